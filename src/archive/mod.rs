@@ -1,0 +1,1 @@
+//! Strict, bounded readers of the artifacts' own containers: zip and tar.

@@ -1,0 +1,47 @@
+//! The command line: one variant per verb, whose arguments stand in the verb's own file.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Carry packages across an air gap: export signed bundles, verify and import them with no network
+#[derive(Debug, Parser)]
+#[command(name = "sealift", version, max_term_width = 100, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    /// What holds for every command
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// The verb
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Switches that hold for every command.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// Print one JSON document on standard output instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// When to colour the conversation on standard error
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub(crate) color: Colour,
+    /// Do not show progress
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Say what a refusal's code means and what to do
+    Explain(super::explain::Arguments),
+}

@@ -1,0 +1,61 @@
+//! Talks to people: reads arguments, prints, chooses the exit code. The only room that reads the clock, the
+//! environment and the terminal; everything below gets what it needs as arguments.
+
+mod args;
+mod exit;
+mod explain;
+mod output;
+
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Parser as _;
+
+use crate::model::{Stop, Timestamp};
+use args::{Arguments, Command};
+pub use exit::Exit;
+pub use output::Output;
+
+/// What every command gets.
+pub struct Context {
+    /// The only printer.
+    pub output: Output,
+    /// The time at which the command was started; steps get it as an argument.
+    pub now: Timestamp,
+}
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are answers; everything else is a wrong command line.
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    let context = Context {
+        output: Output::new(&arguments.global),
+        now: now(),
+    };
+    let exit = match run(arguments.command, &context) {
+        Ok(exit) => exit,
+        Err(stop) => context.output.stop(&stop),
+    };
+    exit.into()
+}
+
+/// Reads the clock, once per run.
+fn now() -> Timestamp {
+    let seconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs());
+    Timestamp::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
+}
+
+fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
+    match command {
+        Command::Explain(arguments) => explain::run(&arguments, context),
+    }
+}

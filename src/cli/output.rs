@@ -1,0 +1,206 @@
+//! The only printer: answers go to standard output, the conversation to standard error.
+
+use std::error::Error;
+use std::io::{IsTerminal as _, Write as _};
+
+use serde_json::json;
+
+use super::args::{Colour, Global};
+use super::exit::Exit;
+use crate::model::{Refusal, Stop, Unable};
+
+/// Prints answers, warnings and stops, in the form that the user asked for.
+pub struct Output {
+    json: bool,
+    colour: bool,
+    progress: bool,
+}
+
+impl Output {
+    /// Reads the global switches, `NO_COLOR`, and whether standard error is a terminal.
+    pub(crate) fn new(global: &Global) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let colour = match global.color {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        };
+        Self {
+            json: global.json,
+            colour,
+            progress: terminal && !global.quiet,
+        }
+    }
+
+    /// Whether one JSON document is wanted instead of text.
+    pub const fn wants_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether progress may be drawn: standard error is a terminal and nobody asked for quiet.
+    pub const fn shows_progress(&self) -> bool {
+        self.progress
+    }
+
+    /// Prints an answer's text, with its line end.
+    pub fn answer(&self, text: &str) {
+        let _ = writeln!(std::io::stdout().lock(), "{text}");
+    }
+
+    /// Prints the one JSON document.
+    pub fn json(&self, document: &serde_json::Value) {
+        self.answer(&format!("{document:#}"));
+    }
+
+    /// Prints a line of conversation.
+    pub fn say(&self, text: &str) {
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
+    }
+
+    /// Prints a warning.
+    pub fn warn(&self, text: &str) {
+        self.say(&format!("{} {text}", self.mark("warning:", "33")));
+    }
+
+    /// Prints why a command stopped, and says how the program should end.
+    pub fn stop(&self, stop: &Stop) -> Exit {
+        if self.json {
+            self.json(&stop_json(stop));
+        } else {
+            match stop {
+                Stop::Refused(refusals) => {
+                    for refusal in refusals {
+                        self.say(&self.refusal_text(refusal));
+                    }
+                }
+                Stop::Unable(unable) => self.say(&self.unable_text(unable)),
+            }
+        }
+        Exit::of(stop)
+    }
+
+    fn refusal_text(&self, refusal: &Refusal) -> String {
+        let mut text = format!(
+            "{} {}: {} [{}]",
+            self.mark("refused:", "31"),
+            escape(&refusal.subject),
+            escape(&refusal.reason),
+            refusal.code
+        );
+        if let Some(expected) = &refusal.expected {
+            text.push_str(&format!("\n  expected {}", escape(expected)));
+        }
+        if let Some(found) = &refusal.found {
+            text.push_str(&format!("\n  found    {}", escape(found)));
+        }
+        if let Some(hint) = &refusal.hint {
+            text.push_str(&format!("\n{} {}", self.mark("hint:", "36"), escape(hint)));
+        }
+        text
+    }
+
+    fn unable_text(&self, unable: &Unable) -> String {
+        let mut text = format!("{} {}", self.mark("error:", "31"), escape(&unable.what));
+        if let Some(code) = unable.code {
+            text.push_str(&format!(" [{code}]"));
+        }
+        for cause in chain(unable) {
+            text.push_str(&format!("\n  because {}", escape(&cause)));
+        }
+        if let Some(hint) = &unable.hint {
+            text.push_str(&format!("\n{} {}", self.mark("hint:", "36"), escape(hint)));
+        }
+        text
+    }
+
+    fn mark(&self, word: &str, colour: &str) -> String {
+        if self.colour {
+            format!("\u{1b}[1;{colour}m{word}\u{1b}[0m")
+        } else {
+            word.to_owned()
+        }
+    }
+}
+
+/// The causes of a failure, outermost first, each said once.
+fn chain(unable: &Unable) -> Vec<String> {
+    let mut causes: Vec<String> = Vec::new();
+    let mut next = unable.source.as_deref().map(|source| source as &(dyn Error + 'static));
+    while let Some(error) = next {
+        let text = error.to_string();
+        if causes.last().is_none_or(|last| !last.contains(&text)) {
+            causes.push(text);
+        }
+        next = error.source();
+    }
+    causes
+}
+
+fn stop_json(stop: &Stop) -> serde_json::Value {
+    match stop {
+        Stop::Refused(refusals) => json!({
+            "schema": "sealift-stop/1",
+            "outcome": "refused",
+            "refusals": refusals.iter().map(|refusal| json!({
+                "code": refusal.code.name(),
+                "subject": refusal.subject,
+                "reason": refusal.reason,
+                "expected": refusal.expected,
+                "found": refusal.found,
+                "hint": refusal.hint,
+            })).collect::<Vec<_>>(),
+        }),
+        Stop::Unable(unable) => json!({
+            "schema": "sealift-stop/1",
+            "outcome": "unable",
+            "what": unable.what,
+            "code": unable.code.map(crate::model::Code::name),
+            "causes": chain(unable),
+            "hint": unable.hint,
+        }),
+    }
+}
+
+/// Makes text from outside safe for a terminal: controls, bidirectional marks and invisible characters are shown
+/// as `\u{…}`.
+pub(crate) fn escape(text: &str) -> String {
+    text.chars()
+        .map(|character| {
+            if is_safe(character) {
+                character.to_string()
+            } else {
+                character.escape_unicode().to_string()
+            }
+        })
+        .collect()
+}
+
+fn is_safe(character: char) -> bool {
+    !character.is_control()
+        && !matches!(character,
+            '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("outer: inner words")]
+    struct Outer(#[source] std::io::Error);
+
+    #[test]
+    fn the_chain_does_not_repeat_itself() {
+        let unable = Unable::new("cannot read x").because(Outer(std::io::Error::other("inner words")));
+        assert_eq!(chain(&unable), ["outer: inner words"]);
+        let unable = Unable::new("cannot read x").because(Outer(std::io::Error::other("disk is full")));
+        assert_eq!(chain(&unable), ["outer: inner words", "disk is full"]);
+    }
+
+    #[test]
+    fn terminal_controls_are_shown_not_sent() {
+        assert_eq!(escape("a\u{1b}[2Jb\u{202e}c\rd"), "a\\u{1b}[2Jb\\u{202e}c\\u{d}d");
+        assert_eq!(escape("plain é"), "plain é");
+    }
+}

@@ -1,0 +1,1 @@
+//! Signatures, DSSE and strict JSON: thin layers over libraries.

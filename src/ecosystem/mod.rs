@@ -1,0 +1,397 @@
+//! What is particular to each ecosystem: how selections are read, where upstream keeps what, what an artifact's
+//! own content says, and which files a client wants to find. An ecosystem describes; it never opens a file or a socket:
+//! `export/collect.rs` and `import/stage.rs` do all the doing, so limits, retries, hashing and atomic writes exist once.
+//!
+//! To add an ecosystem: a folder here with its `mod` line and its entry in [`ALL`], a fake in `tests/support`,
+//! a fixture, a row in `README.md`.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Seek};
+use std::path::{Path, PathBuf};
+
+use crate::model::{Artifact, Claim, Digest, Document, Proof, RelativePath};
+
+/// Every ecosystem that this program knows.
+pub const ALL: &[&dyn Ecosystem] = &[];
+
+/// Finds an ecosystem by its id.
+pub fn find(id: &str) -> Option<&'static dyn Ecosystem> {
+    ALL.iter().copied().find(|ecosystem| ecosystem.id() == id)
+}
+
+/// One ecosystem's knowledge.
+pub trait Ecosystem: Sync {
+    /// The id in catalogs, such as `pypi`.
+    fn id(&self) -> &'static str;
+
+    /// Whether a file of this name is one of the lockfiles that [`Ecosystem::read_lockfile`] reads.
+    fn is_lockfile(&self, file_name: &str) -> bool;
+
+    /// Reads a lockfile. `files` gives the files that it names, relative to its own folder.
+    fn read_lockfile(&self, file_name: &str, text: &str, files: &dyn Files) -> Result<Selection, SelectionError>;
+
+    /// Reads name and version from a loose file's name; `None` where it is not one of this ecosystem's artifacts.
+    fn recognise(&self, file_name: &str) -> Option<Coordinate>;
+
+    /// The files in the client's own caches that would hold the wanted artifact's bytes as published. May be empty.
+    /// A `*` component stands for any one folder.
+    fn cached(&self, wanted: &Wanted, client: &dyn ClientEnvironment) -> Vec<PathBuf>;
+
+    /// The upstreams that the client's own configuration names (files and environment variables).
+    fn upstreams(&self, client: &dyn ClientEnvironment) -> Result<Vec<UpstreamBase>, SelectionError>;
+
+    /// Finds out at which URLs the wanted artifact is served, asking upstream documents if need be.
+    fn locate(&self, wanted: &Wanted, upstream: &dyn Upstream) -> Result<Vec<Located>, UpstreamError>;
+
+    /// Fetches what the registry says about one name and its artifacts: documents, and the proofs it has.
+    fn accompany(
+        &self,
+        name: &str,
+        artifacts: &[Artifact],
+        upstream: &dyn Upstream,
+    ) -> Result<Companions, UpstreamError>;
+
+    /// The kinds of proof that this ecosystem's registries can have.
+    fn proof_kinds(&self) -> &'static [&'static str];
+
+    /// Reads from the artifact's own content, and from the registry documents that came with it, all that
+    /// [`Ecosystem::layout`] needs; refuses content that is not what the artifact's name and version say.
+    fn inspect(
+        &self,
+        artifact: &Artifact,
+        content: &mut dyn Content,
+        documents: &[DocumentContent],
+    ) -> Result<Facts, Mismatch>;
+
+    /// All files that clients find for one name, computed from all artifacts held of that name. Paths are relative
+    /// to the ecosystem's own folder. Pure: the same held artifacts give the same files.
+    fn layout(&self, name: &str, held: &[Held]) -> Result<Vec<PlacedFile>, Mismatch>;
+
+    /// The lines or commands that point this ecosystem's clients at the repository.
+    fn client_config(&self, place: &RepositoryPlace) -> Vec<ClientConfig>;
+}
+
+/// Name and version of an artifact, read off a file name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coordinate {
+    /// The name in normal form.
+    pub name: String,
+    /// The version.
+    pub version: String,
+}
+
+/// Files that a lockfile may name, relative to the lockfile's folder.
+pub trait Files {
+    /// Reads a text file, bounded.
+    fn read(&self, path: &str) -> Result<String, SelectionError>;
+}
+
+/// What a lockfile asks for.
+#[derive(Debug, Default)]
+pub struct Selection {
+    /// The artifacts, in the lockfile's order.
+    pub wanted: Vec<Wanted>,
+    /// What was seen and is not taken, in words: git dependencies, direct URLs without hash, …
+    pub left_out: Vec<String>,
+}
+
+/// One artifact that a selection asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The ecosystem's id.
+    pub ecosystem: &'static str,
+    /// The name in normal form.
+    pub name: String,
+    /// The version.
+    pub version: String,
+    /// The file's name, where the lockfile says it.
+    pub file: Option<String>,
+    /// The digests that the lockfile accepts: the artifact must have one of the strongest algorithm named. Never empty
+    /// but for files of a folder that has no checksums.
+    pub claims: Vec<Claim>,
+    /// URLs that the lockfile gives for exactly this artifact.
+    pub urls: Vec<String>,
+    /// The registry or index that the lockfile names for it.
+    pub registry: Option<String>,
+    /// A path that the lockfile or selection gives for it.
+    pub path: Option<PathBuf>,
+    /// Size in bytes, where stated.
+    pub size: Option<u64>,
+}
+
+/// An upstream's base URL, and for which names it serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamBase {
+    /// The ecosystem's id.
+    pub ecosystem: &'static str,
+    /// For npm the scope (`@corp`); otherwise `None`: every name.
+    pub scope: Option<String>,
+    /// The base URL, without credentials.
+    pub url: String,
+    /// An `Authorization` header's value that goes with it, if the client's configuration has one.
+    pub authorization: Option<String>,
+}
+
+/// What the client's surroundings say. Read-only, and a fake in tests.
+pub trait ClientEnvironment: Sync {
+    /// An environment variable.
+    fn variable(&self, name: &str) -> Option<String>;
+    /// The home folder.
+    fn home(&self) -> Option<PathBuf>;
+    /// The folder of the selection.
+    fn working_folder(&self) -> PathBuf;
+    /// A configuration file's text, if it is there; bounded.
+    fn read(&self, path: &Path) -> Option<String>;
+}
+
+/// Asks registries for documents. Implemented by `net`; a fake in tests.
+pub trait Upstream: Sync {
+    /// GETs a document. `None` where the registry says that it has none (404, 410).
+    fn document(&self, request: &DocumentRequest) -> Result<Option<Fetched>, UpstreamError>;
+    /// The base URLs for an ecosystem, in order of preference: from arguments, the selection, the client's configuration.
+    fn bases(&self, ecosystem: &str) -> Vec<UpstreamBase>;
+}
+
+/// A document asked from an upstream.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DocumentRequest {
+    /// The absolute URL.
+    pub url: String,
+    /// The `Accept` header.
+    pub accept: Option<&'static str>,
+    /// More than so many bytes is an error.
+    pub max_bytes: u64,
+}
+
+/// A document as an upstream served it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The URL that answered, after redirects, without credentials.
+    pub url: String,
+    /// The `Content-Type`.
+    pub media_type: String,
+    /// The body, exactly.
+    pub bytes: Vec<u8>,
+}
+
+/// Where an artifact is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// The file's name.
+    pub file: String,
+    /// The URL.
+    pub url: String,
+    /// The digests that hold for exactly this file: those of the lockfile that upstream's document assigns to it.
+    pub claims: Vec<Claim>,
+    /// Size in bytes, where stated.
+    pub size: Option<u64>,
+}
+
+/// What came with the artifacts of one name.
+#[derive(Debug, Default)]
+pub struct Companions {
+    /// Registry documents about the name.
+    pub documents: Vec<NewDocument>,
+    /// For each artifact, by its file name: one entry for every kind of [`Ecosystem::proof_kinds`].
+    pub proofs: BTreeMap<String, Vec<NewProof>>,
+}
+
+/// A registry document to be stored.
+#[derive(Debug, Clone)]
+pub struct NewDocument {
+    /// The kind, such as `packument`.
+    pub kind: &'static str,
+    /// Where it came from, without credentials.
+    pub origin: String,
+    /// The bytes as they came.
+    pub bytes: Vec<u8>,
+}
+
+/// A proof to be stored, or its absence.
+#[derive(Debug, Clone)]
+pub enum NewProof {
+    /// The registry has it: the bytes as they came. A proof that lies within a document of
+    /// [`Companions::documents`] repeats that document's bytes, and is stored once.
+    Present(&'static str, Vec<Vec<u8>>),
+    /// Any other state.
+    Without(Proof),
+}
+
+/// An artifact's bytes, verified, for reading.
+pub trait Content: Read + Seek {}
+
+impl<T: Read + Seek> Content for T {}
+
+/// A registry document with its bytes.
+#[derive(Debug, Clone)]
+pub struct DocumentContent {
+    /// The catalog's entry.
+    pub document: Document,
+    /// The bytes; verified to be those that the exporter signed, and no more trusted than that.
+    pub bytes: Vec<u8>,
+}
+
+/// What `layout` needs to know about one artifact.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The ecosystem's own JSON: kept in state.db, and given back in [`Held`].
+    pub json: serde_json::Value,
+    /// Files derived from the content (a wheel's METADATA), by label: stored as objects.
+    pub derived: BTreeMap<String, Vec<u8>>,
+}
+
+/// An artifact that the enclave holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The artifact.
+    pub artifact: Artifact,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The facts' JSON.
+    pub facts: serde_json::Value,
+    /// The derived objects by label, with their sizes.
+    pub derived: BTreeMap<String, (Digest, u64)>,
+}
+
+/// A file that clients find.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlacedFile {
+    /// The path below the ecosystem's folder.
+    pub path: RelativePath,
+    /// What stands there.
+    pub content: PlacedContent,
+}
+
+/// What stands in a placed file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlacedContent {
+    /// An object that the store holds.
+    Object(Digest),
+    /// A page, made by `layout`.
+    Bytes(Vec<u8>),
+}
+
+/// Where clients find the repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepositoryPlace {
+    /// The absolute folder of this ecosystem's files.
+    pub folder: PathBuf,
+    /// The base URL of `sealift serve`, without a trailing slash, where one was given.
+    pub url: Option<String>,
+}
+
+/// Lines for one client's configuration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientConfig {
+    /// The client, such as `pip`.
+    pub client: &'static str,
+    /// The usual file, such as `.cargo/config.toml`, relative to the project or the home folder.
+    pub file: &'static str,
+    /// Its lines.
+    pub text: String,
+}
+
+/// A selection cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SelectionError {
+    /// The lockfile's text does not fit its format.
+    #[error("{file}: {reason}")]
+    Malformed {
+        /// The file.
+        file: String,
+        /// What is wrong, with the place in it.
+        reason: String,
+    },
+    /// An entry has no digest.
+    #[error("{file}: {entry} has no hash")]
+    Unpinned {
+        /// The file.
+        file: String,
+        /// The entry.
+        entry: String,
+    },
+    /// A file that the selection names cannot be read.
+    #[error("cannot read {path}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// An upstream did not give what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpstreamError {
+    /// It answered with an error status.
+    #[error("{url} answered {status}")]
+    Status {
+        /// The URL, without credentials.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// It could not be reached, or the transfer broke off.
+    #[error("{url}: {reason}")]
+    Transport {
+        /// The URL, without credentials.
+        url: String,
+        /// Why.
+        reason: String,
+    },
+    /// The document is not what it should be.
+    #[error("{url}: {reason}")]
+    Malformed {
+        /// The URL, without credentials.
+        url: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// No upstream is known for it.
+    #[error("no upstream is named for {ecosystem}")]
+    NoUpstream {
+        /// The ecosystem.
+        ecosystem: String,
+    },
+    /// Upstream does not list it.
+    #[error("{url} does not list {what}")]
+    NotListed {
+        /// The document.
+        url: String,
+        /// What is missing.
+        what: String,
+    },
+}
+
+/// An artifact's content is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Mismatch {
+    /// One phrase.
+    pub reason: String,
+    /// What was expected, where two things were compared.
+    pub expected: Option<String>,
+    /// What was found.
+    pub found: Option<String>,
+}
+
+impl Mismatch {
+    /// A mismatch in one phrase.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            expected: None,
+            found: None,
+        }
+    }
+
+    /// Adds what was compared.
+    #[must_use]
+    pub fn comparing(mut self, expected: impl Into<String>, found: impl Into<String>) -> Self {
+        self.expected = Some(expected.into());
+        self.found = Some(found.into());
+        self
+    }
+}

@@ -1,0 +1,37 @@
+//! sealift carries packages across an air gap: it packs artifacts with their publishers' proofs into a signed
+//! bundle, and takes a bundle in where there is no network, verifying everything before anything is published.
+//!
+//! The rooms, in the order of the data:
+//!
+//! - [`export`]: the sending side, one file per step: select, collect, describe, sign, pack
+//! - [`import`]: the receiving side, one file per step: open, authenticate, verify, decide, stage, commit, receipt
+//! - [`bundle`]: the bytes of our own format; `bundle-spec/` is its text
+//! - [`ecosystem`]: what is particular to pypi, npm, cargo and plain files
+//! - [`trust`]: what a site has pinned: roots, roles, persons, keys
+//! - [`repository`]: the local repository that clients read: tree, generations, lock
+//! - [`store`]: objects on disk, named by digest
+//! - [`ledger`]: what the enclave remembers: state.db, sequences
+//! - [`archive`]: strict, bounded readers of the artifacts' own containers
+//! - [`crypto`]: signatures, DSSE, strict JSON: thin layers over libraries
+//! - `net`: the HTTPS client, the only room that calls out (feature `export`)
+//! - `serve`: the read-only HTTP server (feature `serve`)
+//! - [`model`]: nouns that rooms exchange
+//! - [`cli`]: talks to people: arguments, output, exit codes
+
+pub mod archive;
+pub mod bundle;
+pub mod cli;
+pub mod crypto;
+pub mod ecosystem;
+#[cfg(feature = "export")]
+pub mod export;
+pub mod import;
+pub mod ledger;
+pub mod model;
+#[cfg(feature = "export")]
+pub mod net;
+pub mod repository;
+#[cfg(feature = "serve")]
+pub mod serve;
+pub mod store;
+pub mod trust;

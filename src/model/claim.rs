@@ -1,0 +1,230 @@
+//! Digests that a lockfile or a registry states about an artifact, in whatever algorithm it uses.
+
+use std::fmt;
+
+use base64::Engine as _;
+use sha2::Digest as _;
+
+/// A digest algorithm that lockfiles use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Algorithm {
+    /// SHA-1: recorded where nothing better is stated, and never enough by itself.
+    Sha1,
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
+}
+
+impl Algorithm {
+    /// The lower-case name, as in Subresource Integrity and in hash options.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sha1 => "sha1",
+            Self::Sha256 => "sha256",
+            Self::Sha384 => "sha384",
+            Self::Sha512 => "sha512",
+        }
+    }
+
+    /// The digest's length in bytes.
+    pub const fn length(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+            Self::Sha512 => 64,
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        [Self::Sha1, Self::Sha256, Self::Sha384, Self::Sha512]
+            .into_iter()
+            .find(|known| known.name() == name)
+    }
+}
+
+/// A digest stated about an artifact by a lockfile or a registry document.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Claim {
+    algorithm: Algorithm,
+    bytes: Vec<u8>,
+}
+
+/// A stated digest cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClaimError {
+    /// The algorithm is not one that sealift checks.
+    #[error("digest algorithm of `{0}` is not known")]
+    UnknownAlgorithm(String),
+    /// The digits do not make a digest of that algorithm.
+    #[error("`{0}` is not a digest of its algorithm")]
+    Malformed(String),
+}
+
+impl Claim {
+    /// Takes raw digest bytes.
+    pub fn new(algorithm: Algorithm, bytes: Vec<u8>) -> Result<Self, ClaimError> {
+        if bytes.len() != algorithm.length() {
+            return Err(ClaimError::Malformed(hex::encode(bytes)));
+        }
+        Ok(Self { algorithm, bytes })
+    }
+
+    /// Reads `sha256:<hex>` or `sha512=<hex>`, as in Python's lockfiles.
+    pub fn from_hex_option(text: &str) -> Result<Self, ClaimError> {
+        let (name, digits) = text
+            .split_once([':', '='])
+            .ok_or_else(|| ClaimError::UnknownAlgorithm(shorten(text)))?;
+        let algorithm = Algorithm::named(name).ok_or_else(|| ClaimError::UnknownAlgorithm(shorten(text)))?;
+        Self::from_hex(algorithm, digits)
+    }
+
+    /// Reads hexadecimal digits of a known algorithm.
+    pub fn from_hex(algorithm: Algorithm, digits: &str) -> Result<Self, ClaimError> {
+        let bytes = hex::decode(digits).map_err(|_| ClaimError::Malformed(shorten(digits)))?;
+        Self::new(algorithm, bytes).map_err(|_| ClaimError::Malformed(shorten(digits)))
+    }
+
+    /// Reads Subresource Integrity (W3C SRI §3.5): the strongest of the space-separated hashes counts.
+    pub fn from_integrity(text: &str) -> Result<Self, ClaimError> {
+        text.split_ascii_whitespace()
+            .filter_map(|item| {
+                let (name, rest) = item.split_once('-')?;
+                let encoded = rest.split('?').next().unwrap_or(rest);
+                let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
+                Self::new(Algorithm::named(name)?, bytes).ok()
+            })
+            .max_by_key(|claim| claim.algorithm)
+            .ok_or_else(|| ClaimError::Malformed(shorten(text)))
+    }
+
+    /// The algorithm.
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The raw digest.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The digest as Subresource Integrity, `sha512-<base64>`.
+    pub fn integrity(&self) -> String {
+        format!(
+            "{}-{}",
+            self.algorithm.name(),
+            base64::engine::general_purpose::STANDARD.encode(&self.bytes)
+        )
+    }
+
+    /// The hexadecimal digits.
+    pub fn hex(&self) -> String {
+        hex::encode(&self.bytes)
+    }
+}
+
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.algorithm.name(), self.hex())
+    }
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
+/// Hashes bytes with SHA-256 and, at need, other algorithms in the same pass.
+#[derive(Clone, Default)]
+pub struct MultiHasher {
+    sha1: Option<sha1::Sha1>,
+    sha256: sha2::Sha256,
+    sha384: Option<sha2::Sha384>,
+    sha512: Option<sha2::Sha512>,
+}
+
+impl MultiHasher {
+    /// Starts hashers for SHA-256 and for each algorithm named.
+    pub fn new(algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        let mut this = Self::default();
+        for algorithm in algorithms {
+            match algorithm {
+                Algorithm::Sha1 => this.sha1 = Some(sha1::Sha1::default()),
+                Algorithm::Sha256 => {}
+                Algorithm::Sha384 => this.sha384 = Some(sha2::Sha384::default()),
+                Algorithm::Sha512 => this.sha512 = Some(sha2::Sha512::default()),
+            }
+        }
+        this
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.sha256.update(bytes);
+        if let Some(hasher) = &mut self.sha1 {
+            hasher.update(bytes);
+        }
+        if let Some(hasher) = &mut self.sha384 {
+            hasher.update(bytes);
+        }
+        if let Some(hasher) = &mut self.sha512 {
+            hasher.update(bytes);
+        }
+    }
+
+    /// The SHA-256 digest, and every digest computed as a claim (SHA-256 included).
+    pub fn finish(self) -> (super::Digest, Vec<Claim>) {
+        let sha256: [u8; 32] = self.sha256.finalize().into();
+        let mut claims = vec![Claim {
+            algorithm: Algorithm::Sha256,
+            bytes: sha256.to_vec(),
+        }];
+        if let Some(hasher) = self.sha1 {
+            claims.push(Claim {
+                algorithm: Algorithm::Sha1,
+                bytes: hasher.finalize().to_vec(),
+            });
+        }
+        if let Some(hasher) = self.sha384 {
+            claims.push(Claim {
+                algorithm: Algorithm::Sha384,
+                bytes: hasher.finalize().to_vec(),
+            });
+        }
+        if let Some(hasher) = self.sha512 {
+            claims.push(Claim {
+                algorithm: Algorithm::Sha512,
+                bytes: hasher.finalize().to_vec(),
+            });
+        }
+        (super::Digest::from_bytes(sha256), claims)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_strongest_integrity_counts() {
+        let mut hasher = MultiHasher::new([Algorithm::Sha1, Algorithm::Sha512]);
+        hasher.update(b"abc");
+        let (_, claims) = hasher.finish();
+        let line = claims.iter().map(Claim::integrity).collect::<Vec<_>>().join(" ");
+        let read = Claim::from_integrity(&line).unwrap();
+        assert_eq!(read.algorithm(), Algorithm::Sha512);
+        assert!(claims.contains(&read));
+        assert!(Claim::from_integrity("md5-AAAA").is_err());
+        assert!(Claim::from_hex_option("sha256:00").is_err());
+        assert!(Claim::from_hex_option("md5:900150983cd24fb0d6963f7d28e17f72").is_err());
+    }
+}

@@ -1,0 +1,1 @@
+//! The HTTPS client: the only room that calls out.

@@ -1,0 +1,1 @@
+//! The local repository on disk, as clients read it.

@@ -1,0 +1,1 @@
+//! What this site has pinned: roots, roles, persons, keys.
