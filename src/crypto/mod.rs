@@ -1,1 +1,7 @@
-//! Signatures, DSSE and strict JSON: thin layers over libraries.
+//! Signatures, DSSE and strict JSON: thin layers over libraries (`bundle-spec/seal.md`).
+
+pub mod agent_key;
+pub mod dsse;
+pub mod file_key;
+pub mod key;
+pub mod strict_json;

@@ -129,6 +129,10 @@ codes! {
     ///
     /// Each kind of document has its own payload type, so a signature on one can never serve for another.
     WrongDocumentKind = "wrong-document-kind" in Authenticity;
+    /// Not enough persons with the document's role have signed it.
+    ///
+    /// A valid signature by a key of another role does not count. `sealift root show` prints who has which role.
+    KeyNotInRole = "key-not-in-role" in Authenticity;
 
     /// This very bundle has been imported already; nothing changed.
     AlreadyImported = "already-imported" in Order;

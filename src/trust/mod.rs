@@ -1,1 +1,38 @@
-//! What this site has pinned: roots, roles, persons, keys.
+//! What this site has pinned: roots, roles, persons, keys (`bundle-spec/root.md`).
+//!
+//! Nothing on a medium says what to trust. A site pins one root; later roots are applied only along the chain from
+//! it, and every other document is judged by the root that is current.
+
+mod kind;
+mod root;
+mod rules;
+mod trusted;
+
+pub use kind::{Kind, Role};
+pub use root::{Enclave, Profile, RoleKeys, Root, RootKey};
+pub use trusted::{MAX_ROOT_BYTES, MAX_ROOT_STEPS, SignedBy, TrustError, TrustedRoot, Vouched};
+
+use crate::crypto::dsse::{self, Envelope, Signature};
+use crate::crypto::key::{SignError, Signer};
+
+/// Seals a document: one envelope with a signature of each signer.
+pub fn sign(kind: Kind, payload: Vec<u8>, signers: &[&dyn Signer]) -> Result<Envelope, SignError> {
+    let mut envelope = Envelope {
+        payload_type: kind.payload_type().to_owned(),
+        payload,
+        signatures: Vec::new(),
+    };
+    for signer in signers {
+        add_signature(&mut envelope, *signer)?;
+    }
+    Ok(envelope)
+}
+
+/// Adds one signature to an envelope; a signature by the same key is replaced.
+pub fn add_signature(envelope: &mut Envelope, signer: &dyn Signer) -> Result<(), SignError> {
+    let key_id = signer.public().id().to_string();
+    let bytes = signer.sign(&dsse::pae(&envelope.payload_type, &envelope.payload))?;
+    envelope.signatures.retain(|signature| signature.key_id != key_id);
+    envelope.signatures.push(Signature { key_id, bytes });
+    Ok(())
+}

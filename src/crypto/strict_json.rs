@@ -1,0 +1,475 @@
+//! Strict JSON: the one spelling of JSON that signed documents use (`bundle-spec/seal.md` §2).
+//!
+//! Threats, and where each is met:
+//! - two readers see different values behind one key: a scan refuses duplicate keys at every level
+//! - a number means something else elsewhere: integers only, and only those that a double holds exactly
+//! - nesting that exhausts the stack: a depth of 16
+//! - bytes that some readers skip: byte-order marks, white space around the document, invalid UTF-8 and lone
+//!   surrogates are refused
+//! - fields that one version checks and another ignores: documents are structs with `deny_unknown_fields`, and
+//!   [`Critical`] refuses what this version does not know
+//!
+//! The length of the input is bounded by the caller.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// The deepest nesting of arrays and objects: our own documents use 6; `ext` gets the rest.
+pub const MAX_DEPTH: usize = 16;
+
+/// 2^53 - 1, the largest integer that every JSON reader keeps exact (RFC 8259 §6).
+pub const MAX_INTEGER: i64 = 9_007_199_254_740_991;
+
+/// Facts that later versions or other programs add to a document; nothing here decides anything.
+pub type Extensions = BTreeMap<String, serde_json::Value>;
+
+/// The names in `ext` that a reader has to know. This version knows none, so reading refuses any.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Critical;
+
+impl Serialize for Critical {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(std::iter::empty::<&str>())
+    }
+}
+
+impl<'de> Deserialize<'de> for Critical {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Vec::<String>::deserialize(deserializer)?.first() {
+            None => Ok(Self),
+            Some(name) => Err(D::Error::custom(format!(
+                "the critical extension {name:?} is not known to this version"
+            ))),
+        }
+    }
+}
+
+/// A document is not in strict JSON, or does not fit its schema.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JsonError {
+    /// The bytes are not UTF-8.
+    #[error("byte {at} is not UTF-8")]
+    NotUtf8 {
+        /// The offset of the first wrong byte.
+        at: usize,
+    },
+    /// The text begins with a byte-order mark.
+    #[error("the document begins with a byte-order mark")]
+    ByteOrderMark,
+    /// The text breaks JSON's grammar.
+    #[error("expected {expected} at byte {at}")]
+    Grammar {
+        /// What the grammar wants there.
+        expected: &'static str,
+        /// The offset.
+        at: usize,
+    },
+    /// A key stands twice in one object.
+    #[error("the key {key:?} stands twice in one object, the second time before byte {at}")]
+    DuplicateKey {
+        /// The key, shortened.
+        key: String,
+        /// The end of the object.
+        at: usize,
+    },
+    /// A number has a fraction or an exponent, or is a negative zero.
+    #[error("the number at byte {at} is not a plain integer")]
+    NotAnInteger {
+        /// The offset.
+        at: usize,
+    },
+    /// An integer is beyond 2^53 - 1.
+    #[error("the integer at byte {at} is beyond 2^53 - 1")]
+    IntegerTooLarge {
+        /// The offset.
+        at: usize,
+    },
+    /// Arrays and objects are nested too deeply.
+    #[error("arrays and objects are nested deeper than 16 at byte {at}")]
+    TooDeep {
+        /// The offset.
+        at: usize,
+    },
+    /// Bytes, or only white space, stand before or after the document.
+    #[error("something stands around the document at byte {at}")]
+    Surrounded {
+        /// The offset.
+        at: usize,
+    },
+    /// The document does not fit its schema.
+    #[error("the document does not fit its schema")]
+    Schema(#[source] serde_json::Error),
+}
+
+/// Reads a document, refusing whatever strict JSON forbids before its schema is looked at.
+pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| JsonError::NotUtf8 {
+        at: error.valid_up_to(),
+    })?;
+    if text.starts_with('\u{feff}') {
+        return Err(JsonError::ByteOrderMark);
+    }
+    Scanner { text, at: 0 }.document()?;
+    serde_json::from_str(text).map_err(JsonError::Schema)
+}
+
+/// Writes a document: keys sorted by their bytes, no white space, no line end.
+pub fn write<T: Serialize>(value: &T) -> Vec<u8> {
+    // A `Value`'s objects are ordered maps, which sorts the keys of structs too.
+    let value = serde_json::to_value(value).expect("documents are structs and maps with string keys");
+    serde_json::to_vec(&value).expect("a JSON value can always be written to memory")
+}
+
+/// One pass over the text, before any value is made of it.
+struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Scanner<'a> {
+    fn document(mut self) -> Result<(), JsonError> {
+        if self.peek().is_some_and(is_space) {
+            return Err(JsonError::Surrounded { at: 0 });
+        }
+        self.value(0)?;
+        if self.at < self.text.len() {
+            return Err(JsonError::Surrounded { at: self.at });
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, depth: usize) -> Result<(), JsonError> {
+        match self.peek() {
+            Some(b'{') => self.object(depth),
+            Some(b'[') => self.array(depth),
+            Some(b'"') => self.string().map(drop),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            _ => ["true", "false", "null"]
+                .iter()
+                .find(|word| self.text[self.at..].starts_with(**word))
+                .map(|word| self.at += word.len())
+                .ok_or_else(|| self.expected("a value")),
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Result<(), JsonError> {
+        self.open(depth)?;
+        let mut keys: Vec<Cow<'a, str>> = Vec::new();
+        if self.peek() != Some(b'}') {
+            loop {
+                self.spaces();
+                keys.push(self.string()?);
+                self.spaces();
+                self.take(b':', "`:`")?;
+                self.spaces();
+                self.value(depth + 1)?;
+                self.spaces();
+                if self.peek() != Some(b',') {
+                    break;
+                }
+                self.at += 1;
+            }
+        }
+        self.take(b'}', "`,` or `}`")?;
+        keys.sort_unstable();
+        match keys.windows(2).find(|pair| pair[0] == pair[1]) {
+            None => Ok(()),
+            Some(pair) => Err(JsonError::DuplicateKey {
+                key: pair[0].chars().take(100).collect(),
+                at: self.at,
+            }),
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Result<(), JsonError> {
+        self.open(depth)?;
+        if self.peek() != Some(b']') {
+            loop {
+                self.spaces();
+                self.value(depth + 1)?;
+                self.spaces();
+                if self.peek() != Some(b',') {
+                    break;
+                }
+                self.at += 1;
+            }
+        }
+        self.take(b']', "`,` or `]`")
+    }
+
+    /// Steps over the opening bracket and the white space behind it.
+    fn open(&mut self, depth: usize) -> Result<(), JsonError> {
+        if depth >= MAX_DEPTH {
+            return Err(JsonError::TooDeep { at: self.at });
+        }
+        self.at += 1;
+        self.spaces();
+        Ok(())
+    }
+
+    /// A string's value; borrowed unless it holds escapes.
+    fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
+        let start = self.at;
+        self.take(b'"', "a string")?;
+        let mut escaped = false;
+        loop {
+            match self.peek() {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    escaped = true;
+                    // The escape's own form is checked below; here only the string's end is looked for.
+                    self.at += 2;
+                }
+                Some(0..=0x1f) | None => return Err(self.expected("the rest of a string")),
+                Some(_) => self.at += 1,
+            }
+        }
+        self.at += 1;
+        if !escaped {
+            return Ok(Cow::Borrowed(&self.text[start + 1..self.at - 1]));
+        }
+        // Refuses unknown escapes and lone surrogates. An escape may have split a character, hence `get`.
+        self.text
+            .get(start..self.at)
+            .and_then(|quoted| serde_json::from_str::<String>(quoted).ok())
+            .map(Cow::Owned)
+            .ok_or(JsonError::Grammar {
+                expected: "a string with valid escapes",
+                at: start,
+            })
+    }
+
+    fn number(&mut self) -> Result<(), JsonError> {
+        let start = self.at;
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        let digits = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        let text = &self.text[digits..self.at];
+        if text.is_empty() {
+            return Err(self.expected("a digit"));
+        }
+        if text.len() > 1 && text.starts_with('0') {
+            return Err(JsonError::Grammar {
+                expected: "a number without leading zeros",
+                at: start,
+            });
+        }
+        if matches!(self.peek(), Some(b'.' | b'e' | b'E')) || (digits > start && text == "0") {
+            return Err(JsonError::NotAnInteger { at: start });
+        }
+        match text.parse::<i64>() {
+            Ok(number) if number <= MAX_INTEGER => Ok(()),
+            _ => Err(JsonError::IntegerTooLarge { at: start }),
+        }
+    }
+
+    fn spaces(&mut self) {
+        while self.peek().is_some_and(is_space) {
+            self.at += 1;
+        }
+    }
+
+    fn take(&mut self, byte: u8, expected: &'static str) -> Result<(), JsonError> {
+        if self.peek() != Some(byte) {
+            return Err(self.expected(expected));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn expected(&self, expected: &'static str) -> JsonError {
+        JsonError::Grammar { expected, at: self.at }
+    }
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn refusal(text: &str) -> JsonError {
+        read::<Value>(text.as_bytes()).unwrap_err()
+    }
+
+    #[test]
+    fn plain_documents_are_read() {
+        for text in [
+            "{}",
+            "[]",
+            "null",
+            "true",
+            "false",
+            "0",
+            "-1",
+            r#"{"a":1,"b":{"a":1},"c":[{"a":1},{"a":2}]}"#,
+            "{ \"a\" :\t[ 1 ,\n2 ] , \"b\" : { } }",
+            r#""\u00e9\ud83d\ude00\n""#,
+            "9007199254740991",
+            "-9007199254740991",
+        ] {
+            let ours: Value = read(text.as_bytes()).unwrap();
+            assert_eq!(ours, serde_json::from_str::<Value>(text).unwrap(), "{text}");
+        }
+    }
+
+    #[test]
+    fn duplicate_keys_are_refused_at_every_level() {
+        for text in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":1,"b":2,"a":3}"#,
+            r#"{"x":{"a":1,"a":2}}"#,
+            r#"[[{"a":1,"a":2}]]"#,
+            r#"{"a":1,"\u0061":2}"#,
+            r#"{"é":1,"\u00e9":2}"#,
+        ] {
+            assert!(matches!(refusal(text), JsonError::DuplicateKey { .. }), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_plain_integers_are_numbers() {
+        for text in ["1.0", "1e3", "1E3", "-0", "0.5", "-0.0", "[1.5]", "1e400"] {
+            assert!(matches!(refusal(text), JsonError::NotAnInteger { .. }), "{text}");
+        }
+        for text in [
+            "9007199254740992",
+            "-9007199254740992",
+            "9223372036854775808",
+            "100000000000000000000000",
+        ] {
+            assert!(matches!(refusal(text), JsonError::IntegerTooLarge { .. }), "{text}");
+        }
+        for text in ["01", "-", "+1", ".5", "NaN", "Infinity", "-a", "00"] {
+            assert!(matches!(refusal(text), JsonError::Grammar { .. }), "{text}");
+        }
+    }
+
+    #[test]
+    fn depth_has_a_limit() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(read::<Value>(nested(MAX_DEPTH).as_bytes()).is_ok());
+        assert!(matches!(refusal(&nested(MAX_DEPTH + 1)), JsonError::TooDeep { .. }));
+        assert!(matches!(refusal(&nested(1_000_000)), JsonError::TooDeep { .. }));
+        let objects = format!("{}1{}", r#"{"a":"#.repeat(17), "}".repeat(17));
+        assert!(matches!(refusal(&objects), JsonError::TooDeep { .. }));
+    }
+
+    #[test]
+    fn nothing_stands_around_the_document() {
+        for text in [" {}", "\n{}", "{} ", "{}\n", "{}{}", "{}x", "1 2", "[]]", "{}\0"] {
+            assert!(matches!(refusal(text), JsonError::Surrounded { .. }), "{text:?}");
+        }
+        assert!(matches!(refusal("\u{feff}{}"), JsonError::ByteOrderMark));
+    }
+
+    #[test]
+    fn broken_text_is_refused() {
+        for bytes in [
+            &b"\"\xff\""[..],
+            b"\"\xc0\x80\"",
+            b"\"\xed\xa0\x80\"",
+            b"{\"a\":\"\xc3\"}",
+        ] {
+            assert!(matches!(read::<Value>(bytes).unwrap_err(), JsonError::NotUtf8 { .. }));
+        }
+        for text in [
+            "",
+            "{",
+            "[",
+            "\"",
+            "{\"a\"",
+            "{\"a\":",
+            "{\"a\":1",
+            "{\"a\":1,",
+            "{\"a\":1,}",
+            "[1,]",
+            "[,1]",
+            "{a:1}",
+            "{'a':1}",
+            "{1:1}",
+            "tru",
+            "True",
+            "nul",
+            "// x",
+            "\"\\",
+            "\"\\\"",
+            "\"a\nb\"",
+            "\"\u{1}\"",
+            r#""\x41""#,
+            r#""\ud800""#,
+            r#""\ud800\u0041""#,
+            r#""\udc00""#,
+            r#""\u12""#,
+            "\"\\é\"",
+        ] {
+            assert!(matches!(refusal(text), JsonError::Grammar { .. }), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn unknown_and_missing_fields_are_refused() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only read")]
+        struct Document {
+            a: u64,
+            critical: Critical,
+        }
+        assert!(read::<Document>(br#"{"a":1,"critical":[]}"#).is_ok());
+        for text in [
+            r#"{"a":1,"critical":["x"]}"#,
+            r#"{"a":1,"b":2,"critical":[]}"#,
+            r#"{"a":1}"#,
+            r#"{"critical":[]}"#,
+            r#"{"a":-1,"critical":[]}"#,
+            r#"{"a":"1","critical":[]}"#,
+        ] {
+            assert!(
+                matches!(read::<Document>(text.as_bytes()), Err(JsonError::Schema(_))),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn keys_are_written_sorted_and_without_spaces() {
+        #[derive(Serialize)]
+        struct Document {
+            b: u8,
+            a: &'static str,
+            critical: Critical,
+        }
+        let document = Document {
+            b: 1,
+            a: "é\n",
+            critical: Critical,
+        };
+        assert_eq!(write(&document), "{\"a\":\"é\\n\",\"b\":1,\"critical\":[]}".as_bytes());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_accepted_is_json_and_nothing_panics(text in "[\\[\\]{}:,\"\\\\ua0-9.eE tfn-]{0,40}") {
+            if read::<Value>(text.as_bytes()).is_ok() {
+                proptest::prop_assert!(serde_json::from_str::<Value>(&text).is_ok());
+            }
+        }
+    }
+}
