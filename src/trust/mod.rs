@@ -3,10 +3,13 @@
 //! Nothing on a medium says what to trust. A site pins one root; later roots are applied only along the chain from
 //! it, and every other document is judged by the root that is current.
 
+pub mod approval;
+pub mod folder;
 mod kind;
 mod root;
 mod rules;
 mod trusted;
+pub mod words;
 
 pub use kind::{Kind, Role};
 pub use root::{Enclave, Profile, RoleKeys, Root, RootKey};
