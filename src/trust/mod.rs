@@ -15,7 +15,8 @@ pub use kind::{Kind, Role};
 pub use root::{Enclave, Profile, RoleKeys, Root, RootKey};
 pub use trusted::{MAX_ROOT_BYTES, MAX_ROOT_STEPS, SignedBy, TrustError, TrustedRoot, Vouched};
 
-use crate::crypto::dsse::{self, Envelope, Signature};
+pub use crate::crypto::dsse::Envelope;
+use crate::crypto::dsse::{self, Signature};
 use crate::crypto::key::{SignError, Signer};
 
 /// Seals a document: one envelope with a signature of each signer.

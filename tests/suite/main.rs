@@ -1,1 +1,9 @@
 //! All tests that go through the library, in one binary.
+
+#![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
+
+mod approvals;
+mod trust;
+
+#[path = "../support/people.rs"]
+mod people;
