@@ -3,16 +3,20 @@
 //! Nothing on a medium says what to trust. A site pins one root; later roots are applied only along the chain from
 //! it, and every other document is judged by the root that is current.
 
+pub mod approval;
+pub mod folder;
 mod kind;
 mod root;
 mod rules;
 mod trusted;
+pub mod words;
 
 pub use kind::{Kind, Role};
 pub use root::{Enclave, Profile, RoleKeys, Root, RootKey};
 pub use trusted::{MAX_ROOT_BYTES, MAX_ROOT_STEPS, SignedBy, TrustError, TrustedRoot, Vouched};
 
-use crate::crypto::dsse::{self, Envelope, Signature};
+pub use crate::crypto::dsse::Envelope;
+use crate::crypto::dsse::{self, Signature};
 use crate::crypto::key::{SignError, Signer};
 
 /// Seals a document: one envelope with a signature of each signer.

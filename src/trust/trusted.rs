@@ -117,6 +117,38 @@ pub enum TrustError {
         /// What it changes.
         reason: String,
     },
+    /// A field's value is out of its range.
+    #[error("the field `{field}` {reason}")]
+    Field {
+        /// The field.
+        field: &'static str,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// More approvals came than are looked at.
+    #[error("{found} approvals are more than {}", super::approval::MAX_APPROVALS)]
+    TooManyApprovals {
+        /// How many came.
+        found: usize,
+    },
+    /// A person with the role approve decided against the bundle.
+    #[error("{person} rejected it: {reason}")]
+    Rejected {
+        /// Who.
+        person: String,
+        /// Why, in the person's words.
+        reason: String,
+    },
+    /// Not enough persons have approved.
+    #[error("{} of {threshold} persons with the role approve have approved", .persons.len())]
+    NotApproved {
+        /// How many persons must approve.
+        threshold: u32,
+        /// Who has approved.
+        persons: Vec<String>,
+        /// Why other approvals do not count.
+        passed_over: Vec<String>,
+    },
     /// Not enough persons have signed.
     #[error("{} of {threshold} persons with the role {role} have signed the {kind}", .persons.len())]
     NotEnough {
@@ -141,7 +173,7 @@ pub enum TrustError {
     #[error("the root is not the one that was pinned")]
     NotPinned {
         /// The fingerprint that was asked for.
-        expected: String,
+        expected: Digest,
         /// The root's fingerprint.
         found: Digest,
     },
@@ -153,8 +185,10 @@ impl TrustError {
         match self {
             Self::Envelope(DsseError::TooLarge { .. } | DsseError::TooManySignatures { .. })
             | Self::TooLarge { .. }
-            | Self::TooManySteps => Code::PreauthLimitExceeded,
-            Self::Envelope(_) | Self::Document(_) => Code::JsonNotStrict,
+            | Self::TooManySteps
+            | Self::TooManyApprovals { .. } => Code::PreauthLimitExceeded,
+            Self::Rejected { .. } | Self::NotApproved { .. } => Code::ApprovalsMissing,
+            Self::Envelope(_) | Self::Document(_) | Self::Field { .. } => Code::JsonNotStrict,
             Self::WrongKind { .. } => Code::WrongDocumentKind,
             Self::Key { .. } => Code::KeyNotAllowed,
             Self::Threshold { .. } => Code::ThresholdInvalid,
@@ -189,6 +223,17 @@ impl TrustError {
             ),
             Self::NotEnough { threshold, persons, .. } => {
                 refusal.comparing(format!("{threshold} persons"), persons_of(persons))
+            }
+            Self::NotApproved {
+                threshold,
+                persons,
+                passed_over,
+            } => {
+                let refusal = refusal.comparing(format!("{threshold} persons"), persons_of(persons));
+                match passed_over.as_slice() {
+                    [] => refusal,
+                    reasons => refusal.hint(format!("of the approvals that came, {}", reasons.join("; "))),
+                }
             }
             Self::NotPinned { expected, found } => refusal.comparing(expected, found),
             _ => refusal,
@@ -287,6 +332,17 @@ impl TrustedRoot {
     /// The envelope as it was read, for keeping and for carrying on.
     pub fn envelope(&self) -> &[u8] {
         &self.envelope
+    }
+
+    /// Fails unless the root has a fingerprint.
+    pub fn check_fingerprint(&self, expected: &Digest) -> Result<(), TrustError> {
+        if self.fingerprint == *expected {
+            return Ok(());
+        }
+        Err(TrustError::NotPinned {
+            expected: *expected,
+            found: self.fingerprint,
+        })
     }
 
     /// Fails if the root has expired at a time.

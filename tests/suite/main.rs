@@ -4,3 +4,10 @@
 mod tgz;
 
 mod archive_tar;
+#![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
+
+mod approvals;
+mod trust;
+
+#[path = "../support/people.rs"]
+mod people;
