@@ -31,7 +31,8 @@ fn refused(outcome: Outcome, text: &str) {
 
 #[track_caller]
 fn found(outcome: Outcome, content: &str) {
-    assert_eq!(outcome.unwrap(), Some((WANTED.to_owned(), content.as_bytes().to_vec())));
+    let expected = Some((WANTED.to_owned(), content.as_bytes().to_vec()));
+    assert_eq!(outcome.expect("a readable archive"), expected);
 }
 
 #[test]
