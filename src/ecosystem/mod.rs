@@ -6,6 +6,7 @@
 //! a fixture, a row in `README.md`.
 
 pub mod cargo;
+pub mod files;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use crate::model::{Artifact, Claim, Digest, Document, Proof, RelativePath};
 
 /// Every ecosystem that this program knows.
-pub const ALL: &[&dyn Ecosystem] = &[&cargo::Cargo];
+pub const ALL: &[&dyn Ecosystem] = &[&cargo::Cargo, &files::PlainFiles];
 
 /// Finds an ecosystem by its id.
 pub fn find(id: &str) -> Option<&'static dyn Ecosystem> {
