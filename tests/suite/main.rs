@@ -1,13 +1,14 @@
 //! All tests that go through the library, in one binary.
-
-#[path = "../support/tgz.rs"]
-mod tgz;
-
-mod archive_tar;
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
 mod approvals;
+mod archive_tar;
 mod trust;
+mod vectors;
 
 #[path = "../support/people.rs"]
 mod people;
+#[path = "../support/raw_bundle.rs"]
+mod raw_bundle;
+#[path = "../support/tgz.rs"]
+mod tgz;
