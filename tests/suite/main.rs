@@ -3,6 +3,7 @@
 
 mod approvals;
 mod archive_tar;
+mod order_of_reading;
 mod trust;
 mod vectors;
 
