@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
 mod approvals;
+mod crypto;
 mod trust;
 
 #[path = "../support/people.rs"]
