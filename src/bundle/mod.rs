@@ -1,1 +1,8 @@
-//! The bytes of our own format; one file per chapter of `bundle-spec/`.
+//! The bytes of our own format, version 1; one file per chapter of `bundle-spec/`.
+
+pub mod catalog;
+pub mod container;
+pub mod frame;
+pub mod limits;
+pub mod manifest;
+pub mod volumes;

@@ -1,1 +1,6 @@
 //! The sending side, one file per step, in the order of the data.
+
+pub mod source;
+pub mod describe;
+pub mod sign;
+pub mod pack;

@@ -1,0 +1,148 @@
+//! zstd frames: exactly one, of a bounded window, whose content has exactly the size that was signed.
+//!
+//! Threats: bombs, window bombs, hidden data in skippable or further frames, dictionaries (facts B8). Defence: the
+//! frame's own bytes are authenticated before the decoder sees them; output stops at the signed size; the window is
+//! limited; the frame has to end where the stored bytes end.
+
+use std::io::{self, BufRead, Read};
+
+use super::limits::MAX_ZSTD_WINDOW_LOG;
+
+/// The level for documents and other compressible objects: zstd's default, the best ratio for its speed.
+pub const LEVEL: i32 = 3;
+
+/// RFC 8878 §3.1.1.
+const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// A frame is not what it should be.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// The bytes do not begin as an ordinary zstd frame.
+    #[error("the stored bytes are not one zstd frame")]
+    NotAFrame,
+    /// The content is larger than signed.
+    #[error("the frame expands to more than its signed size of {size} bytes")]
+    TooLarge {
+        /// The signed size.
+        size: u64,
+    },
+    /// The content is smaller than signed.
+    #[error("the frame holds {found} bytes and not {size}")]
+    TooSmall {
+        /// The signed size.
+        size: u64,
+        /// What came.
+        found: u64,
+    },
+    /// Bytes follow the frame.
+    #[error("bytes follow the zstd frame")]
+    Trailing,
+    /// The decoder refuses the frame: damaged, a dictionary, too large a window.
+    #[error("the zstd frame cannot be decoded")]
+    Decode(#[source] io::Error),
+}
+
+/// Decodes one frame as a stream and gives the content's bytes to `sink`; returns when the frame has ended properly.
+pub fn decode(
+    mut stored: impl BufRead,
+    size: u64,
+    mut sink: impl FnMut(&[u8]) -> io::Result<()>,
+) -> Result<(), DecodeError> {
+    let start = stored.fill_buf().map_err(|error| DecodeError::Frame(FrameError::Decode(error)))?;
+    if !start.starts_with(&MAGIC) {
+        return Err(FrameError::NotAFrame.into());
+    }
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(stored).map_err(FrameError::Decode)?.single_frame();
+    decoder.window_log_max(MAX_ZSTD_WINDOW_LOG).map_err(FrameError::Decode)?;
+    let mut found = 0_u64;
+    let mut buffer = vec![0; 128 << 10];
+    loop {
+        let count = decoder.read(&mut buffer).map_err(FrameError::Decode)?;
+        if count == 0 {
+            break;
+        }
+        found += count as u64;
+        if found > size {
+            return Err(FrameError::TooLarge { size }.into());
+        }
+        sink(&buffer[..count]).map_err(DecodeError::Sink)?;
+    }
+    if found < size {
+        return Err(FrameError::TooSmall { size, found }.into());
+    }
+    let mut rest = decoder.finish();
+    if !rest.fill_buf().map_err(FrameError::Decode)?.is_empty() {
+        return Err(FrameError::Trailing.into());
+    }
+    Ok(())
+}
+
+/// Why decoding stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// The frame is wrong.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The content could not be written.
+    #[error("cannot write the frame's content")]
+    Sink(#[source] io::Error),
+}
+
+/// Encodes bytes as one frame without checksum: its digest is signed. Deterministic for one version of libzstd.
+pub fn encode(content: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = zstd::bulk::Compressor::new(LEVEL)?;
+    encoder.compress(content)
+}
+
+/// Encodes a stream of exactly `size` bytes as one frame, with the same parameters as [`encode`].
+pub fn encode_stream(mut content: impl Read, size: u64, stored: impl io::Write) -> io::Result<()> {
+    let mut encoder = zstd::stream::Encoder::new(stored, LEVEL)?;
+    encoder.set_pledged_src_size(Some(size))?;
+    encoder.include_contentsize(true)?;
+    io::copy(&mut content, &mut encoder)?;
+    encoder.finish()?.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode_all(stored: &[u8], size: u64) -> Result<Vec<u8>, String> {
+        let mut content = Vec::new();
+        decode(stored, size, |bytes| {
+            content.extend_from_slice(bytes);
+            Ok(())
+        })
+        .map(|()| content)
+        .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn one_frame_of_the_signed_size() {
+        let content = b"content ".repeat(1000);
+        let frame = encode(&content).unwrap();
+        assert_eq!(decode_all(&frame, 8000).unwrap(), content);
+        assert!(decode_all(&frame, 7999).unwrap_err().contains("more than"));
+        assert!(decode_all(&frame, 8001).unwrap_err().contains("8000"));
+        assert!(decode_all(&frame[..frame.len() - 1], 8000).is_err());
+        assert!(decode_all(&[&frame[..], b"x"].concat(), 8000).unwrap_err().contains("follow"));
+        assert!(decode_all(&[&frame[..], &frame[..]].concat(), 8000).unwrap_err().contains("follow"));
+        let skippable = [0x50, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, b'x'];
+        assert!(decode_all(&[&skippable[..], &frame[..]].concat(), 8000).unwrap_err().contains("not one zstd frame"));
+        assert!(decode_all(&[&frame[..], &skippable[..]].concat(), 8000).unwrap_err().contains("follow"));
+        assert!(decode_all(b"", 0).is_err());
+    }
+
+    #[test]
+    fn a_large_window_is_refused() {
+        let content = vec![7_u8; 1 << 20];
+        let mut encoder = zstd::stream::Encoder::new(Vec::new(), 3).unwrap();
+        encoder.window_log(24).unwrap();
+        encoder.include_contentsize(false).unwrap();
+        std::io::Write::write_all(&mut encoder, &content).unwrap();
+        let frame = encoder.finish().unwrap();
+        assert!(decode_all(&frame, 1 << 20).unwrap_err().contains("cannot be decoded"));
+    }
+}

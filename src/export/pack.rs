@@ -1,0 +1,235 @@
+//! Signed -> `Packed`: volumes on the media. Each appears whole or not at all: temporary file, sync, rename.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use crate::bundle::catalog::Object;
+use crate::bundle::container::{self, header};
+use crate::bundle::manifest::Manifest;
+use crate::model::{Digest, Stop, Unable};
+
+use super::describe::{StoredObject, volume_file, volume_length};
+use super::sign::Signed;
+use super::source::Source;
+
+/// The volumes as they lie on the media.
+#[derive(Debug)]
+pub struct Packed {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The bundle's identity.
+    pub manifest_digest: Digest,
+    /// The volumes' files, in order.
+    pub volumes: Vec<PathBuf>,
+    /// Bytes in all volumes.
+    pub bytes: u64,
+}
+
+/// Hears of bytes written.
+pub trait Progress: Sync {
+    /// Packing begins, with its total in bytes.
+    fn begin(&self, total: u64);
+    /// So many more bytes are written.
+    fn advance(&self, bytes: u64);
+    /// Packing is over.
+    fn finish(&self);
+}
+
+/// Writes all volumes into a folder. Nothing is overwritten.
+pub fn pack(signed: Signed, folder: &Path, progress: &dyn Progress) -> Result<Packed, Stop> {
+    fs::create_dir_all(folder).map_err(|error| Unable::new(format!("cannot make folder {}", folder.display())).because(error))?;
+    let count = signed.manifest.volumes.len();
+    let targets: Vec<PathBuf> = (1..=count).map(|number| folder.join(volume_file(&signed.manifest, number))).collect();
+    if let Some(there) = targets.iter().find(|path| path.symlink_metadata().is_ok()) {
+        return Err(Unable::new(format!("{} is there already", there.display()))
+            .hint("nothing is overwritten: choose another folder, or remove it yourself")
+            .into());
+    }
+    let lengths: Vec<u64> =
+        (1..=count).map(|number| volume_length(&signed.manifest, signed.envelope.len() as u64, number)).collect();
+    for length in &lengths {
+        if signed.volume_bytes.is_some_and(|limit| *length > limit) {
+            return Err(Unable::new(format!("a volume of {length} bytes would not fit")).into());
+        }
+    }
+    let bytes = lengths.iter().sum();
+    check_space(folder, bytes)?;
+    progress.begin(bytes);
+    let mut segments = Segments { stored: signed.stored.iter(), current: None, segment_size: signed.manifest.segment_size };
+    for (index, target) in targets.iter().enumerate() {
+        let written = write_volume(&signed, index + 1, target, &mut segments, progress);
+        if let Err(stop) = written {
+            // What is half a bundle helps nobody.
+            for done in &targets[..index] {
+                let _ = fs::remove_file(done);
+            }
+            return Err(stop);
+        }
+    }
+    progress.finish();
+    sync_folder(folder)?;
+    Ok(Packed { manifest: signed.manifest, manifest_digest: signed.manifest_digest, volumes: targets, bytes })
+}
+
+fn write_volume(
+    signed: &Signed,
+    number: usize,
+    target: &Path,
+    segments: &mut Segments<'_>,
+    progress: &dyn Progress,
+) -> Result<(), Stop> {
+    let folder = target.parent().unwrap_or(Path::new("."));
+    let failed = |error: io::Error| write_failed(target, error);
+    let mut aside = tempfile::Builder::new().prefix(".sealift-").suffix(".part").tempfile_in(folder).map_err(failed)?;
+    let mut output = Output { file: aside.as_file_mut(), buffer: Vec::with_capacity(OUTPUT_BYTES), target, progress };
+    output.member(container::MANIFEST, &signed.envelope)?;
+    for (version, root) in &signed.roots {
+        output.member(&container::root_name(*version), root)?;
+    }
+    output.member(container::CATALOG, &signed.catalog)?;
+    output.member(&container::volume_name(number, signed.manifest.volumes.len()), &[])?;
+    for _ in 0..signed.manifest.volumes[number - 1].segments {
+        segments.write_next(&mut output)?;
+    }
+    output.bytes(&[0; container::END as usize])?;
+    output.flush()?;
+    let expected = volume_length(&signed.manifest, signed.envelope.len() as u64, number);
+    let length = aside.as_file().metadata().map_err(failed)?.len();
+    if length != expected {
+        return Err(Unable::new(format!("{} came to {length} bytes and not {expected}", target.display())).into());
+    }
+    aside.as_file().sync_all().map_err(failed)?;
+    set_readable(aside.as_file()).map_err(failed)?;
+    aside.persist_noclobber(target).map_err(|error| write_failed(target, error.error))?;
+    Ok(())
+}
+
+/// Media are read by other people than those who write them.
+fn set_readable(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    match file.set_permissions(fs::Permissions::from_mode(0o644)) {
+        // FAT has no modes, and says so.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        result => result,
+    }
+}
+
+/// Bytes that are gathered before a write: many small members make one large write.
+const OUTPUT_BYTES: usize = 4 << 20;
+
+struct Output<'a> {
+    file: &'a mut File,
+    buffer: Vec<u8>,
+    target: &'a Path,
+    progress: &'a dyn Progress,
+}
+
+impl Output<'_> {
+    fn member(&mut self, name: &str, data: &[u8]) -> Result<(), Stop> {
+        self.bytes(&header(name, data.len() as u64))?;
+        self.bytes(data)?;
+        self.padding(data.len() as u64)
+    }
+
+    fn padding(&mut self, size: u64) -> Result<(), Stop> {
+        self.bytes(&[0; 512][..container::padding(size) as usize])
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+        if self.buffer.len() + bytes.len() > OUTPUT_BYTES {
+            self.flush()?;
+        }
+        if bytes.len() >= OUTPUT_BYTES {
+            self.file.write_all(bytes).map_err(|error| write_failed(self.target, error))?;
+            self.progress.advance(bytes.len() as u64);
+        } else {
+            self.buffer.extend_from_slice(bytes);
+        }
+        Ok(())
+    }
+
+    /// Takes exactly so many bytes from a reader.
+    fn copy(&mut self, reader: &mut dyn Read, mut size: u64, source: &Source) -> Result<(), Stop> {
+        while size > 0 {
+            if self.buffer.len() >= OUTPUT_BYTES {
+                self.flush()?;
+            }
+            let start = self.buffer.len();
+            let part = size.min((OUTPUT_BYTES - start) as u64);
+            let count = reader
+                .take(part)
+                .read_to_end(&mut self.buffer)
+                .map_err(|error| Unable::new(format!("cannot read {source}")).because(error))?;
+            if (count as u64) < part {
+                return Err(source.changed().into());
+            }
+            size -= part;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Stop> {
+        self.file.write_all(&self.buffer).map_err(|error| write_failed(self.target, error))?;
+        self.progress.advance(self.buffer.len() as u64);
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
+/// The stored bytes, segment by segment, over all volumes.
+struct Segments<'a> {
+    stored: std::slice::Iter<'a, StoredObject>,
+    current: Option<Current<'a>>,
+    segment_size: u64,
+}
+
+struct Current<'a> {
+    object: &'a Object,
+    source: &'a Source,
+    reader: Box<dyn Read + 'a>,
+    next: u64,
+}
+
+impl Segments<'_> {
+    fn write_next(&mut self, output: &mut Output<'_>) -> Result<(), Stop> {
+        if self.current.is_none() {
+            let StoredObject { object, source } =
+                self.stored.next().ok_or_else(|| Unable::new("the volume plan names more segments than there are"))?;
+            self.current = Some(Current { object, source, reader: source.open()?, next: 0 });
+        }
+        let Some(current) = &mut self.current else { return Ok(()) };
+        let size = current.object.segment_bytes(self.segment_size, current.next);
+        output.bytes(&header(&current.object.member_name(self.segment_size, current.next), size))?;
+        output.copy(&mut current.reader, size, current.source)?;
+        output.padding(size)?;
+        current.next += 1;
+        if current.next == current.object.segment_count(self.segment_size) {
+            current.source.recheck()?;
+            self.current = None;
+        }
+        Ok(())
+    }
+}
+
+fn check_space(folder: &Path, bytes: u64) -> Result<(), Stop> {
+    let stat = rustix::fs::statvfs(folder)
+        .map_err(|error| Unable::new(format!("cannot see how much room {} has", folder.display())).because(io::Error::from(error)))?;
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    if free < bytes {
+        return Err(Unable::new(format!("{} has room for {free} bytes, and {bytes} are needed", folder.display()))
+            .hint("make room, or write to a larger medium")
+            .into());
+    }
+    Ok(())
+}
+
+fn sync_folder(folder: &Path) -> Result<(), Stop> {
+    File::open(folder)
+        .and_then(|file| file.sync_all())
+        .map_err(|error| Unable::new(format!("cannot sync {}", folder.display())).because(error).into())
+}
+
+fn write_failed(path: &Path, error: io::Error) -> Unable {
+    Unable::new(format!("cannot write {}", path.display())).because(error)
+}

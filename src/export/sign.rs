@@ -1,0 +1,44 @@
+//! Described -> `Signed`: the sealed manifest.
+
+use crate::bundle::limits::MAX_MANIFEST_ENVELOPE_BYTES;
+use crate::bundle::manifest::Manifest;
+use crate::crypto::key::Signer;
+use crate::crypto::strict_json;
+use crate::model::{Digest, Stop, Unable};
+use crate::trust::{self, Kind};
+
+use super::describe::{Described, StoredObject};
+
+/// A bundle whose manifest is signed.
+pub struct Signed {
+    pub(super) manifest: Manifest,
+    pub(super) envelope: Vec<u8>,
+    pub(super) manifest_digest: Digest,
+    pub(super) catalog: Vec<u8>,
+    pub(super) roots: Vec<(u64, Vec<u8>)>,
+    pub(super) stored: Vec<StoredObject>,
+    pub(super) volume_bytes: Option<u64>,
+}
+
+impl Signed {
+    /// The SHA-256 of the manifest's payload: the bundle's identity.
+    pub const fn manifest_digest(&self) -> Digest {
+        self.manifest_digest
+    }
+}
+
+/// Seals the manifest.
+pub fn sign(described: Described, signers: &[&dyn Signer]) -> Result<Signed, Stop> {
+    let payload = strict_json::write(&described.manifest);
+    let manifest_digest = Digest::of(&payload);
+    let envelope = trust::sign(Kind::Manifest, payload, signers)
+        .map_err(|error| Unable::new("cannot sign the manifest").because(error))?
+        .write();
+    if envelope.len() as u64 > MAX_MANIFEST_ENVELOPE_BYTES {
+        return Err(Unable::new(format!("the manifest's envelope has {} bytes, more than a reader accepts", envelope.len()))
+            .hint("choose a larger --volume-size, so that there are fewer volumes")
+            .into());
+    }
+    let Described { manifest, catalog, roots, stored, volume_bytes } = described;
+    Ok(Signed { manifest, envelope, manifest_digest, catalog, roots, stored, volume_bytes })
+}

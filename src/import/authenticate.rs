@@ -1,0 +1,401 @@
+//! Opened -> `Authenticated`: a pinned key sealed this manifest, it is meant for us, and it is not an old one.
+//!
+//! Threats: forged, replayed, reordered, expired and foreign bundles; a parser attacked before anything is authenticated.
+//! Defence: until the signature is confirmed, the only bytes handled are one envelope of bounded size, and for each
+//! travelling root one more, each judged by the chain from the pin. The manifest's payload is parsed after its
+//! signature; the rest of the volume is not touched here at all (`bundle-spec/seal.md`).
+
+use crate::bundle::container;
+use crate::bundle::limits;
+use crate::bundle::manifest::{Manifest, ManifestError};
+use crate::crypto::dsse::Envelope;
+use crate::crypto::strict_json;
+use crate::model::{Code, Digest, Refusal, Stop, Timestamp};
+use crate::trust::{Kind, Role, TrustedRoot, approval};
+
+use super::open::{Opened, UntrustedApproval, UntrustedVolume, VolumeReader};
+
+/// What the receiving side remembers, as far as a bundle is judged by it.
+pub trait Memory {
+    /// The last bundle that was imported from a stream.
+    fn last(&self, stream: &str) -> Result<Option<Position>, Stop>;
+    /// The manifest digest that was imported under a number.
+    fn numbered(&self, stream: &str, epoch: u64, sequence: u64) -> Result<Option<Digest>, Stop>;
+    /// When a manifest was imported, and as which generation.
+    fn imported(&self, manifest: &Digest) -> Result<Option<Imported>, Stop>;
+    /// The latest time that is known to have passed, and what says so.
+    fn known_time(&self) -> Result<Option<(Timestamp, String)>, Stop>;
+    /// What the site does when numbers are missing.
+    fn gap_rule(&self) -> GapRule;
+}
+
+/// A bundle's place in its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The epoch.
+    pub epoch: u64,
+    /// The number.
+    pub sequence: u64,
+    /// The manifest.
+    pub manifest: Digest,
+}
+
+/// An earlier import.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// When.
+    pub at: Timestamp,
+    /// The generation that it made.
+    pub generation: u64,
+}
+
+/// What the site does when numbers are missing in a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GapRule {
+    /// The bundle is refused until the missing ones have come.
+    Refuse,
+    /// A bundle that stands alone is taken, and the gap is recorded.
+    Record,
+}
+
+/// By what a bundle is judged.
+pub struct Judgement<'a> {
+    /// The root that is trusted now.
+    pub root: &'a TrustedRoot,
+    /// The clock.
+    pub now: Timestamp,
+    /// The enclave's memory; without one (a check by someone else) order is not judged, and the report says so.
+    pub memory: Option<&'a dyn Memory>,
+}
+
+/// A manifest that a pinned key sealed for us, with volumes read up to the end of their roots.
+pub struct Authenticated {
+    manifest: Manifest,
+    manifest_digest: Digest,
+    envelope: Vec<u8>,
+    voucher: Voucher,
+    volumes: Vec<VolumeReader>,
+}
+
+/// Who vouched for a bundle, and what was and was not judged.
+#[derive(Debug, Clone)]
+pub struct Voucher {
+    /// The persons whose export signatures are valid.
+    pub exporters: Vec<String>,
+    /// The persons whose approvals count.
+    pub approvers: Vec<String>,
+    /// The approvals' envelopes, to be kept.
+    pub approvals: Vec<Vec<u8>>,
+    /// The version of the root by which it was judged.
+    pub root_version: u64,
+    /// The profile of that root.
+    pub profile: String,
+    /// Missing numbers that the site's rule lets pass.
+    pub gap: Option<(u64, u64)>,
+    /// What was not judged, in words.
+    pub not_checked: Vec<String>,
+    /// A newer root that the bundle brought, applied along the chain.
+    pub new_roots: Vec<TrustedRoot>,
+}
+
+impl Authenticated {
+    /// Everything that later steps need.
+    pub(super) fn into_parts(self) -> (Manifest, Digest, Vec<u8>, Voucher, Vec<VolumeReader>) {
+        (self.manifest, self.manifest_digest, self.envelope, self.voucher, self.volumes)
+    }
+
+    /// The manifest.
+    pub const fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The SHA-256 of the manifest's payload.
+    pub const fn manifest_digest(&self) -> Digest {
+        self.manifest_digest
+    }
+}
+
+/// What came of the travelling roots, whether or not the bundle is accepted: a bad bundle must not block a rotation.
+pub struct Outcome {
+    /// Roots newly trusted, to be kept in either case.
+    pub new_roots: Vec<TrustedRoot>,
+    /// The bundle, or why it is refused.
+    pub result: Result<Authenticated, Stop>,
+}
+
+/// Judges who signed, for whom, and whether order and time fit.
+pub fn authenticate(opened: Opened, judgement: &Judgement<'_>) -> Outcome {
+    let (volumes, approvals) = opened.into_parts();
+    let mut new_roots = Vec::new();
+    let result = judge(volumes, &approvals, judgement, &mut new_roots);
+    Outcome { new_roots, result }
+}
+
+fn judge(
+    volumes: Vec<UntrustedVolume>,
+    approvals: &[UntrustedApproval],
+    judgement: &Judgement<'_>,
+    new_roots: &mut Vec<TrustedRoot>,
+) -> Result<Authenticated, Stop> {
+    let mut first: Option<(Manifest, Digest, Vec<u8>, Vec<String>)> = None;
+    let mut readers = Vec::new();
+    for UntrustedVolume { mut reader, untrusted_envelope } in volumes {
+        let roots = read_roots(&mut reader, judgement.root.document().version)?;
+        let current = new_roots.last().unwrap_or(judgement.root).clone();
+        let (applied, chain) = current.advance_all(&roots);
+        new_roots.extend(applied);
+        chain.map_err(|error| error.refusal(format!("a root in {}", reader.name())))?;
+        let root = new_roots.last().unwrap_or(judgement.root);
+
+        let subject = format!("manifest in {}", reader.name());
+        let envelope = Envelope::read(&untrusted_envelope).map_err(|error| {
+            Refusal::new(Code::JsonNotStrict, subject.clone(), format!("its envelope cannot be read: {error}"))
+        })?;
+        let vouched = root
+            .verify(Role::Export, Kind::Manifest, &envelope)
+            .map_err(|error| with_export_hint(error.refusal(subject.clone())))?;
+        let digest = Digest::of(&vouched.payload);
+        match &first {
+            Some((manifest, expected, ..)) => {
+                if digest != *expected {
+                    return Err(Refusal::new(Code::ContainerNotExact, reader.name(), "it belongs to another bundle than the first volume")
+                        .comparing(format!("bundle {} ({expected})", manifest.label()), digest)
+                        .hint("give the volumes of one bundle at a time")
+                        .into());
+                }
+                check_roots(&roots, manifest, &reader)?;
+            }
+            None => {
+                let manifest: Manifest = strict_json::read(&vouched.payload)
+                    .map_err(|error| Refusal::new(Code::JsonNotStrict, subject.clone(), format!("it does not fit its schema: {error}")))?;
+                manifest.check().map_err(|error| manifest_refusal(&subject, &error))?;
+                check_roots(&roots, &manifest, &reader)?;
+                first = Some((manifest, digest, untrusted_envelope, vouched.persons));
+            }
+        }
+        readers.push(reader);
+    }
+    // `open` gives at least one volume.
+    let Some((manifest, manifest_digest, envelope, exporters)) = first else {
+        return Err(crate::model::Unable::new("no volume was given").into());
+    };
+    let root = new_roots.last().unwrap_or(judgement.root);
+    let subject = format!("bundle {}", manifest.label());
+    let mut not_checked = Vec::new();
+    check_recipient(&subject, &manifest, root)?;
+    if let Some(imported) = judgement.memory.map(|memory| memory.imported(&manifest_digest)).transpose()?.flatten() {
+        return Err(Refusal::new(
+            Code::AlreadyImported,
+            subject,
+            format!("it was imported on {} as generation {}; nothing changed", imported.at, imported.generation),
+        )
+        .into());
+    }
+    check_time(&subject, &manifest, root, judgement)?;
+    let gap = match judgement.memory {
+        Some(memory) => check_order(&subject, &manifest, manifest_digest, root, memory)?,
+        None => {
+            not_checked.push("order: without an enclave's memory nobody can tell an old bundle from a new one".to_owned());
+            None
+        }
+    };
+    let (approvers, approval_envelopes) = check_approvals(approvals, &manifest_digest, &exporters, root, judgement.now)?;
+    let voucher = Voucher {
+        exporters,
+        approvers,
+        approvals: approval_envelopes,
+        root_version: root.document().version,
+        profile: root.document().profile.name().to_owned(),
+        gap,
+        not_checked,
+        new_roots: new_roots.clone(),
+    };
+    Ok(Authenticated { manifest, manifest_digest, envelope, voucher, volumes: readers })
+}
+
+/// Reads the travelling roots' envelopes: each behind a header that is the only one possible for it.
+fn read_roots(reader: &mut VolumeReader, pinned: u64) -> Result<Vec<(u64, Vec<u8>)>, Stop> {
+    let mut roots: Vec<(u64, Vec<u8>)> = Vec::new();
+    loop {
+        let untrusted_header = reader.header()?;
+        let Some(Ok(size)) = container::bounded_size(&untrusted_header, limits::MAX_ROOT_ENVELOPE_BYTES) else {
+            reader.keep(untrusted_header);
+            return Ok(roots);
+        };
+        let candidates = match roots.last() {
+            Some((version, _)) => version + 1..=version + 1,
+            None => 1..=pinned.saturating_add(limits::MAX_ROOTS),
+        };
+        let version = candidates
+            .clone()
+            .find(|version| untrusted_header == container::header(&container::root_name(*version), size));
+        let Some(version) = version else {
+            reader.keep(untrusted_header);
+            return Ok(roots);
+        };
+        if roots.len() as u64 == limits::MAX_ROOTS {
+            return Err(Refusal::new(Code::PreauthLimitExceeded, reader.name(), "more roots travel than the limit allows")
+                .comparing(format!("at most {}", limits::MAX_ROOTS), "more")
+                .into());
+        }
+        roots.push((version, reader.data(size)?));
+    }
+}
+
+/// Compares the roots that were read with those that the manifest lists.
+fn check_roots(roots: &[(u64, Vec<u8>)], manifest: &Manifest, reader: &VolumeReader) -> Result<(), Refusal> {
+    let found: Vec<_> = roots.iter().map(|(version, bytes)| (*version, Digest::of(bytes))).collect();
+    let listed: Vec<_> = manifest.roots.iter().map(|root| (root.version, root.digest)).collect();
+    let sizes_fit = roots.iter().zip(&manifest.roots).all(|((_, bytes), root)| bytes.len() as u64 == root.size);
+    if found == listed && sizes_fit {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::ContainerNotExact, reader.name(), "its roots are not those that the manifest lists")
+        .comparing(format!("{listed:?}"), format!("{found:?}")))
+}
+
+fn check_recipient(subject: &str, manifest: &Manifest, root: &TrustedRoot) -> Result<(), Refusal> {
+    let enclave = &root.document().enclave;
+    if manifest.recipients.contains(enclave.id.digest()) {
+        return Ok(());
+    }
+    let names: Vec<String> = manifest.recipients.iter().map(ToString::to_string).collect();
+    Err(Refusal::new(Code::WrongEnclave, subject, format!("it was not made for this enclave, {}", enclave.name))
+        .comparing(enclave.id.digest(), names.join(", "))
+        .hint("bring it to the enclave that it was made for, or export for this one"))
+}
+
+fn check_time(subject: &str, manifest: &Manifest, root: &TrustedRoot, judgement: &Judgement<'_>) -> Result<(), Refusal> {
+    let now = judgement.now;
+    let known = match judgement.memory {
+        Some(memory) => memory.known_time().unwrap_or(None),
+        None => None,
+    };
+    let mut reference = now;
+    if let Some((known, source)) = known {
+        if now.plus_seconds(limits::MAX_CLOCK_BEHIND_SECONDS) < known {
+            return Err(Refusal::new(Code::ClockBehind, "the clock", format!("it shows an earlier time than {source} proves"))
+                .comparing(format!("{known} or later"), now)
+                .hint("set the clock of this machine"));
+        }
+        reference = reference.max(known);
+    }
+    root.check_fresh(reference).map_err(|error| {
+        error.refusal("the root").hint("rotate to a new root with `sealift root rotate`")
+    })?;
+    if manifest.created > now.plus_seconds(limits::MAX_CREATED_AHEAD_SECONDS) {
+        return Err(Refusal::new(Code::TimeImplausible, subject, "it claims to be made in the future")
+            .comparing(format!("{now} or up to a day later"), manifest.created)
+            .hint("compare the clocks of both sides"));
+    }
+    if manifest.not_after < reference {
+        return Err(Refusal::new(Code::BundleExpired, subject, "its time to live has passed")
+            .comparing(format!("import until {}", manifest.not_after), reference)
+            .hint("export again on the sending side"));
+    }
+    Ok(())
+}
+
+/// Judges epoch, number and predecessor; gives the numbers that are missing where the site's rule lets that pass.
+fn check_order(
+    subject: &str,
+    manifest: &Manifest,
+    digest: Digest,
+    root: &TrustedRoot,
+    memory: &dyn Memory,
+) -> Result<Option<(u64, u64)>, Stop> {
+    let epoch = root.document().epoch;
+    if manifest.epoch < epoch {
+        return Err(Refusal::new(Code::Rollback, subject, "it belongs to an earlier epoch than the root's")
+            .comparing(format!("epoch {epoch}"), format!("epoch {}", manifest.epoch))
+            .into());
+    }
+    if manifest.epoch > epoch {
+        return Err(Refusal::new(Code::SequenceJump, subject, "it belongs to a later epoch than the root's")
+            .comparing(format!("epoch {epoch}"), format!("epoch {}", manifest.epoch))
+            .hint("only a new root begins a new epoch")
+            .into());
+    }
+    let last = memory.last(&manifest.stream)?.filter(|last| last.epoch == epoch);
+    let number = manifest.sequence;
+    if let Some(known) = memory.numbered(&manifest.stream, epoch, number)? {
+        if known != digest {
+            return Err(Refusal::new(Code::SequenceReused, subject, "another bundle with this number was imported before")
+                .comparing(known, digest)
+                .hint("keep both media, and ask the exporter which one is genuine")
+                .into());
+        }
+    }
+    let last_number = last.map_or(0, |last| last.sequence);
+    if number <= last_number {
+        return Err(Refusal::new(Code::Rollback, subject, "a newer bundle of this stream has been imported")
+            .comparing(format!("number {} or later", last_number + 1), format!("number {number}"))
+            .hint("to go back on purpose use `sealift rollback`")
+            .into());
+    }
+    if number - last_number > limits::MAX_SEQUENCE_JUMP {
+        return Err(Refusal::new(Code::SequenceJump, subject, "its number is further ahead than any real gap")
+            .comparing(format!("at most number {}", last_number + limits::MAX_SEQUENCE_JUMP), format!("number {number}"))
+            .hint("a new epoch in the root starts the numbers again")
+            .into());
+    }
+    if number > last_number + 1 {
+        let missing = (last_number + 1, number - 1);
+        if memory.gap_rule() == GapRule::Refuse {
+            return Err(Refusal::new(Code::SequenceGap, subject, "bundles before it have not been imported")
+                .comparing(format!("number {}", last_number + 1), format!("number {number}"))
+                .hint("import the missing bundles first")
+                .into());
+        }
+        return Ok(Some(missing));
+    }
+    if let Some(last) = last {
+        if manifest.previous != Some(last.manifest) {
+            let found = manifest.previous.map_or_else(|| "none".to_owned(), |digest| digest.to_string());
+            return Err(Refusal::new(Code::SequenceReused, subject, "it follows another bundle than the one imported last")
+                .comparing(last.manifest, found)
+                .hint("two exporters may be using one stream: ask the exporter")
+                .into());
+        }
+    }
+    Ok(None)
+}
+
+/// Judges the approvals that came, and counts the persons behind them.
+fn check_approvals(
+    approvals: &[UntrustedApproval],
+    manifest: &Digest,
+    exporters: &[String],
+    root: &TrustedRoot,
+    now: Timestamp,
+) -> Result<(Vec<String>, Vec<Vec<u8>>), Stop> {
+    let mut envelopes = Vec::new();
+    let mut kept = Vec::new();
+    for untrusted in approvals {
+        let envelope = Envelope::read(&untrusted.untrusted_envelope).map_err(|error| {
+            Refusal::new(Code::JsonNotStrict, untrusted.name.clone(), format!("its envelope cannot be read: {error}"))
+        })?;
+        envelopes.push(envelope);
+        kept.push(untrusted.untrusted_envelope.clone());
+    }
+    let approved = approval::verify(root, manifest, exporters, &envelopes, now)
+        .map_err(|error| error.refusal("the approvals"))?;
+    Ok((approved.persons, kept))
+}
+
+fn with_export_hint(refusal: Refusal) -> Refusal {
+    match refusal.code {
+        Code::ExportSignatureInvalid => {
+            refusal.hint("compare the exporter's key fingerprint with the exporter by another way than the medium")
+        }
+        _ => refusal,
+    }
+}
+
+fn manifest_refusal(subject: &str, error: &ManifestError) -> Refusal {
+    let code = match error {
+        ManifestError::UnknownFormat(_) | ManifestError::UnknownExtension(_) => Code::UnknownFormat,
+        ManifestError::OutOfRange { .. } => Code::JsonNotStrict,
+    };
+    Refusal::new(code, subject, error.to_string())
+}

@@ -1,0 +1,290 @@
+//! media -> `Opened`: structure and limits; nothing believed.
+//!
+//! Threats: links, devices and pipes on the medium; endless headers; a medium that changes. Defence: plain files only,
+//! opened without following links and never written; one header and one envelope of bounded size are read, and parsed
+//! by nobody here. What comes after the envelope is read only by later steps.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::bundle::container::{self, BLOCK};
+use crate::bundle::limits::MAX_MANIFEST_ENVELOPE_BYTES;
+use crate::model::{Code, Refusal, Stop, Unable};
+
+/// What may be imported: files and folders on media, or a stream.
+pub enum Input {
+    /// A volume, an approval, or a folder that holds some.
+    Path(PathBuf),
+    /// One volume as a stream, read once.
+    Stream(Box<dyn Read + Send>),
+}
+
+/// Volumes whose envelope has been read and not yet believed.
+pub struct Opened {
+    volumes: Vec<UntrustedVolume>,
+    approvals: Vec<UntrustedApproval>,
+}
+
+/// A volume, read up to the end of its envelope.
+pub struct UntrustedVolume {
+    pub(super) reader: VolumeReader,
+    pub(super) untrusted_envelope: Vec<u8>,
+}
+
+/// An approval's file.
+pub struct UntrustedApproval {
+    pub(super) name: String,
+    pub(super) untrusted_envelope: Vec<u8>,
+}
+
+impl Opened {
+    /// The volumes and the approvals.
+    pub fn into_parts(self) -> (Vec<UntrustedVolume>, Vec<UntrustedApproval>) {
+        (self.volumes, self.approvals)
+    }
+}
+
+/// Opens what was given and reads the first envelope of each volume.
+pub fn open(inputs: Vec<Input>) -> Result<Opened, Stop> {
+    let mut volumes = Vec::new();
+    let mut approvals = Vec::new();
+    for input in inputs {
+        match input {
+            Input::Stream(stream) => volumes.push(open_volume("-".to_owned(), stream)?),
+            Input::Path(path) => {
+                for path in list(&path)? {
+                    let file = open_plain(&path)?;
+                    let name = display_name(&path);
+                    if is_approval(&path) {
+                        approvals.push(read_approval(name, file)?);
+                    } else {
+                        volumes.push(open_volume(name, Box::new(file))?);
+                    }
+                }
+            }
+        }
+    }
+    if volumes.is_empty() {
+        return Err(Unable::new("no volume was given").hint("name the files `*.tar` that the exporter wrote, or their folder").into());
+    }
+    Ok(Opened { volumes, approvals })
+}
+
+/// A folder's volumes and approvals by name, or the one file.
+fn list(path: &Path) -> Result<Vec<PathBuf>, Stop> {
+    let kind = std::fs::symlink_metadata(path).map_err(|error| cannot_read(path, error))?;
+    if !kind.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(|error| cannot_read(path, error))? {
+        let file = entry.map_err(|error| cannot_read(path, error))?.path();
+        if is_volume(&file) || is_approval(&file) {
+            found.push(file);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn is_volume(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "tar")
+}
+
+fn is_approval(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.contains(".approval-") && name.ends_with(".dsse.json"))
+}
+
+/// Opens a plain file for reading: no link is followed, no device or pipe is opened (facts B4, B10).
+fn open_plain(path: &Path) -> Result<File, Stop> {
+    let special = |found: &str| {
+        Refusal::new(Code::SpecialFile, display_name(path), "it is not a plain file")
+            .comparing("a plain file", found)
+            .hint("copy the volumes as plain files; sealift follows no links on a medium")
+    };
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(descriptor) => File::from(descriptor),
+        Err(rustix::io::Errno::LOOP) => return Err(special("a symbolic link").into()),
+        Err(error) => return Err(cannot_read(path, error.into()).into()),
+    };
+    let metadata = file.metadata().map_err(|error| cannot_read(path, error))?;
+    if !metadata.is_file() {
+        return Err(special(if metadata.is_dir() { "a folder" } else { "a device, pipe or socket" }).into());
+    }
+    Ok(file)
+}
+
+fn open_volume(name: String, stream: Box<dyn Read + Send>) -> Result<UntrustedVolume, Stop> {
+    let mut reader = VolumeReader { name, stream, position: 0, pending: None };
+    let untrusted_header = reader.header()?;
+    let not_ours = || {
+        Refusal::new(Code::UnknownFormat, reader.name.clone(), "it does not begin as a volume of bundle format 1")
+            .hint("check that this is a volume that `sealift export` wrote")
+    };
+    let size = match container::bounded_size(&untrusted_header, MAX_MANIFEST_ENVELOPE_BYTES) {
+        None => return Err(not_ours().into()),
+        Some(Err(size)) if untrusted_header.starts_with(container::MANIFEST.as_bytes()) => {
+            return Err(Refusal::new(Code::PreauthLimitExceeded, reader.name, "the manifest's envelope is larger than the limit")
+                .comparing(format!("at most {MAX_MANIFEST_ENVELOPE_BYTES} bytes"), format!("{size} bytes"))
+                .into());
+        }
+        Some(Err(_)) => return Err(not_ours().into()),
+        Some(Ok(size)) => size,
+    };
+    if untrusted_header != container::header(container::MANIFEST, size) {
+        return Err(not_ours().into());
+    }
+    let untrusted_envelope = reader.data(size)?;
+    Ok(UntrustedVolume { reader, untrusted_envelope })
+}
+
+fn read_approval(name: String, file: File) -> Result<UntrustedApproval, Stop> {
+    let mut untrusted_envelope = Vec::new();
+    file.take(MAX_MANIFEST_ENVELOPE_BYTES + 1)
+        .read_to_end(&mut untrusted_envelope)
+        .map_err(|error| Unable::new(format!("cannot read {name}")).because(error))?;
+    if untrusted_envelope.len() as u64 > MAX_MANIFEST_ENVELOPE_BYTES {
+        return Err(Refusal::new(Code::PreauthLimitExceeded, name, "the approval is larger than the limit")
+            .comparing(format!("at most {MAX_MANIFEST_ENVELOPE_BYTES} bytes"), "more")
+            .into());
+    }
+    Ok(UntrustedApproval { name, untrusted_envelope })
+}
+
+/// Reads one volume from its first byte to its last, once and in order.
+pub(super) struct VolumeReader {
+    name: String,
+    stream: Box<dyn Read + Send>,
+    position: u64,
+    pending: Option<Box<[u8; 512]>>,
+}
+
+impl VolumeReader {
+    /// The volume's file name, or `-`.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The next header's block.
+    pub(super) fn header(&mut self) -> Result<[u8; 512], Stop> {
+        if let Some(block) = self.pending.take() {
+            return Ok(*block);
+        }
+        let mut block = [0; BLOCK as usize];
+        self.exact(&mut block)?;
+        Ok(block)
+    }
+
+    /// Gives a header back, to be read again by the next call of [`VolumeReader::header`].
+    pub(super) fn keep(&mut self, block: [u8; 512]) {
+        self.pending = Some(Box::new(block));
+    }
+
+    /// Reads a member's data of a bounded size into memory, and its padding, which must be zero.
+    pub(super) fn data(&mut self, size: u64) -> Result<Vec<u8>, Stop> {
+        let mut bytes = vec![0; usize::try_from(size).map_err(|_| Unable::new("a member does not fit this machine's memory"))?];
+        self.exact(&mut bytes)?;
+        self.padding(size)?;
+        Ok(bytes)
+    }
+
+    /// Reads the padding after a member's data.
+    pub(super) fn padding(&mut self, size: u64) -> Result<(), Stop> {
+        let mut block = [0; BLOCK as usize];
+        let rest = &mut block[..container::padding(size) as usize];
+        self.exact(rest)?;
+        if rest.iter().any(|byte| *byte != 0) {
+            return Err(self.not_exact("the padding after a member is not zero").into());
+        }
+        Ok(())
+    }
+
+    /// Compares the next header with the one that is due.
+    pub(super) fn expect(&mut self, name: &str, size: u64) -> Result<(), Stop> {
+        let found = self.header()?;
+        if found != container::header(name, size) {
+            return Err(self
+                .not_exact("a header is not the one that the signed documents determine")
+                .comparing(format!("member `{name}` of {size} bytes"), describe(&found))
+                .into());
+        }
+        Ok(())
+    }
+
+    /// Reads the end: two zero blocks, and nothing after them.
+    pub(super) fn end(&mut self) -> Result<(), Stop> {
+        let mut end = [0; container::END as usize];
+        self.exact(&mut end)?;
+        if end.iter().any(|byte| *byte != 0) {
+            return Err(self.not_exact("the end is not two zero blocks").into());
+        }
+        let mut more = [0];
+        match self.read(&mut more)? {
+            0 => Ok(()),
+            _ => Err(self.not_exact("bytes follow the end").into()),
+        }
+    }
+
+    /// Fills a buffer; a volume that ends before is refused.
+    pub(super) fn exact(&mut self, mut buffer: &mut [u8]) -> Result<(), Stop> {
+        while !buffer.is_empty() {
+            let count = self.read(buffer)?;
+            if count == 0 {
+                return Err(Refusal::new(Code::ObjectMissing, self.name.clone(), "the volume ends too early")
+                    .comparing(format!("at least {} bytes more", buffer.len()), format!("the end at byte {}", self.position))
+                    .hint("the copy is cut off: copy the volume again from the sending side")
+                    .into());
+            }
+            buffer = &mut buffer[count..];
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Stop> {
+        loop {
+            match self.stream.read(buffer) {
+                Ok(count) => {
+                    self.position += count as u64;
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    return Err(Unable::new(format!("cannot read {} at byte {}", self.name, self.position))
+                        .because(error)
+                        .hint("the medium may be damaged: clean it, use another reader, or copy the volume again")
+                        .into());
+                }
+            }
+        }
+    }
+
+    /// A refusal about this volume's bytes.
+    pub(super) fn not_exact(&self, reason: &str) -> Refusal {
+        Refusal::new(Code::ContainerNotExact, format!("{} at byte {}", self.name, self.position), reason)
+            .hint("copy the volume again; if it is refused again, keep the medium and tell your security officer")
+    }
+}
+
+/// What a header that is not the expected one seems to say, for people.
+pub(super) fn describe(header: &[u8; 512]) -> String {
+    let name: Vec<u8> = header[..100].iter().copied().take_while(|byte| *byte != 0).collect();
+    match (header.iter().all(|byte| *byte == 0), container::bounded_size(header, u64::MAX)) {
+        (true, _) => "the end of the archive".to_owned(),
+        (false, Some(Ok(size))) if header[156] == b'0' => {
+            format!("member `{}` of {size} bytes", String::from_utf8_lossy(&name))
+        }
+        _ => format!("a header named `{}` of another kind", String::from_utf8_lossy(&name)),
+    }
+}
+
+fn display_name(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+fn cannot_read(path: &Path, error: io::Error) -> Unable {
+    Unable::new(format!("cannot read {}", path.display())).because(error)
+}

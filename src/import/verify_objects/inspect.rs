@@ -1,0 +1,263 @@
+//! Every content as named: each artifact's own content is read by its ecosystem, and must be what name and version say.
+//! What it says is written beside the objects, one line an artifact, for the steps that follow.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use serde::{Deserialize, Serialize};
+
+use super::catalog::{Records, read_all};
+use super::{CATALOG, OBJECTS, Workspace, write_failed};
+use crate::bundle::catalog::Record;
+use crate::bundle::manifest::Manifest;
+use crate::ecosystem::{self, DocumentContent};
+use crate::model::{Artifact, Code, Digest, Document, Refusal, Stop, Unable};
+use crate::store::object_path;
+
+/// An artifact and what its content says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Examined {
+    /// The catalog's entry.
+    pub artifact: Artifact,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The ecosystem's facts.
+    pub facts: serde_json::Value,
+    /// Files derived from the content, by label, with digest and size; they lie in the staging folder too.
+    pub derived: BTreeMap<String, (Digest, u64)>,
+}
+
+const EXAMINED: &str = "examined.ndjson";
+
+/// Artifacts that are inspected side by side: enough for all cores, few enough to stay small in memory.
+const ROUND: usize = 256;
+
+/// The largest registry document that is read into memory, in bytes: packuments of the largest names have 30 MB.
+const MAX_DOCUMENT_BYTES: u64 = 256 << 20;
+
+/// How many refusals are collected.
+const MAX_REFUSALS: usize = 50;
+
+/// Inspects every artifact, on all cores, in the catalog's order.
+pub(super) fn inspect(catalog: &Path, manifest: &Manifest, workspace: &Workspace<'_>) -> Result<(), Stop> {
+    let path = workspace.staging.join(EXAMINED);
+    let mut output = BufWriter::new(File::create(&path).map_err(|error| write_failed(&path, error))?);
+    workspace.progress.begin("inspect", manifest.catalog.artifacts);
+    let mut artifacts = Records::open(catalog)?;
+    let mut documents = Documents::open(catalog)?;
+    let mut refusals: Vec<Refusal> = Vec::new();
+    let mut round: Vec<(Artifact, Vec<Document>)> = Vec::new();
+    let mut current: Option<(String, String, Vec<Document>)> = None;
+    loop {
+        let record = artifacts.next()?;
+        if let Some(Record::Artifact(artifact)) = &record {
+            if !current.as_ref().is_some_and(|(ecosystem, name, _)| *ecosystem == artifact.ecosystem && *name == artifact.name) {
+                let found = documents.of(&artifact.ecosystem, &artifact.name)?;
+                current = Some((artifact.ecosystem.clone(), artifact.name.clone(), found));
+            }
+            let found = current.as_ref().map(|(_, _, documents)| documents.clone()).unwrap_or_default();
+            round.push((artifact.clone(), found));
+        }
+        if round.len() == ROUND || record.is_none() {
+            let count = round.len() as u64;
+            for result in inspect_round(&round, workspace) {
+                match result {
+                    Ok(examined) => {
+                        serde_json::to_writer(&mut output, &examined).map_err(|error| write_failed(&path, error.into()))?;
+                        output.write_all(b"\n").map_err(|error| write_failed(&path, error))?;
+                    }
+                    Err(Stop::Refused(more)) => refusals.extend(more),
+                    Err(unable) => return Err(unable),
+                }
+            }
+            workspace.progress.advance(count);
+            round.clear();
+            if refusals.len() >= MAX_REFUSALS {
+                break;
+            }
+        }
+        if record.is_none() {
+            break;
+        }
+    }
+    workspace.progress.finish();
+    output.flush().map_err(|error| write_failed(&path, error))?;
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    refusals.truncate(MAX_REFUSALS);
+    Err(Stop::Refused(refusals))
+}
+
+/// The catalog's documents, name by name, in step with its artifacts.
+struct Documents {
+    records: Records,
+    ahead: Option<Document>,
+}
+
+impl Documents {
+    fn open(catalog: &Path) -> Result<Self, Stop> {
+        let mut this = Self { records: Records::open(catalog)?, ahead: None };
+        this.advance()?;
+        Ok(this)
+    }
+
+    fn advance(&mut self) -> Result<(), Stop> {
+        self.ahead = None;
+        while let Some(record) = self.records.next()? {
+            match record {
+                Record::Object(_) => {}
+                Record::Document(document) => {
+                    self.ahead = Some(document);
+                    break;
+                }
+                Record::Artifact(_) => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// The documents of a name; names must be asked for in ascending order.
+    fn of(&mut self, ecosystem: &str, name: &str) -> Result<Vec<Document>, Stop> {
+        let mut found = Vec::new();
+        while let Some(document) = &self.ahead {
+            match (document.ecosystem.as_str(), document.name.as_str()).cmp(&(ecosystem, name)) {
+                std::cmp::Ordering::Greater => break,
+                std::cmp::Ordering::Equal => found.push(document.clone()),
+                std::cmp::Ordering::Less => {}
+            }
+            self.advance()?;
+        }
+        Ok(found)
+    }
+}
+
+/// Inspects some artifacts on all cores; the results are in their order.
+fn inspect_round(round: &[(Artifact, Vec<Document>)], workspace: &Workspace<'_>) -> Vec<Result<Examined, Stop>> {
+    let share = round.len().div_ceil(workspace.threads.max(1)).max(1);
+    thread::scope(|scope| {
+        let handles: Vec<_> = round
+            .chunks(share)
+            .map(|part| {
+                scope.spawn(move || {
+                    // Neighbours share their documents: each is read once.
+                    let mut cache: Option<(Vec<Document>, Vec<DocumentContent>)> = None;
+                    part.iter().map(|(artifact, documents)| inspect_one(artifact, documents, &mut cache, workspace)).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        handles
+            .into_iter()
+            .flat_map(|handle| handle.join().unwrap_or_else(|_| vec![Err(Unable::new("an inspection ended unexpectedly").into())]))
+            .collect()
+    })
+}
+
+fn inspect_one(
+    artifact: &Artifact,
+    documents: &[Document],
+    cache: &mut Option<(Vec<Document>, Vec<DocumentContent>)>,
+    workspace: &Workspace<'_>,
+) -> Result<Examined, Stop> {
+    let subject = || format!("{artifact} ({})", artifact.file);
+    let ecosystem = ecosystem::find(&artifact.ecosystem)
+        .ok_or_else(|| Refusal::new(Code::UnknownFormat, subject(), "its ecosystem is not known"))?;
+    if !cache.as_ref().is_some_and(|(known, _)| known == documents) {
+        let contents = documents.iter().map(|document| read_document(document, workspace)).collect::<Result<Vec<_>, Stop>>()?;
+        *cache = Some((documents.to_vec(), contents));
+    }
+    let contents = cache.as_ref().map_or(&[][..], |(_, contents)| contents);
+    let path = workspace.locate(&artifact.digest);
+    let size = fs::metadata(&path).map_err(|error| cannot_read(&path, error))?.len();
+    let mut content = LazyFile { path: &path, file: None };
+    let facts = ecosystem.inspect(artifact, &mut content, contents).map_err(|mismatch| {
+        let mut refusal = Refusal::new(Code::ArtifactMalformed, subject(), mismatch.reason);
+        refusal.expected = mismatch.expected;
+        refusal.found = mismatch.found;
+        refusal.hint("its bytes are as signed, so it was published or packed like this: leave it out of the selection")
+    })?;
+    let mut derived = BTreeMap::new();
+    for (label, bytes) in facts.derived {
+        let digest = Digest::of(&bytes);
+        if !workspace.holds(&digest) {
+            let target = object_path(&workspace.staging.join(OBJECTS), &digest);
+            fs::write(&target, &bytes).map_err(|error| write_failed(&target, error))?;
+        }
+        derived.insert(label, (digest, bytes.len() as u64));
+    }
+    Ok(Examined { artifact: artifact.clone(), size, facts: facts.json, derived })
+}
+
+fn read_document(document: &Document, workspace: &Workspace<'_>) -> Result<DocumentContent, Stop> {
+    let path = workspace.locate(&document.digest);
+    let size = fs::metadata(&path).map_err(|error| cannot_read(&path, error))?.len();
+    if size > MAX_DOCUMENT_BYTES {
+        return Err(Refusal::new(
+            Code::SizeExceeded,
+            format!("{} of {}/{}", document.kind, document.ecosystem, document.name),
+            "the registry document is larger than the limit",
+        )
+        .comparing(format!("at most {MAX_DOCUMENT_BYTES} bytes"), format!("{size} bytes"))
+        .into());
+    }
+    Ok(DocumentContent { document: document.clone(), bytes: read_all(&path)? })
+}
+
+/// A file that is opened when somebody first reads it: plain files need no look.
+struct LazyFile<'a> {
+    path: &'a Path,
+    file: Option<BufReader<File>>,
+}
+
+impl LazyFile<'_> {
+    fn file(&mut self) -> io::Result<&mut BufReader<File>> {
+        if self.file.is_none() {
+            self.file = Some(BufReader::with_capacity(64 << 10, File::open(self.path)?));
+        }
+        self.file.as_mut().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+impl Read for LazyFile<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.file()?.read(buffer)
+    }
+}
+
+impl Seek for LazyFile<'_> {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        self.file()?.seek(position)
+    }
+}
+
+/// The examined artifacts of a bundle, in the catalog's order.
+pub struct ExaminedReader {
+    lines: BufReader<File>,
+    path: PathBuf,
+    line: Vec<u8>,
+}
+
+impl ExaminedReader {
+    pub(in crate::import) fn open(staging: &Path) -> Result<Self, Stop> {
+        let path = staging.join(EXAMINED);
+        let file = File::open(&path).map_err(|error| cannot_read(&path, error))?;
+        Ok(Self { lines: BufReader::new(file), path, line: Vec::new() })
+    }
+
+    /// The next artifact.
+    pub fn next(&mut self) -> Result<Option<Examined>, Stop> {
+        self.line.clear();
+        let count = self.lines.read_until(b'\n', &mut self.line).map_err(|error| cannot_read(&self.path, error))?;
+        if count == 0 {
+            return Ok(None);
+        }
+        serde_json::from_slice(&self.line).map(Some).map_err(|error| cannot_read(&self.path, error.into()).into())
+    }
+}
+
+fn cannot_read(path: &Path, error: io::Error) -> Unable {
+    Unable::new(format!("cannot read {}", path.display())).because(error)
+}
