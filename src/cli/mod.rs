@@ -4,7 +4,12 @@
 mod args;
 mod exit;
 mod explain;
+mod files;
+mod init;
+mod key;
 mod output;
+mod root;
+mod signer;
 
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -56,6 +61,9 @@ fn now() -> Timestamp {
 
 fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
     match command {
+        Command::Init(arguments) => init::run(&arguments, context),
+        Command::Key(arguments) => key::run(&arguments, context),
+        Command::Root(arguments) => root::run(&arguments, context),
         Command::Explain(arguments) => explain::run(&arguments, context),
     }
 }
