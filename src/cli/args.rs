@@ -44,6 +44,8 @@ pub(crate) enum Colour {
 pub(crate) enum Command {
     /// Make the folder of an exporter or of an enclave
     Init(super::init::Arguments),
+    /// Show what a bundle claims to be, and sign that it may be imported
+    Approve(super::approve::Arguments),
     /// Make and show keys
     Key(super::key::Arguments),
     /// Write, sign, show and pin roots: who may do what for an enclave

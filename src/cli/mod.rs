@@ -1,6 +1,7 @@
 //! Talks to people: reads arguments, prints, chooses the exit code. The only room that reads the clock, the
 //! environment and the terminal; everything below gets what it needs as arguments.
 
+mod approve;
 mod args;
 mod exit;
 mod explain;
@@ -61,6 +62,7 @@ fn now() -> Timestamp {
 
 fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
     match command {
+        Command::Approve(arguments) => approve::run(&arguments, context),
         Command::Init(arguments) => init::run(&arguments, context),
         Command::Key(arguments) => key::run(&arguments, context),
         Command::Root(arguments) => root::run(&arguments, context),
