@@ -42,6 +42,14 @@ pub(crate) enum Colour {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Make the folder of an exporter or of an enclave
+    Init(super::init::Arguments),
+    /// Show what a bundle claims to be, and sign that it may be imported
+    Approve(super::approve::Arguments),
+    /// Make and show keys
+    Key(super::key::Arguments),
+    /// Write, sign, show and pin roots: who may do what for an enclave
+    Root(super::root::Arguments),
     /// Say what a refusal's code means and what to do
     Explain(super::explain::Arguments),
 }

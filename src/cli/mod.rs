@@ -1,10 +1,16 @@
 //! Talks to people: reads arguments, prints, chooses the exit code. The only room that reads the clock, the
 //! environment and the terminal; everything below gets what it needs as arguments.
 
+mod approve;
 mod args;
 mod exit;
 mod explain;
+mod files;
+mod init;
+mod key;
 mod output;
+mod root;
+mod signer;
 
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -56,6 +62,10 @@ fn now() -> Timestamp {
 
 fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
     match command {
+        Command::Approve(arguments) => approve::run(&arguments, context),
+        Command::Init(arguments) => init::run(&arguments, context),
+        Command::Key(arguments) => key::run(&arguments, context),
+        Command::Root(arguments) => root::run(&arguments, context),
         Command::Explain(arguments) => explain::run(&arguments, context),
     }
 }

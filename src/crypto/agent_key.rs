@@ -9,7 +9,10 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::key::{KeyAlgorithm, PublicKey, SignError, Signer};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::key::{KeyAlgorithm, KeyError, PublicKey, SignError, Signer};
 
 const SSH_AGENTC_REQUEST_IDENTITIES: u8 = 11;
 const SSH_AGENT_IDENTITIES_ANSWER: u8 = 12;
@@ -123,6 +126,21 @@ pub fn list(socket: &Path) -> Result<Vec<PublicKey>, AgentError> {
     }
     fields.end()?;
     Ok(keys)
+}
+
+/// Reads a line of an OpenSSH `.pub` file (`ssh-ed25519 AAAA… comment`).
+pub fn read_public_line(text: &str) -> Result<PublicKey, KeyError> {
+    let mut words = text.split_ascii_whitespace();
+    if words.next().map(str::as_bytes) != Some(ED25519) {
+        return Err(KeyError::UnknownAlgorithm);
+    }
+    let blob = words.next().unwrap_or_default();
+    let blob = STANDARD.decode(blob).map_err(|_| KeyError::Base64)?;
+    let mut fields = Fields(&blob);
+    match (fields.string(), fields.string(), fields.end()) {
+        (Ok(ED25519), Ok(key), Ok(())) => PublicKey::ed25519(key),
+        _ => Err(KeyError::UnknownAlgorithm),
+    }
 }
 
 /// Sends one message and reads one answer.

@@ -144,7 +144,7 @@ pub fn verify(
     let mut keys = BTreeSet::new();
     let mut passed_over = Vec::new();
     for envelope in untrusted_envelopes {
-        let signers = root.all_signers(Kind::Approval, envelope)?;
+        let signers = root.document().all_signers(Kind::Approval, envelope)?;
         if signers.is_empty() {
             passed_over.push("one has no valid signature of a key in the root".to_owned());
             continue;
@@ -159,7 +159,7 @@ pub fn verify(
                 person: signer.person.clone(),
             });
         }
-        let approvers = root.signers(Role::Approve, Kind::Approval, envelope)?;
+        let approvers = root.document().signers(Role::Approve, Kind::Approval, envelope)?;
         for signer in &signers {
             if !approvers.contains(signer) {
                 passed_over.push(format!("{} does not have the role approve", signer.person));

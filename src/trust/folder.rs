@@ -105,7 +105,7 @@ impl From<FolderError> for Stop {
     fn from(error: FolderError) -> Self {
         let hint = match &error {
             FolderError::NotPinned { .. } => Some("pin one with `sealift root pin`"),
-            FolderError::AlreadyPinned { .. } => Some("later roots are applied with `sealift root pin --next`"),
+            FolderError::AlreadyPinned { .. } => Some("the next root is taken by `sealift root pin`, too"),
             FolderError::PinDamaged { .. } | FolderError::RootDamaged { .. } => {
                 Some("restore the folder from its own backup")
             }

@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::TrustError;
+use crate::crypto::dsse::Envelope;
+
 /// A kind of signed document. Each has its own payload type, so that no signature can serve for another kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -55,6 +58,17 @@ impl Kind {
     /// The kind with a payload type.
     pub fn of_payload_type(payload_type: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.payload_type() == payload_type)
+    }
+
+    /// Fails unless an envelope holds a document of this kind. Comes before anything is verified or parsed.
+    pub fn check(self, envelope: &Envelope) -> Result<(), TrustError> {
+        if envelope.payload_type == self.payload_type() {
+            return Ok(());
+        }
+        Err(TrustError::WrongKind {
+            expected: self,
+            found: envelope.payload_type.chars().take(100).collect(),
+        })
     }
 
     /// What people call such a document.

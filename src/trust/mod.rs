@@ -5,15 +5,22 @@
 
 pub mod approval;
 pub mod folder;
+mod count;
+mod diff;
+mod draft;
 mod kind;
 mod root;
 mod rules;
 mod trusted;
 pub mod words;
 
+pub use count::{RootSignatures, SignedBy};
+pub use diff::diff;
+pub use draft::Draft;
 pub use kind::{Kind, Role};
 pub use root::{Enclave, Profile, RoleKeys, Root, RootKey};
-pub use trusted::{MAX_ROOT_BYTES, MAX_ROOT_STEPS, SignedBy, TrustError, TrustedRoot, Vouched};
+pub(crate) use rules::is_enclave_name;
+pub use trusted::{MAX_ROOT_BYTES, MAX_ROOT_STEPS, TrustError, TrustedRoot, Vouched};
 
 pub use crate::crypto::dsse::Envelope;
 use crate::crypto::dsse::{self, Signature};

@@ -41,15 +41,6 @@ pub struct Vouched {
     pub keys: Vec<KeyId>,
 }
 
-/// A valid signature found on an envelope.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SignedBy {
-    /// Whose key it is.
-    pub person: String,
-    /// The key.
-    pub key: KeyId,
-}
-
 /// A document is not trusted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -358,7 +349,7 @@ impl TrustedRoot {
 
     /// Verifies that enough persons with a role have signed a document of a kind.
     pub fn verify(&self, role: Role, kind: Kind, envelope: &Envelope) -> Result<Vouched, TrustError> {
-        let signers = self.signers(role, kind, envelope)?;
+        let signers = self.root.signers(role, kind, envelope)?;
         let persons: BTreeSet<_> = signers.iter().map(|signer| signer.person.clone()).collect();
         let keys: BTreeSet<_> = signers.iter().map(|signer| signer.key).collect();
         let persons: Vec<_> = persons.into_iter().collect();
@@ -379,32 +370,6 @@ impl TrustedRoot {
         })
     }
 
-    /// The valid signatures of a role on an envelope; others are passed over, since anyone can add one.
-    pub fn signers(&self, role: Role, kind: Kind, envelope: &Envelope) -> Result<BTreeSet<SignedBy>, TrustError> {
-        let Some(role) = self.root.roles.get(&role) else {
-            return check_kind(kind, envelope).map(|()| BTreeSet::new());
-        };
-        let mut signers = self.all_signers(kind, envelope)?;
-        signers.retain(|signer| role.keys.contains(&signer.key));
-        Ok(signers)
-    }
-
-    /// The valid signatures by any key of the root, whatever its role.
-    pub fn all_signers(&self, kind: Kind, envelope: &Envelope) -> Result<BTreeSet<SignedBy>, TrustError> {
-        check_kind(kind, envelope)?;
-        let message = envelope.pae();
-        let signers = envelope.signatures.iter().filter_map(|signature| {
-            let id: KeyId = signature.key_id.parse().ok()?;
-            let key = self.root.keys.get(&id)?;
-            key.public.verify(&message, &signature.bytes).ok()?;
-            Some(SignedBy {
-                person: key.person.clone(),
-                key: id,
-            })
-        });
-        Ok(signers.collect())
-    }
-
     fn read(envelope: &[u8]) -> Result<(Self, Envelope), TrustError> {
         if envelope.len() > MAX_ROOT_BYTES {
             return Err(TrustError::TooLarge {
@@ -413,7 +378,7 @@ impl TrustedRoot {
             });
         }
         let parsed = Envelope::read(envelope)?;
-        check_kind(Kind::Root, &parsed)?;
+        Kind::Root.check(&parsed)?;
         let this = Self {
             root: Root::read(&parsed.payload)?,
             fingerprint: Digest::of(&parsed.payload),
@@ -421,14 +386,4 @@ impl TrustedRoot {
         };
         Ok((this, parsed))
     }
-}
-
-fn check_kind(expected: Kind, envelope: &Envelope) -> Result<(), TrustError> {
-    if envelope.payload_type == expected.payload_type() {
-        return Ok(());
-    }
-    Err(TrustError::WrongKind {
-        expected,
-        found: envelope.payload_type.chars().take(100).collect(),
-    })
 }

@@ -3,6 +3,7 @@
 
 mod approvals;
 mod archive_tar;
+mod crypto;
 mod order_of_reading;
 mod trust;
 mod vectors;
