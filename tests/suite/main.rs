@@ -4,3 +4,5 @@
 mod tgz;
 
 mod archive_tar;
+mod cargo;
+mod files;
