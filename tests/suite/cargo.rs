@@ -1,5 +1,7 @@
 //! Crates: from the lockfile's entry to the files that Cargo reads.
 
+#![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
+
 use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
