@@ -1,7 +1,5 @@
 //! Plain files: the sets' names and what is placed for them.
 
-#![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
-
 use std::collections::BTreeMap;
 
 use sealift::ecosystem::files::PlainFiles;

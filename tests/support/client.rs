@@ -1,6 +1,8 @@
 //! Runs real clients: found where `scripts/clients` or the machine put them, in an empty home, with no network but
 //! loopback.
 
+#![expect(clippy::print_stderr, reason = "a skipped test is said")]
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
