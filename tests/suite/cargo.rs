@@ -1,23 +1,18 @@
-//! Crates: from the lockfile's entry to the files that Cargo reads.
+//! Crates: from an artifact to the files that Cargo reads.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use sealift::ecosystem::cargo::Cargo;
-use sealift::ecosystem::{
-    ClientEnvironment, DocumentContent, DocumentRequest, Ecosystem, Facts, Fetched, Held, Mismatch, PlacedContent,
-    Upstream, UpstreamBase, UpstreamError, Wanted,
-};
-use sealift::model::{Algorithm, Artifact, Claim, Digest, Document};
+use sealift::ecosystem::{DocumentContent, Ecosystem, Facts, Files, Held, Mismatch, PlacedContent, SelectionError};
+use sealift::model::{Artifact, Digest, Document};
 use serde_json::{Value, json};
 
 use crate::tgz::{Entry, tgz};
 
-const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
+pub(crate) const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 fn crate_with(name: &str, version: &str, manifest: &str) -> Vec<u8> {
     tgz(&[
@@ -26,7 +21,7 @@ fn crate_with(name: &str, version: &str, manifest: &str) -> Vec<u8> {
     ])
 }
 
-fn plain_crate(name: &str, version: &str) -> Vec<u8> {
+pub(crate) fn plain_crate(name: &str, version: &str) -> Vec<u8> {
     crate_with(
         name,
         version,
@@ -34,7 +29,7 @@ fn plain_crate(name: &str, version: &str) -> Vec<u8> {
     )
 }
 
-fn artifact(name: &str, version: &str, bytes: &[u8]) -> Artifact {
+pub(crate) fn artifact(name: &str, version: &str, bytes: &[u8]) -> Artifact {
     Artifact {
         ecosystem: "cargo".to_owned(),
         name: name.to_owned(),
@@ -47,7 +42,7 @@ fn artifact(name: &str, version: &str, bytes: &[u8]) -> Artifact {
     }
 }
 
-fn inspect(artifact: &Artifact, bytes: &[u8], documents: &[DocumentContent]) -> Result<Facts, Mismatch> {
+pub(crate) fn inspect(artifact: &Artifact, bytes: &[u8], documents: &[DocumentContent]) -> Result<Facts, Mismatch> {
     Cargo.inspect(artifact, &mut Cursor::new(bytes), documents)
 }
 
@@ -64,7 +59,7 @@ fn index_lines(name: &str, bytes: &[u8]) -> DocumentContent {
     }
 }
 
-fn line(facts: &Facts) -> Value {
+pub(crate) fn line(facts: &Facts) -> Value {
     serde_json::from_str(facts.json["line"].as_str().unwrap()).unwrap()
 }
 
@@ -198,7 +193,7 @@ fn a_line_that_contradicts_the_crate_is_not_served() {
     let evil = json!({"name": "evil", "req": "*", "features": [], "optional": false, "default_features": true,
         "target": null, "kind": "normal"});
     type Change = fn(&mut Value, &Value);
-    let changes: [(&str, Change); 7] = [
+    let changes: [(&str, Change); 10] = [
         ("another dependency", |line, evil| {
             line["deps"].as_array_mut().unwrap().push(evil.clone());
         }),
@@ -213,6 +208,11 @@ fn a_line_that_contradicts_the_crate_is_not_served() {
             line["deps"][0]["registry"] = json!("https://index.example.com/git");
         }),
         ("another feature", |line, _| line["features"]["plain"] = json!(["std"])),
+        ("another target", |line, _| {
+            line["deps"][0]["target"] = json!("cfg(any())")
+        }),
+        ("a binary", |line, _| line["deps"][0]["artifact"] = json!(["bin"])),
+        ("a version that Cargo passes over", |line, _| line["v"] = json!(3)),
         ("another library", |line, _| line["links"] = json!("bar")),
     ];
     for (what, change) in changes {
@@ -227,6 +227,37 @@ fn a_line_that_contradicts_the_crate_is_not_served() {
         expected["yanked"] = json!(true);
         expected["pubtime"] = json!("2026-01-01T00:00:00Z");
         assert_eq!(line(&facts), expected, "{what}");
+    }
+}
+
+#[test]
+fn lines_of_other_registries_fit_their_manifests() {
+    let manifest = "[package]\nname = \"foo\"\nversion = \"1.0.0\"\n[dependencies.a]\nversion = \"1\"\n";
+    let corp = "registry-index = \"sparse+https://registry.example.com/\"\n";
+    let default = CRATES_IO.trim_start_matches("registry+");
+    for (manifest, registry, from) in [
+        (manifest.to_owned(), None, "registry"),
+        (manifest.to_owned(), Some(default), "registry"),
+        (
+            manifest.to_owned(),
+            Some("https://other.example.com/git"),
+            "manifest-against-registry",
+        ),
+        (format!("{manifest}{corp}"), None, "registry"),
+        (
+            format!("{manifest}{corp}"),
+            Some("sparse+https://registry.example.com/"),
+            "registry",
+        ),
+        (format!("{manifest}{corp}"), Some(default), "manifest-against-registry"),
+    ] {
+        let bytes = crate_with("foo", "1.0.0", &manifest);
+        let artifact = artifact("foo", "1.0.0", &bytes);
+        let mut real = line(&inspect(&artifact, &bytes, &[]).unwrap());
+        real["deps"][0]["registry"] = json!(registry);
+        let page = index_lines("foo", real.to_string().as_bytes());
+        let facts = inspect(&artifact, &bytes, &[page]).unwrap();
+        assert_eq!(facts.json["from"], from, "{manifest} {registry:?}");
     }
 }
 
@@ -393,198 +424,55 @@ fn alike_names_share_a_collision_key() {
     assert_ne!(Cargo.collision_key("foo-bar"), Cargo.collision_key("foobar"));
 }
 
-/// A registry that serves documents from memory, and keeps what it was asked.
-#[derive(Default)]
-struct Registry {
-    bases: Vec<UpstreamBase>,
-    documents: BTreeMap<String, Vec<u8>>,
-    asked: Mutex<Vec<String>>,
-}
+/// No files beside the lockfile.
+struct NoFiles;
 
-impl Registry {
-    fn base(mut self, scope: Option<&str>, url: &str) -> Self {
-        self.bases.push(UpstreamBase {
-            ecosystem: "cargo",
-            scope: scope.map(str::to_owned),
-            url: url.to_owned(),
-            authorization: None,
-        });
-        self
-    }
-
-    fn serving(mut self, url: &str, body: impl AsRef<[u8]>) -> Self {
-        self.documents.insert(url.to_owned(), body.as_ref().to_vec());
-        self
-    }
-
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+impl Files for NoFiles {
+    fn read(&self, path: &str) -> Result<String, SelectionError> {
+        Err(SelectionError::Unreadable {
+            path: path.to_owned(),
+            source: std::io::ErrorKind::NotFound.into(),
+        })
     }
 }
 
-impl Upstream for Registry {
-    fn document(&self, request: &DocumentRequest) -> Result<Option<Fetched>, UpstreamError> {
-        self.asked.lock().unwrap().push(request.url.clone());
-        Ok(self.documents.get(&request.url).map(|bytes| Fetched {
-            url: request.url.clone(),
-            media_type: "text/plain".to_owned(),
-            bytes: bytes.clone(),
-        }))
+proptest::proptest! {
+    #[test]
+    fn file_names_are_read_as_they_are_made(name in "[A-Za-z][A-Za-z0-9_-]{0,63}", numbers in "[1-9]\\.0\\.[1-9]{1,3}",
+        tail in "(-[a-z][a-z0-9.-]{0,8}[a-z])?(\\+[a-z0-9-]{1,8})?") {
+        let version = format!("{numbers}{tail}");
+        proptest::prop_assume!(!version.contains(".."));
+        let read = Cargo.recognise(&format!("{name}-{version}.crate"));
+        // `a.00` and the like are no versions.
+        if let Some(read) = read {
+            proptest::prop_assert_eq!(read.name, name);
+            proptest::prop_assert_eq!(read.version, version);
+        }
     }
 
-    fn bases(&self, _ecosystem: &str) -> Vec<UpstreamBase> {
-        self.bases.clone()
+    #[test]
+    fn no_text_makes_a_reader_panic(text in "\\PC{0,200}", bytes in proptest::collection::vec(0u8.., 0..200)) {
+        let _ = Cargo.recognise(&text);
+        let _ = Cargo.read_lockfile("Cargo.lock", &text, &NoFiles);
+        let _ = Cargo.layout(&text, &[held_plain("foo", "1.0.0")]);
+        let _ = sealift::ecosystem::files::checksums::read(&text);
+        let crate_bytes = crate_with("foo", "1.0.0", &text);
+        let _ = inspect(&artifact("foo", "1.0.0", &crate_bytes), &crate_bytes, &[]);
+        let whole = plain_crate("foo", "1.0.0");
+        let whole_artifact = artifact("foo", "1.0.0", &whole);
+        let facts = inspect(&whole_artifact, &whole, &[index_lines("foo", &bytes)]).unwrap();
+        proptest::prop_assert_eq!(facts.json["from"].as_str(), Some("manifest"));
     }
-}
 
-fn wanted(name: &str, source: &str) -> Wanted {
-    Wanted {
-        ecosystem: "cargo",
-        name: name.to_owned(),
-        version: "1.0.0".to_owned(),
-        file: Some(format!("{name}-1.0.0.crate")),
-        claims: vec![Claim::from_hex(Algorithm::Sha256, &"ab".repeat(32)).unwrap()],
-        urls: Vec::new(),
-        registry: Some(source.to_owned()),
-        path: None,
-        size: None,
+    #[test]
+    fn a_changed_byte_never_makes_another_crate(at in 0usize..400, flip in 1u8..) {
+        let mut bytes = crate_with("foo-dep", "1.2.3", MANIFEST);
+        let at = at % bytes.len();
+        bytes[at] ^= flip;
+        if let Ok(facts) = inspect(&artifact("foo-dep", "1.2.3", &bytes), &bytes, &[]) {
+            let line = line(&facts);
+            proptest::prop_assert_eq!(&line["name"], "foo-dep");
+            proptest::prop_assert_eq!(&line["cksum"], &Value::from(Digest::of(&bytes).hex()));
+        }
     }
-}
-
-#[test]
-fn download_templates_are_filled() {
-    let digits = "ab".repeat(32);
-    for (template, url) in [
-        (
-            "https://dl.example.com/crates",
-            "https://dl.example.com/crates/Foo-dep/1.0.0/download".to_owned(),
-        ),
-        (
-            "https://dl.example.com/{crate}-{version}.crate",
-            "https://dl.example.com/Foo-dep-1.0.0.crate".to_owned(),
-        ),
-        (
-            "https://dl.example.com/{prefix}/{lowerprefix}/x",
-            "https://dl.example.com/Fo/o-/fo/o-/x".to_owned(),
-        ),
-        (
-            "https://dl.example.com/{sha256-checksum}",
-            format!("https://dl.example.com/{digits}"),
-        ),
-    ] {
-        let registry = Registry::default()
-            .base(Some(CRATES_IO), "https://index.example.com")
-            .serving(
-                "https://index.example.com/config.json",
-                json!({ "dl": template, "api": null }).to_string(),
-            );
-        let located = Cargo.locate(&wanted("Foo-dep", CRATES_IO), &registry).unwrap();
-        assert_eq!(located.len(), 1);
-        assert_eq!(located[0].url, url);
-        assert_eq!(located[0].file, "Foo-dep-1.0.0.crate");
-        assert_eq!(located[0].claims[0].hex(), digits);
-    }
-}
-
-#[test]
-fn a_registry_is_asked_for_its_own_source_only() {
-    let corp = "sparse+https://registry.example.com/";
-    let config = r#"{"dl":"https://dl.example.com"}"#;
-    let registry = Registry::default()
-        .base(Some(corp), "https://registry.example.com/")
-        .serving("https://registry.example.com/config.json", config);
-    let error = Cargo.locate(&wanted("foo", CRATES_IO), &registry).unwrap_err();
-    assert!(matches!(error, UpstreamError::NoUpstream { .. }), "{error}");
-    assert!(registry.asked().is_empty());
-    assert!(Cargo.hint_without_upstream().unwrap().contains("cargo fetch --locked"));
-    Cargo.locate(&wanted("foo", corp), &registry).unwrap();
-
-    // The lockfile itself names a sparse registry; a mirror that was configured for it comes instead of it.
-    let named = Registry::default().serving("https://registry.example.com/config.json", config);
-    Cargo.locate(&wanted("foo", corp), &named).unwrap();
-    let mirrored = Registry::default()
-        .base(Some(corp), "https://mirror.example.com/")
-        .serving("https://registry.example.com/config.json", config);
-    assert!(matches!(
-        Cargo.locate(&wanted("foo", corp), &mirrored).unwrap_err(),
-        UpstreamError::NotListed { .. }
-    ));
-    assert_eq!(mirrored.asked(), ["https://mirror.example.com/config.json"]);
-
-    // The next one is asked where the first does not answer as it should.
-    let second = Registry::default()
-        .base(None, "https://broken.example.com/")
-        .base(None, "sparse+https://index.example.com/")
-        .serving("https://broken.example.com/config.json", "<html>")
-        .serving("https://index.example.com/config.json", config);
-    Cargo.locate(&wanted("foo", CRATES_IO), &second).unwrap();
-    let broken = Registry::default()
-        .base(None, "https://broken.example.com/")
-        .serving("https://broken.example.com/config.json", "<html>");
-    assert!(matches!(
-        Cargo.locate(&wanted("foo", CRATES_IO), &broken).unwrap_err(),
-        UpstreamError::Malformed { .. }
-    ));
-}
-
-#[test]
-fn the_index_file_comes_along_where_it_knows_the_crate() {
-    let bytes = plain_crate("foo", "1.0.0");
-    let artifact = artifact("foo", "1.0.0", &bytes);
-    let page = line(&inspect(&artifact, &bytes, &[]).unwrap()).to_string();
-    let other = page.replace(&artifact.digest.hex(), &Digest::of(b"other").hex());
-    let registry = Registry::default()
-        .base(None, "https://none.example.com/")
-        .base(None, "https://other.example.com/")
-        .base(None, "https://index.example.com/")
-        .base(None, "https://later.example.com/")
-        .serving("https://other.example.com/3/f/foo", &other)
-        .serving("https://index.example.com/3/f/foo", &page)
-        .serving("https://later.example.com/3/f/foo", &page);
-    let companions = Cargo
-        .accompany("foo", std::slice::from_ref(&artifact), &registry)
-        .unwrap();
-    assert_eq!(companions.documents.len(), 1);
-    assert_eq!(companions.documents[0].kind, "index-lines");
-    assert_eq!(companions.documents[0].origin, "https://index.example.com/3/f/foo");
-    assert_eq!(companions.documents[0].bytes, page.as_bytes());
-    assert_eq!(registry.asked().len(), 3, "nobody is asked for what is there");
-    // No kind of proof exists, so there is none to list.
-    assert!(Cargo.proof_kinds().is_empty());
-    assert!(companions.proofs["foo-1.0.0.crate"].is_empty());
-    let nobody = Cargo.accompany("foo", &[artifact], &Registry::default()).unwrap();
-    assert!(nobody.documents.is_empty());
-}
-
-/// A client with one configuration file.
-struct Client(&'static str);
-
-impl ClientEnvironment for Client {
-    fn variable(&self, name: &str) -> Option<String> {
-        (name == "CARGO_HOME").then(|| "/c".to_owned())
-    }
-    fn home(&self) -> Option<PathBuf> {
-        None
-    }
-    fn working_folder(&self) -> PathBuf {
-        "/w".into()
-    }
-    fn read(&self, path: &Path) -> Option<String> {
-        (path == Path::new("/c/config.toml")).then(|| self.0.to_owned())
-    }
-}
-
-#[test]
-fn caches_are_cargos_and_configured_folders() {
-    let config = "[source.crates-io]\nreplace-with = \"l\"\n[source.l]\nlocal-registry = \"/crates\"\n";
-    let paths = Cargo.cached(&wanted("foo", CRATES_IO), &Client(config));
-    assert_eq!(
-        paths,
-        [
-            PathBuf::from("/c/registry/cache/*/foo-1.0.0.crate"),
-            PathBuf::from("/crates/foo-1.0.0.crate"),
-        ]
-    );
-    assert!(Cargo.cached(&wanted("../foo", CRATES_IO), &Client("")).is_empty());
-    assert!(Cargo.upstreams(&Client("[source")).is_err());
 }

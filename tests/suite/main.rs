@@ -5,4 +5,5 @@ mod tgz;
 
 mod archive_tar;
 mod cargo;
+mod cargo_upstream;
 mod files;
