@@ -3,7 +3,10 @@
 
 mod approvals;
 mod archive_tar;
+mod cargo;
+mod cargo_upstream;
 mod crypto;
+mod files;
 mod order_of_reading;
 mod trust;
 mod vectors;
