@@ -130,7 +130,7 @@ impl<'a> Scan<'a> {
                 b'\t' if self.fresh && self.flow_depth == 0 => return self.refuse("a tab before a text"),
                 b'\t' => self.at += 1,
                 // The library takes `#` for a comment wherever a token could begin, also right behind a bracket.
-                b'#' => self.to_line_end(),
+                b'#' => self.skip_line(),
                 _ => self.token(byte)?,
             }
         }
@@ -229,7 +229,7 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    fn to_line_end(&mut self) {
+    fn skip_line(&mut self) {
         while !matches!(self.peek(0), None | Some(b'\n')) {
             self.at += 1;
         }
@@ -295,7 +295,7 @@ impl<'a> Scan<'a> {
         if !matches!(self.peek(0), None | Some(b'\n' | b'\r' | b'#')) {
             return self.refuse("a text behind `|` or `>`");
         }
-        self.to_line_end();
+        self.skip_line();
         let Some(parent) = self.parent else {
             return self.refuse("a block text without a key or a dash on its line");
         };
@@ -314,7 +314,7 @@ impl<'a> Scan<'a> {
                 }
             }
             self.newline();
-            self.to_line_end();
+            self.skip_line();
         }
         Ok(())
     }
