@@ -2,5 +2,9 @@
 
 #[path = "../support/tgz.rs"]
 mod tgz;
+#[path = "../support/registry.rs"]
+mod registry;
 
 mod archive_tar;
+mod npm_lockfiles;
+mod npm_upstream;

@@ -96,11 +96,12 @@ pub(crate) fn accompany(
         let packument = read(&fetched)?;
         let served = Served::of(&packument, keys.is_some());
         for artifact in artifacts {
-            let dist = match packument.dist(&artifact.version) {
-                Some(dist) => dist.map_err(|error| malformed(&fetched.url, error))?,
-                // Not listed any more: the registry says nothing about it.
-                None => Dist::default(),
+            let Some(dist) = packument.dist(&artifact.version) else {
+                // Not listed any more, or a mirror of a part: the registry says nothing about it.
+                companions.proofs.insert(artifact.file.clone(), nothing_served());
+                continue;
             };
+            let dist = dist.map_err(|error| malformed(&fetched.url, error))?;
             let signature = if dist.is_signed() {
                 NewProof::Present(SIGNATURE, vec![fetched.bytes.clone()])
             } else {
@@ -115,8 +116,7 @@ pub(crate) fn accompany(
         return Ok(companions);
     }
     for artifact in artifacts {
-        let proofs = [SIGNATURE, ATTESTATIONS].map(|kind| without(kind, ProofState::NotServed));
-        companions.proofs.insert(artifact.file.clone(), proofs.into());
+        companions.proofs.insert(artifact.file.clone(), nothing_served());
     }
     Ok(companions)
 }
@@ -239,6 +239,12 @@ fn document(kind: &'static str, fetched: Fetched) -> NewDocument {
         origin: fetched.url,
         bytes: fetched.bytes,
     }
+}
+
+fn nothing_served() -> Vec<NewProof> {
+    [SIGNATURE, ATTESTATIONS]
+        .map(|kind| without(kind, ProofState::NotServed))
+        .into()
 }
 
 fn without(kind: &str, state: ProofState) -> NewProof {

@@ -5,7 +5,7 @@ mod package_lock;
 mod pnpm_lock;
 mod yarn_lock;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use super::coordinate;
@@ -56,11 +56,12 @@ enum Entry {
 fn select(file: &str, entries: Vec<Entry>) -> Result<Selection, SelectionError> {
     let mut selection = Selection::default();
     let mut places = HashMap::new();
-    let mut unpinned = Vec::new();
+    let mut unpinned = BTreeSet::new();
+    let mut left_out = HashSet::new();
     for entry in entries {
         let (name, version, claims, url) = match entry {
             Entry::LeftOut(words) => {
-                if !selection.left_out.contains(&words) {
+                if left_out.insert(words.clone()) {
                     selection.left_out.push(words);
                 }
                 continue;
@@ -79,7 +80,7 @@ fn select(file: &str, entries: Vec<Entry>) -> Result<Selection, SelectionError> 
             return Err(malformed(file, format_args!("{name}: {version:?} is not a version")));
         }
         if !coordinate::pins(&claims) {
-            unpinned.push(format!("{name}@{version}"));
+            unpinned.insert((name, version));
             continue;
         }
         let urls: Vec<String> = url.into_iter().collect();
@@ -92,21 +93,16 @@ fn select(file: &str, entries: Vec<Entry>) -> Result<Selection, SelectionError> 
         }
     }
     // An entry without a hash may stand beside one for the same artifact that has it.
-    unpinned.retain(|entry| {
-        !selection
-            .wanted
-            .iter()
-            .any(|wanted| *entry == format!("{}@{}", wanted.name, wanted.version))
-    });
-    unpinned.sort();
-    unpinned.dedup();
+    unpinned.retain(|key| !places.contains_key(key));
     if unpinned.is_empty() {
         return Ok(selection);
     }
-    let rest = unpinned.len().saturating_sub(MAX_NAMED);
-    unpinned.truncate(MAX_NAMED);
-    let mut entry = unpinned.join(", ");
-    if rest > 0 {
+    let named = unpinned
+        .iter()
+        .take(MAX_NAMED)
+        .map(|(name, version)| format!("{name}@{version}"));
+    let mut entry = named.collect::<Vec<_>>().join(", ");
+    if let Some(rest @ 1..) = unpinned.len().checked_sub(MAX_NAMED) {
         entry.push_str(&format!(" and {rest} more"));
     }
     Err(SelectionError::Unpinned {
