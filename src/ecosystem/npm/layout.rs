@@ -47,13 +47,19 @@ fn folder(name: &str) -> Result<String, UnsafeName> {
 
 /// Writes one component so that it differs from every other on any file system.
 fn component(text: &str) -> Result<String, UnsafeName> {
+    let refuse = |reason| {
+        Err(UnsafeName {
+            name: text.chars().take(300).collect(),
+            reason,
+        })
+    };
+    if text.is_empty() {
+        return refuse("a component is empty");
+    }
     let mut escaped = String::new();
     for letter in text.chars() {
         if letter == '!' || letter == '/' {
-            return Err(UnsafeName {
-                name: text.chars().take(300).collect(),
-                reason: "a component holds a `!` or a slash",
-            });
+            return refuse("a component holds a `!` or a slash");
         }
         if letter.is_ascii_uppercase() {
             escaped.push('!');
