@@ -7,6 +7,7 @@
 
 pub mod cargo;
 pub mod files;
+pub mod npm;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::model::{Artifact, Claim, Digest, Document, Proof, RelativePath};
 
 /// Every ecosystem that this program knows.
-pub const ALL: &[&dyn Ecosystem] = &[&cargo::Cargo, &files::PlainFiles];
+pub const ALL: &[&dyn Ecosystem] = &[&cargo::Cargo, &files::PlainFiles, &npm::Npm];
 
 /// Finds an ecosystem by its id.
 pub fn find(id: &str) -> Option<&'static dyn Ecosystem> {

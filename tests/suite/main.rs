@@ -7,6 +7,11 @@ mod cargo;
 mod cargo_upstream;
 mod crypto;
 mod files;
+mod npm_client;
+mod npm_inspect;
+mod npm_layout;
+mod npm_lockfiles;
+mod npm_upstream;
 mod order_of_reading;
 mod trust;
 mod vectors;
@@ -15,5 +20,9 @@ mod vectors;
 mod people;
 #[path = "../support/raw_bundle.rs"]
 mod raw_bundle;
+#[path = "../support/registry.rs"]
+mod registry;
+#[path = "../support/surroundings.rs"]
+mod surroundings;
 #[path = "../support/tgz.rs"]
 mod tgz;
