@@ -1,1 +1,3 @@
 //! Strict, bounded readers of the artifacts' own containers: zip and tar.
+
+pub mod zip;
