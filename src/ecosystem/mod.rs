@@ -5,6 +5,8 @@
 //! To add an ecosystem: a folder here with its `mod` line and its entry in [`ALL`], a fake in `tests/support`,
 //! a fixture, a row in `README.md`.
 
+pub mod pypi;
+
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
@@ -12,7 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::model::{Artifact, Claim, Digest, Document, Proof, RelativePath};
 
 /// Every ecosystem that this program knows.
-pub const ALL: &[&dyn Ecosystem] = &[];
+pub const ALL: &[&dyn Ecosystem] = &[&pypi::Pypi];
 
 /// Finds an ecosystem by its id.
 pub fn find(id: &str) -> Option<&'static dyn Ecosystem> {
@@ -93,6 +95,8 @@ pub struct Selection {
     pub wanted: Vec<Wanted>,
     /// What was seen and is not taken, in words: git dependencies, direct URLs without hash, …
     pub left_out: Vec<String>,
+    /// The registries or indexes that the lockfile names, with their credentials split off.
+    pub upstreams: Vec<UpstreamBase>,
 }
 
 /// One artifact that a selection asks for.
