@@ -276,13 +276,18 @@ fn anchor(tag: &Tag, base: &str) -> Result<Option<PageFile>, PageError> {
         })
         .into_iter()
         .collect();
+    // Not in PEP 700, but some indexes write it; release-age gates live by it.
+    let upload_time = tag.attribute("data-upload-time").map(str::to_owned);
+    if let Some(time) = &upload_time {
+        check_time(time)?;
+    }
     Ok(Some(PageFile {
         file,
         url,
         claims,
         size: None,
         yanked: tag.attribute("data-yanked").map(str::to_owned),
-        upload_time: None,
+        upload_time,
         provenance: match tag.attribute("data-provenance") {
             Some(at) => Provenance::At(resolve(base, at)?),
             None => Provenance::Unsaid,
@@ -460,7 +465,7 @@ mod tests {
             "<!DOCTYPE html><html><head><meta name=\"pypi:repository-version\" content='1.0'/></head><body>\n\
              <!-- <a href=\"/no\">no</a> --><h1>Links</h1>\n\
              <A class=x HREF='../../f/foo-1%2Bl.tar.gz#sha256={HASH}' data-yanked data-requires-python=\"&gt;=3\">x</a>\n\
-             <a href=\"/f/foo-2.tar.gz#md5=00&amp;x\" data-yanked=\"a &amp; &#x62;\" data-provenance=/p>y</a><a>z</a>"
+             <a href=\"/f/foo-2.tar.gz#md5=00&amp;x\" data-yanked=\"a &amp; &#x62;\" data-provenance=/p data-upload-time=2024-07-31T22:00:31Z>y</a><a>z</a>"
         ))
         .unwrap();
         let [first, second] = page.files.as_slice() else {
@@ -471,6 +476,7 @@ mod tests {
         assert_eq!(first.yanked.as_deref(), Some(""));
         assert_eq!(second.yanked.as_deref(), Some("a & b"));
         assert!(second.claims.is_empty());
+        assert_eq!(second.upload_time.as_deref(), Some("2024-07-31T22:00:31Z"));
         assert_eq!(second.provenance, Provenance::At("https://index.example.com/p".into()));
     }
 

@@ -82,8 +82,8 @@ pub(super) fn read(draft: &mut Draft, text: &str, dialect: Dialect) -> Result<()
             draft.leave_out(format!("{name}: a version control checkout has no digest"));
             continue;
         }
-        match package.source {
-            Some(source) => match source.kind.as_str() {
+        if let Some(source) = package.source {
+            match source.kind.as_str() {
                 "legacy" => registry = draft.index(&source.url)?,
                 "url" => direct_url = Some(source.url),
                 "file" => path = Some(source.url),
@@ -99,8 +99,7 @@ pub(super) fn read(draft: &mut Draft, text: &str, dialect: Dialect) -> Result<()
                     let other = other.escape_debug();
                     return Err(draft.malformed(format!("{name}: source of type `{other}` is not known")));
                 }
-            },
-            None => {}
+            }
         }
         let files = package
             .files

@@ -266,10 +266,10 @@ fn read_requirement(
 
 /// Splits the options of one requirement off, and returns its hashes.
 fn split_hashes<'a>(draft: &Draft, place: &str, line: &'a str) -> Result<(&'a str, Vec<String>), SelectionError> {
-    let options_at = line
-        .match_indices(" -")
-        .map(|(at, _)| at)
-        .find(|at| line[..*at].matches('"').count() % 2 == 0 && line[..*at].matches('\'').count() % 2 == 0);
+    let options_at = line.match_indices(" -").map(|(at, _)| at).find(|at| {
+        let is_closed = |quote: char| line[..*at].matches(quote).count().is_multiple_of(2);
+        is_closed('"') && is_closed('\'')
+    });
     let Some(at) = options_at else {
         return Ok((line, Vec::new()));
     };
