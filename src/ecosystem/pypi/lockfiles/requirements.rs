@@ -39,7 +39,8 @@ struct Requirement {
 pub(super) fn read(draft: &mut Draft, text: &str, files: &dyn Files) -> Result<(), SelectionError> {
     let mut gathered = Gathered::default();
     let file = draft.file.clone();
-    gathered.visited.insert((file.clone(), Role::Requirements));
+    let own_name = file.rsplit('/').next().unwrap_or(&file).to_owned();
+    gathered.visited.insert((own_name, Role::Requirements));
     read_file(draft, &mut gathered, &file, "", text, Role::Requirements, files)?;
 
     for requirement in std::mem::take(&mut gathered.requirements) {
@@ -192,11 +193,7 @@ fn include(
     if path.is_empty() || path.contains("://") {
         return Err(draft.malformed(format!("{place}: it includes something that is not a local file")));
     }
-    let path = if folder.is_empty() || path.starts_with('/') {
-        path.to_owned()
-    } else {
-        format!("{folder}/{path}")
-    };
+    let path = beside(folder, path);
     if !gathered.visited.insert((path.clone(), role)) {
         return Ok(());
     }
@@ -206,6 +203,23 @@ fn include(
     let text = files.read(&path)?;
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
     read_file(draft, gathered, &path, &folder, &text, role, files)
+}
+
+/// A path that a file of `folder` names, relative to the first file's folder, without `.` and needless `..`.
+fn beside(folder: &str, path: &str) -> String {
+    if path.starts_with('/') {
+        return path.to_owned();
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for part in folder.split('/').chain(path.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    let from_root = if folder.starts_with('/') { "/" } else { "" };
+    format!("{from_root}{}", parts.join("/"))
 }
 
 fn read_requirement(
@@ -366,13 +380,7 @@ fn read_direct(
         return Ok(());
     }
     let claims = draft.claims(&format!("{place}: {file}"), hashes.iter().map(String::as_str))?;
-    let path = url.is_none().then(|| {
-        if folder.is_empty() || local.starts_with('/') {
-            PathBuf::from(local)
-        } else {
-            PathBuf::from(format!("{folder}/{local}"))
-        }
-    });
+    let path = url.is_none().then(|| PathBuf::from(beside(folder, local)));
     draft.want(Wanted {
         ecosystem: ID,
         name: read.name,
