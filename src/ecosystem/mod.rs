@@ -8,6 +8,7 @@
 pub mod cargo;
 pub mod files;
 pub mod npm;
+pub mod pypi;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 use crate::model::{Artifact, Claim, Digest, Document, Proof, RelativePath};
 
 /// Every ecosystem that this program knows.
-pub const ALL: &[&dyn Ecosystem] = &[&cargo::Cargo, &files::PlainFiles, &npm::Npm];
+pub const ALL: &[&dyn Ecosystem] = &[&cargo::Cargo, &files::PlainFiles, &npm::Npm, &pypi::Pypi];
 
 /// Finds an ecosystem by its id.
 pub fn find(id: &str) -> Option<&'static dyn Ecosystem> {
@@ -108,6 +109,8 @@ pub struct Selection {
     pub wanted: Vec<Wanted>,
     /// What was seen and is not taken, in words: git dependencies, direct URLs without hash, …
     pub left_out: Vec<String>,
+    /// The registries or indexes that the lockfile names, with their credentials split off.
+    pub upstreams: Vec<UpstreamBase>,
 }
 
 /// One artifact that a selection asks for.

@@ -13,16 +13,22 @@ mod npm_layout;
 mod npm_lockfiles;
 mod npm_upstream;
 mod order_of_reading;
+mod pypi;
 mod trust;
 mod vectors;
+mod zip;
 
 #[path = "../support/people.rs"]
 mod people;
 #[path = "../support/raw_bundle.rs"]
 mod raw_bundle;
+#[path = "../support/raw_zip.rs"]
+mod raw_zip;
 #[path = "../support/registry.rs"]
 mod registry;
 #[path = "../support/surroundings.rs"]
 mod surroundings;
 #[path = "../support/tgz.rs"]
 mod tgz;
+#[path = "../support/wheel.rs"]
+mod wheel;
