@@ -1,1 +1,3 @@
 //! All tests that go through the library, in one binary.
+
+mod repository;
