@@ -1,3 +1,4 @@
 //! All tests that go through the library, in one binary.
 
+mod ledger;
 mod repository;
