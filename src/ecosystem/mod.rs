@@ -5,9 +5,13 @@
 //! To add an ecosystem: a folder here with its `mod` line and its entry in [`ALL`], a fake in `tests/support`,
 //! a fixture, a row in `README.md`.
 
+mod purl;
+
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
+
+pub use purl::{Purl, PurlError, decode, purl};
 
 use crate::model::{Artifact, Claim, Digest, Document, Proof, RelativePath};
 
