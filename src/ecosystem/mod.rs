@@ -9,10 +9,13 @@ pub mod cargo;
 pub mod files;
 pub mod npm;
 pub mod pypi;
+mod purl;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
+
+pub use purl::{Purl, PurlError, decode, purl};
 
 use crate::model::{Artifact, Claim, Digest, Document, Proof, RelativePath};
 
