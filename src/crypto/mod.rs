@@ -1,1 +1,3 @@
 //! Signatures, DSSE and strict JSON: thin layers over libraries.
+
+pub mod yaml;
