@@ -5,6 +5,9 @@
 //! To add an ecosystem: a folder here with its `mod` line and its entry in [`ALL`], a fake in `tests/support`,
 //! a fixture, a row in `README.md`.
 
+pub mod cargo;
+pub mod files;
+
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
@@ -12,7 +15,7 @@ use std::path::{Path, PathBuf};
 use crate::model::{Artifact, Claim, Digest, Document, Proof, RelativePath};
 
 /// Every ecosystem that this program knows.
-pub const ALL: &[&dyn Ecosystem] = &[];
+pub const ALL: &[&dyn Ecosystem] = &[&cargo::Cargo, &files::PlainFiles];
 
 /// Finds an ecosystem by its id.
 pub fn find(id: &str) -> Option<&'static dyn Ecosystem> {
@@ -33,12 +36,23 @@ pub trait Ecosystem: Sync {
     /// Reads name and version from a loose file's name; `None` where it is not one of this ecosystem's artifacts.
     fn recognise(&self, file_name: &str) -> Option<Coordinate>;
 
+    /// The key under which two names are taken for the same, so that only one of them may be held: names that differ
+    /// in case alone collide on some disks, and registries may refuse more.
+    fn collision_key(&self, name: &str) -> String {
+        name.to_lowercase()
+    }
+
     /// The files in the client's own caches that would hold the wanted artifact's bytes as published. May be empty.
     /// A `*` component stands for any one folder.
     fn cached(&self, wanted: &Wanted, client: &dyn ClientEnvironment) -> Vec<PathBuf>;
 
     /// The upstreams that the client's own configuration names (files and environment variables).
     fn upstreams(&self, client: &dyn ClientEnvironment) -> Result<Vec<UpstreamBase>, SelectionError>;
+
+    /// What the operator can do where an artifact is in no cache and no upstream is named.
+    fn hint_without_upstream(&self) -> Option<&'static str> {
+        None
+    }
 
     /// Finds out at which URLs the wanted artifact is served, asking upstream documents if need be.
     fn locate(&self, wanted: &Wanted, upstream: &dyn Upstream) -> Result<Vec<Located>, UpstreamError>;
@@ -124,7 +138,8 @@ pub struct Wanted {
 pub struct UpstreamBase {
     /// The ecosystem's id.
     pub ecosystem: &'static str,
-    /// For npm the scope (`@corp`); otherwise `None`: every name.
+    /// For npm the scope (`@corp`), for cargo the lockfile's source that it serves (`registry+https://…`); otherwise
+    /// `None`: every name.
     pub scope: Option<String>,
     /// The base URL, without credentials.
     pub url: String,

@@ -1,0 +1,129 @@
+//! Crates: lockfiles, Cargo's caches, sparse registries, and a repository that Cargo reads both as a local registry and
+//! as a sparse index.
+//!
+//! Specifications: the Cargo reference, chapters "Registry index", "Source replacement", "Configuration".
+//!
+//! No registry signs crates, so no kind of proof exists; a lockfile's checksum is all that there is.
+//! One repository folder is one name space: crates of two registries share it, and the same name from both is refused.
+
+mod client;
+mod configuration;
+mod coordinate;
+mod index_line;
+mod inspect;
+mod layout;
+mod lockfile;
+mod manifest;
+mod upstream;
+
+use std::path::PathBuf;
+
+use super::{
+    ClientConfig, ClientEnvironment, Companions, Content, Coordinate, DocumentContent, Ecosystem, Facts, Files, Held,
+    Located, Mismatch, PlacedFile, RepositoryPlace, Selection, SelectionError, Upstream, UpstreamBase, UpstreamError,
+    Wanted,
+};
+use crate::model::Artifact;
+
+/// The id in catalogs.
+const ID: &str = "cargo";
+
+/// The kind of document that an index file is.
+const INDEX_LINES: &str = "index-lines";
+
+/// How lockfiles write the default registry, whatever serves it (Cargo: `src/sources/mod.rs`).
+const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
+
+/// Cargo's crates.
+pub struct Cargo;
+
+impl Ecosystem for Cargo {
+    fn id(&self) -> &'static str {
+        ID
+    }
+
+    fn is_lockfile(&self, file_name: &str) -> bool {
+        file_name == "Cargo.lock"
+    }
+
+    fn read_lockfile(&self, file_name: &str, text: &str, _files: &dyn Files) -> Result<Selection, SelectionError> {
+        lockfile::read(file_name, text)
+    }
+
+    fn recognise(&self, file_name: &str) -> Option<Coordinate> {
+        coordinate::from_file_name(file_name)
+    }
+
+    fn collision_key(&self, name: &str) -> String {
+        coordinate::collision_key(name)
+    }
+
+    fn cached(&self, wanted: &Wanted, client: &dyn ClientEnvironment) -> Vec<PathBuf> {
+        let file = coordinate::file_name(&wanted.name, &wanted.version);
+        if coordinate::check_file_name(&file, &wanted.name, &wanted.version).is_err() {
+            return Vec::new();
+        }
+        let mut paths: Vec<PathBuf> = configuration::cargo_home(client)
+            .map(|home| home.join("registry/cache/*").join(&file))
+            .into_iter()
+            .collect();
+        // A configuration that cannot be read is reported by `upstreams`.
+        if let Ok(configuration) = configuration::Configuration::read(client) {
+            paths.extend(configuration.folders().into_iter().map(|folder| folder.join(&file)));
+        }
+        paths
+    }
+
+    fn upstreams(&self, client: &dyn ClientEnvironment) -> Result<Vec<UpstreamBase>, SelectionError> {
+        Ok(configuration::Configuration::read(client)?.bases())
+    }
+
+    fn hint_without_upstream(&self) -> Option<&'static str> {
+        Some(
+            "run `cargo fetch --locked` beside the lockfile, so that the crates lie in Cargo's cache, or name a sparse \
+             registry in `.cargo/config.toml`",
+        )
+    }
+
+    fn locate(&self, wanted: &Wanted, upstream: &dyn Upstream) -> Result<Vec<Located>, UpstreamError> {
+        upstream::locate(wanted, upstream)
+    }
+
+    fn accompany(
+        &self,
+        name: &str,
+        artifacts: &[Artifact],
+        upstream: &dyn Upstream,
+    ) -> Result<Companions, UpstreamError> {
+        upstream::accompany(name, artifacts, upstream)
+    }
+
+    fn proof_kinds(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn inspect(
+        &self,
+        artifact: &Artifact,
+        content: &mut dyn Content,
+        documents: &[DocumentContent],
+    ) -> Result<Facts, Mismatch> {
+        inspect::inspect(artifact, content, documents)
+    }
+
+    fn layout(&self, name: &str, held: &[Held]) -> Result<Vec<PlacedFile>, Mismatch> {
+        layout::layout(name, held)
+    }
+
+    fn client_config(&self, place: &RepositoryPlace) -> Vec<ClientConfig> {
+        client::config(place)
+    }
+}
+
+/// What is wrong with a TOML text, with its line and without a quotation: it may hold secrets or controls.
+fn toml_reason(text: &str, error: &toml::de::Error) -> String {
+    match error.span().and_then(|span| text.get(..span.start)) {
+        Some(before) => format!("line {}: {}", before.matches('\n').count() + 1, error.message()),
+        None => error.message().to_owned(),
+    }
+}
