@@ -1,1 +1,5 @@
 //! The sending side, one file per step, in the order of the data.
+
+pub mod select;
+pub mod connect;
+pub mod collect;
