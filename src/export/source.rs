@@ -3,9 +3,9 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Cursor, Read};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use super::collect::Stamp;
 use crate::model::{Digest, Stop, Unable};
 
 /// An object that goes into a bundle.
@@ -24,38 +24,20 @@ pub struct SourceObject {
 /// Bytes that are not copied before they are packed.
 #[derive(Debug, Clone)]
 pub enum Source {
-    /// A file where it lies, and what it looked like when it was hashed.
-    File(PathBuf, Stamp),
+    /// A file where it lies, what it looked like when it was hashed, and its length in bytes.
+    File(PathBuf, Stamp, u64),
     /// Small bytes in memory.
     Memory(Vec<u8>),
 }
 
-/// A file's identity and state: another stamp means other bytes. The change time cannot be set by a user, so a rewrite
-/// that keeps the modification time is noticed too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    /// Takes a file's stamp.
-    pub fn of(metadata: &fs::Metadata) -> Self {
+impl From<super::collect::SourceObject> for SourceObject {
+    fn from(collected: super::collect::SourceObject) -> Self {
         Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            digest: collected.digest,
+            size: collected.size,
+            source: Source::File(collected.path, collected.stamp, collected.size),
+            compressible: collected.compressible,
         }
-    }
-
-    /// The file's size in bytes.
-    pub const fn size(&self) -> u64 {
-        self.size
     }
 }
 
@@ -63,7 +45,7 @@ impl Source {
     /// Takes a file as it is now.
     pub fn file(path: PathBuf) -> Result<Self, Stop> {
         let metadata = fs::metadata(&path).map_err(|error| cannot_read(&path, error))?;
-        Ok(Self::File(path, Stamp::of(&metadata)))
+        Ok(Self::File(path, Stamp::of(&metadata), metadata.len()))
     }
 
     /// Opens the bytes, if they are still those that were hashed.
@@ -76,7 +58,7 @@ impl Source {
 
     /// Opens the file, if it is still the one that was hashed.
     fn open_file(&self) -> Result<File, Stop> {
-        let Self::File(path, stamp) = self else {
+        let Self::File(path, stamp, _) = self else {
             return Err(Unable::new("bytes in memory are no file").into());
         };
         let file = File::open(path).map_err(|error| cannot_read(path, error))?;
@@ -104,7 +86,7 @@ impl Source {
     pub fn len(&self) -> Result<u64, Stop> {
         Ok(match self {
             Self::Memory(bytes) => bytes.len() as u64,
-            Self::File(_, stamp) => stamp.size,
+            Self::File(.., size) => *size,
         })
     }
 
@@ -130,7 +112,7 @@ impl Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(path, _) => write!(f, "{}", path.display()),
+            Self::File(path, ..) => write!(f, "{}", path.display()),
             Self::Memory(_) => f.write_str("a document in memory"),
         }
     }

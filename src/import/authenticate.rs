@@ -45,8 +45,8 @@ pub struct Position {
 pub struct Imported {
     /// When.
     pub at: Timestamp,
-    /// The generation that it made.
-    pub generation: u64,
+    /// The generation that it made, unless that has been swept.
+    pub generation: Option<u64>,
 }
 
 /// What the site does when numbers are missing in a stream.
@@ -187,7 +187,10 @@ fn judge(
         return Err(Refusal::new(
             Code::AlreadyImported,
             subject,
-            format!("it was imported on {} as generation {}; nothing changed", imported.at, imported.generation),
+            match imported.generation {
+                Some(generation) => format!("it was imported on {} as generation {generation}; nothing changed", imported.at),
+                None => format!("it was imported on {}; nothing changed", imported.at),
+            },
         )
         .into());
     }
@@ -265,10 +268,10 @@ fn check_recipient(subject: &str, manifest: &Manifest, root: &TrustedRoot) -> Re
         .hint("bring it to the enclave that it was made for, or export for this one"))
 }
 
-fn check_time(subject: &str, manifest: &Manifest, root: &TrustedRoot, judgement: &Judgement<'_>) -> Result<(), Refusal> {
+fn check_time(subject: &str, manifest: &Manifest, root: &TrustedRoot, judgement: &Judgement<'_>) -> Result<(), Stop> {
     let now = judgement.now;
     let known = match judgement.memory {
-        Some(memory) => memory.known_time().unwrap_or(None),
+        Some(memory) => memory.known_time()?,
         None => None,
     };
     let mut reference = now;
@@ -276,7 +279,8 @@ fn check_time(subject: &str, manifest: &Manifest, root: &TrustedRoot, judgement:
         if now.plus_seconds(limits::MAX_CLOCK_BEHIND_SECONDS) < known {
             return Err(Refusal::new(Code::ClockBehind, "the clock", format!("it shows an earlier time than {source} proves"))
                 .comparing(format!("{known} or later"), now)
-                .hint("set the clock of this machine"));
+                .hint("set the clock of this machine")
+                .into());
         }
         reference = reference.max(known);
     }
@@ -286,12 +290,14 @@ fn check_time(subject: &str, manifest: &Manifest, root: &TrustedRoot, judgement:
     if manifest.created > now.plus_seconds(limits::MAX_CREATED_AHEAD_SECONDS) {
         return Err(Refusal::new(Code::TimeImplausible, subject, "it claims to be made in the future")
             .comparing(format!("{now} or up to a day later"), manifest.created)
-            .hint("compare the clocks of both sides"));
+            .hint("compare the clocks of both sides")
+            .into());
     }
     if manifest.not_after < reference {
         return Err(Refusal::new(Code::BundleExpired, subject, "its time to live has passed")
             .comparing(format!("import until {}", manifest.not_after), reference)
-            .hint("export again on the sending side"));
+            .hint("export again on the sending side")
+            .into());
     }
     Ok(())
 }

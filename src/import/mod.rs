@@ -3,3 +3,153 @@
 pub mod open;
 pub mod authenticate;
 pub mod verify_objects;
+pub mod stage;
+pub mod commit;
+mod memory;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::bundle::manifest::Manifest;
+use crate::enclave::Enclave;
+use crate::model::{Code, Digest, Stop, Timestamp, Unable};
+use crate::store::Store;
+use crate::trust::TrustedRoot;
+use crate::trust::folder::TrustFolder;
+
+use authenticate::{Authenticated, Judgement, Memory, Outcome, Voucher, authenticate};
+use commit::{Committed, commit};
+use open::{Input, open};
+use stage::stage;
+use verify_objects::{Incomplete, Intact, Progress, Verified, Workspace, verify_objects};
+
+/// What a run needs from outside.
+pub struct Run<'a> {
+    /// The clock.
+    pub now: Timestamp,
+    /// How many threads hash.
+    pub threads: usize,
+    /// Hears how far it is.
+    pub progress: &'a dyn Progress,
+}
+
+/// What an import comes to.
+pub enum Imported {
+    /// It has happened.
+    Committed(Box<Committed>),
+    /// Volumes are still missing; what came is kept.
+    Incomplete(Incomplete),
+}
+
+/// Verifies everything, then publishes it in one switch; or changes nothing.
+pub fn import(inputs: Vec<Input>, folder: &Path, enclave: &mut Enclave, trust: &mut TrustFolder, run: &Run<'_>) -> Result<Imported, Stop> {
+    let opened = open(inputs)?;
+    let root = trust.current().clone();
+    let judgement = Judgement { root: &root, now: run.now, memory: Some(&enclave.ledger as &dyn Memory) };
+    let Outcome { new_roots, result } = authenticate(opened, &judgement);
+    // Kept even where the bundle is refused, so that a bad bundle cannot block a rotation.
+    trust.store_roots(new_roots)?;
+    let authenticated = result?;
+    let (manifest_digest, volumes) = (authenticated.manifest_digest(), authenticated.manifest().volumes.len());
+    let staging = folder.join("staging").join(manifest_digest.hex());
+    let result = run_import(authenticated, &staging, enclave, run);
+    if volumes == 1 && result.is_err() {
+        // Nothing of a single volume is worth keeping; of several, those that were good are.
+        let _ = fs::remove_dir_all(&staging);
+    }
+    result
+}
+
+fn run_import(authenticated: Authenticated, staging: &Path, enclave: &mut Enclave, run: &Run<'_>) -> Result<Imported, Stop> {
+    fs::create_dir_all(staging).map_err(|error| verify_objects::write_failed(staging, error))?;
+    let (manifest, manifest_digest) = (authenticated.manifest().clone(), authenticated.manifest_digest());
+    check_space(&manifest, staging)?;
+    let workspace = Workspace {
+        staging: staging.to_owned(),
+        store: Some(enclave.repository.store()),
+        threads: run.threads,
+        progress: run.progress,
+    };
+    match verify_objects(authenticated, &workspace)? {
+        Verified::Incomplete(incomplete) => {
+            note_volumes(enclave, &manifest_digest, &incomplete, run.now)?;
+            Ok(Imported::Incomplete(incomplete))
+        }
+        Verified::Intact(intact) => {
+            let staged = stage(*intact, enclave, run.now, run.progress)?;
+            Ok(Imported::Committed(Box::new(commit(staged)?)))
+        }
+    }
+}
+
+fn note_volumes(enclave: &Enclave, manifest: &Digest, incomplete: &Incomplete, now: Timestamp) -> Result<(), Stop> {
+    for number in &incomplete.present {
+        // A bundle has at most 10,000 volumes.
+        enclave.ledger.volume_came(manifest, u32::try_from(*number).unwrap_or(u32::MAX), now)?;
+    }
+    Ok(())
+}
+
+/// Fails before anything is written if the disk has no room for the bundle: its objects once, its catalog, and room for
+/// links, pages and the ledger.
+fn check_space(manifest: &Manifest, staging: &Path) -> Result<(), Stop> {
+    let entries = manifest.catalog.objects + manifest.catalog.artifacts;
+    // A block for the tail of each object, and about 4 KiB of tree and ledger for each artifact.
+    let needed = manifest
+        .catalog
+        .object_bytes
+        .saturating_add(manifest.catalog.size)
+        .saturating_add(entries.saturating_mul(4096));
+    let stat = rustix::fs::statvfs(staging).map_err(|error| {
+        Unable::new(format!("cannot see how much room {} has", staging.display())).because(io::Error::from(error))
+    })?;
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    if free >= needed {
+        return Ok(());
+    }
+    Err(Unable::new(format!("the enclave's disk has room for {free} bytes, and this bundle needs {needed}"))
+        .code(Code::PublicationRolledBack)
+        .hint("make room (`sealift gc` removes what is no longer needed), and import again; nothing was changed")
+        .into())
+}
+
+/// What a check without the change comes to.
+pub struct Checked {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The bundle's identity.
+    pub manifest_digest: Digest,
+    /// Who vouched for it, and what was not judged; `None` while volumes are missing.
+    pub voucher: Option<Voucher>,
+    /// The volumes that are missing, if any are.
+    pub incomplete: Option<Incomplete>,
+}
+
+/// By what a check without the change judges.
+pub struct Against<'a> {
+    /// The root that is trusted.
+    pub root: &'a TrustedRoot,
+    /// The enclave's memory, if there is one at hand.
+    pub memory: Option<&'a dyn Memory>,
+    /// The enclave's store, if there is one at hand.
+    pub store: Option<&'a Store>,
+    /// An empty folder that may be written to, on a disk with room for the bundle.
+    pub scratch: PathBuf,
+}
+
+/// The very same steps as [`import`], stopped before anything is staged.
+pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Result<Checked, Stop> {
+    let opened = open(inputs)?;
+    let judgement = Judgement { root: against.root, now: run.now, memory: against.memory };
+    let authenticated = authenticate(opened, &judgement).result?;
+    let (manifest, manifest_digest) = (authenticated.manifest().clone(), authenticated.manifest_digest());
+    check_space(&manifest, &against.scratch)?;
+    let workspace =
+        Workspace { staging: against.scratch.clone(), store: against.store, threads: run.threads, progress: run.progress };
+    let (voucher, incomplete) = match verify_objects(authenticated, &workspace)? {
+        Verified::Intact(intact) => (Some(Intact::voucher(&intact).clone()), None),
+        Verified::Incomplete(incomplete) => (None, Some(incomplete)),
+    };
+    Ok(Checked { manifest, manifest_digest, voucher, incomplete })
+}

@@ -288,6 +288,11 @@ pub(super) fn describe(header: &[u8; 512]) -> String {
     }
 }
 
+/// A path for people.
+pub(super) fn display_path(path: &Path) -> String {
+    path.display().to_string()
+}
+
 fn display_name(path: &Path) -> String {
     path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }

@@ -65,7 +65,7 @@ impl Memory for CaseMemory {
 
     fn imported(&self, manifest: &Digest) -> Result<Option<Imported>, Stop> {
         let known = self.last_manifest.iter().chain(&self.same_number).any(|known| *known == manifest.to_string());
-        Ok(known.then(|| Imported { at: people::now(), generation: 1 }))
+        Ok(known.then(|| Imported { at: people::now(), generation: Some(1) }))
     }
 
     fn known_time(&self) -> Result<Option<(Timestamp, String)>, Stop> {

@@ -213,7 +213,7 @@ fn which_volume(reader: &mut VolumeReader, count: usize) -> Result<usize, Stop> 
 }
 
 /// Writing to the staging folder failed.
-pub(super) fn write_failed(path: &Path, error: io::Error) -> Unable {
+pub(crate) fn write_failed(path: &Path, error: io::Error) -> Unable {
     let full = error.kind() == io::ErrorKind::StorageFull || error.kind() == io::ErrorKind::QuotaExceeded;
     let unable = Unable::new(format!("cannot write {}", path.display())).because(error).code(Code::PublicationRolledBack);
     if full { unable.hint("make room on the enclave's disk, and import again; nothing was changed") } else { unable }

@@ -1,0 +1,50 @@
+//! Staged -> `Committed`: one atomic switch, or nothing.
+//!
+//! Order (facts A15): everything that was written is made durable; then the ledger commits, and from that moment the
+//! import has happened; then one rename shows it to clients. Killed before the commit, the enclave is as before; killed
+//! after it, the next start completes the switch ([`crate::enclave::Enclave::open`]).
+
+use std::fs;
+
+use super::authenticate::Voucher;
+use super::stage::{Staged, Summary};
+use crate::bundle::manifest::Manifest;
+use crate::ledger::GenerationRecord;
+use crate::model::{Code, Digest, Stop, Unable};
+
+/// An import that has happened.
+#[derive(Debug)]
+pub struct Committed {
+    /// The generation that clients read now.
+    pub generation: GenerationRecord,
+    /// What the import brought.
+    pub summary: Summary,
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The bundle's identity.
+    pub manifest_digest: Digest,
+    /// Who vouched for it.
+    pub voucher: Voucher,
+}
+
+/// Makes the import durable, commits it and shows it.
+pub fn commit(staged: Staged<'_>) -> Result<Committed, Stop> {
+    let Staged { intact, import, repository, generation, summary } = staged;
+    repository.sync()?;
+    let record = import.commit(generation.root().digest())?;
+    repository.switch(record.number, &generation).map_err(|error| {
+        Unable::new("the import is recorded, and could not be shown to clients yet")
+            .because(error)
+            .code(Code::PublicationRolledBack)
+            .hint("mend what stands above; the next command that changes the enclave completes it")
+    })?;
+    // What is left in the staging folder is of no more use; `gc` removes it if this does not.
+    let _ = fs::remove_dir_all(intact.staging());
+    Ok(Committed {
+        generation: record,
+        summary,
+        manifest: intact.manifest().clone(),
+        manifest_digest: intact.manifest_digest(),
+        voucher: intact.voucher().clone(),
+    })
+}
