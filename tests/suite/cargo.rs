@@ -193,12 +193,15 @@ fn a_line_that_contradicts_the_crate_is_not_served() {
     let evil = json!({"name": "evil", "req": "*", "features": [], "optional": false, "default_features": true,
         "target": null, "kind": "normal"});
     type Change = fn(&mut Value, &Value);
-    let changes: [(&str, Change); 10] = [
+    let changes: [(&str, Change); 11] = [
         ("another dependency", |line, evil| {
             line["deps"].as_array_mut().unwrap().push(evil.clone());
         }),
         ("a dependency less", |line, _| {
             line["deps"].as_array_mut().unwrap().remove(0);
+        }),
+        ("the last dependency less", |line, _| {
+            line["deps"].as_array_mut().unwrap().pop();
         }),
         ("another requirement", |line, _| line["deps"][0]["req"] = json!("^2")),
         ("another crate under the name", |line, _| {
@@ -288,6 +291,11 @@ fn lines_about_something_else_do_not_count() {
         inspect(&artifact, &bytes, &[page.clone()]).unwrap().json["from"],
         "registry"
     );
+    let long = honest
+        .to_string()
+        .replacen('{', &format!("{{{}", " ".repeat(4 << 20)), 1);
+    let long = index_lines("foo", long.as_bytes());
+    assert_eq!(inspect(&artifact, &bytes, &[long]).unwrap().json["from"], "manifest");
     page.document.kind = "other".to_owned();
     assert_eq!(
         inspect(&artifact, &bytes, &[page.clone()]).unwrap().json["from"],
@@ -409,6 +417,16 @@ fn layouts_that_cannot_be_right_are_refused() {
         held.facts = json!({ "line": line });
     };
     assert!(change(two_lines).contains("no index line"));
+    let other_name = |held: &mut Held| {
+        let line = held.facts["line"].as_str().unwrap().replace("\"foo\"", "\"bar\"");
+        held.facts = json!({ "line": line });
+    };
+    assert!(change(other_name).contains("something else"));
+    let version_alone = |held: &mut Held| {
+        let line = held.facts["line"].as_str().unwrap().replace("1.0.0", "1.0.1");
+        held.facts = json!({ "line": line });
+    };
+    assert!(change(version_alone).contains("something else"));
     let other_version = |held: &mut Held| held.facts = held_plain("foo", "1.0.1").facts;
     assert!(change(other_version).contains("something else"));
     for name in ["", "../x", "a/b", "é", "1a"] {
