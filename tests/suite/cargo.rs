@@ -442,6 +442,25 @@ fn alike_names_share_a_collision_key() {
     assert_ne!(Cargo.collision_key("foo-bar"), Cargo.collision_key("foobar"));
 }
 
+#[test]
+fn the_projects_own_lockfile_is_read() {
+    let text = include_str!("../../Cargo.lock");
+    assert!(Cargo.is_lockfile("Cargo.lock") && !Cargo.is_lockfile("Cargo.toml"));
+    let selection = Cargo.read_lockfile("Cargo.lock", text, &NoFiles).unwrap();
+    assert_eq!(selection.wanted.len(), text.matches("\nchecksum = ").count());
+    assert_eq!(
+        selection.left_out.len(),
+        1,
+        "the project itself: {:?}",
+        selection.left_out
+    );
+    for wanted in &selection.wanted {
+        assert_eq!(wanted.registry.as_deref(), Some(CRATES_IO));
+        let read = Cargo.recognise(wanted.file.as_deref().unwrap()).unwrap();
+        assert_eq!((read.name, read.version), (wanted.name.clone(), wanted.version.clone()));
+    }
+}
+
 /// No files beside the lockfile.
 struct NoFiles;
 
