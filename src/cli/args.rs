@@ -50,6 +50,13 @@ pub(crate) enum Command {
     Key(super::key::Arguments),
     /// Write, sign, show and pin roots: who may do what for an enclave
     Root(super::root::Arguments),
+    /// Pack a selection, with its publishers' proofs, into a signed bundle
+    #[cfg(feature = "export")]
+    Export(super::export::Arguments),
+    /// Check a bundle as `import` would, and change nothing
+    Verify(super::import::VerifyArguments),
+    /// Verify a bundle and publish it in one switch, or change nothing
+    Import(super::import::ImportArguments),
     /// Say what a refusal's code means and what to do
     Explain(super::explain::Arguments),
 }

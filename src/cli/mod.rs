@@ -3,12 +3,17 @@
 
 mod approve;
 mod args;
+mod environment;
 mod exit;
 mod explain;
+#[cfg(feature = "export")]
+mod export;
 mod files;
+mod import;
 mod init;
 mod key;
 mod output;
+mod progress;
 mod root;
 mod signer;
 
@@ -66,6 +71,10 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::Init(arguments) => init::run(&arguments, context),
         Command::Key(arguments) => key::run(&arguments, context),
         Command::Root(arguments) => root::run(&arguments, context),
+        #[cfg(feature = "export")]
+        Command::Export(arguments) => export::run(&arguments, context),
+        Command::Verify(arguments) => import::run_verify(&arguments, context),
+        Command::Import(arguments) => import::run_import(&arguments, context),
         Command::Explain(arguments) => explain::run(&arguments, context),
     }
 }
