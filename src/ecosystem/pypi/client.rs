@@ -348,7 +348,13 @@ fn file_url(folder: &Path) -> String {
 /// Host and port of a plain HTTP URL that does not stay on this machine.
 fn plain_host(index: &str) -> Option<&str> {
     let host = index.strip_prefix("http://")?.split('/').next()?;
-    let is_loopback =
-        host == "localhost" || host.starts_with("localhost:") || host.starts_with("127.") || host.starts_with("[::1]");
+    let name = match host.strip_prefix('[') {
+        Some(address) => address.split(']').next()?,
+        None => host.split(':').next()?,
+    };
+    let is_loopback = match name.parse::<std::net::IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => name.eq_ignore_ascii_case("localhost"),
+    };
     (!is_loopback).then_some(host)
 }

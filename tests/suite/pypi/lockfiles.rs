@@ -255,10 +255,7 @@ fn requirements_that_are_not_pinned_are_refused() {
     let other = format!("b @ https://files.example.com/a-1.tar.gz --hash={A}");
     assert_eq!(malformed(&other), "a-1.tar.gz is a file of a");
     let fault = malformed(&format!("b @ https://files.example.com/\u{e4}-1.tar.gz --hash={A}"));
-    assert_eq!(
-        fault,
-        "a file's URL is not an http or https URL"
-    );
+    assert_eq!(fault, "a file's URL is not an http or https URL");
 }
 
 #[test]
