@@ -368,14 +368,18 @@ fn check_local<R: Read + Seek>(reader: &mut R, entry: &mut Entry, directory: u64
     let data_end = before_directory(entry.data_offset.checked_add(entry.compressed)).ok_or_else(|| overrun(entry))?;
 
     if entry.flags & FLAG_DESCRIPTOR == 0 {
-        for field in [&mut size, &mut compressed] {
-            if *field == u64::from(u32::MAX) {
-                *field = take_u64(&mut long).ok_or_else(|| entry.error("lacks a zip64 field"))?;
+        // A local zip64 field states both sizes (APPNOTE §4.5.3); some writers reserve it without need, and repeat them.
+        if is_long {
+            for field in [&mut size, &mut compressed] {
+                let stated = take_u64(&mut long).ok_or_else(|| entry.error("has a broken extra field"))?;
+                if *field != u64::from(u32::MAX) && *field != stated {
+                    return Err(entry.error("has two sizes that disagree"));
+                }
+                *field = stated;
             }
-        }
-        // Writers that reserve the zip64 field in a local header state both sizes there (APPNOTE §4.5.3).
-        if long.is_some_and(|left| !left.is_empty()) {
-            return Err(entry.error("has zip64 fields beside plain ones"));
+            if long.is_some_and(|left| !left.is_empty()) {
+                return Err(entry.error("has a broken extra field"));
+            }
         }
         if (crc, compressed, size) != (entry.crc, entry.compressed, entry.size) {
             return Err(entry.error("has a local header that differs from the directory"));

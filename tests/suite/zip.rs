@@ -70,18 +70,38 @@ fn long_fields_are_read_where_the_short_ones_point_to_them() {
     };
     assert_eq!(lacking(|entry| entry.size = u32::MAX), "the zip lacks a zip64 field");
     assert_eq!(
-        lacking(|entry| entry.local_size = u32::MAX),
-        "the zip's entry `a/one.txt` lacks a zip64 field"
+        lacking(|entry| entry.extra = vec![1, 0, 8, 0, 9, 0, 0, 0, 0, 0, 0, 0]),
+        "the zip's entry `a/one.txt` has zip64 fields beside plain ones"
     );
-    for bend in [
-        |entry: &mut RawEntry| entry.extra = vec![1, 0, 8, 0, 9, 0, 0, 0, 0, 0, 0, 0],
-        |entry: &mut RawEntry| entry.local_extra = vec![1, 0, 8, 0, 9, 0, 0, 0, 0, 0, 0, 0],
-    ] {
-        assert_eq!(
-            lacking(bend),
-            "the zip's entry `a/one.txt` has zip64 fields beside plain ones"
-        );
-    }
+    assert_eq!(
+        lacking(|entry| entry.local_size = u32::MAX),
+        "the zip's entry `a/one.txt` has a local header that differs from the directory"
+    );
+    let broken = "the zip's entry `a/one.txt` has a broken extra field";
+    assert_eq!(
+        lacking(|entry| entry.local_extra = [&[1, 0, 8, 0][..], &u64::from(entry.size).to_le_bytes()].concat()),
+        broken
+    );
+    assert_eq!(
+        lacking(|entry| {
+            let (size, compressed) = (u64::from(entry.size), u64::from(entry.compressed));
+            entry.local_extra = [&[1, 0, 17, 0][..], &size.to_le_bytes(), &compressed.to_le_bytes(), &[0]].concat();
+        }),
+        broken
+    );
+    assert_eq!(
+        lacking(|entry| entry.local_extra = [&[1, 0, 16, 0][..], &[9; 16]].concat()),
+        "the zip's entry `a/one.txt` has two sizes that disagree"
+    );
+}
+
+#[test]
+fn local_long_fields_without_need_may_repeat_the_sizes() {
+    let mut raw = plain();
+    let entry = &mut raw.entries[0];
+    let (size, compressed) = (u64::from(entry.size), u64::from(entry.compressed));
+    entry.local_extra = [&[1, 0, 16, 0][..], &size.to_le_bytes(), &compressed.to_le_bytes()].concat();
+    assert_eq!(open(raw.bytes()).unwrap().read("a/one.txt", 23).unwrap().len(), 23);
 }
 
 #[test]
@@ -367,6 +387,23 @@ fn data_descriptors_are_compared() {
     assert_eq!(bend(|entry| entry.local_size = 1), header);
     assert_eq!(bend(|entry| entry.local_compressed = 1), header);
     assert_eq!(bend(|entry| entry.local_crc = 1), header);
+    // A zip64 field in the local header makes the descriptor longer (APPNOTE §4.3.9.2); one without the other does not read.
+    let long = |entry: &mut RawEntry, after: bool| {
+        *entry = entry.clone().described();
+        entry.local_extra = [&[1, 0, 16, 0][..], &[0; 16]].concat();
+        if after {
+            entry.after = [
+                &entry.after[..8],
+                &u64::from(entry.compressed).to_le_bytes(),
+                &u64::from(entry.size).to_le_bytes(),
+            ]
+            .concat();
+        }
+    };
+    let mut raw = plain();
+    long(&mut raw.entries[0], true);
+    assert_eq!(open(raw.bytes()).unwrap().read("a/one.txt", 23).unwrap().len(), 23);
+    assert_eq!(fault(|raw| long(&mut raw.entries[0], false)), differs);
     // Where a reader from the start relies on the end of the stream, it is looked for at once.
     let early_end = RawZip::of([{
         let mut entry = RawEntry::deflated("x", b"x");
