@@ -457,3 +457,66 @@ fn every_truncation_is_refused() {
         assert!(open(good[..length].to_vec()).is_err(), "{length}");
     }
 }
+
+/// Reads every file of an archive of `tests/fixtures/zip`.
+fn read_all(name: &str) -> Result<usize, ZipError> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/zip");
+    let mut zip = open(std::fs::read(path.join(name)).unwrap())?;
+    let files = zip.entries().iter().filter(|entry| !entry.is_folder());
+    let names: Vec<String> = files.map(|entry| entry.name().to_owned()).collect();
+    for name in &names {
+        zip.read(name, 1 << 20)?;
+    }
+    Ok(names.len())
+}
+
+#[test]
+fn archives_of_other_projects_are_judged() {
+    assert_eq!(read_all("files_and_dirs.zip").unwrap(), 1);
+    for (name, expected) in [
+        (
+            "archive-with-backslashes.zip",
+            "has a backslash or a control character in its name",
+        ),
+        (
+            "test_read_format_zip_malformed1.zip",
+            "does not close with an end record without comment",
+        ),
+        (
+            "test_read_format_zip_size_exceeds_declared_deflate.zip",
+            "the zip's entry `first` has another size than stated",
+        ),
+        (
+            "invalid_cde_number_of_files_allocation_greater_offset.zip",
+            "is spread over several disks",
+        ),
+        (
+            "invalid_offset.zip",
+            "has a directory that does not reach its end record",
+        ),
+        // A plain archive, but for a locator's signature in a file name where Python's zipfile looks for one.
+        (
+            "zip64_magic_in_filename_1.zip",
+            "has a zip64 locator that does not point to the record before it",
+        ),
+    ] {
+        let found = read_all(name).unwrap_err().to_string();
+        assert!(found.ends_with(expected), "{name}: {found}");
+    }
+}
+
+proptest::proptest! {
+    /// Bytes that are no archive, and archives with one stretch overwritten, are read or refused; nothing panics.
+    #[test]
+    fn no_bytes_make_the_reader_panic(at in 0_usize..260, stretch in proptest::collection::vec(0_u8.., 0..40)) {
+        let mut raw = plain();
+        raw.zip64 = at % 2 == 0;
+        let mut bytes = raw.bytes();
+        let start = at.min(bytes.len());
+        let end = (start + stretch.len()).min(bytes.len());
+        bytes.splice(start..end, stretch);
+        if let Ok(mut zip) = open(bytes) {
+            let _ = zip.read("two.txt", 100);
+        }
+    }
+}

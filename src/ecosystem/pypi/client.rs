@@ -164,6 +164,12 @@ fn uv_file(
             .filter(is_default)
             .chain(entries.iter().filter(|entry| !is_default(entry)));
         for entry in ordered {
+            // An explicit index is asked only for packages that are bound to it: the lockfile names it for those.
+            let is_explicit = entry.get("explicit").and_then(toml::Value::as_bool) == Some(true)
+                || entry.get("priority").and_then(toml::Value::as_str) == Some("explicit");
+            if is_explicit {
+                continue;
+            }
             if let Some(index) = entry.get("url").and_then(toml::Value::as_str) {
                 let name = entry.get("name").and_then(toml::Value::as_str);
                 let authorization = name.and_then(|name| uv_credentials(name, client));

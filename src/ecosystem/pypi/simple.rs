@@ -343,6 +343,9 @@ impl Tag {
     }
 }
 
+/// `&#x10ffff;`, the longest that is written in earnest.
+const MAX_REFERENCE_BYTES: usize = 10;
+
 /// Resolves the character references that indexes write; others stay as they are.
 fn unescape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -350,7 +353,9 @@ fn unescape(text: &str) -> String {
     while let Some(start) = rest.find('&') {
         out.push_str(&rest[..start]);
         rest = &rest[start..];
-        let reference = rest.find(';').filter(|end| *end <= 10).map(|end| &rest[1..end]);
+        // Looked for near by only: a page of ampersands must not take quadratic time.
+        let end = rest.bytes().take(MAX_REFERENCE_BYTES).position(|byte| byte == b';');
+        let reference = end.map(|end| &rest[1..end]);
         let character = reference.and_then(|reference| match reference {
             "amp" => Some('&'),
             "lt" => Some('<'),

@@ -159,6 +159,19 @@ fn variables_and_files_are_read_strongest_first() {
 }
 
 #[test]
+fn explicit_indexes_are_asked_for_nothing_else() {
+    let machine = Machine::new(
+        [],
+        [(
+            "/work/pyproject.toml",
+            "[[tool.uv.index]]\nurl = 'https://uv.example.com/'\nexplicit = true\n\
+             [[tool.poetry.source]]\nurl = 'https://poetry.example.com/'\npriority = 'explicit'\n",
+        )],
+    );
+    assert!(machine.upstreams().is_empty());
+}
+
+#[test]
 fn pips_own_file_variable_is_honoured() {
     let files = [
         ("/named.conf", "[global]\nindex-url = https://named.example.com/\n"),

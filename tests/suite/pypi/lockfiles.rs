@@ -509,3 +509,13 @@ fn pipfile_entries_are_checked() {
     );
     assert!(refused("[").starts_with("Pipfile.lock: "));
 }
+
+proptest::proptest! {
+    /// Text that people may have edited is read or refused; nothing panics.
+    #[test]
+    fn no_text_makes_a_reader_panic(text in "([-a-z0-9\\[\\]{}=<>;#@:/.\"'\\\\ \n\u{e4}]|--hash=|sha256:|==|://|\\$\\{){0,80}") {
+        for file in ["requirements.txt", "uv.lock", "Pipfile.lock"] {
+            let _ = read(file, &text);
+        }
+    }
+}
