@@ -194,6 +194,23 @@ fn archives_that_read_differently_from_both_ends_are_refused() {
 }
 
 #[test]
+fn records_without_their_signatures_are_refused() {
+    let bent = |at: usize| {
+        let mut bytes = plain().bytes();
+        bytes[at] ^= 1;
+        open(bytes).err().unwrap().to_string()
+    };
+    assert_eq!(bent(0), "the zip's entry `a/one.txt` has no local header");
+    let length = plain().bytes().len();
+    let directory = length - 22 - 2 * 46 - "a/one.txttwo.txt".len();
+    assert_eq!(bent(directory), "the zip has a directory record without its signature");
+    assert_eq!(
+        bent(length - 22),
+        "the zip does not close with an end record without comment"
+    );
+}
+
+#[test]
 fn zip64_records_that_are_not_plain_are_refused() {
     let bent = |at_from_end: usize, byte: u8| {
         let mut raw = plain();

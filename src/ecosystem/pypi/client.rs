@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::coordinate::read_file_name;
 use super::{ID, url};
 use crate::ecosystem::{ClientConfig, ClientEnvironment, RepositoryPlace, SelectionError, UpstreamBase, Wanted};
 
@@ -302,7 +303,7 @@ pub(super) fn cached(wanted: &Wanted, client: &dyn ClientEnvironment) -> Vec<Pat
         })
     };
     let mut paths = Vec::new();
-    let is_plain = |file: &&String| super::upstream::is_distribution(file);
+    let is_plain = |file: &&String| read_file_name(file).is_some();
     if let Some(file) = wanted.file.as_ref().filter(is_plain)
         && let Some(folder) = folder_of("POETRY_CACHE_DIR", "pypoetry")
     {
