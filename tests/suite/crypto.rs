@@ -11,6 +11,8 @@ use sealift::crypto::key::{KeyAlgorithm, KeyError, PublicKey, SignError, Signer}
 use sealift::model::Digest;
 use serde_json::Value;
 
+use crate::tools::has;
+
 /// Every encoding of a point of small order: the canonical eight, and the six that name one of them otherwise
 /// (Chalkias, Garillot, Nikolaenko: Taming the many EdDSAs, table 6).
 const SMALL_ORDER: [&str; 14] = [
@@ -186,25 +188,6 @@ fn wycheproof_ecdsa_p256() {
 #[test]
 fn wycheproof_ecdsa_p384() {
     wycheproof("ecdsa_secp384r1_sha384_test.json", "uncompressed", PublicKey::p384);
-}
-
-/// Whether a tool is there; a machine that promises all clients must have it.
-fn has(tool: &str) -> bool {
-    let found = Command::new("sh")
-        .args(["-c", &format!("command -v {tool}")])
-        .stdout(Stdio::null())
-        .status()
-        .unwrap()
-        .success();
-    if !found {
-        assert_ne!(
-            std::env::var("SEALIFT_ALL_CLIENTS").as_deref(),
-            Ok("1"),
-            "{tool} is missing"
-        );
-        let _ = writeln!(std::io::stderr(), "skipped: {tool} not found");
-    }
-    found
 }
 
 /// Runs a tool in a folder and gives its standard output.

@@ -15,3 +15,5 @@ mod people;
 mod raw_bundle;
 #[path = "../support/tgz.rs"]
 mod tgz;
+#[path = "../support/tools.rs"]
+mod tools;
