@@ -210,12 +210,29 @@ fn an_evaluation_needs_one_person() {
 }
 
 #[test]
-fn an_evaluation_without_an_exporter_is_a_wrong_command_line() {
+fn what_is_wrong_is_found_before_anything_is_made() {
     let desk = Desk::new();
     assert_eq!(desk.run("init enclave en --name demo --profile evaluation").status, 2);
     assert_eq!(desk.run("root sign r1.json").status, 2);
     assert_eq!(desk.run("root sign r1.json --agent socket").status, 2);
-    assert!(!desk.path().join("en").exists());
+    desk.json("init exporter ex");
+    let line = "init enclave en --profile evaluation --exporter";
+    desk.refused(
+        &format!("{line} Dora=ex/keys/export.pub.pem --name demo"),
+        "threshold-invalid",
+    );
+    assert!(
+        desk.unable(&format!("{line} dora=ex/keys/export.pub.pem --name Demo"))
+            .contains("cannot name")
+    );
+    assert!(
+        desk.unable(&format!("{line} dora=absent --name demo"))
+            .contains("cannot read")
+    );
+    let nobody = desk.unable("init exporter other --passphrase-file absent");
+    assert!(nobody.contains("cannot read"), "{nobody}");
+    // Whatever was wrong, nothing was made.
+    assert!(!desk.path().join("en").exists() && !desk.path().join("other").exists());
 }
 
 #[test]

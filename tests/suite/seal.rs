@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use sealift::crypto::dsse::{MAX_ENVELOPE_BYTES, MAX_SIGNATURES};
+use sealift::crypto::dsse::{Envelope, MAX_ENVELOPE_BYTES, MAX_SIGNATURES};
 use sealift::crypto::key::Signer as _;
-use sealift::crypto::strict_json::MAX_DEPTH;
+use sealift::crypto::strict_json::{self, Critical, MAX_DEPTH};
 use sealift::model::Digest;
-use sealift::trust::{Kind, MAX_ROOT_BYTES, MAX_ROOT_STEPS};
+use sealift::trust::approval::{Approval, Decision, MAX_REASON_BYTES, MAX_SEEN_LINES, MAX_TICKET_BYTES};
+use sealift::trust::{Kind, MAX_ROOT_BYTES, MAX_ROOT_STEPS, Root, TrustedRoot};
 use serde_json::Value;
 
 use crate::people::{self, EXPORTER, sealed};
@@ -54,7 +55,7 @@ fn a_manifest_is_checked_by_hand() {
     // Longer than any buffer of the tools, with bytes that are not ASCII.
     let payload = format!("{{\"x\":\"{}\"}}", "é".repeat(30_000));
     let envelope = sealed(Kind::Manifest, payload.as_bytes(), &[EXPORTER]);
-    let write = |envelope: &sealift::crypto::dsse::Envelope| {
+    let write = |envelope: &Envelope| {
         std::fs::write(folder.join("manifest.dsse.json"), envelope.write()).unwrap();
     };
     let key = people::key(EXPORTER);
@@ -131,4 +132,44 @@ fn the_schemas_have_the_fields_of_the_documents() {
     assert_eq!(properties(&schema["properties"]["roles"]), keys(&root["roles"]));
     assert_eq!(properties(&schema["properties"]["enclave"]), keys(&root["enclave"]));
     assert_eq!(properties(&schema["$defs"]["role"]), keys(&root["roles"]["root"]));
+
+    let approval = Approval {
+        manifest: Digest::of(b""),
+        decision: Decision::Approved,
+        seen: vec!["x".to_owned()],
+        reason: "x".to_owned(),
+        ticket: Some("x".to_owned()),
+        created: people::now(),
+        expires: people::now(),
+        ext: [("note".to_owned(), Value::Null)].into(),
+        critical: Critical,
+    };
+    let approval: Value = serde_json::from_slice(&strict_json::write(&approval)).unwrap();
+    let schema = read("approval");
+    assert_eq!(properties(&schema), keys(&approval));
+    for (field, limit) in [("reason", MAX_REASON_BYTES), ("ticket", MAX_TICKET_BYTES)] {
+        assert_eq!(schema["properties"][field]["maxLength"], limit);
+    }
+    assert_eq!(schema["properties"]["seen"]["maxItems"], MAX_SEEN_LINES);
+}
+
+proptest::proptest! {
+    #[test]
+    fn hostile_bytes_are_refused_without_a_panic(bytes: Vec<u8>) {
+        proptest::prop_assert!(Envelope::read(&bytes).is_err());
+        proptest::prop_assert!(TrustedRoot::pinned(&bytes).is_err());
+        proptest::prop_assert!(Root::read(&bytes).is_err());
+        proptest::prop_assert!(Approval::read(&bytes).is_err());
+    }
+
+    #[test]
+    fn any_changed_byte_of_a_root_is_refused_or_changes_nothing(place: proptest::sample::Index, flip in 1..=255_u8) {
+        let envelope = people::sealed_root(&people::root(), &[people::ANN, people::BOB]);
+        let mut changed = envelope.clone();
+        changed[place.index(envelope.len())] ^= flip;
+        // The other alphabet of base64 spells the same bytes.
+        if let Ok(root) = TrustedRoot::pinned(&changed) {
+            proptest::prop_assert_eq!(root.fingerprint(), TrustedRoot::pinned(&envelope).unwrap().fingerprint());
+        }
+    }
 }
