@@ -11,6 +11,7 @@
 //! - [`repository`]: the local repository that clients read: tree, generations, lock
 //! - [`store`]: objects on disk, named by digest
 //! - [`ledger`]: what the enclave remembers: state.db, sequences
+//! - [`enclave`]: the enclave's folder as a whole: ledger and repository under one lock
 //! - [`archive`]: strict, bounded readers of the artifacts' own containers
 //! - [`crypto`]: signatures, DSSE, strict JSON: thin layers over libraries
 //! - `net`: the HTTPS client, the only room that calls out (feature `export`)
@@ -23,6 +24,7 @@ pub mod bundle;
 pub mod cli;
 pub mod crypto;
 pub mod ecosystem;
+pub mod enclave;
 #[cfg(feature = "export")]
 pub mod export;
 pub mod import;

@@ -1,6 +1,7 @@
 //! Strict, bounded readers of the artifacts' own containers: zip and tar.
 
 pub mod tar;
+pub mod zip;
 
 /// An archive cannot be read, or goes over a limit.
 #[derive(Debug, thiserror::Error)]

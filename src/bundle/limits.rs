@@ -34,8 +34,8 @@ pub const MAX_VOLUMES: usize = 10_000;
 /// One object's size, in bytes: 8 TiB, more than any medium of today.
 pub const MAX_OBJECT_BYTES: u64 = 8 << 40;
 
-/// The smallest segment, in bytes.
-pub const MIN_SEGMENT_BYTES: u64 = 64 << 10;
+/// The smallest segment, in bytes: below that headers and padding outweigh the data.
+pub const MIN_SEGMENT_BYTES: u64 = 4 << 10;
 
 /// The usual segment, in bytes: small against a 4 GB stick, so little is lost at a volume's end.
 pub const DEFAULT_SEGMENT_BYTES: u64 = 64 << 20;

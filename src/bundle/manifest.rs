@@ -151,7 +151,7 @@ impl Manifest {
         }
         let segment = self.segment_size;
         if !segment.is_power_of_two() || !(limits::MIN_SEGMENT_BYTES..=limits::MAX_SEGMENT_BYTES).contains(&segment) {
-            return out_of_range("segment_size", "it must be a power of two from 64 KiB to 1 GiB");
+            return out_of_range("segment_size", "it must be a power of two from 4 KiB to 1 GiB");
         }
         let catalog = &self.catalog;
         if catalog.size == 0 || catalog.size > limits::MAX_CATALOG_BYTES {

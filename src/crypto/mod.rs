@@ -1,7 +1,8 @@
-//! Signatures, DSSE and strict JSON: thin layers over libraries (`bundle-spec/seal.md`).
+//! Signatures, DSSE, strict JSON and safe YAML: thin layers over libraries (`bundle-spec/seal.md`).
 
 pub mod agent_key;
 pub mod dsse;
 pub mod file_key;
 pub mod key;
 pub mod strict_json;
+pub mod yaml;

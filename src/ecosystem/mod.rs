@@ -7,15 +7,20 @@
 
 pub mod cargo;
 pub mod files;
+pub mod npm;
+pub mod pypi;
+mod purl;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
+pub use purl::{Purl, PurlError, decode, purl};
+
 use crate::model::{Artifact, Claim, Digest, Document, Proof, RelativePath};
 
 /// Every ecosystem that this program knows.
-pub const ALL: &[&dyn Ecosystem] = &[&cargo::Cargo, &files::PlainFiles];
+pub const ALL: &[&dyn Ecosystem] = &[&cargo::Cargo, &files::PlainFiles, &npm::Npm, &pypi::Pypi];
 
 /// Finds an ecosystem by its id.
 pub fn find(id: &str) -> Option<&'static dyn Ecosystem> {
@@ -107,6 +112,8 @@ pub struct Selection {
     pub wanted: Vec<Wanted>,
     /// What was seen and is not taken, in words: git dependencies, direct URLs without hash, …
     pub left_out: Vec<String>,
+    /// The registries or indexes that the lockfile names, with their credentials split off.
+    pub upstreams: Vec<UpstreamBase>,
 }
 
 /// One artifact that a selection asks for.

@@ -127,6 +127,56 @@ impl Claim {
     }
 }
 
+/// Why found digests do not satisfy the stated ones.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unsatisfied {
+    /// Nothing is stated that is strong enough: no digest at all, or SHA-1 only.
+    #[error("no digest stronger than SHA-1 is stated")]
+    Unpinned,
+    /// The digest is none of those stated in the strongest algorithm.
+    #[error("expected {expected}, found {found}")]
+    Differs {
+        /// The stated digests of the strongest algorithm.
+        expected: String,
+        /// The found one.
+        found: String,
+    },
+}
+
+impl Claim {
+    /// The strongest algorithm stated that is enough by itself: the one to compute.
+    pub fn strongest(stated: &[Self]) -> Option<Algorithm> {
+        stated
+            .iter()
+            .map(|claim| claim.algorithm)
+            .max()
+            .filter(|algorithm| *algorithm != Algorithm::Sha1)
+    }
+
+    /// Compares what was found with what was stated: the found digest of the strongest stated algorithm has to be one
+    /// of those stated in it. Gives the one that fits.
+    pub fn check(stated: &[Self], found: &[Self]) -> Result<Self, Unsatisfied> {
+        let strongest = Self::strongest(stated).ok_or(Unsatisfied::Unpinned)?;
+        let of_strongest = |claims: &[Self]| -> Vec<Self> {
+            claims
+                .iter()
+                .filter(|claim| claim.algorithm == strongest)
+                .cloned()
+                .collect()
+        };
+        let (stated, found) = (of_strongest(stated), of_strongest(found));
+        if let Some(fitting) = found.iter().find(|claim| stated.contains(claim)) {
+            return Ok(fitting.clone());
+        }
+        let words = |claims: &[Self]| claims.iter().map(Self::to_string).collect::<Vec<_>>().join(" or ");
+        Err(Unsatisfied::Differs {
+            expected: words(&stated),
+            found: words(&found),
+        })
+    }
+}
+
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.algorithm.name(), self.hex())
@@ -213,6 +263,40 @@ impl MultiHasher {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_strongest_statement_counts() {
+        let claims = |bytes: &[u8]| {
+            let mut hasher = MultiHasher::new([Algorithm::Sha1, Algorithm::Sha512]);
+            hasher.update(bytes);
+            hasher.finish().1
+        };
+        let (good, evil) = (claims(b"good"), claims(b"evil"));
+        assert_eq!(Claim::check(&good, &good).unwrap().algorithm(), Algorithm::Sha512);
+        // One fitting weaker digest does not outweigh a strong one that differs.
+        let mixed: Vec<Claim> = good
+            .iter()
+            .filter(|claim| claim.algorithm() != Algorithm::Sha512)
+            .chain(evil.iter().filter(|claim| claim.algorithm() == Algorithm::Sha512))
+            .cloned()
+            .collect();
+        assert!(matches!(Claim::check(&mixed, &good), Err(Unsatisfied::Differs { .. })));
+        // One of several of the same strength is enough.
+        let either = [good.clone(), evil].concat();
+        assert!(Claim::check(&either, &good).is_ok());
+        let sha1: Vec<Claim> = good
+            .iter()
+            .filter(|claim| claim.algorithm() == Algorithm::Sha1)
+            .cloned()
+            .collect();
+        assert_eq!(Claim::check(&sha1, &good), Err(Unsatisfied::Unpinned));
+        assert_eq!(Claim::check(&[], &good), Err(Unsatisfied::Unpinned));
+        // An algorithm that was stated and not computed is no agreement.
+        assert!(matches!(
+            Claim::check(&good, &good[..1]),
+            Err(Unsatisfied::Differs { .. })
+        ));
+    }
 
     #[test]
     fn the_strongest_integrity_counts() {

@@ -9,7 +9,7 @@ mod stop;
 mod timestamp;
 
 pub use artifact::{Artifact, Document, Name, Proof, ProofState};
-pub use claim::{Algorithm, Claim, ClaimError, MultiHasher};
+pub use claim::{Algorithm, Claim, ClaimError, MultiHasher, Unsatisfied};
 pub use code::Code;
 pub use digest::{Digest, DigestError, Hasher};
 pub use path::{RelativePath, UnsafeName};

@@ -1,1 +1,27 @@
 //! The HTTPS client: the only room that calls out.
+//!
+//! What answers is untrusted. Threats, and where each is met:
+//!
+//! - a host that nobody named is contacted: [`Access`] decides before each request and each redirect (`access.rs`)
+//! - credentials leave for another host: they are bound to scheme, host and port, and never follow a redirect elsewhere
+//! - a secret is printed: addresses are kept without credentials from the moment they are read (`address.rs`)
+//! - endless or slow data: every body is bounded, and must keep a least pace (`pace.rs`; threats A4, A5)
+//! - other bytes than stated: a file enters the cache only after its digest was compared (`download.rs`; threat A13)
+//! - a damaged or exchanged cache: what is taken from it is hashed again (`cache.rs`)
+
+mod access;
+mod address;
+mod cache;
+mod client;
+mod download;
+mod netrc;
+mod pace;
+mod proxy;
+
+pub use access::{Access, AccessError, PlainHttp};
+pub use address::{Address, AddressError};
+pub use cache::{Cache, CacheError, Kept, Obtained};
+pub use client::{Client, ClientError, Freshness, Limits, Settings, View};
+pub use download::{FetchError, FetchedFile, FileRequest};
+pub use netrc::Netrc;
+pub use proxy::{Proxies, ProxyError};

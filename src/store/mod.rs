@@ -1,138 +1,185 @@
-//! Objects on disk, named by digest: `objects/ab/<62 hexadecimal digits>`, read-only, never changed.
+//! Objects on disk, named by their SHA-256: `objects/ab/<the other 62 digits>`. An object is written aside and renamed
+//! into place, never changed afterwards, and read-only. Callers sync the file system once, after many objects.
 
-use std::fs::{self, File};
-use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::model::{Digest, Hasher};
+use crate::model::Digest;
 
-/// A folder of objects.
-#[derive(Debug, Clone)]
+/// Everyone may read an object and nobody may write it.
+const OBJECT_MODE: u32 = 0o444;
+
+/// The folder of objects.
+#[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
+    incoming: AtomicU64,
 }
 
-/// The store's folder failed.
+/// The store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// A file or folder could not be used.
-    #[error("cannot {action} {}", path.display())]
-    Io {
-        /// What was being done.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// An object's bytes are not those of its name.
-    #[error("object {digest} has other bytes on disk: {found}")]
-    Damaged {
-        /// The name.
-        digest: Digest,
-        /// The bytes' digest.
-        found: Digest,
-    },
+#[error("cannot {what} {path}")]
+pub struct StoreError {
+    what: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// An object as it lies on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stored {
+    /// Its name.
+    pub digest: Digest,
+    /// Size in bytes.
+    pub size: u64,
+    /// The file's inode, by which other links to it are known.
+    pub inode: u64,
+    /// How many folders link it, this store included.
+    pub links: u64,
 }
 
 impl Store {
-    /// Opens a store, and makes its folders where they are missing.
+    /// Opens the store in a folder, making it where it is missing.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, StoreError> {
-        let this = Self { folder: folder.into() };
-        let objects = this.folder.join("objects");
-        if !objects.join("ff").is_dir() {
-            for shard in 0..=255_u8 {
-                let path = objects.join(format!("{shard:02x}"));
-                fs::create_dir_all(&path).map_err(|source| StoreError::Io { action: "make folder", path, source })?;
-            }
+        let folder = folder.into();
+        let objects = folder.join("objects");
+        for byte in 0..=u8::MAX {
+            let path = objects.join(format!("{byte:02x}"));
+            fs::create_dir_all(&path).map_err(failed("make", &path))?;
         }
-        Ok(this)
+        Ok(Self {
+            folder,
+            incoming: AtomicU64::new(0),
+        })
     }
 
-    /// The store's folder.
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    /// Where an object lies, whether it is there or not.
-    pub fn path(&self, digest: &Digest) -> PathBuf {
-        object_path(&self.folder.join("objects"), digest)
-    }
-
-    /// Whether an object is there.
+    /// Whether the store holds an object.
     pub fn contains(&self, digest: &Digest) -> bool {
-        self.path(digest).is_file()
+        self.path(digest).exists()
     }
 
-    /// Opens an object.
-    pub fn open_object(&self, digest: &Digest) -> Result<File, StoreError> {
-        let path = self.path(digest);
-        File::open(&path).map_err(|source| StoreError::Io { action: "read", path, source })
+    /// Where an object lies, or would lie.
+    pub fn path(&self, digest: &Digest) -> PathBuf {
+        self.folder.join("objects").join(relative(digest))
     }
 
-    /// Reads a small object.
-    pub fn read(&self, digest: &Digest) -> Result<Vec<u8>, StoreError> {
-        let path = self.path(digest);
-        fs::read(&path).map_err(|source| StoreError::Io { action: "read", path, source })
-    }
-
-    /// Stores bytes under their digest. An object that is there already is left alone.
-    pub fn put(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
+    /// Stores bytes that lie in memory.
+    pub fn put_bytes(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
         let digest = Digest::of(bytes);
-        let path = self.path(&digest);
-        if !path.is_file() {
-            let aside = path.with_extension(format!("{}.part", std::process::id()));
-            let failed = |source| StoreError::Io { action: "write", path: aside.clone(), source };
-            fs::write(&aside, bytes).map_err(failed)?;
-            fs::set_permissions(&aside, fs::Permissions::from_mode(0o444)).map_err(failed)?;
-            fs::rename(&aside, &path).map_err(failed)?;
+        if !self.contains(&digest) {
+            let number = self.incoming.fetch_add(1, Ordering::Relaxed);
+            let aside = self.folder.join(format!("incoming-{}-{number}", std::process::id()));
+            let mut file = File::create(&aside).map_err(failed("make", &aside))?;
+            file.write_all(bytes).map_err(failed("write", &aside))?;
+            drop(file);
+            self.adopt(&aside, &digest)?;
         }
         Ok(digest)
     }
 
-    /// Moves a file, whose bytes have been verified, into the store. It must lie on the same file system.
-    pub fn adopt(&self, staged: &Path, digest: &Digest) -> Result<(), StoreError> {
+    /// Takes over a file whose digest the caller has just computed. It must lie on the store's file system.
+    pub fn adopt(&self, staged_file: &Path, digest: &Digest) -> Result<(), StoreError> {
+        fs::set_permissions(staged_file, Permissions::from_mode(OBJECT_MODE))
+            .map_err(failed("protect", staged_file))?;
         let path = self.path(digest);
-        fs::rename(staged, &path).map_err(|source| StoreError::Io { action: "store", path, source })
+        fs::rename(staged_file, &path).map_err(failed("store", &path))
     }
 
-    /// Reads an object again and compares it with its name.
-    pub fn verify(&self, digest: &Digest) -> Result<u64, StoreError> {
-        let mut file = self.open_object(digest)?;
-        let mut hasher = Hasher::new();
-        let size = io::copy(&mut file, &mut hasher)
-            .map_err(|source| StoreError::Io { action: "read", path: self.path(digest), source })?;
-        let found = hasher.finish();
-        if found == *digest { Ok(size) } else { Err(StoreError::Damaged { digest: *digest, found }) }
+    /// Opens an object for reading.
+    pub fn open_object(&self, digest: &Digest) -> Result<File, StoreError> {
+        let path = self.path(digest);
+        File::open(&path).map_err(failed("open", &path))
+    }
+
+    /// Removes an object.
+    pub fn remove(&self, digest: &Digest) -> Result<(), StoreError> {
+        let path = self.path(digest);
+        fs::remove_file(&path).map_err(failed("remove", &path))
+    }
+
+    /// Calls back for every object, in the order of digests by their first byte. Files that are not objects are passed by.
+    pub fn for_each<E: From<StoreError>>(&self, mut visit: impl FnMut(Stored) -> Result<(), E>) -> Result<(), E> {
+        for byte in 0..=u8::MAX {
+            let folder = self.folder.join("objects").join(format!("{byte:02x}"));
+            for entry in fs::read_dir(&folder).map_err(failed("read", &folder))? {
+                let entry = entry.map_err(failed("read", &folder))?;
+                let digits = entry.file_name().to_string_lossy().into_owned();
+                let Ok(digest) = format!("sha256:{byte:02x}{digits}").parse() else {
+                    continue;
+                };
+                let metadata = entry.metadata().map_err(failed("look at", &entry.path()))?;
+                visit(Stored {
+                    digest,
+                    size: metadata.len(),
+                    inode: metadata.ino(),
+                    links: metadata.nlink(),
+                })?;
+            }
+        }
+        Ok(())
     }
 }
 
 /// Where an object lies below a folder of objects.
 pub fn object_path(objects: &Path, digest: &Digest) -> PathBuf {
-    let hex = digest.hex();
-    objects.join(&hex[..2]).join(&hex[2..])
+    objects.join(relative(digest))
+}
+
+/// The path of an object below `objects`.
+pub fn relative(digest: &Digest) -> String {
+    let mut digits = digest.hex();
+    digits.insert(2, '/');
+    digits
+}
+
+fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    move |source| StoreError {
+        what,
+        path: path.to_owned(),
+        source,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use super::*;
 
     #[test]
-    fn objects_are_named_by_their_bytes() {
+    fn an_object_is_found_by_its_digest_and_cannot_be_written() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let digest = store.put(b"content").unwrap();
-        assert_eq!(digest, Digest::of(b"content"));
-        assert_eq!(store.put(b"content").unwrap(), digest);
-        assert!(store.contains(&digest));
-        assert_eq!(store.read(&digest).unwrap(), b"content");
-        assert_eq!(store.verify(&digest).unwrap(), 7);
-        let path = store.path(&digest);
-        fs::remove_file(&path).unwrap();
-        fs::write(&path, b"changed").unwrap();
-        assert!(matches!(store.verify(&digest), Err(StoreError::Damaged { .. })));
-        assert!(!store.contains(&Digest::of(b"other")));
+        let digest = store.put_bytes(b"abc").unwrap();
+        assert_eq!(store.put_bytes(b"abc").unwrap(), digest);
+        assert!(store.contains(&digest) && !store.contains(&Digest::of(b"other")));
+        let mut text = String::new();
+        store.open_object(&digest).unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "abc");
+        let mode = fs::metadata(store.path(&digest)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, OBJECT_MODE);
+        let error = store.open_object(&Digest::of(b"other")).unwrap_err();
+        assert!(error.to_string().starts_with("cannot open "), "{error}");
+    }
+
+    #[test]
+    fn every_object_is_visited_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let digest = store.put_bytes(b"abc").unwrap();
+        fs::write(folder.path().join("objects/00/stray"), "").unwrap();
+        let mut seen = Vec::new();
+        store
+            .for_each(|stored| {
+                seen.push((stored.digest, stored.size, stored.links));
+                Ok::<_, StoreError>(())
+            })
+            .unwrap();
+        assert_eq!(seen, [(digest, 3, 1)]);
+        store.remove(&digest).unwrap();
+        assert!(!store.contains(&digest));
     }
 }

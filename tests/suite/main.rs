@@ -3,17 +3,36 @@
 
 mod approvals;
 mod archive_tar;
-mod cli_trust;
+mod cargo;
+mod cargo_upstream;
 mod crypto;
-mod seal;
+mod files;
+mod ledger;
+mod npm_client;
+mod npm_inspect;
+mod npm_layout;
+mod npm_lockfiles;
+mod npm_upstream;
+mod order_of_reading;
+mod pypi;
+mod repository;
 mod trust;
 mod vectors;
+mod zip;
 
 #[path = "../support/people.rs"]
 mod people;
 #[path = "../support/raw_bundle.rs"]
 mod raw_bundle;
+#[path = "../support/raw_zip.rs"]
+mod raw_zip;
+#[path = "../support/registry.rs"]
+mod registry;
+#[path = "../support/surroundings.rs"]
+mod surroundings;
 #[path = "../support/tgz.rs"]
 mod tgz;
 #[path = "../support/tools.rs"]
 mod tools;
+#[path = "../support/wheel.rs"]
+mod wheel;

@@ -102,3 +102,16 @@ pub(crate) fn sealed_root(root: &Root, signers: &[u8]) -> Vec<u8> {
 pub(crate) fn pinned(root: &Root) -> TrustedRoot {
     TrustedRoot::pinned(&sealed_root(root, &[ANN, BOB])).unwrap()
 }
+
+/// A root of the profile `evaluation`: ann holds root, trust and policy, and no approval is asked for.
+pub(crate) fn root_without_approval() -> Root {
+    let mut root = root();
+    root.profile = Profile::Evaluation;
+    root.roles.remove(&Role::Approve);
+    let gone: Vec<KeyId> = [APPROVER, SECOND_APPROVER].map(id).to_vec();
+    root.keys.retain(|id, _| !gone.contains(id));
+    for role in [Role::Root, Role::Trust, Role::Policy] {
+        set_threshold(&mut root, role, 1);
+    }
+    root
+}

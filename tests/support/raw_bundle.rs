@@ -82,15 +82,15 @@ impl RawBundle {
     pub(crate) fn sample() -> Self {
         let files = vec![
             ("readme.txt".to_owned(), b"carried across the gap\n".repeat(40)),
-            ("noise.bin".to_owned(), noise(1, 3000)),
-            ("large.bin".to_owned(), noise(2, 150_000)),
+            ("noise.bin".to_owned(), noise(1, 300)),
+            ("large.bin".to_owned(), noise(2, 10_000)),
             ("empty".to_owned(), Vec::new()),
         ];
         Self {
             objects: Vec::new(),
             files,
             roots: vec![(1, people::sealed_root(&people::root(), &[people::ANN, people::BOB]))],
-            segment_size: 65_536,
+            segment_size: 4096,
             segments_per_volume: None,
             sequence: 1,
             previous: None,

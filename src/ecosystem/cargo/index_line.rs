@@ -16,6 +16,9 @@ use crate::model::{Artifact, Digest};
 /// The longest real lines, of crates with thousands of features, stay under a megabyte.
 const MAX_LINE_BYTES: usize = 4 << 20;
 
+/// The newest version of lines that Cargo reads; it passes over newer ones.
+const NEWEST_VERSION: u32 = 2;
+
 /// Features by name, with what each enables.
 type Features = BTreeMap<String, Vec<String>>;
 
@@ -61,6 +64,9 @@ pub(crate) struct IndexDependency {
     /// The crate's real name, where the dependency is renamed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) package: Option<String>,
+    /// Unstable: a dependency on another crate's binary. Read so that it is noticed, and never derived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) artifact: Option<Vec<String>>,
 }
 
 /// What a dependency is for.
@@ -105,9 +111,7 @@ pub(crate) fn derive(manifest: &Manifest, digest: &Digest) -> Result<IndexLine, 
     // its dependencies are from there.
     if deps.iter().any(|dependency| dependency.registry.is_some()) {
         for dependency in &mut deps {
-            dependency
-                .registry
-                .get_or_insert_with(|| super::CRATES_IO.trim_start_matches("registry+").to_owned());
+            dependency.registry.get_or_insert_with(|| default_registry().to_owned());
         }
     }
     deps.sort();
@@ -204,23 +208,45 @@ fn index_dependency(
         kind: Some(kind),
         registry: table.registry_index.clone(),
         package: table.package.clone(),
+        artifact: None,
     })
 }
 
+/// The default registry as index lines and manifests name it: lockfiles put its kind before the URL.
+fn default_registry() -> &'static str {
+    super::CRATES_IO.trim_start_matches("registry+")
+}
+
 impl IndexLine {
-    /// Whether both lines make Cargo resolve and build the same: dependencies but those for development, features and
-    /// linked library.
-    pub(crate) fn agrees_with(&self, other: &Self) -> bool {
-        self.resolved() == other.resolved()
+    /// Whether a registry's line makes Cargo resolve and build the same as the line derived from the crate: all but
+    /// dependencies for development, which Cargo does not use. A line of a version that Cargo does not know, or with
+    /// unstable dependencies, does not.
+    pub(crate) fn agrees_with(&self, derived: &Self) -> bool {
+        let (deps, derived_deps) = (self.resolved_deps(), derived.resolved_deps());
+        self.v.unwrap_or(1) <= NEWEST_VERSION
+            && self.links == derived.links
+            && self.resolved_features() == derived.resolved_features()
+            && deps.len() == derived_deps.len()
+            && deps
+                .iter()
+                .zip(&derived_deps)
+                .all(|((one, registry), (other, derived))| {
+                    one == other && registry_fits(registry.as_deref(), derived.as_deref())
+                })
     }
 
-    /// What Cargo uses of a line, without order and spelling.
-    fn resolved(&self) -> Resolved<'_> {
+    /// All features that Cargo sees, without order.
+    fn resolved_features(&self) -> BTreeMap<&str, BTreeSet<&str>> {
         let mut features: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for (name, values) in self.features.iter().chain(self.features2.iter().flatten()) {
             let values = values.iter().map(String::as_str);
             features.entry(name).or_default().extend(values);
         }
+        features
+    }
+
+    /// The dependencies that Cargo uses, sorted and in one spelling, each with its registry apart.
+    fn resolved_deps(&self) -> Vec<(IndexDependency, Option<String>)> {
         let mut deps: Vec<_> = self
             .deps
             .iter()
@@ -228,37 +254,49 @@ impl IndexLine {
             .map(IndexDependency::resolved)
             .collect();
         deps.sort();
-        Resolved {
-            deps,
-            features,
-            links: self.links.as_deref(),
-        }
+        deps
     }
 }
 
-/// What [`IndexLine::agrees_with`] compares.
-#[derive(PartialEq, Eq)]
-struct Resolved<'a> {
-    deps: Vec<IndexDependency>,
-    features: BTreeMap<&'a str, BTreeSet<&'a str>>,
-    links: Option<&'a str>,
+/// Whether a registry's line names the registry that the manifest means. A line leaves out its own registry, whatever
+/// that is; a manifest leaves out the default one.
+fn registry_fits(line: Option<&str>, derived: Option<&str>) -> bool {
+    match (line, derived) {
+        (None, _) => true,
+        (Some(line), Some(derived)) => line == derived,
+        (Some(line), None) => line == default_registry(),
+    }
 }
 
 impl IndexDependency {
-    fn resolved(&self) -> Self {
+    fn resolved(&self) -> (Self, Option<String>) {
         let mut this = self.clone();
         this.features.sort();
         this.features.dedup();
         this.kind = Some(self.kind.unwrap_or(Kind::Normal));
         this.req = VersionReq::parse(&self.req).map_or_else(|_| self.req.clone(), plain_requirement);
-        // Spaces and a last comma mean nothing in `cfg(…)`.
-        this.target = self
-            .target
-            .as_ref()
-            .map(|target| target.replace(' ', "").replace(",)", ")"));
+        this.target = self.target.as_deref().map(plain_target);
         this.package = self.package.clone().filter(|package| *package != self.name);
-        this
+        let registry = this.registry.take();
+        (this, registry)
     }
+}
+
+/// Writes a target without what means nothing in `cfg(…)`: spaces outside strings, and a last comma.
+fn plain_target(target: &str) -> String {
+    let mut plain = String::with_capacity(target.len());
+    for (number, part) in target.split('"').enumerate() {
+        if number > 0 {
+            plain.push('"');
+        }
+        // Every second part stands within quotation marks.
+        if number % 2 == 0 {
+            plain.push_str(&part.replace(' ', "").replace(",)", ")"));
+        } else {
+            plain.push_str(part);
+        }
+    }
+    plain
 }
 
 /// Writes a requirement in one of its spellings: `1.*` is `^1`, and `1.2.*` is `~1.2`.

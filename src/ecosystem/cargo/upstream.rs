@@ -24,6 +24,15 @@ struct RegistryConfig {
 
 /// Asks the registries that serve the lockfile's source for their download template; the first that has one counts.
 pub(crate) fn locate(wanted: &Wanted, upstream: &dyn Upstream) -> Result<Vec<Located>, UpstreamError> {
+    if !coordinate::is_name(&wanted.name) || coordinate::version(&wanted.version).is_none() {
+        return Err(UpstreamError::NotListed {
+            url: wanted.registry.clone().unwrap_or_else(|| ID.to_owned()),
+            what: format!(
+                "{} {}, which is no crate's name and version",
+                wanted.name, wanted.version
+            ),
+        });
+    }
     let mut failed = UpstreamError::NoUpstream {
         ecosystem: ID.to_owned(),
     };

@@ -157,21 +157,21 @@ impl<'a> VolumeTally<'a> {
 }
 
 /// Records of a catalog that [`check`] has passed, once more, as a stream.
-pub(super) struct Records {
+pub(in crate::import) struct Records {
     lines: BufReader<zstd::stream::read::Decoder<'static, BufReader<File>>>,
     line: Vec<u8>,
 }
 
 impl Records {
     /// Begins at the first record.
-    pub(super) fn open(path: &Path) -> Result<Self, Stop> {
+    pub(in crate::import) fn open(path: &Path) -> Result<Self, Stop> {
         let file = BufReader::with_capacity(256 << 10, open(path)?);
         let decoder = zstd::stream::read::Decoder::with_buffer(file).map_err(unreadable)?.single_frame();
         Ok(Self { lines: BufReader::with_capacity(256 << 10, decoder), line: Vec::new() })
     }
 
     /// The next record.
-    pub(super) fn next(&mut self) -> Result<Option<Record>, Stop> {
+    pub(in crate::import) fn next(&mut self) -> Result<Option<Record>, Stop> {
         self.line.clear();
         if self.lines.read_until(b'\n', &mut self.line).map_err(unreadable)? == 0 {
             return Ok(None);
@@ -180,7 +180,7 @@ impl Records {
     }
 
     /// The next object; `None` when the objects are over.
-    pub(super) fn next_object(&mut self) -> Result<Option<Object>, Stop> {
+    pub(in crate::import) fn next_object(&mut self) -> Result<Option<Object>, Stop> {
         Ok(match self.next()? {
             Some(Record::Object(object)) => Some(object),
             _ => None,

@@ -10,12 +10,11 @@ use std::thread;
 use serde::{Deserialize, Serialize};
 
 use super::catalog::{Records, read_all};
-use super::{CATALOG, OBJECTS, Workspace, write_failed};
+use super::{Workspace, staged_path, write_failed};
 use crate::bundle::catalog::Record;
 use crate::bundle::manifest::Manifest;
 use crate::ecosystem::{self, DocumentContent};
 use crate::model::{Artifact, Code, Digest, Document, Refusal, Stop, Unable};
-use crate::store::object_path;
 
 /// An artifact and what its content says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,7 +182,7 @@ fn inspect_one(
     for (label, bytes) in facts.derived {
         let digest = Digest::of(&bytes);
         if !workspace.holds(&digest) {
-            let target = object_path(&workspace.staging.join(OBJECTS), &digest);
+            let target = staged_path(&workspace.staging, &digest)?;
             fs::write(&target, &bytes).map_err(|error| write_failed(&target, error))?;
         }
         derived.insert(label, (digest, bytes.len() as u64));

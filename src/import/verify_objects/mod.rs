@@ -19,6 +19,7 @@ use crate::store::{Store, object_path};
 use super::authenticate::{Authenticated, Voucher};
 use super::open::VolumeReader;
 pub use inspect::Examined;
+pub(super) use catalog::Records;
 pub(super) use inspect::ExaminedReader;
 
 /// Where verification may write, how many threads it may use, and whom it tells how far it is.
@@ -108,9 +109,9 @@ impl Intact {
         ExaminedReader::open(&self.staging)
     }
 
-    /// The documents of the catalog, and the sizes of its objects, as a stream.
-    pub(super) fn records(&self) -> Result<catalog::Records, Stop> {
-        catalog::Records::open(&self.staging.join(CATALOG))
+    /// The catalog's records, as a stream.
+    pub(super) fn records(&self) -> Result<Records, Stop> {
+        Records::open(&self.staging.join(CATALOG))
     }
 
     /// Where a verified object lies aside; it may be in the store instead.
@@ -183,11 +184,16 @@ fn prepare(staging: &Path) -> Result<(), Stop> {
         let path = staging.join(folder);
         fs::create_dir_all(&path).map_err(|error| write_failed(&path, error))?;
     }
-    for shard in 0..=255_u8 {
-        let path = staging.join(OBJECTS).join(format!("{shard:02x}"));
-        fs::create_dir_all(&path).map_err(|error| write_failed(&path, error))?;
-    }
     Ok(())
+}
+
+/// Where a verified object is to lie; its shard's folder is made where it is missing.
+fn staged_path(staging: &Path, digest: &Digest) -> Result<PathBuf, Stop> {
+    let path = object_path(&staging.join(OBJECTS), digest);
+    if let Some(shard) = path.parent().filter(|shard| !shard.is_dir()) {
+        fs::create_dir_all(shard).map_err(|error| write_failed(shard, error))?;
+    }
+    Ok(path)
 }
 
 /// Leaves a mark that a piece of work is done.

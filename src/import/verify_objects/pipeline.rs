@@ -12,14 +12,13 @@ use std::thread;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::catalog::{Records, frame_refusal, is_encoded};
-use super::{OBJECTS, STORED, VOLUMES, Workspace, write_failed};
+use super::{STORED, VOLUMES, Workspace, staged_path, write_failed};
 use crate::bundle::catalog::Object;
 use crate::bundle::container::{self, BLOCK};
 use crate::bundle::frame::{self, DecodeError};
 use crate::bundle::manifest::Manifest;
 use crate::import::open::{VolumeReader, describe};
 use crate::model::{Code, Digest, Hasher, Refusal, Stop, Unable};
-use crate::store::object_path;
 
 /// One buffer, in bytes: large enough that a read is not dominated by its call, small enough for a core's cache.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -461,7 +460,7 @@ impl Worker<'_> {
             }
         }
         if large.target.is_some() {
-            fs::rename(&large.target_path, self.staged(object)).map_err(|error| write_failed(&large.target_path, error))?;
+            fs::rename(&large.target_path, self.staged(object)?).map_err(|error| write_failed(&large.target_path, error))?;
         }
         Ok(())
     }
@@ -488,7 +487,7 @@ impl Worker<'_> {
 
     /// Verifies an object from what lies in the staging folder.
     fn complete_object(&self, object: &Object) -> Result<(), Stop> {
-        let (stored, staged) = (self.stored(object), self.staged(object));
+        let (stored, staged) = (self.stored(object), self.staged(object)?);
         if stored.is_file() {
             if is_encoded(object) {
                 self.verify_stored_segments(object, &stored)?;
@@ -564,12 +563,12 @@ impl Worker<'_> {
             let _ = fs::remove_file(&aside);
             return Err(self.wrong_content(object, found).into());
         }
-        fs::rename(&aside, self.staged(object)).map_err(|error| write_failed(&aside, error).into())
+        fs::rename(&aside, self.staged(object)?).map_err(|error| write_failed(&aside, error).into())
     }
 
     /// Decodes a small object's stored bytes, which have been verified, verifies the content and writes it.
     fn write_decoded(&self, object: &Object, data: &[u8]) -> Result<(), Stop> {
-        let path = self.staged(object);
+        let path = self.staged(object)?;
         let mut target =
             if self.workspace.holds(&object.digest) { None } else { Some(File::create(&path).map_err(|error| write_failed(&path, error))?) };
         let found = self.decode(object, data, &path, |bytes| target.as_mut().map_or(Ok(()), |file| file.write_all(bytes)))?;
@@ -603,12 +602,12 @@ impl Worker<'_> {
         if self.workspace.holds(digest) {
             return Ok(());
         }
-        let path = object_path(&self.workspace.staging.join(OBJECTS), digest);
+        let path = staged_path(&self.workspace.staging, digest)?;
         fs::write(&path, data).map_err(|error| write_failed(&path, error).into())
     }
 
-    fn staged(&self, object: &Object) -> PathBuf {
-        object_path(&self.workspace.staging.join(OBJECTS), &object.digest)
+    fn staged(&self, object: &Object) -> Result<PathBuf, Stop> {
+        staged_path(&self.workspace.staging, &object.digest)
     }
 
     fn stored(&self, object: &Object) -> PathBuf {

@@ -1,0 +1,90 @@
+//! npm's registry, for npm, pnpm and Yarn.
+//!
+//! Sources: npm's documentation (package.json, package-lock.json, npmrc, registry signatures and provenance), the registry
+//! API of `npm/registry`, and the clients' own lockfile formats, each named where it is read.
+
+mod client;
+mod coordinate;
+mod inspect;
+mod layout;
+mod lockfiles;
+mod map;
+mod packument;
+mod upstream;
+
+use std::path::PathBuf;
+
+pub use layout::{REGISTRY, packument_path, tarball_path};
+
+use super::{
+    ClientConfig, ClientEnvironment, Companions, Content, Coordinate, DocumentContent, Ecosystem, Facts, Files, Held,
+    Located, Mismatch, PlacedFile, RepositoryPlace, Selection, SelectionError, Upstream, UpstreamBase, UpstreamError,
+    Wanted,
+};
+use crate::model::Artifact;
+
+const ID: &str = "npm";
+
+/// Packages of npm's registry.
+#[derive(Debug, Clone, Copy)]
+pub struct Npm;
+
+impl Ecosystem for Npm {
+    fn id(&self) -> &'static str {
+        ID
+    }
+
+    fn is_lockfile(&self, file_name: &str) -> bool {
+        lockfiles::is_lockfile(file_name)
+    }
+
+    fn read_lockfile(&self, file_name: &str, text: &str, _files: &dyn Files) -> Result<Selection, SelectionError> {
+        lockfiles::read(file_name, text)
+    }
+
+    fn recognise(&self, file_name: &str) -> Option<Coordinate> {
+        coordinate::recognise(file_name)
+    }
+
+    fn cached(&self, wanted: &Wanted, client: &dyn ClientEnvironment) -> Vec<PathBuf> {
+        client::cached(wanted, client)
+    }
+
+    fn upstreams(&self, client: &dyn ClientEnvironment) -> Result<Vec<UpstreamBase>, SelectionError> {
+        client::upstreams(client)
+    }
+
+    fn locate(&self, wanted: &Wanted, upstream: &dyn Upstream) -> Result<Vec<Located>, UpstreamError> {
+        upstream::locate(wanted, upstream)
+    }
+
+    fn accompany(
+        &self,
+        name: &str,
+        artifacts: &[Artifact],
+        upstream: &dyn Upstream,
+    ) -> Result<Companions, UpstreamError> {
+        upstream::accompany(name, artifacts, upstream)
+    }
+
+    fn proof_kinds(&self) -> &'static [&'static str] {
+        &[upstream::SIGNATURE, upstream::ATTESTATIONS]
+    }
+
+    fn inspect(
+        &self,
+        artifact: &Artifact,
+        content: &mut dyn Content,
+        documents: &[DocumentContent],
+    ) -> Result<Facts, Mismatch> {
+        inspect::inspect(artifact, content, documents)
+    }
+
+    fn layout(&self, name: &str, held: &[Held]) -> Result<Vec<PlacedFile>, Mismatch> {
+        layout::layout(name, held)
+    }
+
+    fn client_config(&self, place: &RepositoryPlace) -> Vec<ClientConfig> {
+        client::config(place)
+    }
+}

@@ -1,0 +1,165 @@
+//! An enclave's folder as a whole: the ledger says what is, the repository shows it, and one lock lets one process
+//! change both. What concerns both stands here: opening, completing an interrupted switch, going back, sweeping.
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use crate::ledger::{GenerationRecord, Ledger, LedgerError, Use};
+use crate::model::{Digest, Hasher, Name, RelativePath, Stop, Timestamp, Unable};
+use crate::repository::{Generation, Lock, Recovered, Repository, RepositoryError, RootNode, Sweep, Swept};
+
+/// Bytes read at a time when a file is hashed.
+const READ_BYTES: usize = 1 << 20;
+
+/// An enclave that this process may change.
+#[derive(Debug)]
+pub struct Enclave {
+    /// What is remembered.
+    pub ledger: Ledger,
+    /// What clients read.
+    pub repository: Repository,
+    /// Whether opening had to complete a switch that an earlier run left undone.
+    pub recovered: Recovered,
+    _lock: Lock,
+}
+
+/// The ledger of an enclave's folder.
+fn ledger_path(folder: &Path) -> PathBuf {
+    folder.join("state.db")
+}
+
+/// Where clients of an enclave read.
+pub fn facade(folder: &Path) -> PathBuf {
+    folder.join("repository")
+}
+
+/// Opens an enclave's ledger for questions, beside whatever is running.
+pub fn read(folder: &Path) -> Result<Ledger, LedgerError> {
+    Ledger::open(&ledger_path(folder))
+}
+
+impl Enclave {
+    /// Makes the ledger and repository of a new enclave, in a folder that has neither.
+    pub fn create(folder: &Path, holder: &str) -> Result<Self, Stop> {
+        fs::create_dir_all(folder)
+            .map_err(|error| Unable::new(format!("cannot make {}", folder.display())).because(error))?;
+        let lock = Lock::take(folder, holder)?;
+        Ok(Self {
+            ledger: Ledger::create(&ledger_path(folder))?,
+            repository: Repository::open(folder)?,
+            recovered: Recovered::Nothing,
+            _lock: lock,
+        })
+    }
+
+    /// Opens an enclave to change it, and completes what an earlier run left undone. `holder` says who has the lock.
+    pub fn open(folder: &Path, holder: &str) -> Result<Self, Stop> {
+        // First the ledger: a folder that is no enclave gets no lock file and no repository.
+        let ledger = read(folder)?;
+        let lock = Lock::take(folder, holder)?;
+        let repository = Repository::open(folder)?;
+        let recovered = repository.recover(ledger.generation()?.as_ref().map(generation))?;
+        Ok(Self {
+            ledger,
+            repository,
+            recovered,
+            _lock: lock,
+        })
+    }
+
+    /// Shows clients again what generation `to` showed, or without it what the generation before showed. Sequence numbers and
+    /// everything else that only moves forward stay as they are.
+    pub fn rollback(&mut self, to: Option<u64>, reason: &str, now: Timestamp) -> Result<GenerationRecord, Stop> {
+        let number = match to {
+            Some(number) => number,
+            None => {
+                let generations = self.ledger.generations()?;
+                match generations
+                    .len()
+                    .checked_sub(2)
+                    .and_then(|index| generations.get(index))
+                {
+                    Some(before) => before.number,
+                    None => return Err(Unable::new("there is no earlier generation").into()),
+                }
+            }
+        };
+        let target = self
+            .ledger
+            .generations()?
+            .into_iter()
+            .find(|held| held.number == number);
+        let target = target.ok_or(LedgerError::NoGeneration { number })?;
+        // The tree first: a rollback to what was swept must not be committed.
+        let staged = self.repository.restage(RootNode::new(target.root))?;
+        let record = self.ledger.rollback(number, reason, now)?;
+        self.repository.switch(record.number, &staged)?;
+        Ok(record)
+    }
+
+    /// Removes what neither the newest `keep` generations nor the ledger need. Objects of a bundle whose volumes have not all
+    /// come are in no list yet, so while there is one no object is removed.
+    pub fn sweep(&self, keep: NonZeroU32, sweep: Sweep) -> Result<Swept, Stop> {
+        let is_waiting = !self.ledger.unfinished()?.is_empty();
+        let swept = self.repository.sweep(keep, sweep, |digest| {
+            Ok::<_, Stop>(is_waiting || self.ledger.needs(digest)?)
+        })?;
+        if sweep == Sweep::Remove {
+            self.ledger.forget_generations(&swept.generations)?;
+            self.ledger.forget_paths(&swept.links)?;
+        }
+        Ok(swept)
+    }
+}
+
+/// A ledger's generation as the repository knows it.
+fn generation(record: &GenerationRecord) -> Generation {
+    Generation {
+        number: record.number,
+        root: RootNode::new(record.root),
+    }
+}
+
+/// What stands at a path of the repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Whose path it is.
+    pub name: Option<Name>,
+    /// The digest of the bytes that clients read there; `None` where the current generation has no such file.
+    pub digest: Option<Digest>,
+    /// What these bytes are. Empty for a page that sealift made from the name's artifacts.
+    pub uses: Vec<Use>,
+}
+
+/// Looks up a path below the repository's folder, such as `pypi/files/x.whl`, by the bytes that stand there.
+pub fn standing(folder: &Path, ledger: &Ledger, path: &RelativePath) -> Result<Standing, Stop> {
+    let name = ledger.path_owner(path.as_str())?;
+    let file = path.under(&facade(folder));
+    let digest = match hash(&file) {
+        Ok(digest) => Some(digest),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
+        Err(error) => return Err(RepositoryError::file("read", &file)(error).into()),
+    };
+    let uses = match &digest {
+        Some(digest) => ledger.uses(digest)?,
+        None => Vec::new(),
+    };
+    Ok(Standing { name, digest, uses })
+}
+
+fn hash(file: &Path) -> io::Result<Digest> {
+    let mut file = fs::File::open(file)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let mut hasher = Hasher::new();
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hasher.finish()),
+            count => hasher.update(&buffer[..count]),
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Registry documents and proofs that go with the artifacts, name by name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::content::{SourceObject, hash};
+use super::parallel::in_parallel;
+use super::trouble::Trouble;
+use super::{Event, Sources};
+use crate::ecosystem::{Companions, Ecosystem, NewProof, UpstreamError};
+use crate::model::{Artifact, Digest, Document, Proof, ProofState};
+use crate::net::{Cache, Client, Freshness};
+
+/// Documents, and the objects that hold documents and proofs.
+#[derive(Default)]
+pub(super) struct Gathered {
+    pub(super) documents: Vec<Document>,
+    pub(super) objects: Vec<SourceObject>,
+}
+
+/// Asks for all names, in parallel, and writes what was found into the artifacts. Without a client nobody is asked, and
+/// every artifact says so.
+pub(super) fn gather(artifacts: &mut [Artifact], sources: &Sources<'_>) -> (Gathered, Vec<Trouble>) {
+    for artifact in artifacts.iter_mut() {
+        artifact.proofs = not_asked(sources.ecosystem(&artifact.ecosystem));
+    }
+    let Some(client) = sources.client else {
+        return (Gathered::default(), Vec::new());
+    };
+    let mut names: BTreeMap<(String, String), Vec<Artifact>> = BTreeMap::new();
+    for artifact in artifacts.iter() {
+        names
+            .entry((artifact.ecosystem.clone(), artifact.name.clone()))
+            .or_default()
+            .push(artifact.clone());
+    }
+    let names: Vec<_> = names.into_iter().collect();
+    let results = in_parallel(&names, super::REQUESTS_AT_ONCE, |((ecosystem, name), artifacts)| {
+        let Some(ecosystem) = sources.ecosystem(ecosystem) else {
+            return Ok(None);
+        };
+        let result = of_name(ecosystem, name, artifacts, client, sources);
+        (sources.progress)(Event::Asked);
+        result
+    });
+    let mut gathered = Gathered::default();
+    let mut troubles = Vec::new();
+    let mut proofs: BTreeMap<(String, String, String), Vec<Proof>> = BTreeMap::new();
+    for (((ecosystem, name), _), result) in names.iter().zip(results) {
+        match result {
+            Ok(None) => {}
+            Ok(Some(stored)) => {
+                gathered.documents.extend(stored.documents);
+                gathered.objects.extend(stored.objects);
+                for (file, found) in stored.proofs {
+                    proofs.insert((ecosystem.clone(), name.clone(), file), found);
+                }
+            }
+            Err(trouble) => troubles.push(trouble),
+        }
+    }
+    for artifact in artifacts {
+        let key = (artifact.ecosystem.clone(), artifact.name.clone(), artifact.file.clone());
+        if let Some(found) = proofs.get(&key) {
+            artifact.proofs.clone_from(found);
+        }
+    }
+    (gathered, troubles)
+}
+
+/// Every kind of proof that the ecosystem's registries can have, not asked for.
+fn not_asked(ecosystem: Option<&'static dyn Ecosystem>) -> Vec<Proof> {
+    ecosystem
+        .map_or(&[][..], |ecosystem| ecosystem.proof_kinds())
+        .iter()
+        .map(|kind| without(kind, ProofState::NotAsked))
+        .collect()
+}
+
+fn without(kind: &str, state: ProofState) -> Proof {
+    Proof {
+        kind: kind.to_owned(),
+        state,
+        objects: Vec::new(),
+    }
+}
+
+/// What one name's registry gave, stored.
+struct Stored {
+    documents: Vec<Document>,
+    objects: Vec<SourceObject>,
+    proofs: BTreeMap<String, Vec<Proof>>,
+}
+
+fn of_name(
+    ecosystem: &'static dyn Ecosystem,
+    name: &str,
+    artifacts: &[Artifact],
+    client: &Client,
+    sources: &Sources<'_>,
+) -> Result<Option<Stored>, Trouble> {
+    let cache = sources.cache;
+    let digests: BTreeSet<Digest> = artifacts.iter().map(|artifact| artifact.digest).collect();
+    let known = cache.accompanied(ecosystem.id(), name);
+    // Documents from before a version was published say nothing about it.
+    let freshness = if digests.is_subset(&known) {
+        Freshness::Cached
+    } else {
+        Freshness::Asked
+    };
+    let companions = match ecosystem.accompany(name, artifacts, &client.view(freshness)) {
+        Ok(companions) => companions,
+        Err(UpstreamError::NoUpstream { .. }) => return Ok(None),
+        Err(error) => {
+            return Err(Trouble::Upstream {
+                subject: format!("{} {name}", ecosystem.id()),
+                reason: error.to_string(),
+            });
+        }
+    };
+    let stored = store(ecosystem, name, artifacts, companions, cache)?;
+    if !digests.is_subset(&known) {
+        let all = known.union(&digests).copied().collect();
+        cache
+            .keep_accompanied(ecosystem.id(), name, &all)
+            .map_err(|error| Trouble::unable("the cache cannot be used", error))?;
+    }
+    Ok(Some(stored))
+}
+
+fn store(
+    ecosystem: &'static dyn Ecosystem,
+    name: &str,
+    artifacts: &[Artifact],
+    companions: Companions,
+    cache: &Cache,
+) -> Result<Stored, Trouble> {
+    let mut objects = BTreeMap::new();
+    let mut keep = |bytes: &[u8]| -> Result<Digest, Trouble> {
+        let digest = cache
+            .put(bytes)
+            .map_err(|error| Trouble::unable("the cache cannot be used", error))?;
+        if let std::collections::btree_map::Entry::Vacant(entry) = objects.entry(digest) {
+            let path = cache.path(&digest);
+            let hashed = hash(&path, [], &|_| {})
+                .map_err(|error| Trouble::unable(format!("cannot read {}", path.display()), error))?;
+            entry.insert(hashed.object(""));
+        }
+        Ok(digest)
+    };
+    let mut documents = Vec::new();
+    for document in &companions.documents {
+        documents.push(Document {
+            ecosystem: ecosystem.id().to_owned(),
+            name: name.to_owned(),
+            kind: document.kind.to_owned(),
+            digest: keep(&document.bytes)?,
+            origin: document.origin.clone(),
+        });
+    }
+    let mut proofs = BTreeMap::new();
+    for artifact in artifacts {
+        let given = companions.proofs.get(&artifact.file);
+        let mut all = Vec::new();
+        // One entry for each kind, in the ecosystem's order; what it did not speak of was not asked.
+        for kind in ecosystem.proof_kinds() {
+            let found = given.into_iter().flatten().find(|proof| match proof {
+                NewProof::Present(present, _) => present == kind,
+                NewProof::Without(proof) => proof.kind == *kind,
+            });
+            all.push(match found {
+                Some(NewProof::Present(_, parts)) if !parts.is_empty() => Proof {
+                    kind: (*kind).to_owned(),
+                    state: ProofState::Present,
+                    objects: parts.iter().map(|bytes| keep(bytes)).collect::<Result<_, _>>()?,
+                },
+                Some(NewProof::Without(proof)) if proof.state != ProofState::Present => without(kind, proof.state),
+                _ => without(kind, ProofState::NotAsked),
+            });
+        }
+        proofs.insert(artifact.file.clone(), all);
+    }
+    Ok(Stored {
+        documents,
+        objects: objects.into_values().collect(),
+        proofs,
+    })
+}

@@ -1,0 +1,184 @@
+//! Asks upstream for what is not at hand.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::content::hash;
+use super::local::{Found, Looked, Origin, needed, settled_key};
+use super::trouble::{Trouble, of_fetching, of_locating, subject};
+use super::{Event, Sources};
+use crate::ecosystem::{Ecosystem, Located, UpstreamError, Wanted};
+use crate::model::{Claim, Code, Refusal, Unable};
+use crate::net::{Client, FileRequest, Freshness, Obtained};
+
+/// Completes what was found on this machine. What upstream gave is kept in the cache, also if something else fails.
+pub(super) fn complete(
+    wanted: &Wanted,
+    looked: &mut Looked,
+    ecosystem: &dyn Ecosystem,
+    client: &Client,
+    sources: &Sources<'_>,
+) -> Result<(), Trouble> {
+    let located = match locate(wanted, ecosystem, client) {
+        Ok(located) => located,
+        // Files that nobody serves any more do not spoil those at hand.
+        Err(UpstreamError::NoUpstream { .. } | UpstreamError::NotListed { .. }) if !looked.found.is_empty() => {
+            return Ok(());
+        }
+        Err(error) => return Err(of_locating(wanted, ecosystem, error)),
+    };
+    // Several addresses of one file are alternatives.
+    let mut files: BTreeMap<&str, Vec<&Located>> = BTreeMap::new();
+    for place in &located {
+        files.entry(&place.file).or_default().push(place);
+    }
+    for (file, places) in files {
+        if wanted.file.as_deref().is_some_and(|named| named != file) {
+            continue;
+        }
+        let claims = accepted(wanted, places[0]);
+        let is_it = |found: &Found| found.claim.as_ref().is_some_and(|claim| claims.contains(claim));
+        if !looked.found.iter().any(is_it) {
+            looked.found.push(from_any(wanted, file, &places, client, sources)?);
+        }
+    }
+    if looked.found.is_empty() {
+        return Err(Refusal::new(
+            Code::ArtifactNotFound,
+            subject(wanted),
+            "upstream serves no file that the lockfile names",
+        )
+        .into());
+    }
+    // What lies in a folder is not in our cache: only what is there as a whole is settled.
+    let cache = sources.cache;
+    if looked.found.iter().all(|found| cache.contains(&found.hashed.digest)) {
+        let kept: Vec<Obtained> = looked.found.iter().map(obtained).collect();
+        cache
+            .settle(&settled_key(wanted), &kept)
+            .map_err(|error| Trouble::unable("the cache cannot be used", error))?;
+    }
+    Ok(())
+}
+
+/// Where the artifact's files are served: by documents of the cache if they list all, else by documents of now.
+pub(super) fn locate(
+    wanted: &Wanted,
+    ecosystem: &dyn Ecosystem,
+    client: &Client,
+) -> Result<Vec<Located>, UpstreamError> {
+    let lists_all = |located: &[Located]| {
+        wanted.file.is_some() && !located.is_empty()
+            || needed(wanted)
+                .iter()
+                .all(|claim| located.iter().any(|place| place.claims.contains(claim)))
+    };
+    match ecosystem.locate(wanted, &client.view(Freshness::Cached)) {
+        Ok(located) if lists_all(&located) => Ok(located),
+        Err(error @ UpstreamError::NoUpstream { .. }) => Err(error),
+        // A document that was asked in this run is not asked again.
+        _ => ecosystem.locate(wanted, &client.view(Freshness::Asked)),
+    }
+}
+
+/// The digests with which a located file is accepted: never one that the lockfile does not state, and never weaker
+/// than the strongest that it states.
+pub(super) fn accepted(wanted: &Wanted, located: &Located) -> Vec<Claim> {
+    let both: Vec<Claim> = located
+        .claims
+        .iter()
+        .filter(|claim| wanted.claims.contains(claim))
+        .cloned()
+        .collect();
+    if !both.is_empty() && Claim::strongest(&both) == Claim::strongest(&wanted.claims) {
+        both
+    } else {
+        wanted.claims.clone()
+    }
+}
+
+fn from_any(
+    wanted: &Wanted,
+    file: &str,
+    places: &[&Located],
+    client: &Client,
+    sources: &Sources<'_>,
+) -> Result<Found, Trouble> {
+    let mut trouble: Option<Trouble> = None;
+    let mut tried = BTreeSet::new();
+    for place in places {
+        if !tried.insert(&place.url) {
+            continue;
+        }
+        match from_one(wanted, file, place, client, sources) {
+            Ok(found) => return Ok(found),
+            Err(fatal @ Trouble::Unable(_)) => return Err(fatal),
+            // Other bytes are worse than none: they are what is told.
+            Err(next) => {
+                trouble = match trouble {
+                    Some(first) if first.is_mismatch() || !next.is_mismatch() => Some(first),
+                    _ => Some(next),
+                };
+            }
+        }
+    }
+    let nowhere = || {
+        Refusal::new(
+            Code::ArtifactNotFound,
+            subject(wanted),
+            "upstream names no address for it",
+        )
+        .into()
+    };
+    Err(trouble.unwrap_or_else(nowhere))
+}
+
+fn from_one(
+    wanted: &Wanted,
+    file: &str,
+    place: &Located,
+    client: &Client,
+    sources: &Sources<'_>,
+) -> Result<Found, Trouble> {
+    let claims = accepted(wanted, place);
+    let request = FileRequest {
+        url: &place.url,
+        claims: &claims,
+        size: wanted.size.or(place.size),
+    };
+    let fetched = client
+        .fetch(&request, &|bytes| (sources.progress)(Event::Fetched { bytes }))
+        .map_err(|error| of_fetching(wanted, error))?;
+    let path = sources.cache.path(&fetched.digest);
+    // Read back once: what lies on the disk now is what will be packed.
+    let hashed = hash(&path, Claim::strongest(&claims), &|_| {})
+        .map_err(|error| Trouble::unable(format!("cannot read {}", path.display()), error))?;
+    if hashed.digest != fetched.digest {
+        let what = format!("{} does not hold what was written to it", path.display());
+        return Err(Trouble::Unable(Box::new(Unable::new(what))));
+    }
+    let found = Found {
+        file: file.to_owned(),
+        hashed,
+        origin: Origin::Fetched(fetched.url),
+        claim: Some(fetched.claim.clone()),
+    };
+    sources
+        .cache
+        .keep_obtained(
+            wanted.ecosystem,
+            &wanted.name,
+            &wanted.version,
+            &fetched.claim,
+            &obtained(&found),
+        )
+        .map_err(|error| Trouble::unable("the cache cannot be used", error))?;
+    Ok(found)
+}
+
+fn obtained(found: &Found) -> Obtained {
+    Obtained {
+        digest: found.hashed.digest,
+        file: found.file.clone(),
+        url: found.origin.word(),
+    }
+}

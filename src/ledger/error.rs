@@ -1,0 +1,193 @@
+//! What can go wrong with the ledger.
+
+use std::path::PathBuf;
+
+use crate::model::{Artifact, Code, Digest, Name, Refusal, Stop, Unable};
+
+/// The ledger could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LedgerError {
+    /// The database is not there.
+    #[error("there is no ledger at {path}")]
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// There is a database already.
+    #[error("there is a ledger at {path} already")]
+    Exists {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// The file is a database of something else, or damaged.
+    #[error("{path} is not a ledger")]
+    NotALedger {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The database was written by a newer program.
+    #[error("{path} has schema {found}, and this program knows up to {known}")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The newest schema that this program knows.
+        known: i64,
+    },
+    /// SQLite refused.
+    #[error("cannot {what} the ledger")]
+    Sql {
+        /// What was tried.
+        what: &'static str,
+        /// Why not.
+        source: rusqlite::Error,
+    },
+    /// A row does not hold what this program writes.
+    #[error("the ledger's {what} cannot be read")]
+    Damaged {
+        /// Which column.
+        what: &'static str,
+    },
+    /// The enclave holds this version with other bytes.
+    #[error("{artifact}: {file} is held with other bytes")]
+    VersionBytesDiffer {
+        /// The artifact's ecosystem, name and version.
+        artifact: String,
+        /// The file.
+        file: String,
+        /// What is held.
+        held: Digest,
+        /// What came.
+        offered: Digest,
+    },
+    /// Two names want one path.
+    #[error("{path} of {name} is also wanted by {other}")]
+    Collision {
+        /// Whose path it is.
+        name: Name,
+        /// The path below the ecosystem's folder.
+        path: String,
+        /// Who has it, with its spelling.
+        other: String,
+    },
+    /// The bundle was imported before.
+    #[error("bundle {manifest} was imported before")]
+    BundleKnown {
+        /// The manifest's digest.
+        manifest: Digest,
+    },
+    /// The bundle's number does not go forward within its stream.
+    #[error("bundle {epoch}.{sequence} of stream {stream} does not follow {held_epoch}.{held_sequence}")]
+    NotForward {
+        /// The stream.
+        stream: String,
+        /// The bundle's epoch.
+        epoch: u64,
+        /// The bundle's sequence number.
+        sequence: u64,
+        /// The last imported epoch.
+        held_epoch: u64,
+        /// The last imported sequence number.
+        held_sequence: u64,
+    },
+    /// There is no such generation.
+    #[error("there is no generation {number}")]
+    NoGeneration {
+        /// The number asked for.
+        number: u64,
+    },
+    /// An artifact names an object whose size nobody gave.
+    #[error("{artifact}: the size of {digest} is not known")]
+    SizeUnknown {
+        /// The artifact.
+        artifact: String,
+        /// The object.
+        digest: Digest,
+    },
+    /// A number is larger than the database keeps.
+    #[error("{what} is larger than the ledger keeps")]
+    TooLarge {
+        /// Which number.
+        what: &'static str,
+    },
+}
+
+impl LedgerError {
+    pub(super) fn sql(what: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
+        move |source| Self::Sql { what, source }
+    }
+
+    pub(super) fn bytes_differ(artifact: &Artifact, held: Digest) -> Self {
+        Self::VersionBytesDiffer {
+            artifact: artifact.to_string(),
+            file: artifact.file.clone(),
+            held,
+            offered: artifact.digest,
+        }
+    }
+}
+
+impl From<LedgerError> for Stop {
+    fn from(error: LedgerError) -> Self {
+        let what = error.to_string();
+        match error {
+            LedgerError::VersionBytesDiffer {
+                artifact,
+                file,
+                held,
+                offered,
+            } => Refusal::new(
+                Code::VersionBytesDiffer,
+                artifact,
+                format!("{file} is held with other bytes"),
+            )
+            .comparing(held, offered)
+            .into(),
+            LedgerError::Collision { name, path, other } => Refusal::new(
+                Code::NameCollision,
+                name.to_string(),
+                format!("{path} is also wanted by {other}"),
+            )
+            .into(),
+            LedgerError::BundleKnown { manifest } => {
+                Refusal::new(Code::AlreadyImported, manifest.to_string(), "was imported before").into()
+            }
+            LedgerError::NotForward {
+                stream,
+                epoch,
+                sequence,
+                held_epoch,
+                held_sequence,
+            } => Refusal::new(
+                Code::Rollback,
+                format!("bundle {epoch}.{sequence} of stream {stream}"),
+                "does not follow the last imported one",
+            )
+            .comparing(
+                format!("later than {held_epoch}.{held_sequence}"),
+                format!("{epoch}.{sequence}"),
+            )
+            .into(),
+            LedgerError::NotALedger { .. } | LedgerError::Damaged { .. } => Unable::new(what)
+                .code(Code::StateRolledBack)
+                .hint("restore the enclave's folder from its own backup")
+                .into(),
+            LedgerError::Missing { .. } => Unable::new(what)
+                .hint("give the enclave's folder with `--enclave`, or make one with `sealift init enclave`")
+                .into(),
+            LedgerError::Newer { .. } => Unable::new(what).hint("use the newer sealift").into(),
+            LedgerError::Sql { source, .. } => Unable::new(what)
+                .because(source)
+                .code(Code::PublicationRolledBack)
+                .into(),
+            LedgerError::NoGeneration { .. } => Unable::new(what)
+                .hint("`sealift status` lists the generations that are kept")
+                .into(),
+            LedgerError::Exists { .. } | LedgerError::SizeUnknown { .. } | LedgerError::TooLarge { .. } => {
+                Unable::new(what).into()
+            }
+        }
+    }
+}

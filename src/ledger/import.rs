@@ -1,0 +1,366 @@
+//! One import as one transaction: artifacts and documents go in one by one, what clients shall find is computed from
+//! within it, and the commit is the moment at which the import has happened.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+
+use super::query::{self, digest, entry_held, text_json};
+use super::{BundleRecord, GenerationRecord, Ledger, LedgerError, integer, raise_known_time};
+use crate::ecosystem::Held;
+use crate::model::{Digest, Document, Name, RelativePath};
+
+/// An import that is not yet committed. Dropped, it leaves no trace.
+#[derive(Debug)]
+pub struct Import<'a> {
+    transaction: Transaction<'a>,
+    bundle: BundleRecord,
+    bundle_id: i64,
+    generation: u64,
+    // Catalogs list artifacts by name, so nearly every look-up is for the name before.
+    last_name: RefCell<Option<(Name, i64)>>,
+}
+
+impl Ledger {
+    /// Begins the import of a bundle. Its number must follow its stream's last one.
+    pub fn begin(&mut self, bundle: BundleRecord) -> Result<Import<'_>, LedgerError> {
+        let failed = LedgerError::sql;
+        if self.bundle(&bundle.manifest)?.is_some() {
+            return Err(LedgerError::BundleKnown {
+                manifest: bundle.manifest,
+            });
+        }
+        if let Some(held) = self.stream(&bundle.stream)?
+            && (bundle.epoch, bundle.sequence) <= (held.epoch, held.sequence)
+        {
+            return Err(LedgerError::NotForward {
+                stream: bundle.stream,
+                epoch: bundle.epoch,
+                sequence: bundle.sequence,
+                held_epoch: held.epoch,
+                held_sequence: held.sequence,
+            });
+        }
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(failed("lock"))?;
+        transaction
+            .execute_batch(
+                "CREATE TEMP TABLE IF NOT EXISTS touched (name INTEGER PRIMARY KEY); DELETE FROM temp.touched;",
+            )
+            .map_err(failed("write"))?;
+        let signers = text_json(&bundle.signers, "list of signers")?;
+        transaction
+            .execute(
+                "INSERT INTO bundles (manifest, stream, epoch, sequence, created, imported, root_version, signers)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                params![
+                    bundle.manifest.as_bytes(),
+                    bundle.stream,
+                    integer(bundle.epoch, "the epoch")?,
+                    integer(bundle.sequence, "the sequence number")?,
+                    bundle.created.seconds(),
+                    bundle.imported.seconds(),
+                    integer(bundle.root_version, "the root's version")?,
+                    signers,
+                ],
+            )
+            .map_err(failed("write"))?;
+        let bundle_id = transaction.last_insert_rowid();
+        transaction
+            .execute(
+                "INSERT INTO streams (stream, epoch, sequence, manifest) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET epoch = excluded.epoch, sequence = excluded.sequence,
+                 manifest = excluded.manifest",
+                params![
+                    bundle.stream,
+                    integer(bundle.epoch, "the epoch")?,
+                    integer(bundle.sequence, "the sequence number")?,
+                    bundle.manifest.as_bytes(),
+                ],
+            )
+            .map_err(failed("write"))?;
+        transaction
+            .execute("DELETE FROM volumes WHERE manifest = ?1", [bundle.manifest.as_bytes()])
+            .map_err(failed("write"))?;
+        let generation = query::newest_generation(&transaction)?.map_or(0, |newest| newest.number) + 1;
+        Ok(Import {
+            transaction,
+            bundle,
+            bundle_id,
+            generation,
+            last_name: RefCell::new(None),
+        })
+    }
+}
+
+impl Import<'_> {
+    /// The number that the new generation will have.
+    pub const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Records an object that is now in the store: a proof, a document, a derived file, or anything else worth keeping.
+    pub fn object(&self, digest: &Digest, size: u64) -> Result<(), LedgerError> {
+        self.transaction
+            .prepare_cached("INSERT OR IGNORE INTO objects (digest, size) VALUES (?1, ?2)")
+            .and_then(|mut statement| statement.execute(params![digest.as_bytes(), size_of(size)?]))
+            .map_err(LedgerError::sql("write"))?;
+        Ok(())
+    }
+
+    /// Records an artifact with all that `layout` needs. Held with other bytes, it is refused.
+    pub fn artifact(&self, held: &Held) -> Result<(), LedgerError> {
+        let artifact = &held.artifact;
+        let name = self.touch(&artifact.full_name())?;
+        self.object(&artifact.digest, held.size)?;
+        for (digest, size) in held.derived.values() {
+            self.object(digest, *size)?;
+        }
+        let derived: BTreeMap<_, _> = held
+            .derived
+            .iter()
+            .map(|(label, (digest, _))| (label, digest))
+            .collect();
+        let failed = LedgerError::sql;
+        let id: Option<(i64, Digest)> = self
+            .transaction
+            .prepare_cached("SELECT id, digest FROM artifacts WHERE name = ?1 AND version = ?2 AND file = ?3")
+            .and_then(|mut statement| {
+                statement
+                    .query_row(params![name, artifact.version, artifact.file], |row| {
+                        Ok((row.get(0)?, digest(row, 1)?))
+                    })
+                    .optional()
+            })
+            .map_err(failed("read"))?;
+        let proofs = text_json(&artifact.proofs, "list of proofs")?;
+        let facts = text_json(&held.facts, "facts")?;
+        let derived = text_json(&derived, "derived objects")?;
+        let id = match id {
+            Some((_, held)) if held != artifact.digest => return Err(LedgerError::bytes_differ(artifact, held)),
+            Some((id, _)) => {
+                self.transaction
+                    .prepare_cached(
+                        "UPDATE artifacts SET last_bundle = ?2, proofs = ?3, facts = ?4, derived = ?5 WHERE id = ?1",
+                    )
+                    .and_then(|mut statement| statement.execute(params![id, self.bundle_id, proofs, facts, derived]))
+                    .map_err(failed("write"))?;
+                id
+            }
+            None => self
+                .transaction
+                .prepare_cached(
+                    "INSERT INTO artifacts (name, version, file, digest, origin, reason, first_bundle, last_bundle,
+                     proofs, facts, derived) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9, ?10)",
+                )
+                .and_then(|mut statement| {
+                    statement.insert(params![
+                        name,
+                        artifact.version,
+                        artifact.file,
+                        artifact.digest.as_bytes(),
+                        artifact.origin,
+                        artifact.reason,
+                        self.bundle_id,
+                        proofs,
+                        facts,
+                        derived
+                    ])
+                })
+                .map_err(failed("write"))?,
+        };
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO presence (artifact, since) SELECT ?1, ?2
+                 WHERE NOT EXISTS (SELECT 1 FROM presence WHERE artifact = ?1 AND until IS NULL)",
+            )
+            .and_then(|mut statement| statement.execute(params![id, size_of(self.generation)?]))
+            .map_err(failed("write"))?;
+        Ok(())
+    }
+
+    /// Records a registry's document.
+    pub fn document(&self, document: &Document, size: u64) -> Result<(), LedgerError> {
+        let name = self.touch(&Name {
+            ecosystem: document.ecosystem.clone(),
+            name: document.name.clone(),
+        })?;
+        self.object(&document.digest, size)?;
+        self.transaction
+            .prepare_cached(
+                "INSERT OR IGNORE INTO documents (name, kind, digest, origin, bundle) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )
+            .and_then(|mut statement| {
+                statement.execute(params![
+                    name,
+                    document.kind,
+                    document.digest.as_bytes(),
+                    document.origin,
+                    self.bundle_id
+                ])
+            })
+            .map_err(LedgerError::sql("write"))?;
+        Ok(())
+    }
+
+    /// Calls back for every name that this import touched, with all artifacts held of it: those of earlier bundles and
+    /// those recorded in this import.
+    pub fn for_each_touched<E: From<LedgerError>>(
+        &self,
+        mut visit: impl FnMut(&Name, &[Held]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let failed = LedgerError::sql;
+        let mut statement = self
+            .transaction
+            .prepare("SELECT n.ecosystem, n.name FROM temp.touched t JOIN names n ON n.id = t.name ORDER BY 1, 2")
+            .map_err(failed("read"))?;
+        let mut rows = statement.query([]).map_err(failed("read"))?;
+        while let Some(row) = rows.next().map_err(failed("read"))? {
+            let name = Name {
+                ecosystem: row.get(0).map_err(failed("read"))?,
+                name: row.get(1).map_err(failed("read"))?,
+            };
+            let held = held(&self.transaction, &name)?;
+            visit(&name, &held)?;
+        }
+        Ok(())
+    }
+
+    /// All artifacts of a name that clients shall find, this import's included.
+    pub fn held(&self, name: &Name) -> Result<Vec<Held>, LedgerError> {
+        held(&self.transaction, name)
+    }
+
+    /// Claims the paths of one name. Another name's path, or one that differs only in case, is refused.
+    pub fn paths<'p>(&self, name: &Name, paths: impl IntoIterator<Item = &'p RelativePath>) -> Result<(), LedgerError> {
+        let failed = LedgerError::sql;
+        let id = self.name_id(name)?;
+        let mut insert = self
+            .transaction
+            .prepare_cached("INSERT INTO paths (key, path, name) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")
+            .map_err(failed("write"))?;
+        let mut look = self
+            .transaction
+            .prepare_cached(
+                "SELECT p.path, p.name, n.ecosystem || '/' || n.name FROM paths p JOIN names n ON n.id = p.name
+                 WHERE p.key = ?1",
+            )
+            .map_err(failed("read"))?;
+        for path in paths {
+            let whole = format!("{}/{path}", name.ecosystem);
+            let key = format!("{}/{}", name.ecosystem.to_lowercase(), path.collision_key());
+            let spelling = (whole != key).then_some(&whole);
+            if insert.execute(params![key, spelling, id]).map_err(failed("write"))? == 1 {
+                continue;
+            }
+            let (held, owner, other): (Option<String>, i64, String) = look
+                .query_row([&key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                .map_err(failed("read"))?;
+            let held = held.unwrap_or(key);
+            if owner != id || held != whole {
+                return Err(LedgerError::Collision {
+                    name: name.clone(),
+                    path: path.to_string(),
+                    other: format!("{held} of {other}"),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits: from here on the import has happened, and the repository has to show `root`.
+    pub fn commit(self, root: Digest) -> Result<GenerationRecord, LedgerError> {
+        let failed = LedgerError::sql;
+        let generation = GenerationRecord {
+            number: self.generation,
+            root,
+            bundle: Some(self.bundle.manifest),
+            time: self.bundle.imported,
+            note: String::new(),
+        };
+        self.transaction
+            .execute(
+                "INSERT INTO generations (number, root, bundle, time, note) VALUES (?1, ?2, ?3, ?4, '')",
+                params![
+                    integer(generation.number, "the generation's number")?,
+                    root.as_bytes(),
+                    self.bundle_id,
+                    generation.time.seconds()
+                ],
+            )
+            .map_err(failed("write"))?;
+        // The exporter's signed time is the one that another machine vouched for; this machine's clock proves nothing.
+        raise_known_time(
+            &self.transaction,
+            self.bundle.created,
+            &format!("manifest {}", self.bundle.manifest),
+        )?;
+        self.transaction.commit().map_err(failed("commit"))?;
+        Ok(generation)
+    }
+
+    /// The name's row, marked as touched by this import.
+    fn touch(&self, name: &Name) -> Result<i64, LedgerError> {
+        if let Some((last, id)) = &*self.last_name.borrow()
+            && last == name
+        {
+            return Ok(*id);
+        }
+        let id = self.name_id(name)?;
+        self.transaction
+            .prepare_cached("INSERT OR IGNORE INTO temp.touched (name) VALUES (?1)")
+            .and_then(|mut statement| statement.execute([id]))
+            .map_err(LedgerError::sql("write"))?;
+        *self.last_name.borrow_mut() = Some((name.clone(), id));
+        Ok(id)
+    }
+
+    fn name_id(&self, name: &Name) -> Result<i64, LedgerError> {
+        let failed = LedgerError::sql;
+        let held = self
+            .transaction
+            .prepare_cached("SELECT id FROM names WHERE ecosystem = ?1 AND name = ?2")
+            .and_then(|mut statement| {
+                statement
+                    .query_row([&name.ecosystem, &name.name], |row| row.get(0))
+                    .optional()
+            })
+            .map_err(failed("read"))?;
+        match held {
+            Some(id) => Ok(id),
+            None => self
+                .transaction
+                .prepare_cached("INSERT INTO names (ecosystem, name) VALUES (?1, ?2)")
+                .and_then(|mut statement| statement.insert([&name.ecosystem, &name.name]))
+                .map_err(failed("write")),
+        }
+    }
+}
+
+/// All artifacts of one name that clients find now, by version and file.
+pub(super) fn held(connection: &Connection, name: &Name) -> Result<Vec<Held>, LedgerError> {
+    let failed = LedgerError::sql;
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT a.version, a.file, a.digest, a.origin, a.reason, a.proofs, a.facts, a.derived, o.size
+             FROM names n JOIN artifacts a ON a.name = n.id JOIN objects o ON o.digest = a.digest
+             WHERE n.ecosystem = ?1 AND n.name = ?2
+             AND EXISTS (SELECT 1 FROM presence p WHERE p.artifact = a.id AND p.until IS NULL)
+             ORDER BY a.version, a.file",
+        )
+        .map_err(failed("read"))?;
+    let mut rows = statement.query([&name.ecosystem, &name.name]).map_err(failed("read"))?;
+    let mut list = Vec::new();
+    while let Some(row) = rows.next().map_err(failed("read"))? {
+        list.push(entry_held(connection, name, row)?);
+    }
+    Ok(list)
+}
+
+/// A size as SQLite keeps it; used where the error has to be SQLite's own.
+fn size_of(size: u64) -> Result<i64, rusqlite::Error> {
+    i64::try_from(size).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}

@@ -1,0 +1,616 @@
+//! The client: one exchange at a time, redirects by hand, retries, and the documents' cache.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::Read;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::access::{Access, AccessError, Permit, Purpose};
+use super::address::{Address, AddressError};
+use super::cache::{Cache, CacheError, Kept};
+use super::pace::Pace;
+use super::proxy::Proxies;
+use crate::ecosystem::{DocumentRequest, Fetched, Upstream, UpstreamBase, UpstreamError};
+use crate::model::Timestamp;
+
+/// What a client is made from.
+pub struct Settings {
+    /// The bases that [`Upstream::bases`] gives, in order of preference.
+    pub bases: Vec<UpstreamBase>,
+    /// Who may be contacted.
+    pub access: Access,
+    /// The proxies.
+    pub proxies: Proxies,
+    /// Certificate authorities in PEM that count instead of the platform's.
+    pub root_certificates: Option<Vec<u8>>,
+    /// Time and size limits.
+    pub limits: Limits,
+    /// Whether documents may come from the cache.
+    pub freshness: Freshness,
+    /// The time to note beside fetched documents.
+    pub now: Timestamp,
+}
+
+/// Whether documents may come from the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// What the cache has is enough.
+    Cached,
+    /// Each document is asked once in this run.
+    Asked,
+}
+
+/// Limits on time and size.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// To resolve the name, connect and shake hands.
+    pub connect: Duration,
+    /// For each read.
+    pub per_read: Duration,
+    /// For the header of an answer.
+    pub header: Duration,
+    /// For a whole document.
+    pub document: Duration,
+    /// For a whole file, all attempts together.
+    pub file: Duration,
+    /// The window in which [`Limits::least_bytes`] have to come.
+    pub window: Duration,
+    /// The bytes that have to come within each window.
+    pub least_bytes: u64,
+    /// So many attempts without progress are made.
+    pub attempts: u32,
+    /// The pause before the second attempt; doubled for each further one.
+    pub first_pause: Duration,
+    /// The longest pause, whatever `Retry-After` asks for.
+    pub longest_pause: Duration,
+    /// The largest file.
+    pub max_file_bytes: u64,
+}
+
+impl Default for Limits {
+    /// Generous to slow lines, and still an end to everything.
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(20),
+            per_read: Duration::from_secs(60),
+            header: Duration::from_secs(120),
+            document: Duration::from_secs(600),
+            file: Duration::from_secs(24 * 3600),
+            window: Duration::from_secs(60),
+            least_bytes: 60 << 10,
+            attempts: 5,
+            first_pause: Duration::from_millis(500),
+            longest_pause: Duration::from_secs(60),
+            // The largest files of public registries, models and disk images, stay under this.
+            max_file_bytes: 1 << 40,
+        }
+    }
+}
+
+/// A request did not succeed. Addresses are without credentials.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The client could not be made.
+    #[error("the certificate authorities that were given cannot be read")]
+    Certificates,
+    /// The address cannot be asked.
+    #[error("an upstream's address cannot be used")]
+    Address(#[from] AddressError),
+    /// The host may not be contacted, or not so.
+    #[error("{url} is not contacted")]
+    Access {
+        /// The address.
+        url: String,
+        /// Why.
+        source: AccessError,
+    },
+    /// An error status.
+    #[error("{url} answered {status}")]
+    Status {
+        /// The address.
+        url: String,
+        /// The status.
+        status: u16,
+        /// What `Retry-After` asks for.
+        retry_after: Option<Duration>,
+    },
+    /// No connection, or the transfer broke off.
+    #[error("{url}: {reason}")]
+    Transport {
+        /// The address.
+        url: String,
+        /// What happened.
+        reason: String,
+    },
+    /// More bytes than expected.
+    #[error("{url} gives more than {max_bytes} bytes")]
+    TooLarge {
+        /// The address.
+        url: String,
+        /// The limit.
+        max_bytes: u64,
+    },
+    /// The answer is not one to this question.
+    #[error("{url}: {reason}")]
+    Answer {
+        /// The address.
+        url: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// The cache cannot be written.
+    #[error("the cache cannot be used")]
+    Cache(#[from] CacheError),
+}
+
+/// The HTTPS client.
+pub struct Client {
+    bases: Vec<UpstreamBase>,
+    access: Access,
+    proxies: Proxies,
+    agents: HashMap<Option<ureq::Proxy>, ureq::Agent>,
+    pub(crate) limits: Limits,
+    freshness: Freshness,
+    now: Timestamp,
+    pub(crate) cache: Cache,
+    /// Each document that was asked in this run, so that it is asked once, also by two threads.
+    asked: Mutex<HashMap<DocumentRequest, Arc<Mutex<Asked>>>>,
+    led_to: Mutex<BTreeMap<String, BTreeSet<String>>>,
+    requests: AtomicU64,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Asked {
+    #[default]
+    NotYet,
+    InThisRun,
+}
+
+/// An answer's head, and its body to be read.
+pub(crate) struct Answer {
+    pub(crate) address: Address,
+    pub(crate) status: u16,
+    pub(crate) headers: ureq::http::HeaderMap,
+    pub(crate) body: ureq::BodyReader<'static>,
+}
+
+/// Why an attempt failed, and whether it got further than the one before.
+pub(crate) struct Failure {
+    pub(crate) error: ClientError,
+    pub(crate) progress: Progress,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    None,
+    Some,
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        Self {
+            error,
+            progress: Progress::None,
+        }
+    }
+}
+
+/// Browsers follow 20, curl 50; registries need one or two.
+const MAX_REDIRECTS: usize = 5;
+
+impl Client {
+    /// Makes a client over a cache.
+    pub fn new(settings: Settings, cache: Cache) -> Result<Self, ClientError> {
+        let roots = match &settings.root_certificates {
+            None => ureq::tls::RootCerts::PlatformVerifier,
+            Some(pem) => ureq::tls::RootCerts::from(read_certificates(pem)?),
+        };
+        let tls = ureq::tls::TlsConfig::builder()
+            .root_certs(roots)
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .build();
+        let agent = |proxy: Option<ureq::Proxy>| {
+            ureq::Agent::config_builder()
+                .tls_config(tls.clone())
+                .proxy(proxy)
+                .user_agent(concat!("sealift/", env!("CARGO_PKG_VERSION")))
+                // Bytes are kept as they come; so nothing may be encoded on the way.
+                .accept_encoding("identity")
+                .http_status_as_error(false)
+                .max_redirects(0)
+                .timeout_connect(Some(settings.limits.connect))
+                .timeout_resolve(Some(settings.limits.connect))
+                .timeout_per_read(Some(settings.limits.per_read))
+                .timeout_per_write(Some(settings.limits.per_read))
+                .timeout_recv_response(Some(settings.limits.header))
+                .max_idle_connections_per_host(8)
+                .build()
+                .new_agent()
+        };
+        let agents = std::iter::once(None)
+            .chain(settings.proxies.all().map(Some))
+            .map(|proxy| (proxy.clone(), agent(proxy)))
+            .collect();
+        Ok(Self {
+            bases: settings.bases,
+            access: settings.access,
+            proxies: settings.proxies,
+            agents,
+            limits: settings.limits,
+            freshness: settings.freshness,
+            now: settings.now,
+            cache,
+            asked: Mutex::default(),
+            led_to: Mutex::default(),
+            requests: AtomicU64::new(0),
+        })
+    }
+
+    /// The client as an upstream whose documents are at least so fresh.
+    pub const fn view(&self, freshness: Freshness) -> View<'_> {
+        View {
+            client: self,
+            freshness,
+        }
+    }
+
+    /// The cache.
+    pub const fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    /// How many requests were sent, redirects and retries counted.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Hosts that nobody named and that served files whose digests were known: each with the hosts that led there.
+    pub fn led_to(&self) -> BTreeMap<String, BTreeSet<String>> {
+        locked(&self.led_to).clone()
+    }
+
+    /// One exchange, redirects followed as [`Access`] allows. Gives statuses that are answers to the question:
+    /// 200, 206, 404, 410, 416; others are errors.
+    pub(crate) fn exchange(
+        &self,
+        address: &Address,
+        purpose: Purpose,
+        headers: &[(&'static str, String)],
+    ) -> Result<Answer, ClientError> {
+        let refused = |address: &Address, source| ClientError::Access {
+            url: address.to_string(),
+            source,
+        };
+        let mut address = address.clone();
+        let mut permit = self
+            .access
+            .first(&address, purpose)
+            .map_err(|error| refused(&address, error))?;
+        let mut asker = None;
+        for _ in 0..=MAX_REDIRECTS {
+            if permit == Permit::NamedByAnswer {
+                let by = asker.take().unwrap_or_else(|| "a registry's document".to_owned());
+                locked(&self.led_to)
+                    .entry(address.host().to_owned())
+                    .or_default()
+                    .insert(by);
+            }
+            let response = self.send(&address, &permit, headers)?;
+            let status = response.status().as_u16();
+            let (parts, body) = response.into_parts();
+            match status {
+                200 | 206 | 404 | 410 | 416 => {
+                    return Ok(Answer {
+                        address,
+                        status,
+                        headers: parts.headers,
+                        body: body.into_reader(),
+                    });
+                }
+                301 | 302 | 303 | 307 | 308 => {
+                    let next = header(&parts.headers, "location").ok_or_else(|| ClientError::Answer {
+                        url: address.to_string(),
+                        reason: "it redirects without saying where to",
+                    })?;
+                    let next = address.join(next)?;
+                    permit = self
+                        .access
+                        .redirect(&address, &next, purpose)
+                        .map_err(|error| refused(&next, error))?;
+                    asker = Some(address.host().to_owned());
+                    address = next;
+                }
+                _ => {
+                    return Err(ClientError::Status {
+                        url: address.to_string(),
+                        status,
+                        retry_after: header(&parts.headers, "retry-after")
+                            .and_then(|text| text.trim().parse().ok())
+                            .map(Duration::from_secs),
+                    });
+                }
+            }
+        }
+        Err(ClientError::Answer {
+            url: address.to_string(),
+            reason: "it redirects too often",
+        })
+    }
+
+    /// Repeats an attempt after failures that may pass. Progress starts the count again.
+    pub(crate) fn repeat<T>(
+        &self,
+        deadline: Instant,
+        mut attempt: impl FnMut() -> Result<T, Failure>,
+    ) -> Result<T, ClientError> {
+        let mut failed = 0;
+        loop {
+            let failure = match attempt() {
+                Ok(done) => return Ok(done),
+                Err(failure) => failure,
+            };
+            failed = match failure.progress {
+                Progress::Some => 1,
+                Progress::None => failed + 1,
+            };
+            let pause = self.pause(&failure.error, failed);
+            if !failure.error.may_pass() || failed >= self.limits.attempts || Instant::now() + pause >= deadline {
+                return Err(failure.error);
+            }
+            std::thread::sleep(pause);
+        }
+    }
+
+    fn send(
+        &self,
+        address: &Address,
+        permit: &Permit,
+        headers: &[(&'static str, String)],
+    ) -> Result<ureq::http::Response<ureq::Body>, ClientError> {
+        let proxy = self.proxies.proxy_for(address.origin()).cloned();
+        let url = address.to_string();
+        let agent = self.agents.get(&proxy).ok_or_else(|| ClientError::Transport {
+            url: url.clone(),
+            reason: "its proxy is not set up".to_owned(),
+        })?;
+        let mut request = agent.get(&url);
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        if *permit == Permit::Named
+            && let Some(authorization) = self.access.authorization(address)
+        {
+            request = request.header("authorization", authorization);
+        }
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        request.call().map_err(|error| ClientError::Transport {
+            url,
+            reason: error.to_string(),
+        })
+    }
+
+    fn pause(&self, error: &ClientError, failed: u32) -> Duration {
+        let asked_for = match error {
+            ClientError::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        };
+        asked_for
+            .unwrap_or_else(|| self.limits.first_pause.saturating_mul(1 << (failed - 1).min(16)))
+            .min(self.limits.longest_pause)
+    }
+
+    fn document(&self, request: &DocumentRequest, freshness: Freshness) -> Result<Option<Fetched>, ClientError> {
+        let slot = Arc::clone(locked(&self.asked).entry(request.clone()).or_default());
+        let mut asked = locked(&slot);
+        let cache_is_enough =
+            *asked == Asked::InThisRun || freshness == Freshness::Cached && self.freshness == Freshness::Cached;
+        if cache_is_enough && let Some(kept) = self.cache.document(request) {
+            return Ok(kept.fetched);
+        }
+        let address = Address::read(&request.url)?;
+        let accept: Vec<_> = request
+            .accept
+            .map(|accept| ("accept", accept.to_owned()))
+            .into_iter()
+            .collect();
+        let deadline = Instant::now() + self.limits.document;
+        let fetched = self.repeat(deadline, || {
+            let answer = self.exchange(&address, Purpose::Document, &accept)?;
+            Ok(self.read_document(answer, request.max_bytes, deadline)?)
+        })?;
+        let kept = Kept { fetched, at: self.now };
+        self.cache.keep_document(request, &kept)?;
+        *asked = Asked::InThisRun;
+        Ok(kept.fetched)
+    }
+
+    fn read_document(
+        &self,
+        mut answer: Answer,
+        max_bytes: u64,
+        deadline: Instant,
+    ) -> Result<Option<Fetched>, ClientError> {
+        let url = answer.address.to_string();
+        let wrong = |reason| ClientError::Answer {
+            url: url.clone(),
+            reason,
+        };
+        match answer.status {
+            404 | 410 => return Ok(None),
+            200 => {}
+            _ => return Err(wrong("it answers with a part that nobody asked for")),
+        }
+        if header(&answer.headers, "content-encoding")
+            .is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity"))
+        {
+            return Err(wrong("it sends an encoded document though none was accepted"));
+        }
+        let length: Option<u64> = header(&answer.headers, "content-length").and_then(|text| text.parse().ok());
+        if length.is_some_and(|length| length > max_bytes) {
+            return Err(ClientError::TooLarge { url, max_bytes });
+        }
+        let mut bytes = Vec::new();
+        let began = Instant::now();
+        let mut transfer = Transfer::new(&url, began, deadline, &self.limits);
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            let count = transfer.read(&mut answer.body, &mut buffer)?;
+            if count == 0 {
+                break;
+            }
+            if bytes.len() as u64 + count as u64 > max_bytes {
+                return Err(ClientError::TooLarge { url, max_bytes });
+            }
+            bytes.extend_from_slice(&buffer[..count]);
+        }
+        if length.is_some_and(|length| length != bytes.len() as u64) {
+            return Err(ClientError::Transport {
+                url,
+                reason: "the transfer broke off".to_owned(),
+            });
+        }
+        Ok(Some(Fetched {
+            url,
+            media_type: header(&answer.headers, "content-type").unwrap_or_default().to_owned(),
+            bytes,
+        }))
+    }
+}
+
+impl ClientError {
+    /// Whether the same request may succeed a little later.
+    pub(crate) const fn may_pass(&self) -> bool {
+        match self {
+            Self::Transport { .. } => true,
+            Self::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504),
+            _ => false,
+        }
+    }
+}
+
+/// A body's transfer, watched: each read is bounded by the agent, the pace and the deadline here.
+pub(crate) struct Transfer<'a> {
+    url: &'a str,
+    began: Instant,
+    deadline: Instant,
+    pace: Pace,
+}
+
+impl<'a> Transfer<'a> {
+    pub(crate) const fn new(url: &'a str, began: Instant, deadline: Instant, limits: &Limits) -> Self {
+        Self {
+            url,
+            began,
+            deadline,
+            pace: Pace::new(limits.window, limits.least_bytes),
+        }
+    }
+
+    pub(crate) fn read(&mut self, body: &mut dyn Read, buffer: &mut [u8]) -> Result<usize, ClientError> {
+        let broken = |reason: String| ClientError::Transport {
+            url: self.url.to_owned(),
+            reason,
+        };
+        let count = body.read(buffer).map_err(|error| broken(error.to_string()))?;
+        if count > 0 {
+            self.pace
+                .note(self.began.elapsed(), count)
+                .map_err(|error| broken(error.to_string()))?;
+            if Instant::now() > self.deadline {
+                return Err(broken("it takes longer than allowed".to_owned()));
+            }
+        }
+        Ok(count)
+    }
+}
+
+/// A client whose documents are at least so fresh.
+pub struct View<'a> {
+    client: &'a Client,
+    freshness: Freshness,
+}
+
+impl Upstream for View<'_> {
+    fn document(&self, request: &DocumentRequest) -> Result<Option<Fetched>, UpstreamError> {
+        self.client
+            .document(request, self.freshness)
+            .map_err(|error| to_upstream_error(error, &request.url))
+    }
+
+    fn bases(&self, ecosystem: &str) -> Vec<UpstreamBase> {
+        self.client
+            .bases
+            .iter()
+            .filter(|base| base.ecosystem == ecosystem)
+            .cloned()
+            .collect()
+    }
+}
+
+impl Upstream for Client {
+    fn document(&self, request: &DocumentRequest) -> Result<Option<Fetched>, UpstreamError> {
+        self.view(Freshness::Cached).document(request)
+    }
+
+    fn bases(&self, ecosystem: &str) -> Vec<UpstreamBase> {
+        self.view(Freshness::Cached).bases(ecosystem)
+    }
+}
+
+/// The asked address is repeated only if it can be read, since only then it is known to carry no password.
+fn to_upstream_error(error: ClientError, asked: &str) -> UpstreamError {
+    let asked = || Address::read(asked).map_or_else(|_| "an upstream".to_owned(), |address| address.to_string());
+    match error {
+        ClientError::Status { url, status, .. } => UpstreamError::Status { url, status },
+        ClientError::Transport { url, reason } => UpstreamError::Transport { url, reason },
+        ClientError::Answer { url, reason } => UpstreamError::Malformed {
+            url,
+            reason: reason.to_owned(),
+        },
+        ClientError::TooLarge { url, max_bytes } => UpstreamError::Malformed {
+            url,
+            reason: format!("it is larger than {max_bytes} bytes"),
+        },
+        ClientError::Access { url, source } => UpstreamError::Transport {
+            url,
+            reason: source.to_string(),
+        },
+        ClientError::Address(error) => UpstreamError::Transport {
+            url: asked(),
+            reason: error.to_string(),
+        },
+        ClientError::Cache(error) => UpstreamError::Transport {
+            url: asked(),
+            reason: format!("{error}: {}", error.source),
+        },
+        ClientError::Certificates => UpstreamError::Transport {
+            url: asked(),
+            reason: ClientError::Certificates.to_string(),
+        },
+    }
+}
+
+pub(crate) fn header<'a>(headers: &'a ureq::http::HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Nothing that holds these locks leaves them half changed, so a panic elsewhere does not spoil them.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn read_certificates(pem: &[u8]) -> Result<Vec<ureq::tls::Certificate<'static>>, ClientError> {
+    let certificates: Vec<_> = ureq::tls::parse_pem(pem)
+        .filter_map(|item| match item {
+            Ok(ureq::tls::PemItem::Certificate(certificate)) => Some(Ok(certificate)),
+            Ok(_) => None,
+            Err(_) => Some(Err(ClientError::Certificates)),
+        })
+        .collect::<Result<_, _>>()?;
+    if certificates.is_empty() {
+        return Err(ClientError::Certificates);
+    }
+    Ok(certificates)
+}

@@ -1,0 +1,423 @@
+//! Files: fetched into `partial/`, resumed, compared with their stated digests, and only then taken into the cache.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use super::access::Purpose;
+use super::address::Address;
+use super::cache::CacheError;
+use super::client::{Answer, Client, ClientError, Failure, Progress, Transfer, header};
+use crate::model::{Algorithm, Claim, Digest, MultiHasher, Unsatisfied};
+
+/// A file to fetch.
+#[derive(Debug, Clone, Copy)]
+pub struct FileRequest<'a> {
+    /// The address.
+    pub url: &'a str,
+    /// The digests that are accepted: of the strongest algorithm named, one has to fit.
+    pub claims: &'a [Claim],
+    /// The exact size, where stated.
+    pub size: Option<u64>,
+}
+
+/// A file as it lies in the cache, its digest compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchedFile {
+    /// The object.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The stated digest that fits.
+    pub claim: Claim,
+    /// The address asked, without credentials.
+    pub url: String,
+}
+
+/// A file was not fetched.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// The request did not succeed.
+    #[error(transparent)]
+    Client(ClientError),
+    /// The upstream does not have it.
+    #[error("{url} answered {status}")]
+    Absent {
+        /// The address.
+        url: String,
+        /// 404 or 410.
+        status: u16,
+    },
+    /// Other bytes than stated.
+    #[error("{url} gives other bytes")]
+    Digest {
+        /// The address.
+        url: String,
+        /// How they differ.
+        source: Unsatisfied,
+    },
+    /// Another length than stated.
+    #[error("{url} gives {found} bytes instead of {expected}")]
+    Size {
+        /// The address.
+        url: String,
+        /// The stated length.
+        expected: u64,
+        /// The length of what came.
+        found: u64,
+    },
+    /// The partial file cannot be written.
+    #[error("cannot write {}", path.display())]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl From<ClientError> for FetchError {
+    fn from(error: ClientError) -> Self {
+        Self::Client(error)
+    }
+}
+
+impl From<CacheError> for FetchError {
+    fn from(error: CacheError) -> Self {
+        Self::Client(ClientError::Cache(error))
+    }
+}
+
+/// What an attempt can end in apart from an error worth repeating.
+enum Step {
+    Complete,
+    Absent { url: String, status: u16 },
+    Disk(io::Error),
+}
+
+impl Client {
+    /// Fetches a file into the cache. `progress` is told about bytes as they come.
+    pub fn fetch(&self, request: &FileRequest<'_>, progress: &dyn Fn(u64)) -> Result<FetchedFile, FetchError> {
+        let address = Address::read(request.url).map_err(ClientError::from)?;
+        let url = address.to_string();
+        let algorithm = Claim::strongest(request.claims).ok_or_else(|| FetchError::Digest {
+            url: url.clone(),
+            source: Unsatisfied::Unpinned,
+        })?;
+        let mut part = Part::open(&self.cache.partial(), request, &url, algorithm)?;
+        let deadline = Instant::now() + self.limits.file;
+        loop {
+            let was_resumed = part.length > 0;
+            let step = self.repeat(deadline, || {
+                self.attempt(&address, request, &mut part, deadline, progress)
+            })?;
+            match step {
+                Step::Absent { url, status } => {
+                    part.remove();
+                    return Err(FetchError::Absent { url, status });
+                }
+                Step::Disk(source) => {
+                    return Err(FetchError::Disk {
+                        path: part.path.clone(),
+                        source,
+                    });
+                }
+                Step::Complete => {}
+            }
+            match self.judge(&url, request, &part) {
+                // What lay there from an earlier run may be what is wrong: once more, from the start.
+                Err(FetchError::Digest { .. } | FetchError::Size { .. }) if was_resumed => {
+                    part.restart().map_err(|source| part.failed(source))?;
+                }
+                Err(error) => {
+                    part.remove();
+                    return Err(error);
+                }
+                Ok(fetched) => {
+                    self.cache.adopt(&part.path, &fetched.digest)?;
+                    part.remove();
+                    return Ok(fetched);
+                }
+            }
+        }
+    }
+
+    fn judge(&self, url: &str, request: &FileRequest<'_>, part: &Part) -> Result<FetchedFile, FetchError> {
+        let (digest, found) = part.hasher.clone().finish();
+        let claim = Claim::check(request.claims, &found).map_err(|source| FetchError::Digest {
+            url: url.to_owned(),
+            source,
+        })?;
+        if let Some(expected) = request.size.filter(|size| *size != part.length) {
+            return Err(FetchError::Size {
+                url: url.to_owned(),
+                expected,
+                found: part.length,
+            });
+        }
+        Ok(FetchedFile {
+            digest,
+            size: part.length,
+            claim,
+            url: url.to_owned(),
+        })
+    }
+
+    /// One request for what is still missing.
+    fn attempt(
+        &self,
+        address: &Address,
+        request: &FileRequest<'_>,
+        part: &mut Part,
+        deadline: Instant,
+        progress: &dyn Fn(u64),
+    ) -> Result<Step, Failure> {
+        let mut headers = Vec::new();
+        if part.length > 0 {
+            headers.push(("range", format!("bytes={}-", part.length)));
+            // Without a validator the digest still decides, at the cost of a second transfer.
+            if let Some(validator) = &part.validator {
+                headers.push(("if-range", validator.clone()));
+            }
+        }
+        let mut answer = self.exchange(address, Purpose::CheckedFile, &headers)?;
+        let url = answer.address.to_string();
+        match answer.status {
+            200 => {
+                if let Err(error) = part.restart().and_then(|()| part.remember(&answer)) {
+                    return Ok(Step::Disk(error));
+                }
+            }
+            206 if part.length > 0 && range_start(&answer) == Some(part.length) => {}
+            206 | 416 if part.length > 0 => {
+                // It is complete already (and will be judged), or what lies there does not fit any more.
+                if answer.status == 416 && range_total(&answer) == Some(part.length) {
+                    return Ok(Step::Complete);
+                }
+                if let Err(error) = part.restart() {
+                    return Ok(Step::Disk(error));
+                }
+                return Err(ClientError::Transport {
+                    url,
+                    reason: "it answers with another part than was asked for".to_owned(),
+                }
+                .into());
+            }
+            404 | 410 => {
+                return Ok(Step::Absent {
+                    url,
+                    status: answer.status,
+                });
+            }
+            _ => {
+                return Err(ClientError::Answer {
+                    url,
+                    reason: "it answers with a part that nobody asked for",
+                }
+                .into());
+            }
+        }
+        let max_bytes = request.size.unwrap_or(u64::MAX).min(self.limits.max_file_bytes);
+        let began_at = part.length;
+        let failure = |error, part: &Part| Failure {
+            error,
+            progress: if part.length > began_at {
+                Progress::Some
+            } else {
+                Progress::None
+            },
+        };
+        let rest: Option<u64> = header(&answer.headers, "content-length").and_then(|text| text.parse().ok());
+        let mut transfer = Transfer::new(&url, Instant::now(), deadline, &self.limits);
+        let mut buffer = vec![0; 128 << 10];
+        loop {
+            let count = transfer
+                .read(&mut answer.body, &mut buffer)
+                .map_err(|error| failure(error, part))?;
+            if count == 0 {
+                break;
+            }
+            if part.length + count as u64 > max_bytes {
+                part.remove();
+                return Err(ClientError::TooLarge { url, max_bytes }.into());
+            }
+            if let Err(error) = part.append(&buffer[..count]) {
+                return Ok(Step::Disk(error));
+            }
+            progress(count as u64);
+        }
+        if rest.is_some_and(|rest| began_at + rest != part.length) {
+            let error = ClientError::Transport {
+                url,
+                reason: "the transfer broke off".to_owned(),
+            };
+            return Err(failure(error, part));
+        }
+        Ok(Step::Complete)
+    }
+}
+
+/// An unfinished file, with the digests of what is there.
+struct Part {
+    file: File,
+    path: PathBuf,
+    /// Says from where the bytes came and which validator goes with them.
+    note: PathBuf,
+    url: String,
+    algorithm: Algorithm,
+    hasher: MultiHasher,
+    length: u64,
+    validator: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Note {
+    url: String,
+    validator: Option<String>,
+}
+
+impl Part {
+    /// Opens the partial file of these digests; what an earlier run left there from the same address is kept. Another
+    /// process that works on it has it locked; then a file of our own serves.
+    fn open(folder: &Path, request: &FileRequest<'_>, url: &str, algorithm: Algorithm) -> Result<Self, FetchError> {
+        let mut names: Vec<String> = request.claims.iter().map(Claim::to_string).collect();
+        names.sort_unstable();
+        let name = Digest::of(names.join("\n").as_bytes()).hex();
+        let path = folder.join(format!("{name}.part"));
+        let disk = |path: &Path, source| FetchError::Disk {
+            path: path.to_owned(),
+            source,
+        };
+        let open = |path: &Path| {
+            OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(path)
+                .map_err(|source| disk(path, source))
+        };
+        let file = open(&path)?;
+        let (file, path) = match file.try_lock() {
+            // Another process may have finished, and moved the file away, between opening and locking.
+            Ok(()) if is_still_at(&file, &path) => (file, path),
+            Ok(()) | Err(TryLockError::WouldBlock) => {
+                let own = tempfile::Builder::new()
+                    .suffix(".part")
+                    .tempfile_in(folder)
+                    .and_then(|file| file.keep().map_err(|error| error.error))
+                    .map_err(|source| disk(folder, source))?;
+                (own.0, own.1)
+            }
+            Err(TryLockError::Error(source)) => return Err(disk(&path, source)),
+        };
+        let mut this = Self {
+            note: path.with_extension("note"),
+            file,
+            path,
+            url: url.to_owned(),
+            algorithm,
+            hasher: MultiHasher::new([algorithm]),
+            length: 0,
+            validator: None,
+        };
+        this.resume().map_err(|source| this.failed(source))?;
+        Ok(this)
+    }
+
+    fn resume(&mut self) -> io::Result<()> {
+        let note: Option<Note> = fs::read(&self.note)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        match note.filter(|note| note.url == self.url) {
+            None => self.restart(),
+            Some(note) => {
+                self.validator = note.validator;
+                let mut buffer = vec![0; 128 << 10];
+                self.file.seek(SeekFrom::Start(0))?;
+                loop {
+                    let count = self.file.read(&mut buffer)?;
+                    if count == 0 {
+                        return Ok(());
+                    }
+                    self.hasher.update(&buffer[..count]);
+                    self.length += count as u64;
+                }
+            }
+        }
+    }
+
+    fn restart(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.seek(SeekFrom::Start(0))?;
+        self.hasher = MultiHasher::new([self.algorithm]);
+        self.length = 0;
+        self.validator = None;
+        Ok(())
+    }
+
+    /// Notes the validator that makes a later resumption safe: a strong entity tag (RFC 9110 §13.1.5), else the date.
+    fn remember(&mut self, answer: &Answer) -> io::Result<()> {
+        self.validator = header(&answer.headers, "etag")
+            .filter(|tag| tag.starts_with('"'))
+            .or_else(|| header(&answer.headers, "last-modified"))
+            .map(str::to_owned);
+        let note = Note {
+            url: self.url.clone(),
+            validator: self.validator.clone(),
+        };
+        fs::write(&self.note, serde_json::to_vec(&note)?)
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.hasher.update(bytes);
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Removes what is left; that it may be gone already is fine.
+    fn remove(&self) {
+        let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(&self.note);
+    }
+
+    fn failed(&self, source: io::Error) -> FetchError {
+        FetchError::Disk {
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_still_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let of = |metadata: io::Result<fs::Metadata>| metadata.map(|metadata| (metadata.dev(), metadata.ino())).ok();
+    of(file.metadata()) == of(fs::symlink_metadata(path))
+}
+
+/// A locked file cannot be renamed on the other platforms that we know.
+#[cfg(not(unix))]
+fn is_still_at(_file: &File, path: &Path) -> bool {
+    path.is_file()
+}
+
+/// The first byte's position in `Content-Range: bytes 100-199/200`.
+fn range_start(answer: &Answer) -> Option<u64> {
+    let range = header(&answer.headers, "content-range")?.strip_prefix("bytes ")?;
+    range.split('-').next()?.parse().ok()
+}
+
+/// The whole length in `Content-Range: bytes */200`.
+fn range_total(answer: &Answer) -> Option<u64> {
+    header(&answer.headers, "content-range")?
+        .rsplit('/')
+        .next()?
+        .parse()
+        .ok()
+}

@@ -1,0 +1,104 @@
+//! Authenticate before parse: how far the reader gets before the signature is confirmed, byte for byte.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sealift::import::authenticate::{Judgement, authenticate};
+use sealift::import::open::{Input, open};
+use sealift::import::verify_objects::{Silent, Workspace, verify_objects};
+use sealift::model::{Code, Stop};
+
+use crate::people;
+use crate::raw_bundle::{Edits, RawBundle};
+
+/// A medium that counts what is read from it, and holds no byte back.
+struct Counted {
+    bytes: io::Cursor<Vec<u8>>,
+    read: Arc<AtomicUsize>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.bytes.read(buffer)?;
+        self.read.fetch_add(count, Ordering::SeqCst);
+        Ok(count)
+    }
+}
+
+fn position(volume: &[u8], name: &str) -> usize {
+    volume.chunks(512).position(|block| block.starts_with(name.as_bytes()) && block[257..262] == *b"ustar").unwrap() * 512
+}
+
+/// Runs all steps over a stream; gives the first code and how many bytes were read.
+fn run(bytes: Vec<u8>) -> (Option<Code>, usize) {
+    let read = Arc::new(AtomicUsize::new(0));
+    let stream = Counted { bytes: io::Cursor::new(bytes), read: Arc::clone(&read) };
+    let root = people::pinned(&people::root_without_approval());
+    let staging = tempfile::tempdir().unwrap();
+    let workspace = Workspace { staging: staging.path().to_owned(), store: None, threads: 2, progress: &Silent };
+    let result = open(vec![Input::Stream(Box::new(stream))])
+        .and_then(|opened| authenticate(opened, &Judgement { root: &root, now: people::now(), memory: None }).result)
+        .and_then(|authenticated| verify_objects(authenticated, &workspace).map(|_| ()));
+    let code = match result {
+        Ok(()) => None,
+        Err(Stop::Refused(refusals)) => Some(refusals[0].code),
+        Err(Stop::Unable(unable)) => panic!("{unable:?}"),
+    };
+    (code, read.load(Ordering::SeqCst))
+}
+
+fn bundle() -> RawBundle {
+    let root = people::sealed_root(&people::root_without_approval(), &[people::ANN]);
+    RawBundle { roots: vec![(1, root)], ..RawBundle::sample() }
+}
+
+#[test]
+fn nothing_behind_the_envelopes_is_read_before_the_signature() {
+    let bad = bundle().build(&Edits { signers: Some(vec![99]), ..Edits::default() }).swap_remove(0);
+    let catalog = position(&bad, "catalog.ndjson.zst");
+    let (code, read) = run(bad);
+    assert_eq!(code, Some(Code::ExportSignatureInvalid));
+    // The header behind the roots is looked at to see that the roots are over; nothing of the catalog itself.
+    assert!(read <= catalog + 512, "{read} bytes were read, and the catalog begins at {}", catalog + 512);
+}
+
+#[test]
+fn no_object_is_read_before_the_catalogs_digest() {
+    let mut volume = bundle().build(&Edits::default()).swap_remove(0);
+    let catalog = position(&volume, "catalog.ndjson.zst");
+    volume[catalog + 512 + 20] ^= 1;
+    let mark = position(&volume, "volume/");
+    let (code, read) = run(volume);
+    assert_eq!(code, Some(Code::DigestMismatch));
+    assert!(read <= mark, "{read} bytes were read, and the catalog ends at {mark}");
+}
+
+#[test]
+fn a_good_stream_is_read_once_to_its_end() {
+    let volume = bundle().build(&Edits::default()).swap_remove(0);
+    let length = volume.len();
+    assert_eq!(run(volume), (None, length));
+}
+
+#[test]
+fn every_flipped_byte_is_refused() {
+    let volume = bundle().build(&Edits::default()).swap_remove(0);
+    for at in (0..volume.len()).step_by(97) {
+        let mut changed = volume.clone();
+        changed[at] ^= 0x20;
+        let (code, _) = run(changed);
+        // The envelope's signature hint and base64's spare bits are the only bytes that nothing rests on.
+        let in_envelope = at >= 512 && at < position(&volume, "roots/1.dsse.json");
+        assert!(code.is_some() || in_envelope, "byte {at} may be changed");
+    }
+}
+
+#[test]
+fn every_cut_is_refused() {
+    let volume = bundle().build(&Edits::default()).swap_remove(0);
+    for length in (0..volume.len()).step_by(1009) {
+        let (code, _) = run(volume[..length].to_vec());
+        assert!(code.is_some(), "a volume of {length} bytes is accepted");
+    }
+}

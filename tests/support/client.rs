@@ -1,0 +1,159 @@
+//! Runs real clients: found where `scripts/clients` or the machine put them, in an empty home, with no network but
+//! loopback.
+
+#![expect(clippy::print_stderr, reason = "a skipped test is said")]
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+/// Finds a client, or says that its test is skipped. With `SEALIFT_ALL_CLIENTS=1` a missing client fails the test.
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
+    let found = folders()
+        .into_iter()
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file());
+    if found.is_none() {
+        assert!(
+            std::env::var_os("SEALIFT_ALL_CLIENTS").is_none_or(|value| value != "1"),
+            "{name} not found, and SEALIFT_ALL_CLIENTS=1 wants every client"
+        );
+        eprintln!("skipped: {name} not found");
+    }
+    found
+}
+
+/// The folders with programs: those of `scripts/clients`, the toolchain that runs this test, and `PATH`.
+fn folders() -> Vec<PathBuf> {
+    // `CARGO_TARGET_TMPDIR` is `target/tmp`.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
+    let mut folders: Vec<PathBuf> = target.iter().map(|target| target.join("clients/bin")).collect();
+    if let Some(cargo) = std::env::var_os("CARGO") {
+        folders.extend(Path::new(&cargo).parent().map(Path::to_owned));
+    }
+    if let Some(path) = std::env::var_os("PATH") {
+        folders.extend(std::env::split_paths(&path));
+    }
+    folders
+}
+
+/// How the network is taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Confinement {
+    /// Nothing but loopback exists, in a namespace of one's own; the words make it.
+    Namespace(&'static [&'static str]),
+    /// The machine allows no namespaces: proxies that lead nowhere, which a client might ignore.
+    DeadProxies,
+}
+
+/// Takes the network away as well as this machine allows, and says so once where that is not well.
+pub(crate) fn confinement() -> Confinement {
+    static FOUND: OnceLock<Confinement> = OnceLock::new();
+    *FOUND.get_or_init(|| {
+        for words in [
+            ["unshare", "--net"].as_slice(),
+            ["unshare", "--map-root-user", "--net"].as_slice(),
+        ] {
+            let tried = Command::new(words[0])
+                .args(&words[1..])
+                .args(["sh", "-c", LOOPBACK_UP])
+                .stdin(Stdio::null())
+                .output();
+            if tried.is_ok_and(|output| output.status.success()) {
+                return Confinement::Namespace(words);
+            }
+        }
+        eprintln!("note: no network namespaces here, so clients only get proxies that lead nowhere");
+        Confinement::DeadProxies
+    })
+}
+
+/// Starts loopback in a new namespace.
+const LOOPBACK_UP: &str = "ip link set lo up 2>/dev/null || ifconfig lo up";
+
+/// A home with nothing in it, and no way out.
+pub(crate) struct Home {
+    folder: tempfile::TempDir,
+}
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A folder below the home.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        let folder = self.path().join(name);
+        std::fs::create_dir_all(&folder).expect("a folder in a temporary folder");
+        folder
+    }
+
+    /// Writes a file below the home, with its folders.
+    pub(crate) fn write(&self, path: impl AsRef<Path>, content: impl AsRef<[u8]>) {
+        let path = self.path().join(path);
+        let folder = path.parent().expect("a path below the home");
+        std::fs::create_dir_all(folder).expect("a folder in a temporary folder");
+        std::fs::write(path, content).expect("a file in a temporary folder");
+    }
+
+    /// A client's command: this home, an almost empty environment, no network but loopback.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = match confinement() {
+            Confinement::Namespace(words) => {
+                let mut command = Command::new(words[0]);
+                command
+                    .args(&words[1..])
+                    .args(["sh", "-c", &format!("{{ {LOOPBACK_UP}; }} && exec \"$@\""), "sh"])
+                    .arg(program);
+                command
+            }
+            Confinement::DeadProxies => Command::new(program),
+        };
+        command
+            .env_clear()
+            .env("HOME", self.path())
+            .env("LC_ALL", "C.UTF-8")
+            .env(
+                "PATH",
+                std::env::join_paths(folders()).expect("folders that came from PATH"),
+            )
+            .current_dir(self.path())
+            .stdin(Stdio::null());
+        if confinement() == Confinement::DeadProxies {
+            // Port 9 is `discard`; nothing listens there.
+            for name in ["http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY"] {
+                command.env(name, "http://127.0.0.1:9");
+            }
+            command.env("NO_PROXY", "127.0.0.1,localhost");
+        }
+        command
+    }
+}
+
+/// Everything that a program printed.
+pub(crate) fn printed(output: &Output) -> String {
+    String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
+}
+
+/// Runs a command that must succeed, and gives what it printed on standard output.
+#[track_caller]
+pub(crate) fn succeeds(command: &mut Command) -> String {
+    let output = command.output().expect("a program that can be started");
+    assert!(output.status.success(), "{command:?}\n{}", printed(&output));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Runs a command that must fail, and gives everything that it printed.
+#[track_caller]
+pub(crate) fn fails(command: &mut Command) -> String {
+    let output = command.output().expect("a program that can be started");
+    assert!(!output.status.success(), "{command:?}\n{}", printed(&output));
+    printed(&output)
+}
