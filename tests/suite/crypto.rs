@@ -79,6 +79,21 @@ fn points_outside_the_prime_order_group_are_no_keys() {
 }
 
 #[test]
+fn signatures_with_a_small_order_r_are_refused() {
+    // R is the neutral element and S = k * a for the secret scalar a, so that the plain equation of RFC 8032 holds.
+    let key = FileKey::from_seed(&[1; 32]);
+    let signature = hex::decode(
+        "0100000000000000000000000000000000000000000000000000000000000000\
+         95c0fdcc54fccad1f2b8bc9b96aa6837c82f86349e6576ad29ca3ece7b7ea905",
+    )
+    .unwrap();
+    let plain = ed25519_dalek::VerifyingKey::from_bytes(key.public().bytes().try_into().unwrap()).unwrap();
+    let parsed = ed25519_dalek::Signature::from_slice(&signature).unwrap();
+    assert!(ed25519_dalek::Verifier::verify(&plain, b"message", &parsed).is_ok());
+    assert!(key.public().verify(b"message", &signature).is_err());
+}
+
+#[test]
 fn keys_of_wrong_form_are_refused() {
     let key = FileKey::from_seed(&[1; 32]);
     let good = key.public().info().to_vec();
