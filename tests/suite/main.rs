@@ -5,6 +5,7 @@ mod approvals;
 mod archive_tar;
 mod cargo;
 mod cargo_upstream;
+mod cli_trust;
 mod crypto;
 mod files;
 mod ledger;
@@ -16,6 +17,7 @@ mod npm_upstream;
 mod order_of_reading;
 mod pypi;
 mod repository;
+mod seal;
 mod trust;
 mod vectors;
 mod zip;
@@ -32,5 +34,7 @@ mod registry;
 mod surroundings;
 #[path = "../support/tgz.rs"]
 mod tgz;
+#[path = "../support/tools.rs"]
+mod tools;
 #[path = "../support/wheel.rs"]
 mod wheel;
