@@ -112,7 +112,7 @@ impl Client {
         let deadline = Instant::now() + self.limits.file;
         let mut has_begun_again = false;
         loop {
-            let step = self.repeat(deadline, || {
+            let step = self.repeat(&address, deadline, || {
                 self.attempt(&address, request, &mut part, deadline, progress)
             })?;
             match step {

@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic, and then the test fails")]
 
 use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -40,6 +43,7 @@ struct Setup {
     no_proxy: String,
     limits: Limits,
     freshness: Freshness,
+    certificates: Option<Vec<u8>>,
 }
 
 impl Setup {
@@ -54,6 +58,7 @@ impl Setup {
             no_proxy: String::new(),
             limits: quick(),
             freshness: Freshness::Cached,
+            certificates: None,
         }
     }
 
@@ -95,7 +100,7 @@ impl Setup {
                 Netrc::read(&self.netrc),
             ),
             proxies,
-            root_certificates: None,
+            root_certificates: self.certificates.clone(),
             limits: self.limits.clone(),
             freshness: self.freshness,
             now: NEVER,
@@ -226,6 +231,98 @@ fn errors_that_may_pass_are_repeated_and_others_are_not() {
     }
     // `Retry-After` is heeded up to the longest pause, not for a day.
     assert!(began.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_host_that_is_down_is_given_up() {
+    let server = Server::start(|request| match request.path.as_str() {
+        "/good" => Response::ok("good"),
+        _ => Response::status(500),
+    });
+    let setup = Setup::new(&[server.url("/")]);
+    let client = setup.client();
+    let ask = |path: &str| client.document(&document(&server.url(path)));
+    // One that answers in between is not down.
+    for number in 0..7 {
+        assert!(ask(&format!("/{number}")).is_err());
+    }
+    assert!(ask("/good").is_ok());
+    for number in 10..18 {
+        assert!(matches!(
+            ask(&format!("/{number}")),
+            Err(UpstreamError::Status { status: 500, .. })
+        ));
+    }
+    let before = server.requests().len();
+    let error = ask("/20").unwrap_err();
+    assert!(error.to_string().contains("8 times in a row"), "{error}");
+    assert_eq!(server.requests().len(), before);
+}
+
+#[test]
+fn queries_are_sent_and_not_told() {
+    let server = Server::start(|request| {
+        assert!(request.path.ends_with("?token=s3cret"));
+        Response::status(404)
+    });
+    let setup = Setup::new(&[server.url("/")]);
+    let error = setup.fetch(&server.url("/a?token=s3cret"), b"x").unwrap_err();
+    assert!(matches!(error, FetchError::Absent { .. }));
+    assert!(!format!("{error} {error:?}").contains("s3cret"));
+}
+
+/// Serves one body over TLS, with a certificate of an authority that no platform knows.
+fn secure_server() -> (String, Arc<AtomicUsize>) {
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+    let certificate = CertificateDer::from_pem_slice(include_bytes!("../fixtures/tls/server.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("../fixtures/tls/server.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&connections);
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().filter_map(Result::ok) {
+            counter.fetch_add(1, Ordering::SeqCst);
+            let mut connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut tls = rustls::Stream::new(&mut connection, &mut stream);
+            // A client that refuses the certificate goes away here.
+            if tls.read(&mut [0; 4096]).is_ok() {
+                let _ = tls.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\ngood");
+            }
+        }
+    });
+    (url, connections)
+}
+
+#[test]
+fn only_certificates_of_trusted_authorities_count() {
+    let (url, connections) = secure_server();
+    let mut setup = Setup::new(std::slice::from_ref(&url));
+    let error = setup.fetch(&url, b"good").unwrap_err();
+    assert!(
+        matches!(error, FetchError::Client(ClientError::Insecure { .. })),
+        "{error:?}"
+    );
+    // Trying again would not help.
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    setup.certificates = Some(include_bytes!("../fixtures/tls/ca.pem").to_vec());
+    assert!(setup.fetch(&url, b"good").is_ok());
+    // The certificate is for 127.0.0.1, not for every name of this machine.
+    let other = url.replace("127.0.0.1", "localhost");
+    setup.named.push(other.clone());
+    let error = setup.fetch(&other, b"other").unwrap_err();
+    assert!(
+        matches!(error, FetchError::Client(ClientError::Insecure { .. })),
+        "{error:?}"
+    );
 }
 
 #[test]
