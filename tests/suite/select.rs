@@ -340,3 +340,41 @@ fn requests_can_be_put_together_without_a_file() {
     };
     assert_eq!(names(&select(request, ALL).unwrap()), ["files a 1 x.bin"]);
 }
+
+/// What the page and the schema say is what the program reads.
+#[test]
+fn page_schema_and_program_agree() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = include_str!("../../bundle-spec/selection.md");
+    let example = page.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    // The upstream's ecosystem is one that these tests do not have.
+    let example = example.replace("ecosystem: npm", "ecosystem: fake");
+    let request = Request::read("sealift.yaml", &example, folder.path(), ALL).unwrap();
+    assert_eq!(request.inputs.len(), 4);
+    assert_eq!(request.upstreams[0].scope.as_deref(), Some("@corp"));
+
+    let schema: serde_json::Value =
+        serde_json::from_str(include_str!("../../bundle-spec/schemas/selection.schema.json")).unwrap();
+    let keys = |value: &serde_json::Value| -> std::collections::BTreeSet<String> {
+        value["properties"].as_object().unwrap().keys().cloned().collect()
+    };
+    // The parser's complaint about an unknown key lists those that it knows.
+    let known = |text: &str| -> std::collections::BTreeSet<String> {
+        let Err(error) = Request::read("sealift.yaml", text, folder.path(), ALL) else {
+            panic!("an unknown key is refused");
+        };
+        let Stop::Refused(refusals) = Stop::from(error) else {
+            panic!("an unknown key is the file's fault");
+        };
+        let names = refusals[0].reason.split("expected one of").nth(1).unwrap();
+        names.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    };
+    assert_eq!(known(&format!("{SCHEMA}xyz: 1\nselect: []\n")), keys(&schema));
+    let entries: std::collections::BTreeSet<String> = ["lockfile", "folder", "files", "file"]
+        .iter()
+        .flat_map(|kind| keys(&schema["$defs"][kind]))
+        .collect();
+    assert_eq!(known(&format!("{SCHEMA}select: [{{xyz: 1}}]\n")), entries);
+    let upstream = known(&format!("{SCHEMA}select: []\nupstreams: [{{xyz: 1}}]\n"));
+    assert_eq!(upstream, keys(&schema["properties"]["upstreams"]["items"]));
+}
