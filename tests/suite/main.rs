@@ -6,9 +6,11 @@ mod archive_tar;
 mod cargo;
 mod cargo_upstream;
 mod cli_trust;
+mod collect;
 mod crypto;
 mod files;
 mod ledger;
+mod net;
 mod npm_client;
 mod npm_inspect;
 mod npm_layout;
@@ -18,10 +20,15 @@ mod order_of_reading;
 mod pypi;
 mod repository;
 mod seal;
+mod select;
 mod trust;
 mod vectors;
 mod zip;
 
+#[path = "../support/fake_ecosystem.rs"]
+mod fake_ecosystem;
+#[path = "../support/http.rs"]
+mod http;
 #[path = "../support/people.rs"]
 mod people;
 #[path = "../support/raw_bundle.rs"]
