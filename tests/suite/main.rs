@@ -2,3 +2,5 @@
 
 mod ledger;
 mod repository;
+#[cfg(feature = "serve")]
+mod serve;
