@@ -2,9 +2,18 @@
 //! environment and the terminal; everything below gets what it needs as arguments.
 
 mod args;
+mod client_config;
 mod exit;
 mod explain;
+mod gc;
+mod list;
 mod output;
+mod rollback;
+#[cfg(feature = "serve")]
+mod serve;
+mod shown;
+mod status;
+mod where_;
 
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -57,5 +66,13 @@ fn now() -> Timestamp {
 fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
     match command {
         Command::Explain(arguments) => explain::run(&arguments, context),
+        Command::Status(arguments) => status::run(&arguments, context),
+        Command::List(arguments) => list::run(&arguments, context),
+        Command::Where(arguments) => where_::run(&arguments, context),
+        Command::Rollback(arguments) => rollback::run(&arguments, context),
+        Command::Gc(arguments) => gc::run(&arguments, context),
+        #[cfg(feature = "serve")]
+        Command::Serve(arguments) => serve::run(&arguments, context),
+        Command::ClientConfig(arguments) => client_config::run(&arguments, context),
     }
 }
