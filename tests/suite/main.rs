@@ -1,5 +1,6 @@
 //! All tests that go through the library, in one binary.
 
+mod enclave;
 mod ledger;
 mod repository;
 #[cfg(feature = "serve")]
