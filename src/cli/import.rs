@@ -15,7 +15,7 @@ use crate::import::authenticate::{self, GapRule, Memory, Position, Voucher};
 use crate::import::commit::Committed;
 use crate::import::open::Input;
 use crate::import::verify_objects::Incomplete;
-use crate::import::{Against, Checked, Imported, Run, import, verify};
+use crate::import::{Against, Checked, EnclaveMemory, Imported, Run, import, verify};
 use crate::model::{Code, Digest, Refusal, Stop, Timestamp, Unable};
 use crate::store::Store;
 use crate::trust::folder::TrustFolder;
@@ -41,7 +41,12 @@ pub(crate) struct VerifyArguments {
     #[arg(value_name = "MEDIA", required = true)]
     media: Vec<PathBuf>,
     /// The enclave's folder: its trust, its memory of earlier imports, its objects
-    #[arg(long, value_name = "FOLDER", required_unless_present = "trust", conflicts_with = "trust")]
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        required_unless_present = "trust",
+        conflicts_with = "trust"
+    )]
     enclave: Option<PathBuf>,
     /// A folder with the enclave's pinned root, without its memory: order is then not judged
     #[arg(long, value_name = "FOLDER")]
@@ -60,7 +65,11 @@ pub(crate) fn run_import(arguments: &ImportArguments, context: &Context) -> Resu
     let mut trust = TrustFolder::open(&folder.join("trust"))?;
     let mut enclave = open_enclave(folder)?;
     let bars = Bars::new(context);
-    let run = Run { now: context.now, threads: threads(arguments.threads), progress: &bars };
+    let run = Run {
+        now: context.now,
+        threads: threads(arguments.threads),
+        progress: &bars,
+    };
     let imported = import(inputs(&arguments.media), folder, &mut enclave, &mut trust, &run);
     drop(bars);
     let imported = match imported {
@@ -91,7 +100,8 @@ pub(crate) fn run_verify(arguments: &VerifyArguments, context: &Context) -> Resu
     };
     let store = match &arguments.enclave {
         Some(folder) if ledger.is_some() => Some(
-            Store::open(folder.join("store")).map_err(|error| Unable::new("cannot read the enclave's store").because(error))?,
+            Store::open(folder.join("store"))
+                .map_err(|error| Unable::new("cannot read the enclave's store").because(error))?,
         ),
         _ => None,
     };
@@ -101,11 +111,23 @@ pub(crate) fn run_verify(arguments: &VerifyArguments, context: &Context) -> Resu
         Some(folder) => scratch.tempdir_in(folder),
         None => scratch.tempdir(),
     }
-    .map_err(|error| Unable::new("cannot make a folder for temporary files").because(error).hint("name one with --scratch"))?;
+    .map_err(|error| {
+        Unable::new("cannot make a folder for temporary files")
+            .because(error)
+            .hint("name one with --scratch")
+    })?;
     let bars = Bars::new(context);
-    let run = Run { now: context.now, threads: threads(arguments.threads), progress: &bars };
-    let memory: Option<&dyn Memory> = match &ledger {
-        Some(ledger) => Some(ledger),
+    let run = Run {
+        now: context.now,
+        threads: threads(arguments.threads),
+        progress: &bars,
+    };
+    let enclave_memory = match (&ledger, &arguments.enclave) {
+        (Some(ledger), Some(folder)) => Some(EnclaveMemory { ledger, folder }),
+        _ => None,
+    };
+    let memory: Option<&dyn Memory> = match &enclave_memory {
+        Some(memory) => Some(memory),
         None if arguments.enclave.is_some() => Some(&NothingYet),
         None => None,
     };
@@ -151,6 +173,10 @@ impl Memory for NothingYet {
     fn gap_rule(&self) -> GapRule {
         GapRule::Refuse
     }
+
+    fn kept_approvals(&self, _manifest: &Digest) -> Result<Vec<Vec<u8>>, Stop> {
+        Ok(Vec::new())
+    }
 }
 
 /// Opens an enclave; the first command that changes it makes its ledger and repository.
@@ -187,14 +213,21 @@ fn inputs(media: &[PathBuf]) -> Vec<Input> {
 
 /// As many threads as there are cores, unless told otherwise.
 pub(crate) fn threads(asked: Option<u16>) -> usize {
-    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get), usize::from)
+    asked.map_or_else(
+        || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
+        usize::from,
+    )
 }
 
 fn report_import(committed: &Committed, arguments: &ImportArguments, context: &Context) {
     let manifest = &committed.manifest;
     let summary = &committed.summary;
     if context.output.wants_json() {
-        let mut document = manifest_json(manifest, &committed.manifest_digest.to_string(), Some(&committed.voucher));
+        let mut document = manifest_json(
+            manifest,
+            &committed.manifest_digest.to_string(),
+            Some(&committed.voucher),
+        );
         document["schema"] = json!("sealift-import/1");
         document["outcome"] = json!("imported");
         document["generation"] = json!(committed.generation.number);
@@ -204,19 +237,40 @@ fn report_import(committed: &Committed, arguments: &ImportArguments, context: &C
         document["ecosystems"] = summary
             .ecosystems
             .iter()
-            .map(|(id, counts)| (id.clone(), json!({ "artifacts": counts.artifacts, "bytes": counts.bytes })))
+            .map(|(id, counts)| {
+                (
+                    id.clone(),
+                    json!({ "artifacts": counts.artifacts, "bytes": counts.bytes }),
+                )
+            })
             .collect();
         context.output.json(&document);
         return;
     }
     let output = &context.output;
-    output.answer(&format!("imported bundle {} as generation {}", manifest.label(), committed.generation.number));
+    output.answer(&format!(
+        "imported bundle {} as generation {}",
+        manifest.label(),
+        committed.generation.number
+    ));
     for (id, counts) in &summary.ecosystems {
-        output.answer(&format!("  {:<8} {:>8} artifacts {:>12}", escape(id), counts.artifacts, size(counts.bytes)));
+        output.answer(&format!(
+            "  {:<8} {:>8} artifacts {:>12}",
+            escape(id),
+            counts.artifacts,
+            size(counts.bytes)
+        ));
     }
-    output.answer(&format!("  new      {:>8} objects   {:>12}", summary.new_objects, size(summary.new_bytes)));
+    output.answer(&format!(
+        "  new      {:>8} objects   {:>12}",
+        summary.new_objects,
+        size(summary.new_bytes)
+    ));
     answer_voucher(manifest, &committed.voucher, context);
-    output.answer(&format!("clients read {}", arguments.enclave.join("repository").display()));
+    output.answer(&format!(
+        "clients read {}",
+        arguments.enclave.join("repository").display()
+    ));
 }
 
 /// The very bundle again is a success that changes nothing.
@@ -230,7 +284,9 @@ fn report_already(refusals: &[Refusal], context: &Context) {
                 "reason": refusal.reason,
             }));
         } else {
-            context.output.answer(&format!("{}: {}", refusal.subject, refusal.reason));
+            context
+                .output
+                .answer(&format!("{}: {}", refusal.subject, refusal.reason));
         }
     }
 }
@@ -241,15 +297,21 @@ fn report_check(checked: &Checked, context: &Context) {
         return;
     }
     if context.output.wants_json() {
-        let mut document =
-            manifest_json(&checked.manifest, &checked.manifest_digest.to_string(), checked.voucher.as_ref());
+        let mut document = manifest_json(
+            &checked.manifest,
+            &checked.manifest_digest.to_string(),
+            checked.voucher.as_ref(),
+        );
         document["schema"] = json!("sealift-verify/1");
         document["outcome"] = json!("verified");
         context.output.json(&document);
         return;
     }
     let catalog = &checked.manifest.catalog;
-    context.output.answer(&format!("verified bundle {}: nothing was changed", checked.manifest.label()));
+    context.output.answer(&format!(
+        "verified bundle {}: nothing was changed",
+        checked.manifest.label()
+    ));
     context.output.answer(&format!(
         "  {} artifacts, {} registry documents, {} objects, {}",
         catalog.artifacts,
@@ -292,12 +354,18 @@ fn answer_voucher(manifest: &Manifest, voucher: &Voucher, context: &Context) {
         voucher.root_version,
         voucher.profile
     ));
-    let approvers = if voucher.approvers.is_empty() { "nobody; the root asks for no approval".to_owned() } else { voucher.approvers.join(", ") };
+    let approvers = if voucher.approvers.is_empty() {
+        "nobody; the root asks for no approval".to_owned()
+    } else {
+        voucher.approvers.join(", ")
+    };
     output.answer(&format!("  approved by {}", escape(&approvers)));
     for line in &voucher.not_checked {
         output.answer(&format!("  not checked: {line}"));
     }
-    output.answer("  not checked: the publishers' own signatures; they are carried, and will be judged by a later version");
+    output.answer(
+        "  not checked: the publishers' own signatures; they are carried, and will be judged by a later version",
+    );
     if voucher.profile == "evaluation" {
         output.warn("this enclave is for an evaluation: one key does everything");
     }
@@ -335,7 +403,11 @@ fn numbers(list: &[usize]) -> String {
         while index + 1 < list.len() && list[index + 1] == list[index] + 1 {
             index += 1;
         }
-        parts.push(if index > start { format!("{} to {}", list[start], list[index]) } else { list[start].to_string() });
+        parts.push(if index > start {
+            format!("{} to {}", list[start], list[index])
+        } else {
+            list[start].to_string()
+        });
         index += 1;
     }
     parts.join(", ")

@@ -72,6 +72,14 @@ pub enum LedgerError {
         /// Who has it, with its spelling.
         other: String,
     },
+    /// A new name could be taken for one that is held.
+    #[error("{name} could be taken for {other}, which is held")]
+    NameCollision {
+        /// The new name.
+        name: Name,
+        /// The held one.
+        other: String,
+    },
     /// The bundle was imported before.
     #[error("bundle {manifest} was imported before")]
     BundleKnown {
@@ -150,6 +158,13 @@ impl From<LedgerError> for Stop {
                 name.to_string(),
                 format!("{path} is also wanted by {other}"),
             )
+            .into(),
+            LedgerError::NameCollision { name, other } => Refusal::new(
+                Code::NameCollision,
+                name.to_string(),
+                format!("it could be taken for `{other}`, which this enclave holds"),
+            )
+            .hint("ask upstream which of the two is meant, and leave the other one out")
             .into(),
             LedgerError::BundleKnown { manifest } => {
                 Refusal::new(Code::AlreadyImported, manifest.to_string(), "was imported before").into()
