@@ -524,3 +524,40 @@ fn a_full_or_read_only_place_is_an_inability_not_a_refusal() {
     assert!(error.to_string().starts_with("cannot "), "{error}");
     assert_eq!(code(error), Some(Code::PublicationRolledBack));
 }
+
+/// `bundle-spec/repository.md` §5, step by step, with nothing but the files.
+#[test]
+fn the_repository_can_be_checked_by_the_text_alone() {
+    let site = Site::new();
+    let changes: Vec<_> = ["a", "b", "c"]
+        .iter()
+        .map(|name| site.files(name, &[(&format!("{name}/1/x"), name)]))
+        .collect();
+    let staged = site.publish(1, None, &changes);
+    let generations = site.folder.path().join("generations");
+    let number = fs::read_link(generations.join("current")).unwrap();
+    let root = fs::canonicalize(generations.join(number)).unwrap();
+    let mut shards: Vec<_> = fs::read_dir(&root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    shards.sort();
+    let mut listing = "sealift-root-1\n".to_owned();
+    let mut owners = Vec::new();
+    for shard in shards {
+        let list = fs::read_to_string(shard.join("list")).unwrap();
+        let digits = shard.file_name().unwrap().to_str().unwrap();
+        listing.push_str(&format!("{digits} {}\n", Digest::of(list.as_bytes()).hex()));
+        for line in list.strip_prefix("sealift-shard-1\n").unwrap().lines() {
+            let [entry, digest, owner, path] = line.split('\t').collect::<Vec<_>>()[..] else {
+                panic!("{line}");
+            };
+            assert_eq!(Digest::of(&fs::read(shard.join(entry)).unwrap()).hex(), digest);
+            assert_eq!(inside(&site, path), format!("{digits}/{entry}"));
+            owners.push(owner.to_owned());
+        }
+    }
+    assert_eq!(Digest::of(listing.as_bytes()), staged.root().digest());
+    owners.sort();
+    assert_eq!(owners, ["files/a", "files/b", "files/c"]);
+}
