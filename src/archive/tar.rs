@@ -15,7 +15,7 @@
 //!
 //! Source: POSIX.1-2017 pax, "ustar Interchange Format" and "pax Extended Header"; GNU tar manual, "Basic Tar Format".
 
-use std::io::{ErrorKind, Read};
+use std::io::{BufReader, ErrorKind, Read};
 
 use flate2::read::MultiGzDecoder;
 
@@ -122,7 +122,7 @@ impl<'a> Walk<'a> {
     fn new(reader: &'a mut dyn Read, limits: &Limits) -> Self {
         Self {
             inflated: Inflated {
-                decoder: MultiGzDecoder::new(Counted { reader, bytes: 0 }),
+                decoder: BufReader::with_capacity(64 << 10, MultiGzDecoder::new(Counted { reader, bytes: 0 })),
                 bytes: 0,
                 limits: *limits,
             },
@@ -402,7 +402,7 @@ fn until_nul(field: &[u8]) -> &[u8] {
 
 /// The inflated bytes, counted against the limits.
 struct Inflated<'a> {
-    decoder: MultiGzDecoder<Counted<'a>>,
+    decoder: BufReader<MultiGzDecoder<Counted<'a>>>,
     bytes: u64,
     limits: Limits,
 }
@@ -439,7 +439,7 @@ impl Inflated<'_> {
         if self.bytes > self.limits.inflated_bytes {
             return over("inflated bytes", self.limits.inflated_bytes);
         }
-        let compressed = self.decoder.get_ref().bytes;
+        let compressed = self.decoder.get_ref().get_ref().bytes;
         if self.bytes > Limits::RATIO_FREE_BYTES && self.bytes / compressed.max(1) >= self.limits.ratio {
             return over("inflated bytes for each compressed one", self.limits.ratio);
         }

@@ -166,7 +166,7 @@ fn approver(root: &TrustedRoot, key: KeyId, exporters: &[String]) -> Result<Stri
 /// Makes sure that the person decides about this bundle: by its digest, or by typing its words.
 fn confirm(arguments: &Arguments, digest: &Digest, context: &Context) -> Result<(), Stop> {
     let differs = |expected: String, found: String| {
-        Refusal::new(Code::NotRootedInPin, "the manifest", "it is not the one that was meant")
+        Refusal::new(Code::DigestMismatch, "the manifest", "it is not the one that was meant")
             .comparing(expected, found)
             .into()
     };

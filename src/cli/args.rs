@@ -50,6 +50,28 @@ pub(crate) enum Command {
     Key(super::key::Arguments),
     /// Write, sign, show and pin roots: who may do what for an enclave
     Root(super::root::Arguments),
+    /// Pack a selection, with its publishers' proofs, into a signed bundle
+    #[cfg(feature = "export")]
+    Export(super::export::Arguments),
+    /// Check a bundle as `import` would, and change nothing
+    Verify(super::import::VerifyArguments),
+    /// Verify a bundle and publish it in one switch, or change nothing
+    Import(super::import::ImportArguments),
     /// Say what a refusal's code means and what to do
     Explain(super::explain::Arguments),
+    /// Say what an enclave holds and how far its streams have come
+    Status(super::status::Arguments),
+    /// List the artifacts that clients of an enclave find
+    List(super::list::Arguments),
+    /// Say where an artifact, a file or a digest came from, and what proves it
+    Where(super::where_::Arguments),
+    /// Show clients again what an earlier generation showed
+    Rollback(super::rollback::Arguments),
+    /// Remove old generations, and what only they need
+    Gc(super::gc::Arguments),
+    /// Serve an enclave's repository over HTTP, read-only
+    #[cfg(feature = "serve")]
+    Serve(super::serve::Arguments),
+    /// Print or write the lines that point clients at an enclave's repository
+    ClientConfig(super::client_config::Arguments),
 }

@@ -78,9 +78,11 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
 fn exporter(arguments: &Exporter, context: &Context) -> Result<(), Stop> {
     let folder = &arguments.folder;
     check_empty(folder)?;
-    make_folders(folder, &EXPORTER_FOLDERS)?;
     let path = folder.join("keys").join("export.pem");
-    let public = key::make(&path, &arguments.passphrase)?;
+    let passphrase = arguments.passphrase.choose(&path)?;
+    let key = key::generate()?;
+    make_folders(folder, &EXPORTER_FOLDERS)?;
+    key::store(&key, &path, &passphrase)?;
     let next = [
         format!("give {} to the enclave's persons", key::public_path(&path).display()),
         format!(
@@ -88,7 +90,7 @@ fn exporter(arguments: &Exporter, context: &Context) -> Result<(), Stop> {
             folder.display()
         ),
     ];
-    report(context, "exporter", folder, &public, None, &next);
+    report(context, "exporter", folder, key.public(), None, &next);
     Ok(())
 }
 
@@ -101,7 +103,7 @@ fn enclave(arguments: &Enclave, context: &Context) -> Result<(), Stop> {
             .into());
     }
     check_empty(folder)?;
-    // What can be wrong with names and keys is found before anything is made.
+    // What can be wrong with names, keys and the root is found before anything is made.
     let exporters = arguments
         .exporter
         .iter()
@@ -112,10 +114,16 @@ fn enclave(arguments: &Enclave, context: &Context) -> Result<(), Stop> {
             .hint("lower-case letters, digits and `-`")
             .into());
     }
-    make_folders(folder, &ENCLAVE_FOLDERS)?;
     let path = folder.join("keys").join("import.pem");
-    let public = key::make(&path, &arguments.passphrase)?;
-    if profile != Profile::Evaluation {
+    let passphrase = arguments.passphrase.choose(&path)?;
+    let key = key::generate()?;
+    let root = match profile {
+        Profile::Evaluation => Some(evaluation_root(&arguments.name, &exporters, &key, context)?),
+        Profile::Standard | Profile::Strict => None,
+    };
+    make_folders(folder, &ENCLAVE_FOLDERS)?;
+    key::store(&key, &path, &passphrase)?;
+    let Some(root) = root else {
         let next = [
             format!(
                 "the enclave's persons write its root: `sealift root create --name {} --profile {profile} --enclave-key {} ...`",
@@ -124,18 +132,16 @@ fn enclave(arguments: &Enclave, context: &Context) -> Result<(), Stop> {
             ),
             format!("then `sealift root pin ROOT --folder {}`", folder.display()),
         ];
-        report(context, "enclave", folder, &public, None, &next);
+        report(context, "enclave", folder, key.public(), None, &next);
         return Ok(());
-    }
-    let signer = arguments.passphrase.open(&path)?;
-    let root = evaluation_root(&arguments.name, &exporters, &signer, context)?;
+    };
     let trust_path = folder.join("trust");
     TrustFolder::pin(&trust_path, root.clone(), Confirmed::MadeHere, context.now)?;
     let next = [format!(
         "give {} to the exporter: `sealift root pin`",
         trust_path.join("roots").join("1.dsse.json").display()
     )];
-    report(context, "enclave", folder, &public, Some(&root), &next);
+    report(context, "enclave", folder, key.public(), Some(&root), &next);
     context
         .output
         .warn("this enclave is for an evaluation: one key does everything, and every report will say so");

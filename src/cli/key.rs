@@ -51,8 +51,11 @@ struct Show {
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop> {
     match &arguments.command {
         Command::New(new) => {
-            let public = make(&new.file, &new.passphrase)?;
-            show(context, &[(Some(public_path(&new.file)), public)]);
+            check_free(&new.file)?;
+            let passphrase = new.passphrase.choose(&new.file)?;
+            let key = generate()?;
+            store(&key, &new.file, &passphrase)?;
+            show(context, &[(Some(public_path(&new.file)), key.public().clone())]);
         }
         Command::Show(Show {
             agent: Some(socket), ..
@@ -69,18 +72,25 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     Ok(Exit::Done)
 }
 
-/// Makes a key file and the file with its public half.
-pub(crate) fn make(path: &Path, passphrase: &PassphraseArguments) -> Result<PublicKey, Stop> {
-    let public_path = public_path(path);
-    if let Some(found) = [path, &public_path].into_iter().find(|path| path.exists()) {
-        return Err(Unable::new(format!("`{}` exists already", found.display()))
+/// Makes a key, in memory only.
+pub(crate) fn generate() -> Result<FileKey, Stop> {
+    FileKey::generate().map_err(|error| Unable::new("cannot make a key").because(error).into())
+}
+
+/// Stores a new key, and its public half beside it.
+pub(crate) fn store(key: &FileKey, path: &Path, passphrase: &str) -> Result<(), Stop> {
+    signer::store_key(key, path, passphrase)?;
+    files::write(&public_path(path), key.public().to_pem().as_bytes(), Existing::Keep)
+}
+
+/// A key is never overwritten; that is found before anybody is asked for a passphrase.
+fn check_free(path: &Path) -> Result<(), Stop> {
+    match [path, &public_path(path)].into_iter().find(|path| path.exists()) {
+        None => Ok(()),
+        Some(found) => Err(Unable::new(format!("`{}` exists already", found.display()))
             .hint("a key is never overwritten; name another file")
-            .into());
+            .into()),
     }
-    let key = FileKey::generate().map_err(|error| Unable::new("cannot make a key").because(error))?;
-    signer::store_key(&key, path, &passphrase.choose(path)?)?;
-    files::write(&public_path, key.public().to_pem().as_bytes(), Existing::Keep)?;
-    Ok(key.public().clone())
 }
 
 /// Where the public half of a key file is: `export.pem` has `export.pub.pem`.

@@ -452,4 +452,40 @@ mod tests {
         assert_eq!(package["plain"], "it's \"so\" !important");
         assert_eq!(read::<BTreeMap<String, String>>("a: b").unwrap()["a"], "b");
     }
+
+    /// What the library itself finds in texts that passed the scan: an alias, which it does not know since no text has
+    /// an anchor; a tag; a merge key.
+    fn library_finds(text: &str) -> Option<String> {
+        fn inside(value: &serde_yaml::Value) -> bool {
+            match value {
+                serde_yaml::Value::Tagged(_) => true,
+                serde_yaml::Value::Sequence(items) => items.iter().any(inside),
+                serde_yaml::Value::Mapping(map) => map.iter().any(|(key, value)| inside(key) || inside(value)),
+                _ => false,
+            }
+        }
+        match serde_yaml::from_str::<serde_yaml::Value>(text) {
+            Ok(value) if inside(&value) => Some("a tag".to_owned()),
+            Ok(_) => None,
+            Err(error) => Some(error.to_string()).filter(|text| text.contains("unknown anchor")),
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_scan_misses_nothing_that_the_library_finds(
+            parts in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "a", "b", " ", "  ", "\n", "\n  ", "\n ", ": ", ":", "- ", "-", "\"", "'", "|", ">", "|-", "#", " #", "[", "]",
+                    "{", "}", ",", ", ", "*x", "!x ", "?", "? ", "\\", "1", "\t", "\r\n", "---", "a: ", "\na: ", "\n- ", "<<",
+                ]),
+                0..24,
+            )
+        ) {
+            let text = parts.concat();
+            if Scan::new(&text).run().is_ok() {
+                proptest::prop_assert_eq!(library_finds(&text), None, "{:?}", text);
+            }
+        }
+    }
 }

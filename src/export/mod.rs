@@ -7,3 +7,34 @@ pub mod source;
 pub mod describe;
 pub mod sign;
 pub mod pack;
+
+use std::path::Path;
+
+use crate::crypto::key::Signer;
+use crate::model::Stop;
+
+use collect::CollectedParts;
+use describe::{Contents, Heading, describe};
+use pack::{Packed, Progress, pack};
+use sign::sign;
+
+/// The second half of the recipe, from what was collected to volumes on the media: describe, sign, pack.
+pub fn export(
+    collected: CollectedParts,
+    heading: &Heading,
+    signers: &[&dyn Signer],
+    spool: &Path,
+    media: &Path,
+    threads: usize,
+    progress: &dyn Progress,
+) -> Result<Packed, Stop> {
+    let contents = Contents {
+        artifacts: collected.artifacts,
+        documents: collected.documents,
+        objects: collected.objects.into_iter().map(Into::into).collect(),
+        plan: collected.plan,
+    };
+    let described = describe(contents, heading, spool, threads)?;
+    let signed = sign(described, signers)?;
+    pack(signed, media, progress)
+}

@@ -128,7 +128,11 @@ impl Access {
             Purpose::Document => Err(AccessError::NotNamed {
                 host: address.host().to_owned(),
             }),
-            Purpose::CheckedFile => self.unnamed(address, self.named.iter().all(|host| is_loopback_name(host))),
+            // An index on this machine may name files on this machine; one elsewhere may not.
+            Purpose::CheckedFile => {
+                let all_are_near = !self.named.is_empty() && self.named.iter().all(|host| is_loopback_name(host));
+                self.unnamed(address, all_are_near)
+            }
         }
     }
 

@@ -110,6 +110,11 @@ impl Address {
         })
     }
 
+    /// The whole address, with its query: to be asked, and not to be told.
+    pub fn full(&self) -> String {
+        format!("{}{}", self.origin, self.target)
+    }
+
     pub(crate) const fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -227,9 +232,15 @@ impl fmt::Display for Origin {
     }
 }
 
+/// The address as it may be told: a query may carry a signature or token, and is left out.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.origin, self.target)
+        write!(
+            f,
+            "{}{}",
+            self.origin,
+            self.target.split('?').next().unwrap_or_default()
+        )
     }
 }
 
@@ -252,8 +263,15 @@ mod tests {
                 "https://registry.example.com/%2e/@s%2fx",
             ),
         ] {
-            assert_eq!(Address::read(text).unwrap().to_string(), plain);
+            assert_eq!(Address::read(text).unwrap().full(), plain);
         }
+    }
+
+    #[test]
+    fn a_query_is_asked_and_not_told() {
+        let address = Address::read("https://files.example.com/a?token=s3cret").unwrap();
+        assert_eq!(address.to_string(), "https://files.example.com/a");
+        assert_eq!(address.target(), "/a?token=s3cret");
     }
 
     #[test]
@@ -291,7 +309,7 @@ mod tests {
             ("bar#frag", "https://index.example.com/simple/foo/bar"),
             ("../../../../..", "https://index.example.com/"),
         ] {
-            assert_eq!(base.join(reference).unwrap().to_string(), joined, "{reference}");
+            assert_eq!(base.join(reference).unwrap().full(), joined, "{reference}");
         }
         assert!(base.join("javascript:alert(1)").is_err());
         assert!(base.join("https://u:p@files.example.com/").is_err());

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::access::{Access, AccessError, Permit, Purpose};
-use super::address::{Address, AddressError};
+use super::address::{Address, AddressError, Origin};
 use super::cache::{Cache, CacheError, Kept};
 use super::pace::Pace;
 use super::proxy::Proxies;
@@ -124,6 +124,14 @@ pub enum ClientError {
         /// What happened.
         reason: String,
     },
+    /// The connection would not be secure: an unknown certificate authority, another host's certificate.
+    #[error("{url} is not securely reached: {reason}")]
+    Insecure {
+        /// The address.
+        url: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// More bytes than expected.
     #[error("{url} gives more than {max_bytes} bytes")]
     TooLarge {
@@ -158,6 +166,7 @@ pub struct Client {
     /// Each document that was asked in this run, so that it is asked once, also by two threads.
     asked: Mutex<HashMap<DocumentRequest, Arc<Mutex<Asked>>>>,
     led_to: Mutex<BTreeMap<String, BTreeSet<String>>>,
+    given_up: Mutex<HashMap<Origin, u32>>,
     requests: AtomicU64,
 }
 
@@ -196,6 +205,10 @@ impl From<ClientError> for Failure {
         }
     }
 }
+
+/// After so many requests in a row that all their attempts could not save, a host is down: hundreds more would each take
+/// their time to fail.
+const MAX_GIVEN_UP: u32 = 8;
 
 /// Browsers follow 20, curl 50; registries need one or two.
 const MAX_REDIRECTS: usize = 5;
@@ -244,6 +257,7 @@ impl Client {
             cache,
             asked: Mutex::default(),
             led_to: Mutex::default(),
+            given_up: Mutex::default(),
             requests: AtomicU64::new(0),
         })
     }
@@ -342,13 +356,24 @@ impl Client {
     /// Repeats an attempt after failures that may pass. Progress starts the count again.
     pub(crate) fn repeat<T>(
         &self,
+        address: &Address,
         deadline: Instant,
         mut attempt: impl FnMut() -> Result<T, Failure>,
     ) -> Result<T, ClientError> {
+        let given_up = || locked(&self.given_up).get(address.origin()).copied().unwrap_or(0);
+        if given_up() >= MAX_GIVEN_UP {
+            return Err(ClientError::Transport {
+                url: address.to_string(),
+                reason: format!("{} has failed {MAX_GIVEN_UP} times in a row", address.host()),
+            });
+        }
         let mut failed = 0;
         loop {
             let failure = match attempt() {
-                Ok(done) => return Ok(done),
+                Ok(done) => {
+                    locked(&self.given_up).remove(address.origin());
+                    return Ok(done);
+                }
                 Err(failure) => failure,
             };
             failed = match failure.progress {
@@ -356,7 +381,11 @@ impl Client {
                 Progress::None => failed + 1,
             };
             let pause = self.pause(&failure.error, failed);
-            if !failure.error.may_pass() || failed >= self.limits.attempts || Instant::now() + pause >= deadline {
+            if !failure.error.may_pass() {
+                return Err(failure.error);
+            }
+            if failed >= self.limits.attempts || Instant::now() + pause >= deadline {
+                *locked(&self.given_up).entry(address.origin().clone()).or_default() += 1;
                 return Err(failure.error);
             }
             std::thread::sleep(pause);
@@ -371,11 +400,12 @@ impl Client {
     ) -> Result<ureq::http::Response<ureq::Body>, ClientError> {
         let proxy = self.proxies.proxy_for(address.origin()).cloned();
         let url = address.to_string();
+        let full = address.full();
         let agent = self.agents.get(&proxy).ok_or_else(|| ClientError::Transport {
             url: url.clone(),
             reason: "its proxy is not set up".to_owned(),
         })?;
-        let mut request = agent.get(&url);
+        let mut request = agent.get(&full);
         for (name, value) in headers {
             request = request.header(*name, value);
         }
@@ -385,9 +415,13 @@ impl Client {
             request = request.header("authorization", authorization);
         }
         self.requests.fetch_add(1, Ordering::Relaxed);
-        request.call().map_err(|error| ClientError::Transport {
-            url,
-            reason: error.to_string(),
+        request.call().map_err(|error| {
+            let reason = error.to_string();
+            if is_insecure(&error) {
+                ClientError::Insecure { url, reason }
+            } else {
+                ClientError::Transport { url, reason }
+            }
         })
     }
 
@@ -416,7 +450,7 @@ impl Client {
             .into_iter()
             .collect();
         let deadline = Instant::now() + self.limits.document;
-        let fetched = self.repeat(deadline, || {
+        let fetched = self.repeat(&address, deadline, || {
             let answer = self.exchange(&address, Purpose::Document, &accept)?;
             Ok(self.read_document(answer, request.max_bytes, deadline)?)
         })?;
@@ -472,7 +506,7 @@ impl Client {
             });
         }
         Ok(Some(Fetched {
-            url,
+            url: answer.address.full(),
             media_type: header(&answer.headers, "content-type").unwrap_or_default().to_owned(),
             bytes,
         }))
@@ -565,6 +599,10 @@ fn to_upstream_error(error: ClientError, asked: &str) -> UpstreamError {
     match error {
         ClientError::Status { url, status, .. } => UpstreamError::Status { url, status },
         ClientError::Transport { url, reason } => UpstreamError::Transport { url, reason },
+        ClientError::Insecure { url, reason } => UpstreamError::Transport {
+            url,
+            reason: format!("it is not securely reached: {reason}"),
+        },
         ClientError::Answer { url, reason } => UpstreamError::Malformed {
             url,
             reason: reason.to_owned(),
@@ -589,6 +627,16 @@ fn to_upstream_error(error: ClientError, asked: &str) -> UpstreamError {
             url: asked(),
             reason: ClientError::Certificates.to_string(),
         },
+    }
+}
+
+/// Whether TLS refused; trying again would end the same.
+fn is_insecure(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => true,
+        // So the handshake's errors come through.
+        ureq::Error::Io(error) => error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()),
+        _ => false,
     }
 }
 

@@ -110,9 +110,9 @@ impl Client {
         })?;
         let mut part = Part::open(&self.cache.partial(), request, &url, algorithm)?;
         let deadline = Instant::now() + self.limits.file;
+        let mut has_begun_again = false;
         loop {
-            let was_resumed = part.length > 0;
-            let step = self.repeat(deadline, || {
+            let step = self.repeat(&address, deadline, || {
                 self.attempt(&address, request, &mut part, deadline, progress)
             })?;
             match step {
@@ -129,8 +129,9 @@ impl Client {
                 Step::Complete => {}
             }
             match self.judge(&url, request, &part) {
-                // What lay there from an earlier run may be what is wrong: once more, from the start.
-                Err(FetchError::Digest { .. } | FetchError::Size { .. }) if was_resumed => {
+                // Parts of two answers may not fit together: once more, from the start.
+                Err(FetchError::Digest { .. } | FetchError::Size { .. }) if part.is_joined && !has_begun_again => {
+                    has_begun_again = true;
                     part.restart().map_err(|source| part.failed(source))?;
                 }
                 Err(error) => {
@@ -192,7 +193,7 @@ impl Client {
                     return Ok(Step::Disk(error));
                 }
             }
-            206 if part.length > 0 && range_start(&answer) == Some(part.length) => {}
+            206 if part.length > 0 && range_start(&answer) == Some(part.length) => part.is_joined = true,
             206 | 416 if part.length > 0 => {
                 // It is complete already (and will be judged), or what lies there does not fit any more.
                 if answer.status == 416 && range_total(&answer) == Some(part.length) {
@@ -272,6 +273,8 @@ struct Part {
     hasher: MultiHasher,
     length: u64,
     validator: Option<String>,
+    /// Whether the bytes are of several answers, or of an earlier run's.
+    is_joined: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -324,6 +327,7 @@ impl Part {
             hasher: MultiHasher::new([algorithm]),
             length: 0,
             validator: None,
+            is_joined: false,
         };
         this.resume().map_err(|source| this.failed(source))?;
         Ok(this)
@@ -337,6 +341,7 @@ impl Part {
             None => self.restart(),
             Some(note) => {
                 self.validator = note.validator;
+                self.is_joined = true;
                 let mut buffer = vec![0; 128 << 10];
                 self.file.seek(SeekFrom::Start(0))?;
                 loop {
@@ -357,6 +362,7 @@ impl Part {
         self.hasher = MultiHasher::new([self.algorithm]);
         self.length = 0;
         self.validator = None;
+        self.is_joined = false;
         Ok(())
     }
 

@@ -199,20 +199,7 @@ impl Repository {
 
     /// The generation that clients see; `None` before the first.
     pub fn current(&self) -> Result<Option<Generation>, RepositoryError> {
-        let path = self.folder.join("generations").join(CURRENT);
-        let target = match fs::read_link(&path) {
-            Ok(target) => target,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(RepositoryError::file("read", &path)(error)),
-        };
-        let number = target
-            .to_str()
-            .and_then(parse_number)
-            .ok_or(RepositoryError::Damaged { path })?;
-        Ok(Some(Generation {
-            number,
-            root: self.root_of(number)?,
-        }))
+        shown(&self.folder)
     }
 
     /// The generations that are kept, the oldest first.
@@ -237,14 +224,36 @@ impl Repository {
     }
 
     fn root_of(&self, number: u64) -> Result<RootNode, RepositoryError> {
-        let path = self.generation_path(number);
-        let target = fs::read_link(&path).map_err(RepositoryError::file("read", &path))?;
-        target
-            .to_str()
-            .and_then(|target| node::id_of_path(target, TO_TREE))
-            .map(RootNode)
-            .ok_or(RepositoryError::Damaged { path })
+        root_of(&self.folder, number)
     }
+}
+
+/// The generation that clients of an enclave's folder see, without opening the repository for writing.
+pub fn shown(folder: &Path) -> Result<Option<Generation>, RepositoryError> {
+    let path = folder.join("generations").join(CURRENT);
+    let target = match fs::read_link(&path) {
+        Ok(target) => target,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(RepositoryError::file("read", &path)(error)),
+    };
+    let number = target
+        .to_str()
+        .and_then(parse_number)
+        .ok_or(RepositoryError::Damaged { path })?;
+    Ok(Some(Generation {
+        number,
+        root: root_of(folder, number)?,
+    }))
+}
+
+fn root_of(folder: &Path, number: u64) -> Result<RootNode, RepositoryError> {
+    let path = folder.join("generations").join(number.to_string());
+    let target = fs::read_link(&path).map_err(RepositoryError::file("read", &path))?;
+    target
+        .to_str()
+        .and_then(|target| node::id_of_path(target, TO_TREE))
+        .map(RootNode)
+        .ok_or(RepositoryError::Damaged { path })
 }
 
 /// What [`Repository::recover`] did.

@@ -193,12 +193,15 @@ fn a_line_that_contradicts_the_crate_is_not_served() {
     let evil = json!({"name": "evil", "req": "*", "features": [], "optional": false, "default_features": true,
         "target": null, "kind": "normal"});
     type Change = fn(&mut Value, &Value);
-    let changes: [(&str, Change); 10] = [
+    let changes: [(&str, Change); 11] = [
         ("another dependency", |line, evil| {
             line["deps"].as_array_mut().unwrap().push(evil.clone());
         }),
         ("a dependency less", |line, _| {
             line["deps"].as_array_mut().unwrap().remove(0);
+        }),
+        ("the last dependency less", |line, _| {
+            line["deps"].as_array_mut().unwrap().pop();
         }),
         ("another requirement", |line, _| line["deps"][0]["req"] = json!("^2")),
         ("another crate under the name", |line, _| {
@@ -288,6 +291,11 @@ fn lines_about_something_else_do_not_count() {
         inspect(&artifact, &bytes, &[page.clone()]).unwrap().json["from"],
         "registry"
     );
+    let long = honest
+        .to_string()
+        .replacen('{', &format!("{{{}", " ".repeat(4 << 20)), 1);
+    let long = index_lines("foo", long.as_bytes());
+    assert_eq!(inspect(&artifact, &bytes, &[long]).unwrap().json["from"], "manifest");
     page.document.kind = "other".to_owned();
     assert_eq!(
         inspect(&artifact, &bytes, &[page.clone()]).unwrap().json["from"],
@@ -409,6 +417,16 @@ fn layouts_that_cannot_be_right_are_refused() {
         held.facts = json!({ "line": line });
     };
     assert!(change(two_lines).contains("no index line"));
+    let other_name = |held: &mut Held| {
+        let line = held.facts["line"].as_str().unwrap().replace("\"foo\"", "\"bar\"");
+        held.facts = json!({ "line": line });
+    };
+    assert!(change(other_name).contains("something else"));
+    let version_alone = |held: &mut Held| {
+        let line = held.facts["line"].as_str().unwrap().replace("1.0.0", "1.0.1");
+        held.facts = json!({ "line": line });
+    };
+    assert!(change(version_alone).contains("something else"));
     let other_version = |held: &mut Held| held.facts = held_plain("foo", "1.0.1").facts;
     assert!(change(other_version).contains("something else"));
     for name in ["", "../x", "a/b", "é", "1a"] {
@@ -422,6 +440,25 @@ fn layouts_that_cannot_be_right_are_refused() {
 fn alike_names_share_a_collision_key() {
     assert_eq!(Cargo.collision_key("foo-bar"), Cargo.collision_key("Foo_bar"));
     assert_ne!(Cargo.collision_key("foo-bar"), Cargo.collision_key("foobar"));
+}
+
+#[test]
+fn the_projects_own_lockfile_is_read() {
+    let text = include_str!("../../Cargo.lock");
+    assert!(Cargo.is_lockfile("Cargo.lock") && !Cargo.is_lockfile("Cargo.toml"));
+    let selection = Cargo.read_lockfile("Cargo.lock", text, &NoFiles).unwrap();
+    assert_eq!(selection.wanted.len(), text.matches("\nchecksum = ").count());
+    assert_eq!(
+        selection.left_out.len(),
+        1,
+        "the project itself: {:?}",
+        selection.left_out
+    );
+    for wanted in &selection.wanted {
+        assert_eq!(wanted.registry.as_deref(), Some(CRATES_IO));
+        let read = Cargo.recognise(wanted.file.as_deref().unwrap()).unwrap();
+        assert_eq!((read.name, read.version), (wanted.name.clone(), wanted.version.clone()));
+    }
 }
 
 /// No files beside the lockfile.

@@ -126,6 +126,10 @@ fn a_registry_is_asked_for_its_own_source_only() {
         assert!(matches!(error, UpstreamError::NotListed { .. }), "{name}: {error}");
     }
 
+    let mut versionless = wanted("foo", corp);
+    versionless.version = "../1".to_owned();
+    assert!(Cargo.locate(&versionless, &registry).is_err());
+
     // The lockfile itself names a sparse registry; a mirror that was configured for it comes instead of it.
     let named = Registry::default().serving("https://registry.example.com/config.json", config);
     Cargo.locate(&wanted("foo", corp), &named).unwrap();
@@ -179,6 +183,10 @@ fn the_index_file_comes_along_where_it_knows_the_crate() {
     // No kind of proof exists, so there is none to list.
     assert!(Cargo.proof_kinds().is_empty());
     assert!(companions.proofs["foo-1.0.0.crate"].is_empty());
+    let odd = Cargo
+        .accompany("éa", std::slice::from_ref(&artifact), &registry)
+        .unwrap();
+    assert!(odd.documents.is_empty());
     let nobody = Cargo.accompany("foo", &[artifact], &Registry::default()).unwrap();
     assert!(nobody.documents.is_empty());
 }

@@ -11,6 +11,8 @@ use sealift::crypto::key::{KeyAlgorithm, KeyError, PublicKey, SignError, Signer}
 use sealift::model::Digest;
 use serde_json::Value;
 
+use crate::tools::has;
+
 /// Every encoding of a point of small order: the canonical eight, and the six that name one of them otherwise
 /// (Chalkias, Garillot, Nikolaenko: Taming the many EdDSAs, table 6).
 const SMALL_ORDER: [&str; 14] = [
@@ -74,6 +76,21 @@ fn points_outside_the_prime_order_group_are_no_keys() {
         PublicKey::ed25519(&hex::decode(mixed).unwrap()).unwrap_err(),
         KeyError::MixedOrder
     );
+}
+
+#[test]
+fn signatures_with_a_small_order_r_are_refused() {
+    // R is the neutral element and S = k * a for the secret scalar a, so that the plain equation of RFC 8032 holds.
+    let key = FileKey::from_seed(&[1; 32]);
+    let signature = hex::decode(
+        "0100000000000000000000000000000000000000000000000000000000000000\
+         95c0fdcc54fccad1f2b8bc9b96aa6837c82f86349e6576ad29ca3ece7b7ea905",
+    )
+    .unwrap();
+    let plain = ed25519_dalek::VerifyingKey::from_bytes(key.public().bytes().try_into().unwrap()).unwrap();
+    let parsed = ed25519_dalek::Signature::from_slice(&signature).unwrap();
+    assert!(ed25519_dalek::Verifier::verify(&plain, b"message", &parsed).is_ok());
+    assert!(key.public().verify(b"message", &signature).is_err());
 }
 
 #[test]
@@ -186,25 +203,6 @@ fn wycheproof_ecdsa_p256() {
 #[test]
 fn wycheproof_ecdsa_p384() {
     wycheproof("ecdsa_secp384r1_sha384_test.json", "uncompressed", PublicKey::p384);
-}
-
-/// Whether a tool is there; a machine that promises all clients must have it.
-fn has(tool: &str) -> bool {
-    let found = Command::new("sh")
-        .args(["-c", &format!("command -v {tool}")])
-        .stdout(Stdio::null())
-        .status()
-        .unwrap()
-        .success();
-    if !found {
-        assert_ne!(
-            std::env::var("SEALIFT_ALL_CLIENTS").as_deref(),
-            Ok("1"),
-            "{tool} is missing"
-        );
-        let _ = writeln!(std::io::stderr(), "skipped: {tool} not found");
-    }
-    found
 }
 
 /// Runs a tool in a folder and gives its standard output.
@@ -432,10 +430,23 @@ fn an_agent_is_not_believed() {
         string(&[14, 255, 255, 255, 255]),
         string(&[]),
         vec![255; 8],
-        vec![0, 0, 0, 9, 14],
     ] {
-        assert!(matches!(sign(wrong), Err(SignError::Agent { .. })));
+        let Err(SignError::Agent { source, .. }) = sign(wrong) else {
+            panic!("a wrong answer was taken");
+        };
+        assert!(
+            matches!(source, AgentError::Malformed | AgentError::Declined),
+            "{source}"
+        );
     }
+    // An answer that breaks off.
+    assert!(matches!(
+        sign(vec![0, 0, 0, 9, 14]),
+        Err(SignError::Agent {
+            source: AgentError::Socket { .. },
+            ..
+        })
+    ));
     // A count that lies, and bytes behind the end.
     for wrong in [
         string(&[&[12, 255, 255, 255, 255][..], &string(&blob), &string(b"")].concat()),

@@ -5,9 +5,13 @@ mod approvals;
 mod archive_tar;
 mod cargo;
 mod cargo_upstream;
+mod cli_trust;
+mod collect;
 mod crypto;
+mod enclave;
 mod files;
 mod ledger;
+mod net;
 mod npm_client;
 mod npm_inspect;
 mod npm_layout;
@@ -16,10 +20,17 @@ mod npm_upstream;
 mod order_of_reading;
 mod pypi;
 mod repository;
+mod seal;
+mod select;
+mod serve;
 mod trust;
 mod vectors;
 mod zip;
 
+#[path = "../support/fake_ecosystem.rs"]
+mod fake_ecosystem;
+#[path = "../support/http_server.rs"]
+mod http;
 #[path = "../support/people.rs"]
 mod people;
 #[path = "../support/raw_bundle.rs"]
@@ -32,5 +43,7 @@ mod registry;
 mod surroundings;
 #[path = "../support/tgz.rs"]
 mod tgz;
+#[path = "../support/tools.rs"]
+mod tools;
 #[path = "../support/wheel.rs"]
 mod wheel;

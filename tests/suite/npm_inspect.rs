@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use sealift::ecosystem::npm::Npm;
 use sealift::ecosystem::{DocumentContent, Ecosystem as _, Mismatch};
-use sealift::model::{Algorithm, Artifact, Digest, Document, MultiHasher};
+use sealift::model::{Algorithm, Artifact, Claim, Digest, Document, MultiHasher};
 use serde_json::{Value, json};
 
 use crate::tgz::{Entry, tgz};
@@ -84,6 +84,20 @@ fn refused(tarball: &[u8], documents: &[DocumentContent], what: &str) -> Mismatc
         }
         Ok(facts) => panic!("{facts}"),
     }
+}
+
+#[test]
+fn a_published_tarball_has_the_integrity_that_was_attested() {
+    let tarball = include_bytes!("../fixtures/npm/tarballs/gundam-visor-1.0.1.tgz");
+    let facts = Npm
+        .inspect(&artifact("gundam-visor", "1.0.1"), &mut Cursor::new(tarball), &[])
+        .unwrap();
+    // The subject of its provenance statement.
+    let attested = "8d9d7972f676516c75014aa074e11ae604d98f0b64ec6725a61e2838ff3dab16\
+                    2118fa71433fb31e1550d30bd0dec9d086ce032b94457b583900c507acf39c40";
+    let subject = Claim::from_hex(Algorithm::Sha512, attested).unwrap();
+    assert_eq!(facts.json["manifest"]["dist"]["integrity"], subject.integrity());
+    assert_eq!(facts.json["manifest"]["license"], "ISC");
 }
 
 #[test]

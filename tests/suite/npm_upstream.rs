@@ -265,6 +265,10 @@ fn what_a_mirror_strips_is_not_served() {
     };
     let half = [("npm-signature", "present"), ("npm-attestations", "not-served")];
     assert_eq!(states(&accompany(&keyless(), &["1.0.0"]), "1.0.0"), half);
+    // With keys, the registry is taken to say that there are none.
+    let keyed = keyless().with(&format!("{BASE}/-/npm/v1/keys"), "{}");
+    let none = [("npm-signature", "present"), ("npm-attestations", "absent")];
+    assert_eq!(states(&accompany(&keyed, &["1.0.0"]), "1.0.0"), none);
     // Nor do a client error or a page for people where the keys would be.
     for registry in [
         keyless().failing(&format!("{BASE}/-/npm/v1/keys"), 401),

@@ -497,3 +497,34 @@ fn a_folder_keeps_the_chain_and_checks_it_again() {
     std::fs::write(path.join("pin.json"), b"{}").unwrap();
     assert!(matches!(TrustFolder::open(&path), Err(FolderError::PinDamaged { .. })));
 }
+
+#[test]
+fn changes_are_said_in_words() {
+    let old = root();
+    assert!(trust::diff(&old, &old).is_empty());
+    let mut new = root();
+    new.epoch = 2;
+    new.profile = Profile::Strict;
+    new.expires = people::now();
+    new.enclave.name = "plant-8".to_owned();
+    people::set_threshold(&mut new, Role::Approve, 2);
+    new.roles.get_mut(&Role::Root).unwrap().keys.remove(&id(BOB));
+    give(&mut new, Role::Root, "gus", 5);
+    // Ann gets a second key, and dora changes hers.
+    give(&mut new, Role::Root, "ann", 6);
+    new.roles.get_mut(&Role::Export).unwrap().keys.remove(&id(EXPORTER));
+    give(&mut new, Role::Export, "dora", 11);
+    let expected = [
+        "the enclave changes from plant-7 to plant-8".to_owned(),
+        "the profile changes from standard to strict".to_owned(),
+        "the epoch changes from 1 to 2: every stream starts again at 1".to_owned(),
+        "the expiry moves from 2027-11-21T00:00:00Z to 2026-11-21T12:00:00Z".to_owned(),
+        "gus gets the role root".to_owned(),
+        "bob loses the role root".to_owned(),
+        format!("ann gets the key {} in the role root", id(6)),
+        format!("dora gets the key {} in the role export", id(11)),
+        format!("dora loses the key {} in the role export", id(EXPORTER)),
+        "the threshold of approve changes from 1 to 2".to_owned(),
+    ];
+    assert_eq!(trust::diff(&old, &new), expected);
+}

@@ -70,18 +70,38 @@ fn long_fields_are_read_where_the_short_ones_point_to_them() {
     };
     assert_eq!(lacking(|entry| entry.size = u32::MAX), "the zip lacks a zip64 field");
     assert_eq!(
-        lacking(|entry| entry.local_size = u32::MAX),
-        "the zip's entry `a/one.txt` lacks a zip64 field"
+        lacking(|entry| entry.extra = vec![1, 0, 8, 0, 9, 0, 0, 0, 0, 0, 0, 0]),
+        "the zip's entry `a/one.txt` has zip64 fields beside plain ones"
     );
-    for bend in [
-        |entry: &mut RawEntry| entry.extra = vec![1, 0, 8, 0, 9, 0, 0, 0, 0, 0, 0, 0],
-        |entry: &mut RawEntry| entry.local_extra = vec![1, 0, 8, 0, 9, 0, 0, 0, 0, 0, 0, 0],
-    ] {
-        assert_eq!(
-            lacking(bend),
-            "the zip's entry `a/one.txt` has zip64 fields beside plain ones"
-        );
-    }
+    assert_eq!(
+        lacking(|entry| entry.local_size = u32::MAX),
+        "the zip's entry `a/one.txt` has a local header that differs from the directory"
+    );
+    let broken = "the zip's entry `a/one.txt` has a broken extra field";
+    assert_eq!(
+        lacking(|entry| entry.local_extra = [&[1, 0, 8, 0][..], &u64::from(entry.size).to_le_bytes()].concat()),
+        broken
+    );
+    assert_eq!(
+        lacking(|entry| {
+            let (size, compressed) = (u64::from(entry.size), u64::from(entry.compressed));
+            entry.local_extra = [&[1, 0, 17, 0][..], &size.to_le_bytes(), &compressed.to_le_bytes(), &[0]].concat();
+        }),
+        broken
+    );
+    assert_eq!(
+        lacking(|entry| entry.local_extra = [&[1, 0, 16, 0][..], &[9; 16]].concat()),
+        "the zip's entry `a/one.txt` has two sizes that disagree"
+    );
+}
+
+#[test]
+fn local_long_fields_without_need_may_repeat_the_sizes() {
+    let mut raw = plain();
+    let entry = &mut raw.entries[0];
+    let (size, compressed) = (u64::from(entry.size), u64::from(entry.compressed));
+    entry.local_extra = [&[1, 0, 16, 0][..], &size.to_le_bytes(), &compressed.to_le_bytes()].concat();
+    assert_eq!(open(raw.bytes()).unwrap().read("a/one.txt", 23).unwrap().len(), 23);
 }
 
 #[test]
@@ -171,6 +191,23 @@ fn archives_that_read_differently_from_both_ends_are_refused() {
     ] {
         assert_eq!(open(bytes).err().unwrap().to_string(), expected);
     }
+}
+
+#[test]
+fn records_without_their_signatures_are_refused() {
+    let bent = |at: usize| {
+        let mut bytes = plain().bytes();
+        bytes[at] ^= 1;
+        open(bytes).err().unwrap().to_string()
+    };
+    assert_eq!(bent(0), "the zip's entry `a/one.txt` has no local header");
+    let length = plain().bytes().len();
+    let directory = length - 22 - 2 * 46 - "a/one.txttwo.txt".len();
+    assert_eq!(bent(directory), "the zip has a directory record without its signature");
+    assert_eq!(
+        bent(length - 22),
+        "the zip does not close with an end record without comment"
+    );
 }
 
 #[test]
@@ -367,6 +404,23 @@ fn data_descriptors_are_compared() {
     assert_eq!(bend(|entry| entry.local_size = 1), header);
     assert_eq!(bend(|entry| entry.local_compressed = 1), header);
     assert_eq!(bend(|entry| entry.local_crc = 1), header);
+    // A zip64 field in the local header makes the descriptor longer (APPNOTE §4.3.9.2); one without the other does not read.
+    let long = |entry: &mut RawEntry, after: bool| {
+        *entry = entry.clone().described();
+        entry.local_extra = [&[1, 0, 16, 0][..], &[0; 16]].concat();
+        if after {
+            entry.after = [
+                &entry.after[..8],
+                &u64::from(entry.compressed).to_le_bytes(),
+                &u64::from(entry.size).to_le_bytes(),
+            ]
+            .concat();
+        }
+    };
+    let mut raw = plain();
+    long(&mut raw.entries[0], true);
+    assert_eq!(open(raw.bytes()).unwrap().read("a/one.txt", 23).unwrap().len(), 23);
+    assert_eq!(fault(|raw| long(&mut raw.entries[0], false)), differs);
     // Where a reader from the start relies on the end of the stream, it is looked for at once.
     let early_end = RawZip::of([{
         let mut entry = RawEntry::deflated("x", b"x");
@@ -418,5 +472,68 @@ fn every_truncation_is_refused() {
     let good = plain().bytes();
     for length in 0..good.len() {
         assert!(open(good[..length].to_vec()).is_err(), "{length}");
+    }
+}
+
+/// Reads every file of an archive of `tests/fixtures/zip`.
+fn read_all(name: &str) -> Result<usize, ZipError> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/zip");
+    let mut zip = open(std::fs::read(path.join(name)).unwrap())?;
+    let files = zip.entries().iter().filter(|entry| !entry.is_folder());
+    let names: Vec<String> = files.map(|entry| entry.name().to_owned()).collect();
+    for name in &names {
+        zip.read(name, 1 << 20)?;
+    }
+    Ok(names.len())
+}
+
+#[test]
+fn archives_of_other_projects_are_judged() {
+    assert_eq!(read_all("files_and_dirs.zip").unwrap(), 1);
+    for (name, expected) in [
+        (
+            "archive-with-backslashes.zip",
+            "has a backslash or a control character in its name",
+        ),
+        (
+            "test_read_format_zip_malformed1.zip",
+            "does not close with an end record without comment",
+        ),
+        (
+            "test_read_format_zip_size_exceeds_declared_deflate.zip",
+            "the zip's entry `first` has another size than stated",
+        ),
+        (
+            "invalid_cde_number_of_files_allocation_greater_offset.zip",
+            "is spread over several disks",
+        ),
+        (
+            "invalid_offset.zip",
+            "has a directory that does not reach its end record",
+        ),
+        // A plain archive, but for a locator's signature in a file name where Python's zipfile looks for one.
+        (
+            "zip64_magic_in_filename_1.zip",
+            "has a zip64 locator that does not point to the record before it",
+        ),
+    ] {
+        let found = read_all(name).unwrap_err().to_string();
+        assert!(found.ends_with(expected), "{name}: {found}");
+    }
+}
+
+proptest::proptest! {
+    /// Bytes that are no archive, and archives with one stretch overwritten, are read or refused; nothing panics.
+    #[test]
+    fn no_bytes_make_the_reader_panic(at in 0_usize..260, stretch in proptest::collection::vec(0_u8.., 0..40)) {
+        let mut raw = plain();
+        raw.zip64 = at % 2 == 0;
+        let mut bytes = raw.bytes();
+        let start = at.min(bytes.len());
+        let end = (start + stretch.len()).min(bytes.len());
+        bytes.splice(start..end, stretch);
+        if let Ok(mut zip) = open(bytes) {
+            let _ = zip.read("two.txt", 100);
+        }
     }
 }

@@ -354,6 +354,28 @@ mod tests {
     }
 
     #[test]
+    fn a_registry_may_be_replaced_by_its_url() {
+        let config = r#"
+            [registries.corp]
+            index = "https://registry.example.com/git"
+            [source.corp-index]
+            registry = "https://registry.example.com/git"
+            replace-with = "mirror"
+            [source.mirror]
+            registry = "sparse+https://mirror.example.com/"
+        "#;
+        let read = Configuration::read(&client(&[("/w/.cargo/config.toml", config)], &[])).unwrap();
+        assert!(matches!(read.served("corp"), Served::Sparse(url) if url == "https://mirror.example.com/"));
+        let scope = "registry+https://registry.example.com/git";
+        let bases = read.bases();
+        assert!(
+            bases
+                .iter()
+                .any(|base| base.scope.as_deref() == Some(scope) && base.url == "https://mirror.example.com/")
+        );
+    }
+
+    #[test]
     fn local_registries_are_folders_beside_their_configuration() {
         let config = "[source.crates-io]\nreplace-with = \"l\"\n[source.l]\nlocal-registry = \"crates\"\n";
         let read = Configuration::read(&client(&[("/w/.cargo/config.toml", config)], &[])).unwrap();

@@ -20,10 +20,9 @@ pub(crate) fn is_name(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
-/// Reads a version in the one spelling that Cargo writes.
+/// Reads a version; there is one spelling for each (SemVer 2.0.0 §2).
 pub(crate) fn version(text: &str) -> Option<Version> {
-    let version = Version::parse(text).ok()?;
-    (text.len() <= MAX_VERSION_BYTES && version.to_string() == text).then_some(version)
+    Version::parse(text).ok().filter(|_| text.len() <= MAX_VERSION_BYTES)
 }
 
 /// The name of a version's file, in caches, in local registries and on servers.
@@ -107,6 +106,7 @@ mod tests {
             "serde 1.0.0.crate",
             "serde-1.0.0 .crate",
             &format!("{}-1.0.0.crate", "a".repeat(65)),
+            &format!("serde-1.0.0-{}.crate", "a".repeat(123)),
         ] {
             assert!(from_file_name(wrong).is_none(), "{wrong}");
         }

@@ -312,3 +312,31 @@ fn plain_requirement(mut requirement: VersionReq) -> String {
     }
     requirement.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_compared_without_their_spaces() {
+        let plain = plain_target("cfg(any(unix, target_os = \"wasi\",))");
+        assert_eq!(plain, plain_target("cfg(any(unix,target_os=\"wasi\"))"));
+        assert_ne!(plain, plain_target("cfg(any(unix,target_os=\"wa si\"))"));
+    }
+
+    #[test]
+    fn requirements_are_compared_by_their_meaning() {
+        let plain = |text: &str| plain_requirement(VersionReq::parse(text).unwrap());
+        for (one, other) in [
+            ("0.*", "0"),
+            ("1.2.*", "~1.2"),
+            (">= 1, < 2", ">=1,<2"),
+            ("= 1.0.0", "=1.0.0"),
+        ] {
+            assert_eq!(plain(one), plain(other));
+        }
+        for (one, other) in [("1.2.*", "1.2"), ("*", "0"), ("1", "=1")] {
+            assert_ne!(plain(one), plain(other));
+        }
+    }
+}

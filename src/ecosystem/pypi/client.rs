@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::coordinate::read_file_name;
 use super::{ID, url};
 use crate::ecosystem::{ClientConfig, ClientEnvironment, RepositoryPlace, SelectionError, UpstreamBase, Wanted};
 
@@ -164,6 +165,12 @@ fn uv_file(
             .filter(is_default)
             .chain(entries.iter().filter(|entry| !is_default(entry)));
         for entry in ordered {
+            // An explicit index is asked only for packages that are bound to it: the lockfile names it for those.
+            let is_explicit = entry.get("explicit").and_then(toml::Value::as_bool) == Some(true)
+                || entry.get("priority").and_then(toml::Value::as_str) == Some("explicit");
+            if is_explicit {
+                continue;
+            }
             if let Some(index) = entry.get("url").and_then(toml::Value::as_str) {
                 let name = entry.get("name").and_then(toml::Value::as_str);
                 let authorization = name.and_then(|name| uv_credentials(name, client));
@@ -296,7 +303,7 @@ pub(super) fn cached(wanted: &Wanted, client: &dyn ClientEnvironment) -> Vec<Pat
         })
     };
     let mut paths = Vec::new();
-    let is_plain = |file: &&String| super::upstream::is_distribution(file);
+    let is_plain = |file: &&String| read_file_name(file).is_some();
     if let Some(file) = wanted.file.as_ref().filter(is_plain)
         && let Some(folder) = folder_of("POETRY_CACHE_DIR", "pypoetry")
     {
@@ -348,7 +355,13 @@ fn file_url(folder: &Path) -> String {
 /// Host and port of a plain HTTP URL that does not stay on this machine.
 fn plain_host(index: &str) -> Option<&str> {
     let host = index.strip_prefix("http://")?.split('/').next()?;
-    let is_loopback =
-        host == "localhost" || host.starts_with("localhost:") || host.starts_with("127.") || host.starts_with("[::1]");
+    let name = match host.strip_prefix('[') {
+        Some(address) => address.split(']').next()?,
+        None => host.split(':').next()?,
+    };
+    let is_loopback = match name.parse::<std::net::IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => name.eq_ignore_ascii_case("localhost"),
+    };
     (!is_loopback).then_some(host)
 }

@@ -20,11 +20,17 @@ use crate::model::Artifact;
 /// A RECORD has about 150 bytes for each file ([`Zip`] bounds their number).
 const MAX_RECORD_BYTES: u64 = 64 << 20;
 
-/// A source distribution may have its PKG-INFO at the end; the largest real ones unpack to about 1 GiB.
-const MAX_SOURCE_BYTES: u64 = 4 << 30;
+/// What is unpacked of a source distribution at most.
+struct SourceLimits {
+    bytes: u64,
+    entries: usize,
+}
 
-/// More files than any real source distribution has.
-const MAX_SOURCE_ENTRIES: usize = 500_000;
+/// PKG-INFO may stand at the end; the largest real source distributions unpack to about 1 GiB in 50,000 files.
+const SOURCE_LIMITS: SourceLimits = SourceLimits {
+    bytes: 4 << 30,
+    entries: 500_000,
+};
 
 /// What [`super::layout`] knows of a file, kept in state.db.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +56,7 @@ pub(super) fn inspect(
     let (file, version) = check_coordinate(artifact)?;
     let bytes = match file.kind {
         Kind::Wheel => read_wheel(&file, &version, content)?,
-        Kind::SourceTarGz => read_source_tar(&file, content)?,
+        Kind::SourceTarGz => read_source_tar(&file, content, &SOURCE_LIMITS)?,
         Kind::SourceZip => {
             let mut zip = Zip::open(content).map_err(malformed)?;
             let path = format!("{}/PKG-INFO", file.stem);
@@ -191,15 +197,15 @@ fn first_field(line: &str) -> Option<String> {
 
 /// Reads `name-version/PKG-INFO` from a `.tar.gz`, stopping there. Extension headers are not followed: a path that needs
 /// them is not this one.
-fn read_source_tar(file: &FileName, content: &mut dyn Content) -> Result<Vec<u8>, Mismatch> {
+fn read_source_tar(file: &FileName, content: &mut dyn Content, limits: &SourceLimits) -> Result<Vec<u8>, Mismatch> {
     let unreadable = |error: std::io::Error| Mismatch::new(format!("it is malformed: {error}"));
-    let unpacked = flate2::bufread::GzDecoder::new(std::io::BufReader::new(content)).take(MAX_SOURCE_BYTES);
+    let unpacked = flate2::bufread::GzDecoder::new(std::io::BufReader::new(content)).take(limits.bytes);
     let mut archive = tar::Archive::new(unpacked);
     let path = format!("{}/PKG-INFO", file.stem);
     for (count, entry) in archive.entries().map_err(unreadable)?.raw(true).enumerate() {
         let mut entry = entry.map_err(unreadable)?;
-        if count >= MAX_SOURCE_ENTRIES {
-            return Err(Mismatch::new(format!("it holds more than {MAX_SOURCE_ENTRIES} files")));
+        if count >= limits.entries {
+            return Err(Mismatch::new(format!("it holds more than {} files", limits.entries)));
         }
         if entry.path_bytes().strip_prefix(b"./").unwrap_or(&entry.path_bytes()) != path.as_bytes() {
             continue;
@@ -249,4 +255,34 @@ fn add_documents(artifact: &Artifact, documents: &[DocumentContent], facts: &mut
         facts.upload_time = facts.upload_time.take().or_else(|| listed.upload_time.clone());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn source_distributions_are_bounded() {
+        let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let mut archive = tar::Builder::new(encoder);
+        for name in ["foo-1/a", "foo-1/PKG-INFO"] {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(600);
+            archive.append_data(&mut header, name, &[b'x'; 600][..]).unwrap();
+        }
+        let bytes = archive.into_inner().unwrap().finish().unwrap();
+        let file = read_file_name("foo-1.tar.gz").unwrap();
+        let read = |bytes_limit, entries| {
+            let limits = SourceLimits {
+                bytes: bytes_limit,
+                entries,
+            };
+            read_source_tar(&file, &mut std::io::Cursor::new(&bytes), &limits)
+        };
+        // Two headers of 512 bytes, two contents of 600, the first padded to 1024.
+        assert_eq!(read(2648, 2).unwrap(), [b'x'; 600]);
+        assert_eq!(read(2648, 1).unwrap_err().reason, "it holds more than 1 files");
+        assert!(read(2000, 2).is_err());
+        assert!(read(1600, 2).is_err());
+    }
 }

@@ -5,6 +5,7 @@
 
 mod client;
 mod coordinate;
+mod html;
 mod inspect;
 mod layout;
 mod lockfiles;

@@ -6,6 +6,7 @@
 use serde::Deserialize;
 
 use super::coordinate::normal_name;
+use super::html::Tag;
 use super::url;
 use crate::model::{Algorithm, Claim};
 
@@ -15,8 +16,8 @@ pub(crate) const KIND_JSON: &str = "simple-json";
 /// The kind of a stored HTML page.
 pub(crate) const KIND_HTML: &str = "simple-html";
 
-/// The largest public projects have some 50,000 files.
-const MAX_FILES: usize = 500_000;
+/// The largest public projects have some 30,000 files; each costs about 500 bytes of memory.
+const MAX_FILES: usize = 100_000;
 
 /// What an index says about one project.
 #[derive(Debug, Default)]
@@ -90,15 +91,11 @@ pub(crate) enum PageError {
 impl Page {
     /// Reads a page of the given kind, which stands at `page_url`.
     pub(crate) fn read(kind: &str, bytes: &[u8], page_url: &str, name: &str) -> Result<Self, PageError> {
-        let page = if kind == KIND_JSON {
-            read_json(bytes, page_url, name)?
+        if kind == KIND_JSON {
+            read_json(bytes, page_url, name)
         } else {
-            read_html(std::str::from_utf8(bytes).map_err(|_| PageError::NotUtf8)?, page_url)?
-        };
-        if page.files.len() > MAX_FILES {
-            return Err(PageError::TooMany);
+            read_html(std::str::from_utf8(bytes).map_err(|_| PageError::NotUtf8)?, page_url)
         }
-        Ok(page)
     }
 
     /// Whether the index says for any file whether it has attestations.
@@ -111,6 +108,7 @@ impl Page {
 struct JsonPage {
     meta: JsonMeta,
     name: String,
+    #[serde(deserialize_with = "bounded")]
     files: Vec<JsonFile>,
 }
 
@@ -148,6 +146,30 @@ impl Default for JsonYanked {
     fn default() -> Self {
         Self::State(false)
     }
+}
+
+/// Stops at [`MAX_FILES`], not behind the last.
+fn bounded<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<JsonFile>, D::Error> {
+    struct Files;
+    impl<'de> serde::de::Visitor<'de> for Files {
+        type Value = Vec<JsonFile>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a list of files")
+        }
+
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut sequence: A) -> Result<Vec<JsonFile>, A::Error> {
+            let mut files = Vec::new();
+            while let Some(file) = sequence.next_element()? {
+                if files.len() == MAX_FILES {
+                    return Err(serde::de::Error::custom(PageError::TooMany));
+                }
+                files.push(file);
+            }
+            Ok(files)
+        }
+    }
+    deserializer.deserialize_seq(Files)
 }
 
 /// Tells a key that is null from one that is not there.
@@ -295,92 +317,6 @@ fn anchor(tag: &Tag, base: &str) -> Result<Option<PageFile>, PageError> {
     }))
 }
 
-/// A start or end tag (HTML §13.2.5), with attribute values unescaped.
-struct Tag {
-    name: String,
-    attributes: Vec<(String, String)>,
-}
-
-impl Tag {
-    /// The first attribute of this name counts (HTML §13.2.5.33).
-    fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
-    }
-
-    /// Reads from behind the `<` to behind the `>`.
-    fn read(text: &str) -> Option<(Self, &str)> {
-        let is_end = |next: char| next.is_ascii_whitespace() || next == '>' || next == '/';
-        let name_end = text.find(|next: char| next.is_ascii_whitespace() || next == '>')?;
-        let mut tag = Self {
-            name: text[..name_end].trim_end_matches('/').to_ascii_lowercase(),
-            attributes: Vec::new(),
-        };
-        let mut rest = &text[name_end..];
-        loop {
-            rest = rest.trim_start_matches(|next: char| next.is_ascii_whitespace() || next == '/');
-            if let Some(after) = rest.strip_prefix('>') {
-                return Some((tag, after));
-            }
-            let key_end = rest.find(|next: char| is_end(next) || next == '=')?;
-            let key = rest[..key_end].to_ascii_lowercase();
-            rest = rest[key_end..].trim_start();
-            let mut value = "";
-            if let Some(after) = rest.strip_prefix('=') {
-                let after = after.trim_start();
-                let quote = after.chars().next().filter(|first| matches!(first, '"' | '\''));
-                if let Some(quote) = quote {
-                    (value, rest) = after[1..].split_once(quote)?;
-                } else {
-                    let end = after.find(|next: char| next.is_ascii_whitespace() || next == '>')?;
-                    (value, rest) = after.split_at(end);
-                }
-            }
-            tag.attributes.push((key, unescape(value)));
-        }
-    }
-}
-
-/// Resolves the character references that indexes write; others stay as they are.
-fn unescape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find('&') {
-        out.push_str(&rest[..start]);
-        rest = &rest[start..];
-        let reference = rest.find(';').filter(|end| *end <= 10).map(|end| &rest[1..end]);
-        let character = reference.and_then(|reference| match reference {
-            "amp" => Some('&'),
-            "lt" => Some('<'),
-            "gt" => Some('>'),
-            "quot" => Some('"'),
-            "apos" => Some('\''),
-            _ => {
-                let number = reference.strip_prefix('#')?;
-                let code = match number.strip_prefix(['x', 'X']) {
-                    Some(digits) => u32::from_str_radix(digits, 16).ok()?,
-                    None => number.parse().ok()?,
-                };
-                char::from_u32(code)
-            }
-        });
-        match (character, reference) {
-            (Some(character), Some(reference)) => {
-                out.push(character);
-                rest = &rest[reference.len() + 2..];
-            }
-            _ => {
-                out.push('&');
-                rest = &rest[1..];
-            }
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -497,5 +433,15 @@ mod tests {
             Page::read(KIND_HTML, b"\xff", URL, "foo").unwrap_err().to_string(),
             "the page is not UTF-8"
         );
+    }
+    #[test]
+    fn the_number_of_files_is_bounded() {
+        assert_eq!(
+            html(&"<a href=x>".repeat(MAX_FILES + 1)).unwrap_err(),
+            PageError::TooMany
+        );
+        let files = vec![r#"{"filename":"f","url":"f"}"#; MAX_FILES + 1].join(",");
+        let error = json(&files).unwrap_err().to_string();
+        assert!(error.contains("the page lists more than 100000 files"), "{error}");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::coordinate::{Kind, read_file_name};
+use super::coordinate::read_file_name;
 use super::simple::{KIND_HTML, KIND_JSON, Page, PageFile, Provenance};
 use super::version::Version;
 use super::{ATTESTATIONS, ID, url};
@@ -19,8 +19,8 @@ const ACCEPT_PAGE: &str =
 
 const ACCEPT_PROVENANCE: &str = "application/vnd.pypi.integrity.v1+json";
 
-/// The largest public pages (nightly builds, 50,000 files) have about 30 MiB.
-const MAX_PAGE_BYTES: u64 = 128 << 20;
+/// The largest public pages (nightly builds, 30,000 files) have about 30 MiB.
+const MAX_PAGE_BYTES: u64 = 64 << 20;
 
 /// A provenance object has about 10 KiB for every attestation.
 const MAX_PROVENANCE_BYTES: u64 = 4 << 20;
@@ -297,9 +297,4 @@ fn bases(registry: Option<&str>, upstream: &dyn Upstream) -> Vec<String> {
         }
     }
     bases
-}
-
-/// Whether a file can be carried at all: a wheel or a source distribution.
-pub(super) fn is_distribution(file: &str) -> bool {
-    read_file_name(file).is_some_and(|read| matches!(read.kind, Kind::Wheel | Kind::SourceTarGz | Kind::SourceZip))
 }

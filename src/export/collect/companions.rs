@@ -8,7 +8,7 @@ use super::trouble::Trouble;
 use super::{Event, Sources};
 use crate::ecosystem::{Companions, Ecosystem, NewProof, UpstreamError};
 use crate::model::{Artifact, Digest, Document, Proof, ProofState};
-use crate::net::{Cache, Client, Freshness};
+use crate::net::{Address, Cache, Client, Freshness};
 
 /// Documents, and the objects that hold documents and proofs.
 #[derive(Default)]
@@ -84,6 +84,11 @@ fn without(kind: &str, state: ProofState) -> Proof {
     }
 }
 
+/// An origin without query, which may hold a token.
+fn told(origin: &str) -> String {
+    Address::read(origin).map_or_else(|_| "an upstream".to_owned(), |address| address.to_string())
+}
+
 /// What one name's registry gave, stored.
 struct Stored {
     documents: Vec<Document>,
@@ -154,7 +159,7 @@ fn store(
             name: name.to_owned(),
             kind: document.kind.to_owned(),
             digest: keep(&document.bytes)?,
-            origin: document.origin.clone(),
+            origin: told(&document.origin),
         });
     }
     let mut proofs = BTreeMap::new();

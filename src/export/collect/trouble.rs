@@ -174,6 +174,9 @@ pub(super) fn of_fetching(wanted: &Wanted, error: FetchError) -> Trouble {
             format!("its address cannot be used: {source}"),
         )
         .into(),
+        FetchError::Client(ClientError::Insecure { .. }) => refusal(Code::UpstreamFailed, text)
+            .hint("if a proxy or mirror of your site has its own certificate authority, name its file")
+            .into(),
         FetchError::Client(ClientError::TooLarge { .. }) => refusal(Code::SizeExceeded, text).into(),
         FetchError::Client(ClientError::Status { status: 401 | 403, .. }) => {
             refusal(Code::UpstreamFailed, text).hint(HINT_CREDENTIALS).into()

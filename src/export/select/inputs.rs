@@ -276,7 +276,14 @@ fn single_file(
     }
     let (written, path, urls) = match place {
         Place::Path(source) => (source.written.clone(), Some(source.path.clone()), Vec::new()),
-        Place::Url(url) => (url.clone(), None, vec![url.clone()]),
+        Place::Url(url) => {
+            // What is told of an address is without its query.
+            let address = crate::net::Address::read(url).map_err(|error| SelectError::Entry {
+                place: format!("{name} {version}: {file}"),
+                reason: error.to_string(),
+            })?;
+            (address.to_string(), None, vec![url.clone()])
+        }
     };
     gathered.add(plain(name, version, file, claims, path, urls), "selection");
     Ok(json!({

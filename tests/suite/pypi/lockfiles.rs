@@ -255,10 +255,7 @@ fn requirements_that_are_not_pinned_are_refused() {
     let other = format!("b @ https://files.example.com/a-1.tar.gz --hash={A}");
     assert_eq!(malformed(&other), "a-1.tar.gz is a file of a");
     let fault = malformed(&format!("b @ https://files.example.com/\u{e4}-1.tar.gz --hash={A}"));
-    assert_eq!(
-        fault,
-        "a file's URL is not an http or https URL"
-    );
+    assert_eq!(fault, "a file's URL is not an http or https URL");
 }
 
 #[test]
@@ -511,4 +508,14 @@ fn pipfile_entries_are_checked() {
         "Pipfile.lock: pipfile-spec 7 is not 6"
     );
     assert!(refused("[").starts_with("Pipfile.lock: "));
+}
+
+proptest::proptest! {
+    /// Text that people may have edited is read or refused; nothing panics.
+    #[test]
+    fn no_text_makes_a_reader_panic(text in "([-a-z0-9\\[\\]{}=<>;#@:/.\"'\\\\ \n\u{e4}]|--hash=|sha256:|==|://|\\$\\{){0,80}") {
+        for file in ["requirements.txt", "uv.lock", "Pipfile.lock"] {
+            let _ = read(file, &text);
+        }
+    }
 }

@@ -329,3 +329,11 @@ fn an_index_that_fails_is_not_passed_over() {
     let error = pypi().accompany("foo", &[source()], &upstream).unwrap_err().to_string();
     assert_eq!(error, "https://broken.example.com/simple/foo/ answered 500");
 }
+
+proptest::proptest! {
+    /// Whatever an index answers is read or refused; nothing panics.
+    #[test]
+    fn no_page_makes_a_reader_panic(text in "(<a |href=|</a>|<!--|-->|<|>|&|;|#x|[-a-z0-9=\"'/#%.: \n\u{e4}]){0,60}") {
+        let _ = pypi().locate(&wanted(&["x"]), &Fake::with("text/html", text));
+    }
+}

@@ -139,9 +139,10 @@ fn from_dependencies(dependencies: Map<Dependency>, entries: &mut Vec<Entry>) {
         }
         let url = dependency.resolved.as_ref().and_then(serde_json::Value::as_str);
         entries.push(match url {
-            Some(url) if !coordinate::is_web_url(url) => {
-                Entry::LeftOut(format!("{name}: {} is not from a registry", shorten(url)))
-            }
+            Some(url) if !coordinate::is_web_url(url) => Entry::LeftOut(format!(
+                "{name}: {} is not from a registry",
+                shorten(&coordinate::without_credentials(url))
+            )),
             _ => Entry::Registry {
                 name,
                 version,

@@ -1,0 +1,384 @@
+//! `sealift export`.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::environment::Surroundings;
+use super::files::{self, Existing};
+use super::import::{size, threads};
+use super::output::escape;
+use super::progress::Bars;
+use super::signer::{PassphraseArguments, SignerArguments};
+use super::{Context, Exit};
+use crate::bundle::manifest::is_stream_name;
+use crate::bundle::volumes;
+use crate::crypto::strict_json;
+use crate::ecosystem::{self, UpstreamBase};
+use crate::export::collect::{Event, Plan, Sources, collect, plan};
+use crate::export::connect::{Connection, connect};
+use crate::export::describe::Heading;
+use crate::export::select::{Request, Selected, select};
+use crate::export::{export, pack::Packed};
+use crate::model::{Digest, Stop, Timestamp, Unable};
+use crate::net::{Cache, Freshness, Limits};
+use crate::trust::folder::TrustFolder;
+
+/// How long a bundle lives unless told otherwise (facts §3.4).
+const DEFAULT_VALID_DAYS: u32 = 45;
+
+/// What to export, for whom, and where to.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The exporter's folder
+    #[arg(long, value_name = "FOLDER")]
+    exporter: PathBuf,
+    /// The enclave, by the name in its pinned root [default: the only one that is pinned]
+    #[arg(long, value_name = "NAME")]
+    to: Option<String>,
+    /// The stream of numbered bundles
+    #[arg(long, value_name = "NAME")]
+    stream: Option<String>,
+    /// A lockfile, a folder of artifacts, or a selection file such as sealift.yaml; may be given several times
+    #[arg(long, short, value_name = "PATH", required = true)]
+    select: Vec<PathBuf>,
+    /// A folder to search for the bytes before any upstream is asked; may be given several times
+    #[arg(long, value_name = "FOLDER")]
+    from: Vec<PathBuf>,
+    /// An upstream to ask, as in `npm=https://registry.example.com/`; may be given several times
+    #[arg(long, value_name = "ECOSYSTEM=URL", value_parser = upstream)]
+    upstream: Vec<UpstreamBase>,
+    /// Where the volumes are written
+    #[arg(long, short, value_name = "FOLDER", required_unless_present = "dry_run")]
+    out: Option<PathBuf>,
+    /// The largest volume: a size such as 4GiB, or fat32, dvd, dvd-dl, bd25, bd50, bd100 [default: one volume]
+    #[arg(long, value_name = "SIZE", value_parser = volume_size)]
+    volume_size: Option<u64>,
+    /// How long the bundle may be imported
+    #[arg(long, value_name = "DAYS", default_value_t = DEFAULT_VALID_DAYS, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    valid_days: u32,
+    /// Ask no upstream; take only what is on this machine
+    #[arg(long)]
+    offline: bool,
+    /// Ask upstream again for registry documents that are in the cache
+    #[arg(long, conflicts_with = "offline")]
+    refresh: bool,
+    /// Certificate authorities in PEM that count instead of the platform's [default: $SSL_CERT_FILE]
+    #[arg(long, value_name = "FILE")]
+    certificates: Option<PathBuf>,
+    /// Only say what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// The time to write into the manifest, so that a second person can make the same bundle again [default: now]
+    #[arg(long, value_name = "TIME")]
+    created: Option<Timestamp>,
+    /// How many threads hash [default: all cores]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Sign with this key [default: the exporter's own]
+    #[arg(long, value_name = "FILE", conflicts_with = "agent")]
+    key: Option<PathBuf>,
+    /// Sign through the ssh-agent behind this socket
+    #[arg(long, value_name = "SOCKET", requires = "public_key")]
+    agent: Option<PathBuf>,
+    /// The public key of which the agent holds the other half
+    #[arg(long, value_name = "FILE", requires = "agent")]
+    public_key: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArguments,
+}
+
+/// Exports a bundle, or says what would be exported.
+pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop> {
+    let environment = Surroundings::new(working_folder(arguments));
+    let selected = select(request(arguments)?, ecosystem::ALL)?;
+    let trust = recipient(&arguments.exporter, arguments.to.as_deref().or(selected.recipient()))?;
+    let root = trust.current();
+    root.check_fresh(context.now).map_err(|error| error.refusal("the enclave's root"))?;
+    let cache = Cache::open(arguments.exporter.join("cache"))
+        .map_err(|error| Unable::new("cannot open the exporter's cache").because(error))?;
+    let client = if arguments.offline {
+        None
+    } else {
+        let connection = Connection {
+            certificates: arguments.certificates.clone().or_else(|| std::env::var_os("SSL_CERT_FILE").map(PathBuf::from)),
+            freshness: if arguments.refresh { Freshness::Asked } else { Freshness::Cached },
+            limits: Limits::default(),
+            now: context.now,
+        };
+        Some(connect(&selected, ecosystem::ALL, &environment, &connection, &cache)?)
+    };
+    let bars = Bars::new(context);
+    let threads = threads(arguments.threads);
+    let sources = Sources {
+        ecosystems: ecosystem::ALL,
+        environment: &environment,
+        cache: &cache,
+        client: client.as_ref(),
+        threads: NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN),
+        progress: &|event| show(&bars, event),
+    };
+    if arguments.dry_run {
+        let plan = plan(&selected, &sources)?;
+        drop(bars);
+        report_plan(&plan, arguments, context);
+        return Ok(Exit::Done);
+    }
+    let stream = stream_name(arguments, &selected)?;
+    let collected = collect(selected, &sources)?.into_parts();
+    bars.finish();
+    for line in &collected.warnings {
+        context.output.warn(&escape(line));
+    }
+    for line in &collected.left_out {
+        context.output.warn(&format!("left out: {}", escape(line)));
+    }
+    let counts = collected.counts.clone();
+    let streams = arguments.exporter.join("streams").join(&root.document().enclave.name);
+    let state_path = streams.join(format!("{stream}.json"));
+    let epoch = root.document().epoch;
+    let last = StreamFile::read(&state_path)?.filter(|state| state.epoch == epoch);
+    let created = arguments.created.unwrap_or(context.now);
+    let heading = Heading {
+        stream,
+        epoch,
+        sequence: last.as_ref().map_or(1, |state| state.sequence + 1),
+        previous: last.as_ref().map(|state| state.manifest),
+        created,
+        not_after: created.plus_days(arguments.valid_days),
+        recipients: [*root.document().enclave.id.digest()].into(),
+        roots: trust.roots().iter().map(|root| (root.document().version, root.envelope().to_vec())).collect(),
+        volume_bytes: arguments.volume_size,
+    };
+    let signer = signer(arguments).open()?;
+    let spool = tempfile::Builder::new()
+        .prefix("spool-")
+        .tempdir_in(arguments.exporter.join("cache"))
+        .map_err(|error| Unable::new("cannot make a folder in the exporter's cache").because(error))?;
+    let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("."));
+    let packed = export(collected, &heading, &[signer.as_ref()], spool.path(), &out, threads, &bars)?;
+    drop(bars);
+    let state = StreamFile { epoch, sequence: packed.manifest.sequence, manifest: packed.manifest_digest };
+    if let Err(stop) = state.write(&streams, &state_path) {
+        // Without the number written down, the next bundle would reuse it.
+        for volume in &packed.volumes {
+            let _ = std::fs::remove_file(volume);
+        }
+        return Err(stop);
+    }
+    report(&packed, &counts, root.document().enclave.name.as_str(), context);
+    Ok(Exit::Done)
+}
+
+/// How far a stream has come, on the sending side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StreamFile {
+    epoch: u64,
+    sequence: u64,
+    manifest: Digest,
+}
+
+/// A stream's file holds three values.
+const MAX_STREAM_FILE_BYTES: usize = 4096;
+
+impl StreamFile {
+    fn read(path: &Path) -> Result<Option<Self>, Stop> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let bytes = files::read(path, MAX_STREAM_FILE_BYTES)?;
+        strict_json::read(&bytes).map(Some).map_err(|error| {
+            Unable::new(format!("{} does not say how far the stream has come", path.display()))
+                .because(error)
+                .hint("restore it from a backup; with a wrong number the enclave refuses the next bundle")
+                .into()
+        })
+    }
+
+    fn write(&self, folder: &Path, path: &Path) -> Result<(), Stop> {
+        std::fs::create_dir_all(folder).map_err(|error| Unable::new(format!("cannot make {}", folder.display())).because(error))?;
+        files::write(path, &strict_json::write(self), Existing::Replace)
+    }
+}
+
+/// The pinned root of the enclave that the bundle is for.
+fn recipient(exporter: &Path, name: Option<&str>) -> Result<TrustFolder, Stop> {
+    let folder = exporter.join("trust");
+    if let Some(name) = name {
+        if !crate::trust::is_enclave_name(name) {
+            return Err(Unable::new(format!("{name:?} cannot name an enclave")).into());
+        }
+        return Ok(TrustFolder::open(&folder.join(name))?);
+    }
+    let mut pinned: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .map_err(|error| Unable::new(format!("cannot read {}", folder.display())).because(error).hint("`sealift init exporter` makes an exporter's folder"))?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| TrustFolder::is_pinned(path))
+        .collect();
+    match (pinned.pop(), pinned.is_empty()) {
+        (Some(path), true) => Ok(TrustFolder::open(&path)?),
+        (None, _) => Err(Unable::new("no enclave's root is pinned in the exporter's folder").hint("`sealift root pin ROOT --folder EXPORTER`").into()),
+        (Some(_), false) => Err(Unable::new("several enclaves are pinned in the exporter's folder").hint("name one with --to").into()),
+    }
+}
+
+fn stream_name(arguments: &Arguments, selected: &Selected) -> Result<String, Stop> {
+    let stream = arguments.stream.clone().or_else(|| selected.stream().map(ToOwned::to_owned)).unwrap_or_else(|| "main".to_owned());
+    if is_stream_name(&stream) {
+        Ok(stream)
+    } else {
+        Err(Unable::new(format!("{stream:?} cannot name a stream")).hint("1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit").into())
+    }
+}
+
+fn request(arguments: &Arguments) -> Result<Request, Stop> {
+    let here = std::env::current_dir().map_err(|error| Unable::new("cannot see the working folder").because(error))?;
+    let mut request = Request::from_arguments(&arguments.select, &here, ecosystem::ALL)?;
+    request.from.extend(arguments.from.iter().map(|folder| here.join(folder)));
+    // What the command line names is asked before what the selection names.
+    request.upstreams.splice(0..0, arguments.upstream.iter().cloned());
+    Ok(request)
+}
+
+/// The folder whose client configuration counts: that of the first selection.
+fn working_folder(arguments: &Arguments) -> PathBuf {
+    let first = arguments.select.first().map_or(Path::new("."), PathBuf::as_path);
+    let folder = if first.is_dir() { first } else { first.parent().unwrap_or(Path::new(".")) };
+    std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
+}
+
+fn signer(arguments: &Arguments) -> SignerArguments {
+    let own = || arguments.exporter.join("keys").join("export.pem");
+    SignerArguments {
+        key: arguments.agent.is_none().then(|| arguments.key.clone().unwrap_or_else(own)),
+        agent: arguments.agent.clone(),
+        public_key: arguments.public_key.clone(),
+        passphrase: arguments.passphrase.clone(),
+    }
+}
+
+fn upstream(text: &str) -> Result<UpstreamBase, String> {
+    let (ecosystem, url) = text.split_once('=').ok_or("write it as ecosystem=URL")?;
+    let ecosystem = ecosystem::find(ecosystem).ok_or_else(|| format!("{ecosystem:?} is no ecosystem"))?;
+    Ok(UpstreamBase { ecosystem: ecosystem.id(), scope: None, url: url.to_owned(), authorization: None })
+}
+
+fn volume_size(text: &str) -> Result<u64, String> {
+    volumes::parse_size(text).ok_or_else(|| "write it as 4GiB, 700MB, or one of fat32, dvd, dvd-dl, bd25, bd50, bd100".to_owned())
+}
+
+fn show(bars: &Bars, event: Event) {
+    match event {
+        Event::Looking { artifacts } => bars.items("look", artifacts),
+        Event::Fetching { bytes, .. } => bars.bytes("fetch", bytes),
+        Event::Fetched { bytes } => bars.advance(bytes),
+        Event::Asking { names } => bars.items("ask", names),
+        Event::Asked => bars.advance(1),
+        Event::Hashed { .. } | Event::Arrived => {}
+    }
+}
+
+fn report(packed: &Packed, counts: &crate::export::collect::Counts, enclave: &str, context: &Context) {
+    let manifest = &packed.manifest;
+    let catalog = &manifest.catalog;
+    if context.output.wants_json() {
+        context.output.json(&json!({
+            "schema": "sealift-export/1",
+            "outcome": "exported",
+            "bundle": { "stream": manifest.stream, "epoch": manifest.epoch, "sequence": manifest.sequence, "manifest": packed.manifest_digest },
+            "recipient": enclave,
+            "created": manifest.created,
+            "not_after": manifest.not_after,
+            "artifacts": catalog.artifacts,
+            "documents": catalog.documents,
+            "objects": catalog.objects,
+            "bytes": catalog.object_bytes,
+            "volumes": packed.volumes.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
+            "volume_bytes": packed.bytes,
+            "from": { "folders": counts.from_folders, "client_caches": counts.from_client_caches, "cache": counts.from_cache, "fetched": counts.fetched },
+            "requests": counts.requests,
+        }));
+        return;
+    }
+    let output = &context.output;
+    output.answer(&format!("exported bundle {} for enclave {enclave}", manifest.label()));
+    output.answer(&format!(
+        "  {} artifacts, {} registry documents, {} objects, {}",
+        catalog.artifacts, catalog.documents, catalog.objects, size(catalog.object_bytes)
+    ));
+    output.answer(&format!(
+        "  {} from folders, {} from the clients' caches, {} from the exporter's cache, {} fetched",
+        counts.from_folders, counts.from_client_caches, counts.from_cache, counts.fetched
+    ));
+    for (host, by) in &counts.led_to {
+        let by: Vec<&str> = by.iter().map(String::as_str).collect();
+        output.answer(&format!("  {} was asked because {} led there", escape(host), escape(&by.join(", "))));
+    }
+    output.answer(&format!("  to be imported until {}", manifest.not_after));
+    output.answer(&format!("  manifest {}", packed.manifest_digest));
+    for volume in &packed.volumes {
+        output.answer(&format!("  {}", volume.display()));
+    }
+}
+
+fn report_plan(plan: &Plan, arguments: &Arguments, context: &Context) {
+    let bytes = plan.bytes_at_hand + plan.bytes_to_fetch + plan.companions.1;
+    let volumes = arguments.volume_size.map(|size| bytes.div_ceil(size).max(1));
+    if context.output.wants_json() {
+        context.output.json(&json!({
+            "schema": "sealift-plan/1",
+            "at_hand": plan.at_hand,
+            "bytes_at_hand": plan.bytes_at_hand,
+            "to_fetch": plan.to_fetch,
+            "bytes_to_fetch": plan.bytes_to_fetch,
+            "of_unknown_size": plan.of_unknown_size,
+            "documents_and_proofs": plan.companions.0,
+            "volumes_at_least": volumes,
+            "without_proof": plan.without_proof,
+            "proof_unknown": plan.proof_unknown,
+            "left_out": plan.left_out,
+            "warnings": plan.warnings,
+        }));
+        return;
+    }
+    let output = &context.output;
+    output.answer("nothing was fetched or written; an export would take");
+    output.answer(&format!("  {:>8} artifacts that are at hand, {}", plan.at_hand, size(plan.bytes_at_hand)));
+    output.answer(&format!(
+        "  {:>8} artifacts to fetch, {}{}",
+        plan.to_fetch,
+        size(plan.bytes_to_fetch),
+        if plan.of_unknown_size > 0 { format!(" and {} of unknown size", plan.of_unknown_size) } else { String::new() }
+    ));
+    output.answer(&format!("  {:>8} registry documents and proofs, {}", plan.companions.0, size(plan.companions.1)));
+    match (volumes, arguments.volume_size) {
+        (Some(count), Some(limit)) => output.answer(&format!("  {count:>8} volumes of {} at least", size(limit))),
+        _ => output.answer("         1 volume"),
+    }
+    list(output, "without any proof", &plan.without_proof);
+    list(output, "whose proofs can only be asked once they are fetched", &plan.proof_unknown);
+    list(output, "left out", &plan.left_out);
+    for line in &plan.warnings {
+        output.warn(&escape(line));
+    }
+}
+
+/// How many lines of a list are printed before the rest is only counted; `--json` has them all.
+const LISTED: usize = 20;
+
+fn list(output: &super::Output, title: &str, lines: &[String]) {
+    if lines.is_empty() {
+        return;
+    }
+    output.answer(&format!("{} {title}:", lines.len()));
+    for line in lines.iter().take(LISTED) {
+        output.answer(&format!("  {}", escape(line)));
+    }
+    if lines.len() > LISTED {
+        output.answer(&format!("  and {} more; --json lists them all", lines.len() - LISTED));
+    }
+}

@@ -1,0 +1,358 @@
+//! `sealift import` and `sealift verify`: the same steps; `verify` stops before anything is changed.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::output::escape;
+use super::progress::Bars;
+use super::{Context, Exit};
+use crate::bundle::manifest::Manifest;
+use crate::enclave::{self, Enclave};
+use crate::import::authenticate::{self, GapRule, Memory, Position, Voucher};
+use crate::import::commit::Committed;
+use crate::import::open::Input;
+use crate::import::verify_objects::Incomplete;
+use crate::import::{Against, Checked, Imported, Run, import, verify};
+use crate::model::{Code, Digest, Refusal, Stop, Timestamp, Unable};
+use crate::store::Store;
+use crate::trust::folder::TrustFolder;
+
+/// What to import, and where.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArguments {
+    /// Volumes and approvals, folders that hold them, or `-` for one volume on standard input
+    #[arg(value_name = "MEDIA", required = true)]
+    media: Vec<PathBuf>,
+    /// The enclave's folder
+    #[arg(long, value_name = "FOLDER")]
+    enclave: PathBuf,
+    /// How many threads hash [default: all cores]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+/// What to verify, and against what.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// Volumes and approvals, folders that hold them, or `-` for one volume on standard input
+    #[arg(value_name = "MEDIA", required = true)]
+    media: Vec<PathBuf>,
+    /// The enclave's folder: its trust, its memory of earlier imports, its objects
+    #[arg(long, value_name = "FOLDER", required_unless_present = "trust", conflicts_with = "trust")]
+    enclave: Option<PathBuf>,
+    /// A folder with the enclave's pinned root, without its memory: order is then not judged
+    #[arg(long, value_name = "FOLDER")]
+    trust: Option<PathBuf>,
+    /// Where contents may be unpacked while they are examined [default: the system's folder for temporary files]
+    #[arg(long, value_name = "FOLDER")]
+    scratch: Option<PathBuf>,
+    /// How many threads hash [default: all cores]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+/// Imports a bundle.
+pub(crate) fn run_import(arguments: &ImportArguments, context: &Context) -> Result<Exit, Stop> {
+    let folder = &arguments.enclave;
+    let mut trust = TrustFolder::open(&folder.join("trust"))?;
+    let mut enclave = open_enclave(folder)?;
+    let bars = Bars::new(context);
+    let run = Run { now: context.now, threads: threads(arguments.threads), progress: &bars };
+    let imported = import(inputs(&arguments.media), folder, &mut enclave, &mut trust, &run);
+    drop(bars);
+    let imported = match imported {
+        Err(Stop::Refused(refusals)) if refusals.iter().all(|refusal| refusal.code == Code::AlreadyImported) => {
+            report_already(&refusals, context);
+            return Ok(Exit::Done);
+        }
+        other => other?,
+    };
+    match imported {
+        Imported::Committed(committed) => report_import(&committed, arguments, context),
+        Imported::Incomplete(incomplete) => report_incomplete(&incomplete, "kept", context),
+    }
+    Ok(Exit::Done)
+}
+
+/// Verifies a bundle and changes nothing.
+pub(crate) fn run_verify(arguments: &VerifyArguments, context: &Context) -> Result<Exit, Stop> {
+    let trust_path = match (&arguments.enclave, &arguments.trust) {
+        (Some(enclave), _) => enclave.join("trust"),
+        (None, Some(trust)) => trust.clone(),
+        (None, None) => return Err(Unable::new("neither --enclave nor --trust was given").into()),
+    };
+    let trust = TrustFolder::open(&trust_path)?;
+    let ledger = match &arguments.enclave {
+        Some(folder) if folder.join("state.db").exists() => Some(enclave::read(folder)?),
+        _ => None,
+    };
+    let store = match &arguments.enclave {
+        Some(folder) if ledger.is_some() => Some(
+            Store::open(folder.join("store")).map_err(|error| Unable::new("cannot read the enclave's store").because(error))?,
+        ),
+        _ => None,
+    };
+    let mut scratch = tempfile::Builder::new();
+    scratch.prefix("sealift-verify-");
+    let scratch = match &arguments.scratch {
+        Some(folder) => scratch.tempdir_in(folder),
+        None => scratch.tempdir(),
+    }
+    .map_err(|error| Unable::new("cannot make a folder for temporary files").because(error).hint("name one with --scratch"))?;
+    let bars = Bars::new(context);
+    let run = Run { now: context.now, threads: threads(arguments.threads), progress: &bars };
+    let memory: Option<&dyn Memory> = match &ledger {
+        Some(ledger) => Some(ledger),
+        None if arguments.enclave.is_some() => Some(&NothingYet),
+        None => None,
+    };
+    let against = Against {
+        root: trust.current(),
+        memory,
+        store: store.as_ref(),
+        scratch: scratch.path().to_owned(),
+    };
+    let checked = verify(inputs(&arguments.media), &against, &run);
+    drop(bars);
+    let checked = match checked {
+        Err(Stop::Refused(refusals)) if refusals.iter().all(|refusal| refusal.code == Code::AlreadyImported) => {
+            report_already(&refusals, context);
+            return Ok(Exit::Done);
+        }
+        other => other?,
+    };
+    report_check(&checked, context);
+    Ok(Exit::Done)
+}
+
+/// The memory of an enclave that has imported nothing yet.
+struct NothingYet;
+
+impl Memory for NothingYet {
+    fn last(&self, _stream: &str) -> Result<Option<Position>, Stop> {
+        Ok(None)
+    }
+
+    fn numbered(&self, _stream: &str, _epoch: u64, _sequence: u64) -> Result<Option<Digest>, Stop> {
+        Ok(None)
+    }
+
+    fn imported(&self, _manifest: &Digest) -> Result<Option<authenticate::Imported>, Stop> {
+        Ok(None)
+    }
+
+    fn known_time(&self) -> Result<Option<(Timestamp, String)>, Stop> {
+        Ok(None)
+    }
+
+    fn gap_rule(&self) -> GapRule {
+        GapRule::Refuse
+    }
+}
+
+/// Opens an enclave; the first command that changes it makes its ledger and repository.
+pub(crate) fn open_enclave(folder: &std::path::Path) -> Result<Enclave, Stop> {
+    let holder = format!("process {}", std::process::id());
+    if folder.join("state.db").exists() {
+        return Enclave::open(folder, &holder);
+    }
+    if folder.join("generations").exists() {
+        return Err(crate::model::Refusal::new(
+            crate::model::Code::StateRolledBack,
+            folder.display().to_string(),
+            "there are generations, and the memory of what was imported is gone",
+        )
+        .hint("restore `state.db` from the enclave's own backup")
+        .into());
+    }
+    Enclave::create(folder, &holder)
+}
+
+fn inputs(media: &[PathBuf]) -> Vec<Input> {
+    media
+        .iter()
+        .map(|path| {
+            if path.as_os_str() == "-" {
+                let stream: Box<dyn Read + Send> = Box::new(std::io::stdin());
+                Input::Stream(stream)
+            } else {
+                Input::Path(path.clone())
+            }
+        })
+        .collect()
+}
+
+/// As many threads as there are cores, unless told otherwise.
+pub(crate) fn threads(asked: Option<u16>) -> usize {
+    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get), usize::from)
+}
+
+fn report_import(committed: &Committed, arguments: &ImportArguments, context: &Context) {
+    let manifest = &committed.manifest;
+    let summary = &committed.summary;
+    if context.output.wants_json() {
+        let mut document = manifest_json(manifest, &committed.manifest_digest.to_string(), Some(&committed.voucher));
+        document["schema"] = json!("sealift-import/1");
+        document["outcome"] = json!("imported");
+        document["generation"] = json!(committed.generation.number);
+        document["repository_digest"] = json!(committed.generation.root.to_string());
+        document["new_objects"] = json!(summary.new_objects);
+        document["new_bytes"] = json!(summary.new_bytes);
+        document["ecosystems"] = summary
+            .ecosystems
+            .iter()
+            .map(|(id, counts)| (id.clone(), json!({ "artifacts": counts.artifacts, "bytes": counts.bytes })))
+            .collect();
+        context.output.json(&document);
+        return;
+    }
+    let output = &context.output;
+    output.answer(&format!("imported bundle {} as generation {}", manifest.label(), committed.generation.number));
+    for (id, counts) in &summary.ecosystems {
+        output.answer(&format!("  {:<8} {:>8} artifacts {:>12}", escape(id), counts.artifacts, size(counts.bytes)));
+    }
+    output.answer(&format!("  new      {:>8} objects   {:>12}", summary.new_objects, size(summary.new_bytes)));
+    answer_voucher(manifest, &committed.voucher, context);
+    output.answer(&format!("clients read {}", arguments.enclave.join("repository").display()));
+}
+
+/// The very bundle again is a success that changes nothing.
+fn report_already(refusals: &[Refusal], context: &Context) {
+    for refusal in refusals {
+        if context.output.wants_json() {
+            context.output.json(&json!({
+                "schema": "sealift-import/1",
+                "outcome": "already-imported",
+                "bundle": refusal.subject,
+                "reason": refusal.reason,
+            }));
+        } else {
+            context.output.answer(&format!("{}: {}", refusal.subject, refusal.reason));
+        }
+    }
+}
+
+fn report_check(checked: &Checked, context: &Context) {
+    if let Some(incomplete) = &checked.incomplete {
+        report_incomplete(incomplete, "intact", context);
+        return;
+    }
+    if context.output.wants_json() {
+        let mut document =
+            manifest_json(&checked.manifest, &checked.manifest_digest.to_string(), checked.voucher.as_ref());
+        document["schema"] = json!("sealift-verify/1");
+        document["outcome"] = json!("verified");
+        context.output.json(&document);
+        return;
+    }
+    let catalog = &checked.manifest.catalog;
+    context.output.answer(&format!("verified bundle {}: nothing was changed", checked.manifest.label()));
+    context.output.answer(&format!(
+        "  {} artifacts, {} registry documents, {} objects, {}",
+        catalog.artifacts,
+        catalog.documents,
+        catalog.objects,
+        size(catalog.object_bytes)
+    ));
+    if let Some(voucher) = &checked.voucher {
+        answer_voucher(&checked.manifest, voucher, context);
+    }
+}
+
+fn report_incomplete(incomplete: &Incomplete, state: &str, context: &Context) {
+    if context.output.wants_json() {
+        context.output.json(&json!({
+            "schema": "sealift-incomplete/1",
+            "outcome": "incomplete",
+            "bundle": incomplete.label,
+            "volumes": incomplete.count,
+            "present": incomplete.present,
+            "missing": incomplete.missing,
+        }));
+        return;
+    }
+    context.output.answer(&format!(
+        "bundle {}: {} of {} volumes are {state}; still missing: {}",
+        incomplete.label,
+        incomplete.present.len(),
+        incomplete.count,
+        numbers(&incomplete.missing)
+    ));
+}
+
+fn answer_voucher(manifest: &Manifest, voucher: &Voucher, context: &Context) {
+    let output = &context.output;
+    output.answer(&format!(
+        "  exported {} by {}, root version {} ({})",
+        manifest.created,
+        escape(&voucher.exporters.join(", ")),
+        voucher.root_version,
+        voucher.profile
+    ));
+    let approvers = if voucher.approvers.is_empty() { "nobody; the root asks for no approval".to_owned() } else { voucher.approvers.join(", ") };
+    output.answer(&format!("  approved by {}", escape(&approvers)));
+    for line in &voucher.not_checked {
+        output.answer(&format!("  not checked: {line}"));
+    }
+    output.answer("  not checked: the publishers' own signatures; they are carried, and will be judged by a later version");
+    if voucher.profile == "evaluation" {
+        output.warn("this enclave is for an evaluation: one key does everything");
+    }
+}
+
+fn manifest_json(manifest: &Manifest, digest: &str, voucher: Option<&Voucher>) -> Value {
+    let catalog = &manifest.catalog;
+    json!({
+        "bundle": { "stream": manifest.stream, "epoch": manifest.epoch, "sequence": manifest.sequence, "manifest": digest },
+        "created": manifest.created,
+        "not_after": manifest.not_after,
+        "artifacts": catalog.artifacts,
+        "documents": catalog.documents,
+        "objects": catalog.objects,
+        "bytes": catalog.object_bytes,
+        "volumes": manifest.volumes.len(),
+        "exporters": voucher.map(|voucher| voucher.exporters.clone()),
+        "approvers": voucher.map(|voucher| voucher.approvers.clone()),
+        "root_version": voucher.map(|voucher| voucher.root_version),
+        "profile": voucher.map(|voucher| voucher.profile.clone()),
+        "not_checked": voucher.map(|voucher| {
+            let mut lines = voucher.not_checked.clone();
+            lines.push("the publishers' own signatures".to_owned());
+            lines
+        }),
+    })
+}
+
+/// Numbers in a phrase: `1, 3 to 5`.
+fn numbers(list: &[usize]) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let mut index = 0;
+    while index < list.len() {
+        let start = index;
+        while index + 1 < list.len() && list[index + 1] == list[index] + 1 {
+            index += 1;
+        }
+        parts.push(if index > start { format!("{} to {}", list[start], list[index]) } else { list[start].to_string() });
+        index += 1;
+    }
+    parts.join(", ")
+}
+
+/// A size for people.
+pub(crate) fn size(bytes: u64) -> String {
+    indicatif::BinaryBytes(bytes).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_volumes_in_a_phrase() {
+        assert_eq!(numbers(&[1, 3, 4, 5, 9]), "1, 3 to 5, 9");
+        assert_eq!(numbers(&[]), "");
+    }
+}
