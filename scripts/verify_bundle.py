@@ -867,9 +867,9 @@ class Verdict:
 
 
 def authenticate(volumes, approvals, root, now, memory):
-    verdict = Verdict()
+    verdict, pinned = Verdict(), root.version
     for volume in volumes:
-        roots = read_roots(volume, root.version)
+        roots = read_roots(volume, pinned)
         for version, data in roots:
             if version > root.version:
                 root = root.advance(data, f"root {version} in {volume.name}")
@@ -1236,12 +1236,13 @@ class CommandDecoder:
     def finish(self):
         self.file.seek(0)
         command = ["zstd", "-q", "-d", "-c", f"--memory={MAX_ZSTD_WINDOW_BYTES}"]
-        with subprocess.Popen(command, stdin=self.file, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with subprocess.Popen(command, stdin=self.file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
             try:
                 for content in iter(lambda: process.stdout.read(CHUNK), b""):
                     self.take(content)
-            finally:
+            except BaseException:
                 process.kill()
+                raise
         self.file.close()
         if process.returncode:
             raise DecodeError("the command zstd failed")
@@ -1689,8 +1690,8 @@ def documents_of(place):
             read_roots(volume, MAX_ROOTS)
             with receive_catalog(volume, manifest) as stored:
                 for kind, fields in catalog_records(stored, manifest):
-                    if kind != "object" or fields["size"]:
-                        yield "catalog-record", {kind: {key: value for key, value in fields.items() if value is not None}}
+                    present = {name: value for name, value in fields.items() if value is not None}
+                    yield "catalog-record", {kind: present}
 
 
 def run_wycheproof(folder):
