@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::limits;
-use crate::model::{Digest, Timestamp};
+use crate::model::{Digest, Timestamp, bundle_label};
 
 /// The format that this program reads and writes.
 pub const FORMAT: u64 = 1;
@@ -205,11 +205,7 @@ impl Manifest {
 
     /// How people call the bundle: `main 12`, or `main 2/12` in a later epoch.
     pub fn label(&self) -> String {
-        if self.epoch == 1 {
-            format!("{} {}", self.stream, self.sequence)
-        } else {
-            format!("{} {}/{}", self.stream, self.epoch, self.sequence)
-        }
+        bundle_label(&self.stream, self.epoch, self.sequence)
     }
 }
 

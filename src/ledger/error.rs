@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::model::{Artifact, Code, Digest, Name, Refusal, Stop, Unable};
+use crate::model::{Artifact, Code, Digest, Name, Refusal, Stop, Unable, bundle_label};
 
 /// The ledger could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +87,7 @@ pub enum LedgerError {
         manifest: Digest,
     },
     /// The bundle's number does not go forward within its stream.
-    #[error("bundle {epoch}.{sequence} of stream {stream} does not follow {held_epoch}.{held_sequence}")]
+    #[error("bundle {} does not follow {}", bundle_label(stream, *epoch, *sequence), bundle_label(stream, *held_epoch, *held_sequence))]
     NotForward {
         /// The stream.
         stream: String,
@@ -177,12 +177,12 @@ impl From<LedgerError> for Stop {
                 held_sequence,
             } => Refusal::new(
                 Code::Rollback,
-                format!("bundle {epoch}.{sequence} of stream {stream}"),
+                format!("bundle {}", bundle_label(&stream, epoch, sequence)),
                 "does not follow the last imported one",
             )
             .comparing(
-                format!("later than {held_epoch}.{held_sequence}"),
-                format!("{epoch}.{sequence}"),
+                format!("later than {}", bundle_label(&stream, held_epoch, held_sequence)),
+                bundle_label(&stream, epoch, sequence),
             )
             .into(),
             LedgerError::NotALedger { .. } | LedgerError::Damaged { .. } => Unable::new(what)

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 use super::query::{self, digest, entry_held, text_json};
 use super::{BundleRecord, GenerationRecord, Ledger, LedgerError, integer, raise_known_time};
 use crate::ecosystem::{self, Held};
-use crate::model::{Digest, Document, Name, RelativePath};
+use crate::model::{Digest, Document, Name, RelativePath, bundle_label};
 
 /// An import that is not yet committed. Dropped, it leaves no trace.
 #[derive(Debug)]
@@ -296,7 +296,10 @@ impl Import<'_> {
         raise_known_time(
             &self.transaction,
             self.bundle.created,
-            &format!("manifest {}", self.bundle.manifest),
+            &format!(
+                "bundle {}",
+                bundle_label(&self.bundle.stream, self.bundle.epoch, self.bundle.sequence)
+            ),
         )?;
         self.transaction.commit().map_err(failed("commit"))?;
         Ok(generation)

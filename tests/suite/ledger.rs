@@ -226,7 +226,7 @@ fn sequence_numbers_only_go_forward() {
     let error = site.import(4, &[]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "bundle 1.4 of stream build-to-plant does not follow 1.5"
+        "bundle build-to-plant 4 does not follow build-to-plant 5"
     );
     let later_epoch = BundleRecord { epoch: 2, ..bundle(1) };
     site.ledger.begin(later_epoch).unwrap().commit(root(2)).unwrap();
