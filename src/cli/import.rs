@@ -8,15 +8,16 @@ use serde_json::{Value, json};
 
 use super::output::escape;
 use super::progress::Bars;
+use super::shown::holder;
 use super::{Context, Exit};
 use crate::bundle::manifest::Manifest;
 use crate::enclave::{self, Enclave};
-use crate::import::authenticate::{self, GapRule, Memory, Position, Voucher};
+use crate::import::authenticate::{Memory, Voucher};
 use crate::import::commit::Committed;
 use crate::import::open::Input;
 use crate::import::verify_objects::Incomplete;
 use crate::import::{Against, Checked, EnclaveMemory, Imported, Run, import, verify};
-use crate::model::{Code, Digest, Refusal, Stop, Timestamp, Unable};
+use crate::model::{Code, Refusal, Stop, Unable};
 use crate::store::Store;
 use crate::trust::folder::TrustFolder;
 
@@ -63,7 +64,7 @@ pub(crate) struct VerifyArguments {
 pub(crate) fn run_import(arguments: &ImportArguments, context: &Context) -> Result<Exit, Stop> {
     let folder = &arguments.enclave;
     let mut trust = TrustFolder::open(&folder.join("trust"))?;
-    let mut enclave = open_enclave(folder)?;
+    let mut enclave = Enclave::open(folder, &holder("import"))?;
     let bars = Bars::new(context);
     let run = Run {
         now: context.now,
@@ -95,11 +96,11 @@ pub(crate) fn run_verify(arguments: &VerifyArguments, context: &Context) -> Resu
     };
     let trust = TrustFolder::open(&trust_path)?;
     let ledger = match &arguments.enclave {
-        Some(folder) if folder.join("state.db").exists() => Some(enclave::read(folder)?),
-        _ => None,
+        Some(folder) => Some(enclave::read(folder)?),
+        None => None,
     };
     let store = match &arguments.enclave {
-        Some(folder) if ledger.is_some() => Some(
+        Some(folder) => Some(
             Store::open(folder.join("store"))
                 .map_err(|error| Unable::new("cannot read the enclave's store").because(error))?,
         ),
@@ -126,14 +127,9 @@ pub(crate) fn run_verify(arguments: &VerifyArguments, context: &Context) -> Resu
         (Some(ledger), Some(folder)) => Some(EnclaveMemory { ledger, folder }),
         _ => None,
     };
-    let memory: Option<&dyn Memory> = match &enclave_memory {
-        Some(memory) => Some(memory),
-        None if arguments.enclave.is_some() => Some(&NothingYet),
-        None => None,
-    };
     let against = Against {
         root: trust.current(),
-        memory,
+        memory: enclave_memory.as_ref().map(|memory| memory as &dyn Memory),
         store: store.as_ref(),
         scratch: scratch.path().to_owned(),
     };
@@ -148,53 +144,6 @@ pub(crate) fn run_verify(arguments: &VerifyArguments, context: &Context) -> Resu
     };
     report_check(&checked, context);
     Ok(Exit::Done)
-}
-
-/// The memory of an enclave that has imported nothing yet.
-struct NothingYet;
-
-impl Memory for NothingYet {
-    fn last(&self, _stream: &str) -> Result<Option<Position>, Stop> {
-        Ok(None)
-    }
-
-    fn numbered(&self, _stream: &str, _epoch: u64, _sequence: u64) -> Result<Option<Digest>, Stop> {
-        Ok(None)
-    }
-
-    fn imported(&self, _manifest: &Digest) -> Result<Option<authenticate::Imported>, Stop> {
-        Ok(None)
-    }
-
-    fn known_time(&self) -> Result<Option<(Timestamp, String)>, Stop> {
-        Ok(None)
-    }
-
-    fn gap_rule(&self) -> GapRule {
-        GapRule::Refuse
-    }
-
-    fn kept_approvals(&self, _manifest: &Digest) -> Result<Vec<Vec<u8>>, Stop> {
-        Ok(Vec::new())
-    }
-}
-
-/// Opens an enclave; the first command that changes it makes its ledger and repository.
-pub(crate) fn open_enclave(folder: &std::path::Path) -> Result<Enclave, Stop> {
-    let holder = format!("process {}", std::process::id());
-    if folder.join("state.db").exists() {
-        return Enclave::open(folder, &holder);
-    }
-    if folder.join("generations").exists() {
-        return Err(crate::model::Refusal::new(
-            crate::model::Code::StateRolledBack,
-            folder.display().to_string(),
-            "there are generations, and the memory of what was imported is gone",
-        )
-        .hint("restore `state.db` from the enclave's own backup")
-        .into());
-    }
-    Enclave::create(folder, &holder)
 }
 
 fn inputs(media: &[PathBuf]) -> Vec<Input> {

@@ -14,6 +14,12 @@ pub enum LedgerError {
         /// Where it should be.
         path: PathBuf,
     },
+    /// The database is gone from an enclave that had one.
+    #[error("the enclave's memory, {path}, is gone")]
+    Gone {
+        /// Where it was.
+        path: PathBuf,
+    },
     /// There is a database already.
     #[error("there is a ledger at {path} already")]
     Exists {
@@ -189,6 +195,13 @@ impl From<LedgerError> for Stop {
                 .code(Code::StateRolledBack)
                 .hint("restore the enclave's folder from its own backup")
                 .into(),
+            LedgerError::Gone { path } => Refusal::new(
+                Code::StateRolledBack,
+                path.display().to_string(),
+                "the memory of what was imported is gone, and the repository is still there",
+            )
+            .hint("restore it from the enclave's own backup; without it an old bundle could pass for a new one")
+            .into(),
             LedgerError::Missing { .. } => Unable::new(what)
                 .hint("give the enclave's folder with `--enclave`, or make one with `sealift init enclave`")
                 .into(),
