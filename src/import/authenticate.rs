@@ -68,6 +68,17 @@ pub struct Judgement<'a> {
     pub now: Timestamp,
     /// The enclave's memory; without one (a check by someone else) order is not judged, and the report says so.
     pub memory: Option<&'a dyn Memory>,
+    /// Whether approvals must be there already.
+    pub approvals: Approvals,
+}
+
+/// Whether approvals must be there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Approvals {
+    /// As the root asks.
+    Needed,
+    /// The bundle is being looked at by a person who may approve it: nothing can be imported by this.
+    StillToCome,
 }
 
 /// A manifest that a pinned key sealed for us, with volumes read up to the end of their roots.
@@ -252,7 +263,13 @@ fn judge(
             }
         }
     }
-    let (approvers, approval_envelopes) = check_approvals(given, &manifest_digest, &exporters, root, judgement.now)?;
+    let (approvers, approval_envelopes) = match judgement.approvals {
+        Approvals::Needed => check_approvals(given, &manifest_digest, &exporters, root, judgement.now)?,
+        Approvals::StillToCome => {
+            not_checked.push("approvals: they are still to come".to_owned());
+            (Vec::new(), Vec::new())
+        }
+    };
     let voucher = Voucher {
         exporters,
         approvers,

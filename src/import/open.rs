@@ -75,13 +75,6 @@ pub fn open(inputs: Vec<Input>) -> Result<Opened, Stop> {
     Ok(Opened { volumes, approvals })
 }
 
-/// Reads the manifest's envelope from a volume, or from the first of a folder, and nothing else.
-pub fn peek(path: &Path) -> Result<Vec<u8>, Stop> {
-    let (mut volumes, _) = open(vec![Input::Path(path.to_owned())])?.into_parts();
-    // `open` gives at least one volume.
-    Ok(volumes.swap_remove(0).untrusted_envelope)
-}
-
 /// A folder's volumes and approvals by name, or the one file.
 fn list(path: &Path) -> Result<Vec<PathBuf>, Stop> {
     let kind = std::fs::symlink_metadata(path).map_err(|error| cannot_read(path, error))?;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sealift::import::authenticate::{GapRule, Imported, Judgement, Memory, Position, authenticate};
+use sealift::import::authenticate::{Approvals, GapRule, Imported, Judgement, Memory, Position, authenticate};
 use sealift::import::open::{Input, open};
 use sealift::import::verify_objects::{Silent, Verified, Workspace, verify_objects};
 use sealift::model::{Digest, Stop, Timestamp};
@@ -1410,6 +1410,7 @@ fn judge(case: &Case, folder: &Path, staging: &Path) -> String {
         root: &root,
         now: case.now.parse().unwrap(),
         memory: case.memory.as_ref().map(|memory| memory as &dyn Memory),
+        approvals: Approvals::Needed,
     };
     let workspace = Workspace {
         staging: staging.to_owned(),
