@@ -433,17 +433,17 @@ fn check_order(
     }
     let last = memory.last(&manifest.stream)?.filter(|last| last.epoch == epoch);
     let number = manifest.sequence;
-    if let Some(known) = memory.numbered(&manifest.stream, epoch, number)? {
-        if known != digest {
-            return Err(Refusal::new(
-                Code::SequenceReused,
-                subject,
-                "another bundle with this number was imported before",
-            )
-            .comparing(known, digest)
-            .hint("keep both media, and ask the exporter which one is genuine")
-            .into());
-        }
+    if let Some(known) = memory.numbered(&manifest.stream, epoch, number)?
+        && known != digest
+    {
+        return Err(Refusal::new(
+            Code::SequenceReused,
+            subject,
+            "another bundle with this number was imported before",
+        )
+        .comparing(known, digest)
+        .hint("keep both media, and ask the exporter which one is genuine")
+        .into());
     }
     let last_number = last.map_or(0, |last| last.sequence);
     if number <= last_number {
@@ -484,20 +484,20 @@ fn check_order(
         }
         return Ok(Some(missing));
     }
-    if let Some(last) = last {
-        if manifest.previous != Some(last.manifest) {
-            let found = manifest
-                .previous
-                .map_or_else(|| "none".to_owned(), |digest| digest.to_string());
-            return Err(Refusal::new(
-                Code::SequenceReused,
-                subject,
-                "it follows another bundle than the one imported last",
-            )
-            .comparing(last.manifest, found)
-            .hint("two exporters may be using one stream: ask the exporter")
-            .into());
-        }
+    if let Some(last) = last
+        && manifest.previous != Some(last.manifest)
+    {
+        let found = manifest
+            .previous
+            .map_or_else(|| "none".to_owned(), |digest| digest.to_string());
+        return Err(Refusal::new(
+            Code::SequenceReused,
+            subject,
+            "it follows another bundle than the one imported last",
+        )
+        .comparing(last.manifest, found)
+        .hint("two exporters may be using one stream: ask the exporter")
+        .into());
     }
     Ok(None)
 }

@@ -284,6 +284,10 @@ impl ExaminedReader {
     }
 
     /// The next artifact.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "each step may fail: an iterator of results would go on after a failure"
+    )]
     pub fn next(&mut self) -> Result<Option<Examined>, Stop> {
         self.line.clear();
         let count = self
