@@ -17,7 +17,7 @@ use super::{Context, Exit};
 use crate::bundle::manifest::is_stream_name;
 use crate::bundle::volumes;
 use crate::crypto::strict_json;
-use crate::ecosystem::{self, UpstreamBase};
+use crate::ecosystem::{self, NamedBy, UpstreamBase};
 use crate::export::collect::{Event, Plan, Sources, collect, plan};
 use crate::export::connect::{Connection, connect};
 use crate::export::describe::Heading;
@@ -317,6 +317,7 @@ fn upstream(text: &str) -> Result<UpstreamBase, String> {
         scope: None,
         url: url.to_owned(),
         authorization: None,
+        named_by: NamedBy::Operator,
     })
 }
 

@@ -68,7 +68,7 @@ pub fn plan(selected: &Selected, sources: &Sources<'_>) -> Result<Plan, Stop> {
     for (chosen, looked) in &items {
         artifacts.extend(looked.found.iter().map(|found| artifact_of(chosen, found)));
     }
-    let (gathered, more) = companions::gather(&mut artifacts, sources);
+    let (gathered, more) = companions::gather(&mut artifacts, selected.wanted(), sources);
     troubles.extend(more);
     if let Some(stop) = stop(troubles) {
         return Err(stop);
@@ -109,7 +109,7 @@ fn of_one(chosen: &Chosen, looked: &Looked, sources: &Sources<'_>) -> Result<Vec
             None => Err(not_found(wanted, ecosystem).into()),
         };
     };
-    let located = locate(wanted, ecosystem, client).map_err(|error| of_locating(wanted, ecosystem, error));
+    let located = locate(chosen, ecosystem, client).map_err(|error| of_locating(wanted, ecosystem, error));
     let located = match located {
         Err(_) if !looked.found.is_empty() => return Ok(Vec::new()),
         other => other?,
