@@ -18,13 +18,13 @@ pub(crate) struct Arguments {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
     /// Print one JSON document on standard output instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "For every command")]
     pub(crate) json: bool,
     /// When to colour the conversation on standard error
-    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    #[arg(long, global = true, help_heading = "For every command", value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
     pub(crate) color: Colour,
     /// Do not show progress
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = "For every command")]
     pub(crate) quiet: bool,
 }
 
@@ -59,4 +59,19 @@ pub(crate) enum Command {
     Import(super::import::ImportArguments),
     /// Say what a refusal's code means and what to do
     Explain(super::explain::Arguments),
+    /// Say what an enclave holds and how far its streams have come
+    Status(super::status::Arguments),
+    /// List the artifacts that clients of an enclave find
+    List(super::list::Arguments),
+    /// Say where an artifact, a file or a digest came from, and what proves it
+    Where(super::where_::Arguments),
+    /// Show clients again what an earlier generation showed
+    Rollback(super::rollback::Arguments),
+    /// Remove old generations, and what only they need
+    Gc(super::gc::Arguments),
+    /// Serve an enclave's repository over HTTP, read-only
+    #[cfg(feature = "serve")]
+    Serve(super::serve::Arguments),
+    /// Print or write the lines that point clients at an enclave's repository
+    ClientConfig(super::client_config::Arguments),
 }

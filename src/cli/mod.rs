@@ -3,19 +3,28 @@
 
 mod approve;
 mod args;
+mod client_config;
 mod environment;
 mod exit;
 mod explain;
 #[cfg(feature = "export")]
 mod export;
 mod files;
+mod gc;
 mod import;
 mod init;
 mod key;
+mod list;
 mod output;
 mod progress;
+mod rollback;
 mod root;
+#[cfg(feature = "serve")]
+mod serve;
+mod shown;
 mod signer;
+mod status;
+mod where_;
 
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -76,5 +85,13 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::Verify(arguments) => import::run_verify(&arguments, context),
         Command::Import(arguments) => import::run_import(&arguments, context),
         Command::Explain(arguments) => explain::run(&arguments, context),
+        Command::Status(arguments) => status::run(&arguments, context),
+        Command::List(arguments) => list::run(&arguments, context),
+        Command::Where(arguments) => where_::run(&arguments, context),
+        Command::Rollback(arguments) => rollback::run(&arguments, context),
+        Command::Gc(arguments) => gc::run(&arguments, context),
+        #[cfg(feature = "serve")]
+        Command::Serve(arguments) => serve::run(&arguments, context),
+        Command::ClientConfig(arguments) => client_config::run(&arguments, context),
     }
 }

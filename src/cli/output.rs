@@ -1,7 +1,7 @@
 //! The only printer: answers go to standard output, the conversation to standard error.
 
 use std::error::Error;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{BufWriter, IsTerminal as _, Stdout, Write as _};
 
 use serde_json::json;
 
@@ -45,6 +45,11 @@ impl Output {
     /// Prints an answer's text, with its line end.
     pub fn answer(&self, text: &str) {
         let _ = writeln!(std::io::stdout().lock(), "{text}");
+    }
+
+    /// Prints a long answer line by line.
+    pub(crate) fn lines(&self) -> Lines {
+        Lines(BufWriter::new(std::io::stdout()))
     }
 
     /// Prints the one JSON document.
@@ -122,6 +127,32 @@ impl Output {
     }
 }
 
+/// A long answer, written with few calls. A reader that goes away early, such as `head`, ends nothing but the printing.
+pub(crate) struct Lines(BufWriter<Stdout>);
+
+impl Lines {
+    /// Prints one line.
+    pub(crate) fn line(&mut self, text: &str) {
+        let _ = writeln!(self.0, "{text}");
+    }
+}
+
+/// A count of bytes with three digits and a decimal unit.
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    if count < 1000 {
+        return format!("{count} B");
+    }
+    let mut divisor = 1000_u64;
+    let mut unit = 0;
+    while unit + 1 < UNITS.len() && count / divisor >= 1000 {
+        divisor *= 1000;
+        unit += 1;
+    }
+    let tenths = count / (divisor / 10);
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+}
+
 /// The causes of a failure, outermost first, each said once.
 fn chain(unable: &Unable) -> Vec<String> {
     let mut causes: Vec<String> = Vec::new();
@@ -196,6 +227,21 @@ mod tests {
         assert_eq!(chain(&unable), ["outer: inner words"]);
         let unable = Unable::new("cannot read x").because(Outer(std::io::Error::other("disk is full")));
         assert_eq!(chain(&unable), ["outer: inner words", "disk is full"]);
+    }
+
+    #[test]
+    fn sizes_have_a_unit() {
+        for (count, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (999_999, "999.9 kB"),
+            (1_000_000, "1.0 MB"),
+            (8_590_000_000, "8.5 GB"),
+            (u64::MAX, "18.4 EB"),
+        ] {
+            assert_eq!(bytes(count), text);
+        }
     }
 
     #[test]

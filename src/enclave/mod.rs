@@ -6,8 +6,9 @@ use std::io::{self, Read as _};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+use crate::ecosystem::{self, PlacedContent};
 use crate::ledger::{GenerationRecord, Ledger, LedgerError, Use};
-use crate::model::{Digest, Hasher, Name, RelativePath, Stop, Timestamp, Unable};
+use crate::model::{Artifact, Digest, Hasher, Name, RelativePath, Stop, Timestamp, Unable};
 use crate::repository::{Generation, Lock, Recovered, Repository, RepositoryError, RootNode, Sweep, Swept};
 
 /// Bytes read at a time when a file is hashed.
@@ -37,7 +38,11 @@ pub fn facade(folder: &Path) -> PathBuf {
 
 /// Opens an enclave's ledger for questions, beside whatever is running.
 pub fn read(folder: &Path) -> Result<Ledger, LedgerError> {
-    Ledger::open(&ledger_path(folder))
+    let path = ledger_path(folder);
+    if !path.exists() && folder.join("generations").exists() {
+        return Err(LedgerError::Gone { path });
+    }
+    Ledger::open(&path)
 }
 
 impl Enclave {
@@ -120,6 +125,23 @@ fn generation(record: &GenerationRecord) -> Generation {
         number: record.number,
         root: RootNode::new(record.root),
     }
+}
+
+/// Where clients find an artifact, as paths below the repository's folder. Empty for an ecosystem that this program does
+/// not know.
+pub fn places(ledger: &Ledger, artifact: &Artifact) -> Result<Vec<String>, Stop> {
+    let Some(ecosystem) = ecosystem::find(&artifact.ecosystem) else {
+        return Ok(Vec::new());
+    };
+    let held = ledger.held(&artifact.full_name())?;
+    let files = ecosystem.layout(&artifact.name, &held).map_err(|mismatch| {
+        Unable::new(format!("cannot compute the files of {}", artifact.full_name())).because(mismatch)
+    })?;
+    Ok(files
+        .into_iter()
+        .filter(|file| file.content == PlacedContent::Object(artifact.digest))
+        .map(|file| format!("{}/{}", artifact.ecosystem, file.path))
+        .collect())
 }
 
 /// What stands at a path of the repository.

@@ -75,7 +75,9 @@ impl Source {
             return Ok(bytes.clone());
         }
         let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-        self.open()?.read_to_end(&mut bytes).map_err(|error| Unable::new(format!("cannot read {self}")).because(error))?;
+        self.open()?
+            .read_to_end(&mut bytes)
+            .map_err(|error| Unable::new(format!("cannot read {self}")).because(error))?;
         if bytes.len() as u64 != size {
             return Err(self.changed().into());
         }

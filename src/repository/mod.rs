@@ -3,18 +3,20 @@
 //! A generation costs what changed, not what is held:
 //!
 //! - `store/objects/`: contents, named by digest, never changed.
-//! - `tree/`: folders named by what they hold, never changed. A *leaf* has the files of one name as hard links to
-//!   objects; a *shard* links about a thousandth of all leaves; a *root* links all shards. Adding one name to 100,000 writes
-//!   one leaf, one shard and one root; everything else is shared.
+//! - `tree/`: folders named by what they hold, never changed. A *shard* has the files of about a sixty-fourth of all
+//!   names as hard links to objects, with a list that says which is which; a *root* links all shards. Adding one name writes
+//!   one shard and one root; everything else is shared.
 //! - `generations/N`: a link to a root. `generations/current`: a link to one `N`, replaced by rename: THE switch.
 //! - `repository/`: the façade. Real folders, in which each file is a link through `generations/current` into the
 //!   tree. Links are made before the switch and dangle until it, so clients see nothing of a generation before all of it.
 //!
-//! Two names or paths whose shortened hashes are equal are refused as `name-collision`. The digest of a root covers every
-//! path and every content that clients can see.
+//! A hard link costs a tenth of a folder or a symbolic link, so a shard links files itself rather than a folder for each
+//! name. Two paths whose shortened hashes are equal are refused as `name-collision`. The digest of a root covers every path
+//! and every content that clients can see.
 
 mod error;
 mod facade;
+mod list;
 mod lock;
 mod node;
 mod stage;
@@ -120,7 +122,7 @@ impl Repository {
 
     /// Takes up the tree of an earlier generation again.
     pub fn restage(&self, root: RootNode) -> Result<StagedGeneration, RepositoryError> {
-        if !self.tree.has(&root.0) {
+        if !self.tree.node(&root.0).is_dir() {
             return Err(RepositoryError::RootMissing { root: root.0 });
         }
         Ok(StagedGeneration::new(root, 0))
@@ -199,20 +201,7 @@ impl Repository {
 
     /// The generation that clients see; `None` before the first.
     pub fn current(&self) -> Result<Option<Generation>, RepositoryError> {
-        let path = self.folder.join("generations").join(CURRENT);
-        let target = match fs::read_link(&path) {
-            Ok(target) => target,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(RepositoryError::file("read", &path)(error)),
-        };
-        let number = target
-            .to_str()
-            .and_then(parse_number)
-            .ok_or(RepositoryError::Damaged { path })?;
-        Ok(Some(Generation {
-            number,
-            root: self.root_of(number)?,
-        }))
+        shown(&self.folder)
     }
 
     /// The generations that are kept, the oldest first.
@@ -237,14 +226,36 @@ impl Repository {
     }
 
     fn root_of(&self, number: u64) -> Result<RootNode, RepositoryError> {
-        let path = self.generation_path(number);
-        let target = fs::read_link(&path).map_err(RepositoryError::file("read", &path))?;
-        target
-            .to_str()
-            .and_then(|target| node::id_of_path(target, TO_TREE))
-            .map(RootNode)
-            .ok_or(RepositoryError::Damaged { path })
+        root_of(&self.folder, number)
     }
+}
+
+/// The generation that clients of an enclave's folder see, without opening the repository for writing.
+pub fn shown(folder: &Path) -> Result<Option<Generation>, RepositoryError> {
+    let path = folder.join("generations").join(CURRENT);
+    let target = match fs::read_link(&path) {
+        Ok(target) => target,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(RepositoryError::file("read", &path)(error)),
+    };
+    let number = target
+        .to_str()
+        .and_then(parse_number)
+        .ok_or(RepositoryError::Damaged { path })?;
+    Ok(Some(Generation {
+        number,
+        root: root_of(folder, number)?,
+    }))
+}
+
+fn root_of(folder: &Path, number: u64) -> Result<RootNode, RepositoryError> {
+    let path = folder.join("generations").join(number.to_string());
+    let target = fs::read_link(&path).map_err(RepositoryError::file("read", &path))?;
+    target
+        .to_str()
+        .and_then(|target| node::id_of_path(target, TO_TREE))
+        .map(RootNode)
+        .ok_or(RepositoryError::Damaged { path })
 }
 
 /// What [`Repository::recover`] did.

@@ -8,7 +8,6 @@
 //! and the index's offset in its last eight bytes.
 
 #![expect(
-    clippy::unwrap_used,
     clippy::print_stderr,
     clippy::exit,
     reason = "a measuring rod, and no part of the program: where something fails it ends"

@@ -8,6 +8,7 @@ mod cargo_upstream;
 mod cli_trust;
 mod collect;
 mod crypto;
+mod enclave;
 mod files;
 mod ledger;
 mod net;
@@ -21,13 +22,14 @@ mod pypi;
 mod repository;
 mod seal;
 mod select;
+mod serve;
 mod trust;
 mod vectors;
 mod zip;
 
 #[path = "../support/fake_ecosystem.rs"]
 mod fake_ecosystem;
-#[path = "../support/http.rs"]
+#[path = "../support/http_server.rs"]
 mod http;
 #[path = "../support/people.rs"]
 mod people;
