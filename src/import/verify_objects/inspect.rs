@@ -173,7 +173,7 @@ fn inspect_one(
     let size = fs::metadata(&path).map_err(|error| cannot_read(&path, error))?.len();
     let mut content = LazyFile { path: &path, file: None };
     let facts = ecosystem.inspect(artifact, &mut content, contents).map_err(|mismatch| {
-        let mut refusal = Refusal::new(Code::ArtifactMalformed, subject(), mismatch.reason);
+        let mut refusal = Refusal::new(mismatch.code, subject(), mismatch.reason);
         refusal.expected = mismatch.expected;
         refusal.found = mismatch.found;
         refusal.hint("its bytes are as signed, so it was published or packed like this: leave it out of the selection")
