@@ -197,7 +197,7 @@ fn inspect_one(
     let facts = ecosystem
         .inspect(artifact, &mut content, contents)
         .map_err(|mismatch| {
-            let mut refusal = Refusal::new(Code::ArtifactMalformed, subject(), mismatch.reason);
+            let mut refusal = Refusal::new(mismatch.code, subject(), mismatch.reason);
             refusal.expected = mismatch.expected;
             refusal.found = mismatch.found;
             refusal
