@@ -66,6 +66,12 @@ pub fn import(
     let Outcome { new_roots, result } = authenticate(opened, &judgement);
     // Kept even where the bundle is refused, so that a bad bundle cannot block a rotation.
     trust.store_roots(new_roots)?;
+    if let Err(Stop::Refused(refusals)) = &result
+        && refusals.iter().all(|refusal| refusal.code == Code::AlreadyImported)
+    {
+        // Killed after its commit, an import is done, and has left its staging folder.
+        enclave.clear_leftovers()?;
+    }
     let authenticated = result?;
     let (manifest_digest, volumes) = (authenticated.manifest_digest(), authenticated.manifest().volumes.len());
     let staging = memory::staging(folder, &manifest_digest);

@@ -3,10 +3,8 @@
 
 mod world;
 
-mod export;
 mod journey;
 mod kill;
-mod lines;
 mod media;
 
 #[path = "../support/people.rs"]
