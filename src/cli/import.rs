@@ -1,7 +1,7 @@
 //! `sealift import` and `sealift verify`: the same steps; `verify` stops before anything is changed.
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -106,17 +106,7 @@ pub(crate) fn run_verify(arguments: &VerifyArguments, context: &Context) -> Resu
         ),
         _ => None,
     };
-    let mut scratch = tempfile::Builder::new();
-    scratch.prefix("sealift-verify-");
-    let scratch = match &arguments.scratch {
-        Some(folder) => scratch.tempdir_in(folder),
-        None => scratch.tempdir(),
-    }
-    .map_err(|error| {
-        Unable::new("cannot make a folder for temporary files")
-            .because(error)
-            .hint("name one with --scratch")
-    })?;
+    let scratch = scratch(arguments.scratch.as_deref())?;
     let bars = Bars::new(context);
     let run = Run {
         now: context.now,
@@ -144,6 +134,22 @@ pub(crate) fn run_verify(arguments: &VerifyArguments, context: &Context) -> Resu
     };
     report_check(&checked, context);
     Ok(Exit::Done)
+}
+
+/// A folder for temporary files that is removed when the command ends.
+pub(crate) fn scratch(place: Option<&Path>) -> Result<tempfile::TempDir, Stop> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("sealift-verify-");
+    let made = match place {
+        Some(folder) => builder.tempdir_in(folder),
+        None => builder.tempdir(),
+    };
+    made.map_err(|error| {
+        Unable::new("cannot make a folder for temporary files")
+            .because(error)
+            .hint("name one with --scratch")
+            .into()
+    })
 }
 
 fn inputs(media: &[PathBuf]) -> Vec<Input> {

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 pub use purl::{Purl, PurlError, decode, purl};
 
-use crate::model::{Artifact, Claim, Digest, Document, Proof, RelativePath};
+use crate::model::{Artifact, Claim, Code, Digest, Document, Proof, RelativePath};
 
 /// Every ecosystem that this program knows.
 pub const ALL: &[&dyn Ecosystem] = &[&cargo::Cargo, &files::PlainFiles, &npm::Npm, &pypi::Pypi];
@@ -407,6 +407,8 @@ pub enum UpstreamError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Mismatch {
+    /// Under which code it is refused.
+    pub code: Code,
     /// One phrase.
     pub reason: String,
     /// What was expected, where two things were compared.
@@ -419,9 +421,18 @@ impl Mismatch {
     /// A mismatch in one phrase.
     pub fn new(reason: impl Into<String>) -> Self {
         Self {
+            code: Code::ArtifactMalformed,
             reason: reason.into(),
             expected: None,
             found: None,
+        }
+    }
+
+    /// Two that want one place, in one phrase.
+    pub fn collision(reason: impl Into<String>) -> Self {
+        Self {
+            code: Code::NameCollision,
+            ..Self::new(reason)
         }
     }
 

@@ -311,22 +311,23 @@ pub(super) fn store_all(
 const MEMORY_BYTES: u64 = 8 << 20;
 
 fn store_one(source: &SourceObject, segment_size: u64, spool: &Path) -> Result<StoredObject, Stop> {
-    if source.compressible && source.size > 0 {
-        if let Some(compressed) = compress(source, spool)? {
-            let size = compressed.len()?;
-            let segments = segment_digests(&compressed, size, segment_size)?;
-            let object = Object {
-                digest: source.digest,
-                encoding: Encoding::Zstd,
-                segments,
-                size: source.size,
-                stored_size: Some(size),
-            };
-            return Ok(StoredObject {
-                object,
-                source: compressed,
-            });
-        }
+    if source.compressible
+        && source.size > 0
+        && let Some(compressed) = compress(source, spool)?
+    {
+        let size = compressed.size();
+        let segments = segment_digests(&compressed, size, segment_size)?;
+        let object = Object {
+            digest: source.digest,
+            encoding: Encoding::Zstd,
+            segments,
+            size: source.size,
+            stored_size: Some(size),
+        };
+        return Ok(StoredObject {
+            object,
+            source: compressed,
+        });
     }
     let segments = if source.size > segment_size {
         segment_digests(&source.source, source.size, segment_size)?

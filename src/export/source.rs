@@ -85,11 +85,11 @@ impl Source {
     }
 
     /// The length in bytes.
-    pub fn len(&self) -> Result<u64, Stop> {
-        Ok(match self {
+    pub fn size(&self) -> u64 {
+        match self {
             Self::Memory(bytes) => bytes.len() as u64,
             Self::File(.., size) => *size,
-        })
+        }
     }
 
     /// Fails if the file has changed since it was hashed: called after the last byte was read.

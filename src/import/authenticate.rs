@@ -68,6 +68,17 @@ pub struct Judgement<'a> {
     pub now: Timestamp,
     /// The enclave's memory; without one (a check by someone else) order is not judged, and the report says so.
     pub memory: Option<&'a dyn Memory>,
+    /// Whether approvals must be there already.
+    pub approvals: Approvals,
+}
+
+/// Whether approvals must be there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Approvals {
+    /// As the root asks.
+    Needed,
+    /// The bundle is being looked at by a person who may approve it: nothing can be imported by this.
+    StillToCome,
 }
 
 /// A manifest that a pinned key sealed for us, with volumes read up to the end of their roots.
@@ -252,7 +263,13 @@ fn judge(
             }
         }
     }
-    let (approvers, approval_envelopes) = check_approvals(given, &manifest_digest, &exporters, root, judgement.now)?;
+    let (approvers, approval_envelopes) = match judgement.approvals {
+        Approvals::Needed => check_approvals(given, &manifest_digest, &exporters, root, judgement.now)?,
+        Approvals::StillToCome => {
+            not_checked.push("approvals: they are still to come".to_owned());
+            (Vec::new(), Vec::new())
+        }
+    };
     let voucher = Voucher {
         exporters,
         approvers,
@@ -416,17 +433,17 @@ fn check_order(
     }
     let last = memory.last(&manifest.stream)?.filter(|last| last.epoch == epoch);
     let number = manifest.sequence;
-    if let Some(known) = memory.numbered(&manifest.stream, epoch, number)? {
-        if known != digest {
-            return Err(Refusal::new(
-                Code::SequenceReused,
-                subject,
-                "another bundle with this number was imported before",
-            )
-            .comparing(known, digest)
-            .hint("keep both media, and ask the exporter which one is genuine")
-            .into());
-        }
+    if let Some(known) = memory.numbered(&manifest.stream, epoch, number)?
+        && known != digest
+    {
+        return Err(Refusal::new(
+            Code::SequenceReused,
+            subject,
+            "another bundle with this number was imported before",
+        )
+        .comparing(known, digest)
+        .hint("keep both media, and ask the exporter which one is genuine")
+        .into());
     }
     let last_number = last.map_or(0, |last| last.sequence);
     if number <= last_number {
@@ -467,20 +484,20 @@ fn check_order(
         }
         return Ok(Some(missing));
     }
-    if let Some(last) = last {
-        if manifest.previous != Some(last.manifest) {
-            let found = manifest
-                .previous
-                .map_or_else(|| "none".to_owned(), |digest| digest.to_string());
-            return Err(Refusal::new(
-                Code::SequenceReused,
-                subject,
-                "it follows another bundle than the one imported last",
-            )
-            .comparing(last.manifest, found)
-            .hint("two exporters may be using one stream: ask the exporter")
-            .into());
-        }
+    if let Some(last) = last
+        && manifest.previous != Some(last.manifest)
+    {
+        let found = manifest
+            .previous
+            .map_or_else(|| "none".to_owned(), |digest| digest.to_string());
+        return Err(Refusal::new(
+            Code::SequenceReused,
+            subject,
+            "it follows another bundle than the one imported last",
+        )
+        .comparing(last.manifest, found)
+        .hint("two exporters may be using one stream: ask the exporter")
+        .into());
     }
     Ok(None)
 }

@@ -13,17 +13,17 @@ use std::path::{Path, PathBuf};
 
 use crate::bundle::manifest::Manifest;
 use crate::enclave::Enclave;
-use crate::model::{Code, Digest, Stop, Timestamp, Unable};
+use crate::model::{Code, Digest, Refusal, Stop, Timestamp, Unable};
 use crate::store::Store;
 use crate::trust::TrustedRoot;
 use crate::trust::folder::TrustFolder;
 
-use authenticate::{Authenticated, Judgement, Memory, Outcome, Voucher, authenticate};
+use authenticate::{Approvals, Authenticated, Judgement, Memory, Outcome, Voucher, authenticate};
 use commit::{Committed, commit};
 pub use memory::EnclaveMemory;
 use open::{Input, open};
 use stage::stage;
-use verify_objects::{Incomplete, Intact, Progress, Verified, Workspace, verify_objects};
+use verify_objects::{ExaminedReader, Incomplete, Intact, Progress, Verified, Workspace, verify_objects};
 
 /// What a run needs from outside.
 pub struct Run<'a> {
@@ -61,6 +61,7 @@ pub fn import(
         root: &root,
         now: run.now,
         memory: Some(&memory),
+        approvals: Approvals::Needed,
     };
     let Outcome { new_roots, result } = authenticate(opened, &judgement);
     // Kept even where the bundle is refused, so that a bad bundle cannot block a rotation.
@@ -182,6 +183,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
         root: against.root,
         now: run.now,
         memory: against.memory,
+        approvals: Approvals::Needed,
     };
     let authenticated = authenticate(opened, &judgement).result?;
     let (manifest, manifest_digest) = (authenticated.manifest().clone(), authenticated.manifest_digest());
@@ -202,4 +204,54 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
         voucher,
         incomplete,
     })
+}
+
+/// A bundle as a person sees it who is asked to approve it.
+pub struct Looked {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The bundle's identity.
+    pub manifest_digest: Digest,
+    /// The persons who signed it.
+    pub exporters: Vec<String>,
+    /// Its artifacts, every content examined; read from the scratch folder.
+    pub artifacts: ExaminedReader,
+}
+
+/// Verifies all volumes of a bundle but its approvals, for the person who is asked for one.
+pub fn look(inputs: Vec<Input>, root: &TrustedRoot, scratch: PathBuf, run: &Run<'_>) -> Result<Looked, Stop> {
+    let judgement = Judgement {
+        root,
+        now: run.now,
+        memory: None,
+        approvals: Approvals::StillToCome,
+    };
+    let authenticated = authenticate(open(inputs)?, &judgement).result?;
+    let (manifest, manifest_digest) = (authenticated.manifest().clone(), authenticated.manifest_digest());
+    check_space(&manifest, &scratch)?;
+    let workspace = Workspace {
+        staging: scratch,
+        store: None,
+        threads: run.threads,
+        progress: run.progress,
+    };
+    match verify_objects(authenticated, &workspace)? {
+        Verified::Intact(intact) => Ok(Looked {
+            manifest,
+            manifest_digest,
+            exporters: intact.voucher().exporters.clone(),
+            artifacts: intact.examined()?,
+        }),
+        Verified::Incomplete(incomplete) => Err(Refusal::new(
+            Code::ObjectMissing,
+            format!("bundle {}", incomplete.label),
+            format!(
+                "{} of {} volumes are missing, and nobody approves what they have not seen",
+                incomplete.missing.len(),
+                incomplete.count
+            ),
+        )
+        .hint("give all volumes, or their folder")
+        .into()),
+    }
 }

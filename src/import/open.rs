@@ -4,8 +4,9 @@
 //! opened without following links and never written; one header and one envelope of bounded size are read, and parsed
 //! by nobody here. What comes after the envelope is read only by later steps.
 
-use std::fs::File;
+use std::fs::{File, FileType};
 use std::io::{self, Read};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
@@ -75,13 +76,6 @@ pub fn open(inputs: Vec<Input>) -> Result<Opened, Stop> {
     Ok(Opened { volumes, approvals })
 }
 
-/// Reads the manifest's envelope from a volume, or from the first of a folder, and nothing else.
-pub fn peek(path: &Path) -> Result<Vec<u8>, Stop> {
-    let (mut volumes, _) = open(vec![Input::Path(path.to_owned())])?.into_parts();
-    // `open` gives at least one volume.
-    Ok(volumes.swap_remove(0).untrusted_envelope)
-}
-
 /// A folder's volumes and approvals by name, or the one file.
 fn list(path: &Path) -> Result<Vec<PathBuf>, Stop> {
     let kind = std::fs::symlink_metadata(path).map_err(|error| cannot_read(path, error))?;
@@ -116,6 +110,14 @@ fn open_plain(path: &Path) -> Result<File, Stop> {
             .comparing("a plain file", found)
             .hint("copy the volumes as plain files; sealift follows no links on a medium")
     };
+    // Looked at before it is opened: opening alone can move a tape or wake a device. What is opened is judged again,
+    // for whoever swaps it in between; and NONBLOCK keeps a pipe from holding us up.
+    let kind = std::fs::symlink_metadata(path)
+        .map_err(|error| cannot_read(path, error))?
+        .file_type();
+    if !kind.is_file() {
+        return Err(special(describe_kind(kind)).into());
+    }
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(descriptor) => File::from(descriptor),
@@ -124,14 +126,24 @@ fn open_plain(path: &Path) -> Result<File, Stop> {
     };
     let metadata = file.metadata().map_err(|error| cannot_read(path, error))?;
     if !metadata.is_file() {
-        return Err(special(if metadata.is_dir() {
-            "a folder"
-        } else {
-            "a device, pipe or socket"
-        })
-        .into());
+        return Err(special(describe_kind(metadata.file_type())).into());
     }
     Ok(file)
+}
+
+/// What stands where a plain file should be, in words.
+fn describe_kind(kind: FileType) -> &'static str {
+    if kind.is_symlink() {
+        "a symbolic link"
+    } else if kind.is_dir() {
+        "a folder"
+    } else if kind.is_fifo() {
+        "a pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
 }
 
 fn open_volume(name: String, stream: Box<dyn Read + Send>) -> Result<UntrustedVolume, Stop> {

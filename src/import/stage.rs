@@ -193,7 +193,7 @@ fn place(
     let ecosystem = ecosystem::find(&name.ecosystem)
         .ok_or_else(|| Refusal::new(Code::UnknownFormat, name.to_string(), "its ecosystem is not known"))?;
     let placed = ecosystem.layout(&name.name, held).map_err(|mismatch| {
-        let mut refusal = Refusal::new(Code::ArtifactMalformed, name.to_string(), mismatch.reason);
+        let mut refusal = Refusal::new(mismatch.code, name.to_string(), mismatch.reason);
         refusal.expected = mismatch.expected;
         refusal.found = mismatch.found;
         refusal

@@ -206,10 +206,14 @@ impl From<LedgerError> for Stop {
                 .hint("give the enclave's folder with `--enclave`, or make one with `sealift init enclave`")
                 .into(),
             LedgerError::Newer { .. } => Unable::new(what).hint("use the newer sealift").into(),
-            LedgerError::Sql { source, .. } => Unable::new(what)
-                .because(source)
-                .code(Code::PublicationRolledBack)
-                .into(),
+            LedgerError::Sql { source, .. } => {
+                let is_full = source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
+                let mut unable = Unable::new(what).because(source).code(Code::PublicationRolledBack);
+                if is_full {
+                    unable = unable.hint(Unable::MAKE_ROOM);
+                }
+                unable.into()
+            }
             LedgerError::NoGeneration { .. } => Unable::new(what)
                 .hint("`sealift status` lists the generations that are kept")
                 .into(),

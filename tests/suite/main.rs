@@ -3,6 +3,7 @@
 
 mod approvals;
 mod archive_tar;
+mod by_hand;
 mod cargo;
 mod cargo_upstream;
 mod cli_trust;
@@ -24,6 +25,7 @@ mod repository;
 mod seal;
 mod select;
 mod serve;
+mod spec;
 mod trust;
 mod vectors;
 mod zip;

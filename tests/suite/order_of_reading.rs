@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sealift::import::authenticate::{Judgement, authenticate};
+use sealift::import::authenticate::{Approvals, Judgement, authenticate};
 use sealift::import::open::{Input, open};
 use sealift::import::verify_objects::{Silent, Workspace, verify_objects};
 use sealift::model::{Code, Stop};
@@ -57,6 +57,7 @@ fn run(bytes: Vec<u8>) -> (Option<Code>, usize) {
                     root: &root,
                     now: people::now(),
                     memory: None,
+                    approvals: Approvals::Needed,
                 },
             )
             .result

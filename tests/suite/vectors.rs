@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sealift::import::authenticate::{GapRule, Imported, Judgement, Memory, Position, authenticate};
+use sealift::import::authenticate::{Approvals, GapRule, Imported, Judgement, Memory, Position, authenticate};
 use sealift::import::open::{Input, open};
 use sealift::import::verify_objects::{Silent, Verified, Workspace, verify_objects};
 use sealift::model::{Digest, Stop, Timestamp};
@@ -20,21 +20,21 @@ use crate::raw_bundle::{Edits, Member, RawBundle, noise};
 /// What a case says beside its files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields)]
-struct Case {
+pub(crate) struct Case {
     /// What is special about it.
-    why: String,
+    pub(crate) why: String,
     /// `accepted`, `incomplete`, or a refusal's code.
-    verdict: String,
+    pub(crate) verdict: String,
     /// The clock.
-    now: String,
+    pub(crate) now: String,
     /// What the enclave remembers; without it order is not judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    memory: Option<CaseMemory>,
+    pub(crate) memory: Option<CaseMemory>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields)]
-struct CaseMemory {
+pub(crate) struct CaseMemory {
     #[serde(default)]
     last_epoch: u64,
     #[serde(default)]
@@ -1404,12 +1404,13 @@ fn folder() -> PathBuf {
 }
 
 /// Runs the reader over a case's folder and gives its verdict.
-fn judge(case: &Case, folder: &Path, staging: &Path) -> String {
+pub(crate) fn judge(case: &Case, folder: &Path, staging: &Path) -> String {
     let root = TrustedRoot::pinned(&fs::read(folder.join("root.dsse.json")).unwrap()).unwrap();
     let judgement = Judgement {
         root: &root,
         now: case.now.parse().unwrap(),
         memory: case.memory.as_ref().map(|memory| memory as &dyn Memory),
+        approvals: Approvals::Needed,
     };
     let workspace = Workspace {
         staging: staging.to_owned(),
@@ -1495,7 +1496,7 @@ fn every_vector_in_the_folder_is_known() {
     }
 }
 
-fn case_text(case: &Case) -> String {
+pub(crate) fn case_text(case: &Case) -> String {
     let mut text = format!(
         "why = {:?}\nverdict = {:?}\nnow = {:?}\n",
         case.why, case.verdict, case.now

@@ -197,7 +197,7 @@ fn inspect_one(
     let facts = ecosystem
         .inspect(artifact, &mut content, contents)
         .map_err(|mismatch| {
-            let mut refusal = Refusal::new(Code::ArtifactMalformed, subject(), mismatch.reason);
+            let mut refusal = Refusal::new(mismatch.code, subject(), mismatch.reason);
             refusal.expected = mismatch.expected;
             refusal.found = mismatch.found;
             refusal
@@ -284,6 +284,10 @@ impl ExaminedReader {
     }
 
     /// The next artifact.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "each step may fail: an iterator of results would go on after a failure"
+    )]
     pub fn next(&mut self) -> Result<Option<Examined>, Stop> {
         self.line.clear();
         let count = self

@@ -19,8 +19,7 @@ use crate::store::{Store, object_path};
 use super::authenticate::{Authenticated, Voucher};
 use super::open::VolumeReader;
 pub(super) use catalog::Records;
-pub use inspect::Examined;
-pub(super) use inspect::ExaminedReader;
+pub use inspect::{Examined, ExaminedReader};
 
 /// Where verification may write, how many threads it may use, and whom it tells how far it is.
 pub struct Workspace<'a> {

@@ -133,7 +133,7 @@ fn select_incomplete(
     while let Some(object) = records.next_object()? {
         let count = object.segment_count(manifest.segment_size);
         let first = ends.partition_point(|end| *end <= segment);
-        let last = ends.partition_point(|end| *end <= segment + count - 1);
+        let last = ends.partition_point(|end| *end < segment + count);
         segment += count;
         if (first != last || !fresh[first]) && (findings.full() || sender.send(object).is_err()) {
             break;

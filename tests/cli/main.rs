@@ -1,0 +1,17 @@
+//! The program as people use it: its command lines, bad media, full disks and kills. Everything runs the real binary.
+#![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
+
+mod world;
+
+mod export;
+mod journey;
+mod kill;
+mod lines;
+mod media;
+
+#[path = "../support/people.rs"]
+#[expect(dead_code, reason = "other test binaries use the rest")]
+mod people;
+#[path = "../support/raw_bundle.rs"]
+#[expect(dead_code, reason = "other test binaries use the rest")]
+mod raw_bundle;
