@@ -21,6 +21,7 @@ use crate::ecosystem::{self, NamedBy, UpstreamBase};
 use crate::export::collect::{Event, Plan, Sources, collect, plan};
 use crate::export::connect::{Connection, connect};
 use crate::export::describe::Heading;
+use crate::export::foresee::{Foreseen, foresee};
 use crate::export::select::{Request, Selected, select};
 use crate::export::{export, pack::Packed};
 use crate::model::{Digest, Stop, Timestamp, Unable};
@@ -129,13 +130,21 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         threads: NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN),
         progress: &|event| show(&bars, event),
     };
+    let streams = arguments.exporter.join("streams").join(&root.document().enclave.name);
+    let (heading, state_path) = heading(arguments, &selected, &trust, &streams, context)?;
+    let spool = tempfile::Builder::new()
+        .prefix("spool-")
+        .tempdir_in(arguments.exporter.join("cache"))
+        .map_err(|error| Unable::new("cannot make a folder in the exporter's cache").because(error))?;
     if arguments.dry_run {
         let plan = plan(&selected, &sources)?;
+        let foreseen = foresee(&plan, selected.plan(), &heading, spool.path(), threads)?;
         drop(bars);
-        report_plan(&plan, arguments, context);
+        report_plan(&plan, &foreseen, arguments, context);
         return Ok(Exit::Done);
     }
-    let stream = stream_name(arguments, &selected)?;
+    // A wrong passphrase is noticed before hours of fetching.
+    let signer = signer(arguments).open()?;
     let collected = collect(selected, &sources)?.into_parts();
     bars.finish();
     for line in &collected.warnings {
@@ -145,31 +154,6 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         context.output.warn(&format!("left out: {}", escape(line)));
     }
     let counts = collected.counts.clone();
-    let streams = arguments.exporter.join("streams").join(&root.document().enclave.name);
-    let state_path = streams.join(format!("{stream}.json"));
-    let epoch = root.document().epoch;
-    let last = StreamFile::read(&state_path)?.filter(|state| state.epoch == epoch);
-    let created = arguments.created.unwrap_or(context.now);
-    let heading = Heading {
-        stream,
-        epoch,
-        sequence: last.as_ref().map_or(1, |state| state.sequence + 1),
-        previous: last.as_ref().map(|state| state.manifest),
-        created,
-        not_after: created.plus_days(arguments.valid_days),
-        recipients: [*root.document().enclave.id.digest()].into(),
-        roots: trust
-            .roots()
-            .iter()
-            .map(|root| (root.document().version, root.envelope().to_vec()))
-            .collect(),
-        volume_bytes: arguments.volume_size,
-    };
-    let signer = signer(arguments).open()?;
-    let spool = tempfile::Builder::new()
-        .prefix("spool-")
-        .tempdir_in(arguments.exporter.join("cache"))
-        .map_err(|error| Unable::new("cannot make a folder in the exporter's cache").because(error))?;
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("."));
     let packed = export(
         collected,
@@ -182,7 +166,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     )?;
     drop(bars);
     let state = StreamFile {
-        epoch,
+        epoch: packed.manifest.epoch,
         sequence: packed.manifest.sequence,
         manifest: packed.manifest_digest,
     };
@@ -195,6 +179,37 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     }
     report(&packed, &counts, root.document().enclave.name.as_str(), context);
     Ok(Exit::Done)
+}
+
+/// What the next bundle of the stream says of itself, and the file that keeps how far the stream has come.
+fn heading(
+    arguments: &Arguments,
+    selected: &Selected,
+    trust: &TrustFolder,
+    streams: &Path,
+    context: &Context,
+) -> Result<(Heading, PathBuf), Stop> {
+    let document = trust.current().document();
+    let stream = stream_name(arguments, selected)?;
+    let state_path = streams.join(format!("{stream}.json"));
+    let last = StreamFile::read(&state_path)?.filter(|state| state.epoch == document.epoch);
+    let created = arguments.created.unwrap_or(context.now);
+    let heading = Heading {
+        stream,
+        epoch: document.epoch,
+        sequence: last.as_ref().map_or(1, |state| state.sequence + 1),
+        previous: last.as_ref().map(|state| state.manifest),
+        created,
+        not_after: created.plus_days(arguments.valid_days),
+        recipients: [*document.enclave.id.digest()].into(),
+        roots: trust
+            .roots()
+            .iter()
+            .map(|root| (root.document().version, root.envelope().to_vec()))
+            .collect(),
+        volume_bytes: arguments.volume_size,
+    };
+    Ok((heading, state_path))
 }
 
 /// How far a stream has come, on the sending side.
@@ -387,19 +402,21 @@ fn report(packed: &Packed, counts: &crate::export::collect::Counts, enclave: &st
     }
 }
 
-fn report_plan(plan: &Plan, arguments: &Arguments, context: &Context) {
-    let bytes = plan.bytes_at_hand + plan.bytes_to_fetch + plan.companions.1;
-    let volumes = arguments.volume_size.map(|size| bytes.div_ceil(size).max(1));
+fn report_plan(plan: &Plan, foreseen: &Foreseen, arguments: &Arguments, context: &Context) {
+    let is_exact = plan.of_unknown_size == 0;
     if context.output.wants_json() {
         context.output.json(&json!({
-            "schema": "sealift-plan/1",
+            "schema": "sealift-export-plan/1",
             "at_hand": plan.at_hand,
             "bytes_at_hand": plan.bytes_at_hand,
             "to_fetch": plan.to_fetch,
             "bytes_to_fetch": plan.bytes_to_fetch,
             "of_unknown_size": plan.of_unknown_size,
             "documents_and_proofs": plan.companions.0,
-            "volumes_at_least": volumes,
+            "bytes_of_documents_and_proofs": plan.companions.1,
+            "volumes": foreseen.volumes,
+            "volume_bytes": foreseen.volume_bytes,
+            "sizes": if is_exact { "known" } else { "at-least" },
             "without_proof": plan.without_proof,
             "proof_unknown": plan.proof_unknown,
             "left_out": plan.left_out,
@@ -429,10 +446,17 @@ fn report_plan(plan: &Plan, arguments: &Arguments, context: &Context) {
         plan.companions.0,
         size(plan.companions.1)
     ));
-    match (volumes, arguments.volume_size) {
-        (Some(count), Some(limit)) => output.answer(&format!("  {count:>8} volumes of {} at least", size(limit))),
-        _ => output.answer("         1 volume"),
-    }
+    let at_least = if is_exact { "" } else { "at least " };
+    let limit = match arguments.volume_size {
+        Some(limit) => format!(" of {} at most", size(limit)),
+        None => String::new(),
+    };
+    output.answer(&format!(
+        "  {:>8} {}{limit}, {at_least}{}",
+        foreseen.volumes,
+        if foreseen.volumes == 1 { "volume" } else { "volumes" },
+        size(foreseen.volume_bytes)
+    ));
     list(output, "without any proof", &plan.without_proof);
     list(
         output,

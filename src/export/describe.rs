@@ -86,28 +86,40 @@ const ENVELOPE_SLACK_BYTES: u64 = 24 << 10;
 
 /// Writes catalog and manifest. Compressible objects are compressed into `spool`, where that makes them smaller.
 pub fn describe(contents: Contents, heading: &Heading, spool: &Path, threads: usize) -> Result<Described, Stop> {
-    let Contents {
-        artifacts,
-        documents,
-        mut objects,
-        plan,
-    } = contents;
-    let plan_digest = Digest::of(&plan);
-    if let Err(place) = objects.binary_search_by_key(&plan_digest, |object| object.digest) {
-        let source = Source::Memory(plan.clone());
-        objects.insert(
-            place,
-            SourceObject {
+    let segment_size = volumes::segment_size_for(heading.volume_bytes);
+    let (contents, plan) = contents.with_plan();
+    let stored = store_all(contents.objects, segment_size, spool, threads)?;
+    compose(contents.artifacts, contents.documents, stored, plan, heading)
+}
+
+impl Contents {
+    /// Makes the plan an object like the others; gives its digest.
+    pub(super) fn with_plan(mut self) -> (Self, Digest) {
+        let plan = std::mem::take(&mut self.plan);
+        let plan_digest = Digest::of(&plan);
+        if let Err(place) = self.objects.binary_search_by_key(&plan_digest, |object| object.digest) {
+            let object = SourceObject {
                 digest: plan_digest,
                 size: plan.len() as u64,
-                source,
+                source: Source::Memory(plan),
                 compressible: true,
-            },
-        );
+            };
+            self.objects.insert(place, object);
+        }
+        (self, plan_digest)
     }
+}
+
+/// Writes catalog and manifest about objects of which is decided how they are stored, sorted by digest.
+pub(super) fn compose(
+    artifacts: Vec<Artifact>,
+    documents: Vec<Document>,
+    stored: Vec<StoredObject>,
+    plan_digest: Digest,
+    heading: &Heading,
+) -> Result<Described, Stop> {
     check_paths(&artifacts)?;
     let segment_size = volumes::segment_size_for(heading.volume_bytes);
-    let stored = store_all(objects, segment_size, spool, threads)?;
     let records = stored
         .iter()
         .map(|stored| Record::Object(stored.object.clone()))
@@ -264,7 +276,7 @@ fn write_catalog(
 }
 
 /// Decides how each object is stored, on all cores: as it is, or compressed where it is smaller for it.
-fn store_all(
+pub(super) fn store_all(
     objects: Vec<SourceObject>,
     segment_size: u64,
     spool: &Path,

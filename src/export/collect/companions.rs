@@ -84,7 +84,7 @@ struct Named {
 }
 
 /// Every kind of proof that the ecosystem's registries can have, not asked for.
-fn not_asked(ecosystem: Option<&'static dyn Ecosystem>) -> Vec<Proof> {
+pub(super) fn not_asked(ecosystem: Option<&'static dyn Ecosystem>) -> Vec<Proof> {
     ecosystem
         .map_or(&[][..], |ecosystem| ecosystem.proof_kinds())
         .iter()
