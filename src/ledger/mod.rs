@@ -51,7 +51,10 @@ impl Ledger {
         if path.exists() {
             return Err(LedgerError::Exists { path: path.to_owned() });
         }
-        let failed = |source| LedgerError::File { path: path.to_owned(), source };
+        let failed = |source| LedgerError::File {
+            path: path.to_owned(),
+            source,
+        };
         let aside = path.with_extension("new");
         for leftover in ["new", "new-journal", "new-wal", "new-shm"] {
             match fs::remove_file(path.with_extension(leftover)) {
@@ -67,10 +70,17 @@ impl Ledger {
         let this = Self { connection };
         this.prepare(path)?;
         // Closing brings everything into the one file, which is then renamed.
-        this.connection.close().map_err(|(_, error)| LedgerError::sql("make")(error))?;
+        this.connection
+            .close()
+            .map_err(|(_, error)| LedgerError::sql("make")(error))?;
         fs::rename(&aside, path).map_err(failed)?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        fs::File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed)?;
         Self::open(path)
     }
 

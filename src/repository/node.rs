@@ -291,21 +291,6 @@ impl Tree {
         Ok(())
     }
 
-    /// Removes what killed runs were writing or removing. Only for who holds the enclave's lock.
-    pub(super) fn clear_aside(&self) -> Result<(), RepositoryError> {
-        for fan in fs::read_dir(&self.folder).map_err(RepositoryError::file("read", &self.folder))? {
-            let fan = fan.map_err(RepositoryError::file("read", &self.folder))?;
-            let aside = fan.path().join(ASIDE);
-            match fs::remove_dir_all(&aside) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(RepositoryError::file("clear", &aside)(error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
     /// Every node's id.
     pub(super) fn all(&self) -> Result<Vec<Digest>, RepositoryError> {
         let mut ids = Vec::new();

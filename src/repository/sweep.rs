@@ -45,9 +45,6 @@ impl Repository {
         mut is_needed: impl FnMut(&Digest) -> Result<bool, E>,
     ) -> Result<Swept, E> {
         let mut swept = Swept::default();
-        if sweep == Sweep::Remove {
-            self.tree.clear_aside()?;
-        }
         let generations = self.generations()?;
         let old = generations.len().saturating_sub(keep.get() as usize);
         let (old, kept) = generations.split_at(old);
