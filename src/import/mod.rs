@@ -9,6 +9,7 @@ mod memory;
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::bundle::manifest::Manifest;
@@ -89,7 +90,11 @@ fn run_import(
     enclave: &mut Enclave,
     run: &Run<'_>,
 ) -> Result<Imported, Stop> {
-    fs::create_dir_all(staging).map_err(|error| verify_objects::write_failed(staging, error))?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(staging)
+        .map_err(|error| verify_objects::write_failed(staging, error))?;
     let (manifest, manifest_digest) = (authenticated.manifest().clone(), authenticated.manifest_digest());
     let approvals = authenticated.approvals().to_vec();
     check_space(&manifest, staging)?;

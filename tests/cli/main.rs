@@ -1,5 +1,6 @@
 //! The program as people use it: its command lines, bad media, full disks and kills. Everything runs the real binary.
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
+#![expect(clippy::print_stdout, reason = "what was skipped has to be seen")]
 
 mod world;
 
