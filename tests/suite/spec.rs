@@ -100,9 +100,18 @@ fn every_limit_is_in_the_table_with_its_number() {
 #[test]
 fn no_constant_of_the_format_is_left_out() {
     let known = constants();
-    for file in ["src/bundle/limits.rs", "src/bundle/container.rs", "src/trust/approval.rs", "src/trust/trusted.rs", "src/crypto/dsse.rs", "src/crypto/strict_json.rs"] {
+    for file in [
+        "src/bundle/limits.rs",
+        "src/bundle/container.rs",
+        "src/trust/approval.rs",
+        "src/trust/trusted.rs",
+        "src/crypto/dsse.rs",
+        "src/crypto/strict_json.rs",
+    ] {
         for line in read(file).lines() {
-            let Some(name) = line.strip_prefix("pub const ").and_then(|rest| rest.split(':').next()) else { continue };
+            let Some(name) = line.strip_prefix("pub const ").and_then(|rest| rest.split(':').next()) else {
+                continue;
+            };
             if name.starts_with("MAX_") || name.starts_with("MIN_") || name.starts_with("DEFAULT_") {
                 assert!(known.contains_key(name), "{name} of {file} is not in limits.md");
             }
@@ -114,7 +123,10 @@ fn no_constant_of_the_format_is_left_out() {
 fn the_reader_in_python_has_the_same_limits() {
     let known = constants();
     let mut compared = 0;
-    for line in read("scripts/verify_bundle.py").lines().filter(|line| line.starts_with("MAX_") || line.starts_with("MIN_")) {
+    for line in read("scripts/verify_bundle.py")
+        .lines()
+        .filter(|line| line.starts_with("MAX_") || line.starts_with("MIN_"))
+    {
         let mut parts: Vec<&str> = line.split(" = ").collect();
         let values: Vec<u64> = parts.pop().unwrap().split(", ").map(number).collect();
         let names: Vec<&str> = parts.iter().flat_map(|names| names.split(", ")).collect();
@@ -139,7 +151,8 @@ fn number(text: &str) -> u64 {
         return number(inner.trim_matches(['(', ')'])) - 1;
     }
     let plain = |text: &str| text.replace('_', "").parse::<u64>().unwrap();
-    text.split_once(" << ").map_or_else(|| plain(text), |(left, right)| plain(left) << plain(right))
+    text.split_once(" << ")
+        .map_or_else(|| plain(text), |(left, right)| plain(left) << plain(right))
 }
 
 #[test]
@@ -164,7 +177,10 @@ fn the_codes_are_those_of_the_program() {
     if std::env::var_os("SEALIFT_WRITE_SPEC").is_some() {
         fs::write(place("bundle-spec/codes.md"), &text).unwrap();
     }
-    assert_eq!(fs::read_to_string(place("bundle-spec/codes.md")).unwrap_or_default(), text);
+    assert_eq!(
+        fs::read_to_string(place("bundle-spec/codes.md")).unwrap_or_default(),
+        text
+    );
 }
 
 /// Codes stand in square brackets; nothing else in backticks does.
@@ -172,7 +188,11 @@ fn the_codes_are_those_of_the_program() {
 fn every_code_that_a_chapter_names_exists() {
     let mut named = BTreeSet::new();
     for (chapter, text) in chapters() {
-        for bracket in text.split('[').skip(1).filter(|rest| rest.starts_with('`') || rest.starts_with("else `")) {
+        for bracket in text
+            .split('[')
+            .skip(1)
+            .filter(|rest| rest.starts_with('`') || rest.starts_with("else `"))
+        {
             for word in quoted(bracket.split(']').next().unwrap()) {
                 if word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') && word.contains('-') {
                     assert!(Code::named(word).is_some(), "{chapter} names the code {word}");
@@ -187,12 +207,21 @@ fn every_code_that_a_chapter_names_exists() {
 /// A code that a vector shows is explained in a chapter, not only in the list of codes.
 #[test]
 fn every_code_of_a_vector_is_in_a_chapter() {
-    let text: String = chapters().into_iter().filter(|(name, _)| name != "codes.md").map(|(_, text)| text).collect();
+    let text: String = chapters()
+        .into_iter()
+        .filter(|(name, _)| name != "codes.md")
+        .map(|(_, text)| text)
+        .collect();
     let words: BTreeSet<&str> = quoted(&text).into_iter().collect();
     for chapter in fs::read_dir(place("bundle-spec/vectors")).unwrap() {
         for case in fs::read_dir(chapter.unwrap().path()).unwrap() {
             let case = fs::read_to_string(case.unwrap().path().join("case.toml")).unwrap();
-            let verdict = case.lines().find_map(|line| line.strip_prefix("verdict = ")).unwrap().trim_matches('"').to_owned();
+            let verdict = case
+                .lines()
+                .find_map(|line| line.strip_prefix("verdict = "))
+                .unwrap()
+                .trim_matches('"')
+                .to_owned();
             assert!(words.contains(verdict.as_str()), "no chapter names {verdict}");
         }
     }
@@ -202,7 +231,10 @@ fn every_code_of_a_vector_is_in_a_chapter() {
 fn the_map_names_every_chapter() {
     let map = read("bundle-spec/README.md");
     for (name, _) in chapters() {
-        assert!(name == "README.md" || map.contains(&format!("[{name}]({name})")), "README.md does not name {name}");
+        assert!(
+            name == "README.md" || map.contains(&format!("[{name}]({name})")),
+            "README.md does not name {name}"
+        );
     }
 }
 
@@ -210,13 +242,23 @@ fn the_map_names_every_chapter() {
 #[test]
 fn references_to_sections_lead_somewhere() {
     let chapters: BTreeMap<String, String> = chapters().into_iter().collect();
-    let sources = [read("scripts/verify_bundle.py"), read("src/bundle/manifest.rs"), read("src/bundle/catalog.rs"), read("src/model/artifact.rs")];
+    let sources = [
+        read("scripts/verify_bundle.py"),
+        read("src/bundle/manifest.rs"),
+        read("src/bundle/catalog.rs"),
+        read("src/model/artifact.rs"),
+    ];
     let mut found = 0;
     for text in chapters.values().chain(&sources) {
         for (at, _) in text.match_indices(".md §") {
-            let start = text[..at].rfind(|letter: char| !letter.is_ascii_alphanumeric()).map_or(0, |at| at + 1);
+            let start = text[..at]
+                .rfind(|letter: char| !letter.is_ascii_alphanumeric())
+                .map_or(0, |at| at + 1);
             let chapter = format!("{}.md", &text[start..at]);
-            let section: String = text[at + ".md §".len()..].chars().take_while(char::is_ascii_digit).collect();
+            let section: String = text[at + ".md §".len()..]
+                .chars()
+                .take_while(char::is_ascii_digit)
+                .collect();
             let heading = format!("\n## {section}. ");
             // design.md and style.md are not chapters.
             if let Some(text) = chapters.get(&chapter) {
@@ -236,10 +278,16 @@ fn proof_kinds_are_those_of_the_ecosystems() {
         .filter(|cells| cells.len() == 2 && ecosystem::find(cells[0].trim_matches('`')).is_some())
         .map(|cells| (cells[0].trim_matches('`'), quoted(cells[1])))
         .collect();
-    let known: BTreeMap<&str, Vec<&str>> = ecosystem::ALL.iter().map(|one| (one.id(), one.proof_kinds().to_vec())).collect();
+    let known: BTreeMap<&str, Vec<&str>> = ecosystem::ALL
+        .iter()
+        .map(|one| (one.id(), one.proof_kinds().to_vec()))
+        .collect();
     assert_eq!(listed, known);
     for (id, kinds) in known {
-        assert!(python.contains(&format!("    {id:?}: {kinds:?},")), "the reader in Python knows {id} otherwise");
+        assert!(
+            python.contains(&format!("    {id:?}: {kinds:?},")),
+            "the reader in Python knows {id} otherwise"
+        );
     }
 }
 
@@ -279,20 +327,49 @@ fn schema(name: &str) -> Value {
 fn same_fields(schema: &Value, fullest: &impl serde::Serialize, barest: &impl serde::Serialize) {
     let names = |value: Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
     assert_eq!(schema["additionalProperties"], false, "{schema}");
-    assert_eq!(names(schema["properties"].clone()), names(serde_json::to_value(fullest).unwrap()));
-    let required: BTreeSet<String> = schema["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect();
+    assert_eq!(
+        names(schema["properties"].clone()),
+        names(serde_json::to_value(fullest).unwrap())
+    );
+    let required: BTreeSet<String> = schema["required"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name.as_str().unwrap().to_owned())
+        .collect();
     // What is written as null may be left out too: `base` and `previous`.
     let bare = serde_json::to_value(barest).unwrap();
-    let written = bare.as_object().unwrap().iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.clone()).collect();
+    let written = bare
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, _)| name.clone())
+        .collect();
     assert_eq!(required, written);
 }
 
 #[test]
 fn the_manifests_schema_has_its_fields() {
     let digest = Digest::of(b"x");
-    let root = TravellingRoot { digest, size: 10, version: 1 };
-    let volume = VolumeSummary { bytes: 1024, segments: 1 };
-    let catalog = CatalogSummary { artifacts: 1, content_size: 10, digest, documents: 0, object_bytes: 1, objects: 1, size: 10 };
+    let root = TravellingRoot {
+        digest,
+        size: 10,
+        version: 1,
+    };
+    let volume = VolumeSummary {
+        bytes: 1024,
+        segments: 1,
+    };
+    let catalog = CatalogSummary {
+        artifacts: 1,
+        content_size: 10,
+        digest,
+        documents: 0,
+        object_bytes: 1,
+        objects: 1,
+        size: 10,
+    };
     let bare = Manifest {
         base: None,
         catalog: catalog.clone(),
@@ -311,26 +388,64 @@ fn the_manifests_schema_has_its_fields() {
         stream: "main".into(),
         volumes: vec![volume.clone()],
     };
-    let full = Manifest { base: Some(digest), critical: vec!["x".into()], previous: Some(digest), ..bare.clone() };
+    let full = Manifest {
+        base: Some(digest),
+        critical: vec!["x".into()],
+        previous: Some(digest),
+        ..bare.clone()
+    };
     let schema = schema("manifest");
     same_fields(&schema, &full, &bare);
     same_fields(&schema["properties"]["catalog"], &catalog, &catalog);
     same_fields(&schema["properties"]["roots"]["items"], &root, &root);
     same_fields(&schema["properties"]["volumes"]["items"], &volume, &volume);
     let listed = read("bundle-spec/manifest.md");
-    for name in schema["properties"].as_object().unwrap().keys().filter(|name| *name != "catalog") {
-        assert!(listed.contains(&format!("| `{name}` |")), "manifest.md does not list {name}");
+    for name in schema["properties"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .filter(|name| *name != "catalog")
+    {
+        assert!(
+            listed.contains(&format!("| `{name}` |")),
+            "manifest.md does not list {name}"
+        );
     }
 }
 
 #[test]
 fn the_catalogs_schema_has_its_fields() {
     let digest = Digest::of(b"x");
-    let bare = Object { digest, encoding: Encoding::Identity, segments: Vec::new(), size: 1, stored_size: None };
-    let full = Object { segments: vec![digest], stored_size: Some(1), encoding: Encoding::Zstd, ..bare.clone() };
-    let document = Document { ecosystem: "npm".into(), name: "x".into(), kind: "packument".into(), digest, origin: "cache".into() };
-    let absent = Proof { kind: "npm-signature".into(), state: ProofState::Absent, objects: Vec::new() };
-    let present = Proof { state: ProofState::Present, objects: vec![digest], ..absent.clone() };
+    let bare = Object {
+        digest,
+        encoding: Encoding::Identity,
+        segments: Vec::new(),
+        size: 1,
+        stored_size: None,
+    };
+    let full = Object {
+        segments: vec![digest],
+        stored_size: Some(1),
+        encoding: Encoding::Zstd,
+        ..bare.clone()
+    };
+    let document = Document {
+        ecosystem: "npm".into(),
+        name: "x".into(),
+        kind: "packument".into(),
+        digest,
+        origin: "cache".into(),
+    };
+    let absent = Proof {
+        kind: "npm-signature".into(),
+        state: ProofState::Absent,
+        objects: Vec::new(),
+    };
+    let present = Proof {
+        state: ProofState::Present,
+        objects: vec![digest],
+        ..absent.clone()
+    };
     let artifact = Artifact {
         ecosystem: "npm".into(),
         name: "x".into(),
@@ -346,13 +461,42 @@ fn the_catalogs_schema_has_its_fields() {
     same_fields(&schema["properties"]["document"], &document, &document);
     same_fields(&schema["properties"]["artifact"], &artifact, &artifact);
     same_fields(&schema["$defs"]["proof"], &present, &absent);
-    let kinds: BTreeSet<String> = [Record::Object(full), Record::Document(document), Record::Artifact(artifact)]
-        .iter()
-        .flat_map(|record| serde_json::to_value(record).unwrap().as_object().unwrap().keys().cloned().collect::<Vec<_>>())
-        .collect();
-    assert_eq!(schema["properties"].as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>(), kinds);
-    let words = [ProofState::Present, ProofState::Absent, ProofState::NotServed, ProofState::NotAsked].map(ProofState::word);
-    assert_eq!(schema["$defs"]["proof"]["properties"]["state"]["enum"], serde_json::json!(words));
+    let kinds: BTreeSet<String> = [
+        Record::Object(full),
+        Record::Document(document),
+        Record::Artifact(artifact),
+    ]
+    .iter()
+    .flat_map(|record| {
+        serde_json::to_value(record)
+            .unwrap()
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    })
+    .collect();
+    assert_eq!(
+        schema["properties"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<BTreeSet<_>>(),
+        kinds
+    );
+    let words = [
+        ProofState::Present,
+        ProofState::Absent,
+        ProofState::NotServed,
+        ProofState::NotAsked,
+    ]
+    .map(ProofState::word);
+    assert_eq!(
+        schema["$defs"]["proof"]["properties"]["state"]["enum"],
+        serde_json::json!(words)
+    );
     let ids: Vec<&str> = ecosystem::ALL.iter().map(|one| one.id()).collect();
     assert_eq!(schema["$defs"]["ecosystem"]["enum"], serde_json::json!(ids));
 }
