@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
 mod agreement;
+mod agreement_trust;
 mod approvals;
 mod archive_tar;
 mod by_hand;
