@@ -49,12 +49,18 @@ pub fn decode(
     size: u64,
     mut sink: impl FnMut(&[u8]) -> io::Result<()>,
 ) -> Result<(), DecodeError> {
-    let start = stored.fill_buf().map_err(|error| DecodeError::Frame(FrameError::Decode(error)))?;
+    let start = stored
+        .fill_buf()
+        .map_err(|error| DecodeError::Frame(FrameError::Decode(error)))?;
     if !start.starts_with(&MAGIC) {
         return Err(FrameError::NotAFrame.into());
     }
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(stored).map_err(FrameError::Decode)?.single_frame();
-    decoder.window_log_max(MAX_ZSTD_WINDOW_LOG).map_err(FrameError::Decode)?;
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(stored)
+        .map_err(FrameError::Decode)?
+        .single_frame();
+    decoder
+        .window_log_max(MAX_ZSTD_WINDOW_LOG)
+        .map_err(FrameError::Decode)?;
     let mut found = 0_u64;
     let mut buffer = vec![0; 128 << 10];
     loop {
@@ -127,11 +133,27 @@ mod tests {
         assert!(decode_all(&frame, 7999).unwrap_err().contains("more than"));
         assert!(decode_all(&frame, 8001).unwrap_err().contains("8000"));
         assert!(decode_all(&frame[..frame.len() - 1], 8000).is_err());
-        assert!(decode_all(&[&frame[..], b"x"].concat(), 8000).unwrap_err().contains("follow"));
-        assert!(decode_all(&[&frame[..], &frame[..]].concat(), 8000).unwrap_err().contains("follow"));
+        assert!(
+            decode_all(&[&frame[..], b"x"].concat(), 8000)
+                .unwrap_err()
+                .contains("follow")
+        );
+        assert!(
+            decode_all(&[&frame[..], &frame[..]].concat(), 8000)
+                .unwrap_err()
+                .contains("follow")
+        );
         let skippable = [0x50, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, b'x'];
-        assert!(decode_all(&[&skippable[..], &frame[..]].concat(), 8000).unwrap_err().contains("not one zstd frame"));
-        assert!(decode_all(&[&frame[..], &skippable[..]].concat(), 8000).unwrap_err().contains("follow"));
+        assert!(
+            decode_all(&[&skippable[..], &frame[..]].concat(), 8000)
+                .unwrap_err()
+                .contains("not one zstd frame")
+        );
+        assert!(
+            decode_all(&[&frame[..], &skippable[..]].concat(), 8000)
+                .unwrap_err()
+                .contains("follow")
+        );
         assert!(decode_all(b"", 0).is_err());
     }
 

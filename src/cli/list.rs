@@ -9,7 +9,7 @@ use super::shown::entry_json;
 use super::{Context, Exit};
 use crate::enclave;
 use crate::ledger::{Filter, Presence};
-use crate::model::Stop;
+use crate::model::{Stop, bundle_label};
 
 /// What to list.
 #[derive(Debug, Args)]
@@ -56,17 +56,21 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     }
     ledger.list(&filter, |entry| {
         if count == 0 {
-            lines.line("ECOSYSTEM NAME                           VERSION              SIZE  BUNDLE  FILE");
+            lines.line("ECOSYSTEM NAME                           VERSION              SIZE  BUNDLE        FILE");
         }
         count += 1;
         let artifact = &entry.artifact;
         lines.line(&format!(
-            "{:<9} {:<30} {:<16} {:>8}  {:<6}  {}{}",
+            "{:<9} {:<30} {:<16} {:>8}  {:<12}  {}{}",
             escape(&artifact.ecosystem),
             escape(&artifact.name),
             escape(&artifact.version),
             bytes(entry.size),
-            format!("{}.{}", entry.first_bundle.epoch, entry.first_bundle.sequence),
+            escape(&bundle_label(
+                &entry.first_bundle.stream,
+                entry.first_bundle.epoch,
+                entry.first_bundle.sequence
+            )),
             escape(&artifact.file),
             if entry.is_current { "" } else { "  (rolled back)" }
         ));

@@ -54,7 +54,7 @@ impl Output {
 
     /// Prints the one JSON document.
     pub fn json(&self, document: &serde_json::Value) {
-        self.answer(&format!("{document:#}"));
+        self.answer(&escape_json(&format!("{document:#}")));
     }
 
     /// Prints a line of conversation.
@@ -206,6 +206,24 @@ pub(crate) fn escape(text: &str) -> String {
         .collect()
 }
 
+/// Makes a JSON document safe for a terminal without changing what it says: what [`escape`] would show as `\u{…}` can
+/// only stand inside strings, where JSON has an escape for it. Controls below U+0020 are escaped already; line ends are
+/// the document's own.
+fn escape_json(document: &str) -> String {
+    let mut text = String::with_capacity(document.len());
+    for character in document.chars() {
+        if character == '\n' || is_safe(character) {
+            text.push(character);
+        } else {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    text
+}
+
 fn is_safe(character: char) -> bool {
     !character.is_control()
         && !matches!(character,
@@ -248,5 +266,20 @@ mod tests {
     fn terminal_controls_are_shown_not_sent() {
         assert_eq!(escape("a\u{1b}[2Jb\u{202e}c\rd"), "a\\u{1b}[2Jb\\u{202e}c\\u{d}d");
         assert_eq!(escape("plain é"), "plain é");
+    }
+
+    #[test]
+    fn json_for_a_terminal_says_the_same() {
+        let document = json!({ "name": "a\u{9b}2J\u{202e}b\u{e0041}c\u{7f}\n\"é" });
+        let text = escape_json(&format!("{document:#}"));
+        assert!(
+            text.chars().all(|character| character == '\n' || is_safe(character)),
+            "{text}"
+        );
+        assert!(
+            text.contains("\\u009b2J\\u202eb\\udb40\\udc41c\\u007f\\n\\\"é"),
+            "{text}"
+        );
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), document);
     }
 }

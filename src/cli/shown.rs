@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::output::{bytes, escape};
 use crate::ecosystem::purl;
 use crate::ledger::{BundleRecord, Entry};
+use crate::model::bundle_label;
 
 /// Who holds an enclave's lock while a command changes it.
 pub(super) fn holder(verb: &str) -> String {
@@ -14,10 +15,8 @@ pub(super) fn holder(verb: &str) -> String {
 /// A bundle in a few words.
 pub(super) fn bundle_text(bundle: &BundleRecord) -> String {
     format!(
-        "bundle {}.{} of stream {}",
-        bundle.epoch,
-        bundle.sequence,
-        escape(&bundle.stream)
+        "bundle {}",
+        escape(&bundle_label(&bundle.stream, bundle.epoch, bundle.sequence))
     )
 }
 

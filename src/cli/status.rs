@@ -10,7 +10,7 @@ use super::shown::{bundle_json, bundle_long};
 use super::{Context, Exit};
 use crate::enclave;
 use crate::ledger::{GenerationRecord, Status};
-use crate::model::Stop;
+use crate::model::{Stop, bundle_label};
 use crate::repository;
 
 /// Of which enclave.
@@ -105,10 +105,9 @@ fn text(status: &Status, generations: &[GenerationRecord]) -> String {
     }
     for stream in &status.streams {
         lines.push(format!(
-            "stream      {} at {}.{}",
+            "stream      {} at bundle {}",
             escape(&stream.stream),
-            stream.epoch,
-            stream.sequence
+            escape(&bundle_label(&stream.stream, stream.epoch, stream.sequence))
         ));
     }
     if let Some((time, source)) = &status.known_time {

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 pub use purl::{Purl, PurlError, decode, purl};
 
-use crate::model::{Artifact, Claim, Digest, Document, Proof, RelativePath};
+use crate::model::{Artifact, Claim, Code, Digest, Document, Proof, RelativePath};
 
 /// Every ecosystem that this program knows.
 pub const ALL: &[&dyn Ecosystem] = &[&cargo::Cargo, &files::PlainFiles, &npm::Npm, &pypi::Pypi];
@@ -146,12 +146,27 @@ pub struct UpstreamBase {
     /// The ecosystem's id.
     pub ecosystem: &'static str,
     /// For npm the scope (`@corp`), for cargo the lockfile's source that it serves (`registry+https://…`); otherwise
-    /// `None`: every name.
+    /// `None`: every name. A lockfile's own is for the name that locks it.
     pub scope: Option<String>,
     /// The base URL, without credentials.
     pub url: String,
     /// An `Authorization` header's value that goes with it, if the client's configuration has one.
     pub authorization: Option<String>,
+    /// Who named it.
+    pub named_by: NamedBy,
+}
+
+/// Who named an upstream. An ecosystem tells from it which upstreams hear of a name, as its clients do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NamedBy {
+    /// The command line or the selection file.
+    Operator,
+    /// The lockfile, as the registry of this very name ([`Wanted::registry`]).
+    LockfileForName,
+    /// The lockfile, as one index of several for all that it locks.
+    LockfileForAll,
+    /// The client's own configuration.
+    Client,
 }
 
 /// What the client's surroundings say. Read-only, and a fake in tests.
@@ -170,7 +185,8 @@ pub trait ClientEnvironment: Sync {
 pub trait Upstream: Sync {
     /// GETs a document. `None` where the registry says that it has none (404, 410).
     fn document(&self, request: &DocumentRequest) -> Result<Option<Fetched>, UpstreamError>;
-    /// The base URLs for an ecosystem, in order of preference: from arguments, the selection, the client's configuration.
+    /// The upstreams for an ecosystem, in order of preference: from arguments and the selection, from the lockfiles that
+    /// ask for the name in question, from the client's configuration.
     fn bases(&self, ecosystem: &str) -> Vec<UpstreamBase>;
 }
 
@@ -391,6 +407,8 @@ pub enum UpstreamError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Mismatch {
+    /// Under which code it is refused.
+    pub code: Code,
     /// One phrase.
     pub reason: String,
     /// What was expected, where two things were compared.
@@ -403,9 +421,18 @@ impl Mismatch {
     /// A mismatch in one phrase.
     pub fn new(reason: impl Into<String>) -> Self {
         Self {
+            code: Code::ArtifactMalformed,
             reason: reason.into(),
             expected: None,
             found: None,
+        }
+    }
+
+    /// Two that want one place, in one phrase.
+    pub fn collision(reason: impl Into<String>) -> Self {
+        Self {
+            code: Code::NameCollision,
+            ..Self::new(reason)
         }
     }
 

@@ -61,8 +61,15 @@ pub fn connect(
     let proxies = Proxies::from_variables(&|name| environment.variable(name)).map_err(|error| {
         Unable::new(error.to_string()).hint("set it to such as `http://proxy.example.com:3128`, or unset it")
     })?;
+    let lockfiles = selected.wanted().iter().flat_map(|chosen| &chosen.upstreams);
+    let mut named: Vec<UpstreamBase> = bases.clone();
+    for base in lockfiles {
+        if !named.contains(base) {
+            named.push(base.clone());
+        }
+    }
     let settings = Settings {
-        access: Access::new(&bases, selected.named_urls(), plain_http, netrc),
+        access: Access::new(&named, selected.named_urls(), plain_http, netrc),
         bases,
         proxies,
         root_certificates: connection.certificates.as_ref().map(read_certificates).transpose()?,

@@ -5,6 +5,7 @@ pub mod connect;
 pub mod collect;
 pub mod source;
 pub mod describe;
+pub mod foresee;
 pub mod sign;
 pub mod pack;
 

@@ -38,16 +38,20 @@ pub trait Progress: Sync {
 
 /// Writes all volumes into a folder. Nothing is overwritten.
 pub fn pack(signed: Signed, folder: &Path, progress: &dyn Progress) -> Result<Packed, Stop> {
-    fs::create_dir_all(folder).map_err(|error| Unable::new(format!("cannot make folder {}", folder.display())).because(error))?;
+    fs::create_dir_all(folder)
+        .map_err(|error| Unable::new(format!("cannot make folder {}", folder.display())).because(error))?;
     let count = signed.manifest.volumes.len();
-    let targets: Vec<PathBuf> = (1..=count).map(|number| folder.join(volume_file(&signed.manifest, number))).collect();
+    let targets: Vec<PathBuf> = (1..=count)
+        .map(|number| folder.join(volume_file(&signed.manifest, number)))
+        .collect();
     if let Some(there) = targets.iter().find(|path| path.symlink_metadata().is_ok()) {
         return Err(Unable::new(format!("{} is there already", there.display()))
             .hint("nothing is overwritten: choose another folder, or remove it yourself")
             .into());
     }
-    let lengths: Vec<u64> =
-        (1..=count).map(|number| volume_length(&signed.manifest, signed.envelope.len() as u64, number)).collect();
+    let lengths: Vec<u64> = (1..=count)
+        .map(|number| volume_length(&signed.manifest, signed.envelope.len() as u64, number))
+        .collect();
     for length in &lengths {
         if signed.volume_bytes.is_some_and(|limit| *length > limit) {
             return Err(Unable::new(format!("a volume of {length} bytes would not fit")).into());
@@ -56,7 +60,11 @@ pub fn pack(signed: Signed, folder: &Path, progress: &dyn Progress) -> Result<Pa
     let bytes = lengths.iter().sum();
     check_space(folder, bytes)?;
     progress.begin(bytes);
-    let mut segments = Segments { stored: signed.stored.iter(), current: None, segment_size: signed.manifest.segment_size };
+    let mut segments = Segments {
+        stored: signed.stored.iter(),
+        current: None,
+        segment_size: signed.manifest.segment_size,
+    };
     for (index, target) in targets.iter().enumerate() {
         let written = write_volume(&signed, index + 1, target, &mut segments, progress);
         if let Err(stop) = written {
@@ -69,7 +77,12 @@ pub fn pack(signed: Signed, folder: &Path, progress: &dyn Progress) -> Result<Pa
     }
     progress.finish();
     sync_folder(folder)?;
-    Ok(Packed { manifest: signed.manifest, manifest_digest: signed.manifest_digest, volumes: targets, bytes })
+    Ok(Packed {
+        manifest: signed.manifest,
+        manifest_digest: signed.manifest_digest,
+        volumes: targets,
+        bytes,
+    })
 }
 
 fn write_volume(
@@ -81,8 +94,17 @@ fn write_volume(
 ) -> Result<(), Stop> {
     let folder = target.parent().unwrap_or(Path::new("."));
     let failed = |error: io::Error| write_failed(target, error);
-    let mut aside = tempfile::Builder::new().prefix(".sealift-").suffix(".part").tempfile_in(folder).map_err(failed)?;
-    let mut output = Output { file: aside.as_file_mut(), buffer: Vec::with_capacity(OUTPUT_BYTES), target, progress };
+    let mut aside = tempfile::Builder::new()
+        .prefix(".sealift-")
+        .suffix(".part")
+        .tempfile_in(folder)
+        .map_err(failed)?;
+    let mut output = Output {
+        file: aside.as_file_mut(),
+        buffer: Vec::with_capacity(OUTPUT_BYTES),
+        target,
+        progress,
+    };
     output.member(container::MANIFEST, &signed.envelope)?;
     for (version, root) in &signed.roots {
         output.member(&container::root_name(*version), root)?;
@@ -97,11 +119,17 @@ fn write_volume(
     let expected = volume_length(&signed.manifest, signed.envelope.len() as u64, number);
     let length = aside.as_file().metadata().map_err(failed)?.len();
     if length != expected {
-        return Err(Unable::new(format!("{} came to {length} bytes and not {expected}", target.display())).into());
+        return Err(Unable::new(format!(
+            "{} came to {length} bytes and not {expected}",
+            target.display()
+        ))
+        .into());
     }
     aside.as_file().sync_all().map_err(failed)?;
     set_readable(aside.as_file()).map_err(failed)?;
-    aside.persist_noclobber(target).map_err(|error| write_failed(target, error.error))?;
+    aside
+        .persist_noclobber(target)
+        .map_err(|error| write_failed(target, error.error))?;
     Ok(())
 }
 
@@ -141,7 +169,9 @@ impl Output<'_> {
             self.flush()?;
         }
         if bytes.len() >= OUTPUT_BYTES {
-            self.file.write_all(bytes).map_err(|error| write_failed(self.target, error))?;
+            self.file
+                .write_all(bytes)
+                .map_err(|error| write_failed(self.target, error))?;
             self.progress.advance(bytes.len() as u64);
         } else {
             self.buffer.extend_from_slice(bytes);
@@ -170,7 +200,9 @@ impl Output<'_> {
     }
 
     fn flush(&mut self) -> Result<(), Stop> {
-        self.file.write_all(&self.buffer).map_err(|error| write_failed(self.target, error))?;
+        self.file
+            .write_all(&self.buffer)
+            .map_err(|error| write_failed(self.target, error))?;
         self.progress.advance(self.buffer.len() as u64);
         self.buffer.clear();
         Ok(())
@@ -194,13 +226,25 @@ struct Current<'a> {
 impl Segments<'_> {
     fn write_next(&mut self, output: &mut Output<'_>) -> Result<(), Stop> {
         if self.current.is_none() {
-            let StoredObject { object, source } =
-                self.stored.next().ok_or_else(|| Unable::new("the volume plan names more segments than there are"))?;
-            self.current = Some(Current { object, source, reader: source.open()?, next: 0 });
+            let StoredObject { object, source } = self
+                .stored
+                .next()
+                .ok_or_else(|| Unable::new("the volume plan names more segments than there are"))?;
+            self.current = Some(Current {
+                object,
+                source,
+                reader: source.open()?,
+                next: 0,
+            });
         }
-        let Some(current) = &mut self.current else { return Ok(()) };
+        let Some(current) = &mut self.current else {
+            return Ok(());
+        };
         let size = current.object.segment_bytes(self.segment_size, current.next);
-        output.bytes(&header(&current.object.member_name(self.segment_size, current.next), size))?;
+        output.bytes(&header(
+            &current.object.member_name(self.segment_size, current.next),
+            size,
+        ))?;
         output.copy(&mut current.reader, size, current.source)?;
         output.padding(size)?;
         current.next += 1;
@@ -213,21 +257,27 @@ impl Segments<'_> {
 }
 
 fn check_space(folder: &Path, bytes: u64) -> Result<(), Stop> {
-    let stat = rustix::fs::statvfs(folder)
-        .map_err(|error| Unable::new(format!("cannot see how much room {} has", folder.display())).because(io::Error::from(error)))?;
+    let stat = rustix::fs::statvfs(folder).map_err(|error| {
+        Unable::new(format!("cannot see how much room {} has", folder.display())).because(io::Error::from(error))
+    })?;
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     if free < bytes {
-        return Err(Unable::new(format!("{} has room for {free} bytes, and {bytes} are needed", folder.display()))
-            .hint("make room, or write to a larger medium")
-            .into());
+        return Err(Unable::new(format!(
+            "{} has room for {free} bytes, and {bytes} are needed",
+            folder.display()
+        ))
+        .hint("make room, or write to a larger medium")
+        .into());
     }
     Ok(())
 }
 
 fn sync_folder(folder: &Path) -> Result<(), Stop> {
-    File::open(folder)
-        .and_then(|file| file.sync_all())
-        .map_err(|error| Unable::new(format!("cannot sync {}", folder.display())).because(error).into())
+    File::open(folder).and_then(|file| file.sync_all()).map_err(|error| {
+        Unable::new(format!("cannot sync {}", folder.display()))
+            .because(error)
+            .into()
+    })
 }
 
 fn write_failed(path: &Path, error: io::Error) -> Unable {

@@ -4,8 +4,9 @@
 //! opened without following links and never written; one header and one envelope of bounded size are read, and parsed
 //! by nobody here. What comes after the envelope is read only by later steps.
 
-use std::fs::File;
+use std::fs::{File, FileType};
 use std::io::{self, Read};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
@@ -68,16 +69,11 @@ pub fn open(inputs: Vec<Input>) -> Result<Opened, Stop> {
         }
     }
     if volumes.is_empty() {
-        return Err(Unable::new("no volume was given").hint("name the files `*.tar` that the exporter wrote, or their folder").into());
+        return Err(Unable::new("no volume was given")
+            .hint("name the files `*.tar` that the exporter wrote, or their folder")
+            .into());
     }
     Ok(Opened { volumes, approvals })
-}
-
-/// Reads the manifest's envelope from a volume, or from the first of a folder, and nothing else.
-pub fn peek(path: &Path) -> Result<Vec<u8>, Stop> {
-    let (mut volumes, _) = open(vec![Input::Path(path.to_owned())])?.into_parts();
-    // `open` gives at least one volume.
-    Ok(volumes.swap_remove(0).untrusted_envelope)
 }
 
 /// A folder's volumes and approvals by name, or the one file.
@@ -102,7 +98,9 @@ fn is_volume(path: &Path) -> bool {
 }
 
 fn is_approval(path: &Path) -> bool {
-    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.contains(".approval-") && name.ends_with(".dsse.json"))
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .is_some_and(|name| name.contains(".approval-") && name.ends_with(".dsse.json"))
 }
 
 /// Opens a plain file for reading: no link is followed, no device or pipe is opened (facts B4, B10).
@@ -112,6 +110,14 @@ fn open_plain(path: &Path) -> Result<File, Stop> {
             .comparing("a plain file", found)
             .hint("copy the volumes as plain files; sealift follows no links on a medium")
     };
+    // Looked at before it is opened: opening alone can move a tape or wake a device. What is opened is judged again,
+    // for whoever swaps it in between; and NONBLOCK keeps a pipe from holding us up.
+    let kind = std::fs::symlink_metadata(path)
+        .map_err(|error| cannot_read(path, error))?
+        .file_type();
+    if !kind.is_file() {
+        return Err(special(describe_kind(kind)).into());
+    }
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(descriptor) => File::from(descriptor),
@@ -120,24 +126,55 @@ fn open_plain(path: &Path) -> Result<File, Stop> {
     };
     let metadata = file.metadata().map_err(|error| cannot_read(path, error))?;
     if !metadata.is_file() {
-        return Err(special(if metadata.is_dir() { "a folder" } else { "a device, pipe or socket" }).into());
+        return Err(special(describe_kind(metadata.file_type())).into());
     }
     Ok(file)
 }
 
+/// What stands where a plain file should be, in words.
+fn describe_kind(kind: FileType) -> &'static str {
+    if kind.is_symlink() {
+        "a symbolic link"
+    } else if kind.is_dir() {
+        "a folder"
+    } else if kind.is_fifo() {
+        "a pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
+}
+
 fn open_volume(name: String, stream: Box<dyn Read + Send>) -> Result<UntrustedVolume, Stop> {
-    let mut reader = VolumeReader { name, stream, position: 0, pending: None };
+    let mut reader = VolumeReader {
+        name,
+        stream,
+        position: 0,
+        pending: None,
+    };
     let untrusted_header = reader.header()?;
     let not_ours = || {
-        Refusal::new(Code::UnknownFormat, reader.name.clone(), "it does not begin as a volume of bundle format 1")
-            .hint("check that this is a volume that `sealift export` wrote")
+        Refusal::new(
+            Code::UnknownFormat,
+            reader.name.clone(),
+            "it does not begin as a volume of bundle format 1",
+        )
+        .hint("check that this is a volume that `sealift export` wrote")
     };
     let size = match container::bounded_size(&untrusted_header, MAX_MANIFEST_ENVELOPE_BYTES) {
         None => return Err(not_ours().into()),
         Some(Err(size)) if untrusted_header.starts_with(container::MANIFEST.as_bytes()) => {
-            return Err(Refusal::new(Code::PreauthLimitExceeded, reader.name, "the manifest's envelope is larger than the limit")
-                .comparing(format!("at most {MAX_MANIFEST_ENVELOPE_BYTES} bytes"), format!("{size} bytes"))
-                .into());
+            return Err(Refusal::new(
+                Code::PreauthLimitExceeded,
+                reader.name,
+                "the manifest's envelope is larger than the limit",
+            )
+            .comparing(
+                format!("at most {MAX_MANIFEST_ENVELOPE_BYTES} bytes"),
+                format!("{size} bytes"),
+            )
+            .into());
         }
         Some(Err(_)) => return Err(not_ours().into()),
         Some(Ok(size)) => size,
@@ -146,7 +183,10 @@ fn open_volume(name: String, stream: Box<dyn Read + Send>) -> Result<UntrustedVo
         return Err(not_ours().into());
     }
     let untrusted_envelope = reader.data(size)?;
-    Ok(UntrustedVolume { reader, untrusted_envelope })
+    Ok(UntrustedVolume {
+        reader,
+        untrusted_envelope,
+    })
 }
 
 fn read_approval(name: String, file: File) -> Result<UntrustedApproval, Stop> {
@@ -155,11 +195,18 @@ fn read_approval(name: String, file: File) -> Result<UntrustedApproval, Stop> {
         .read_to_end(&mut untrusted_envelope)
         .map_err(|error| Unable::new(format!("cannot read {name}")).because(error))?;
     if untrusted_envelope.len() as u64 > MAX_MANIFEST_ENVELOPE_BYTES {
-        return Err(Refusal::new(Code::PreauthLimitExceeded, name, "the approval is larger than the limit")
-            .comparing(format!("at most {MAX_MANIFEST_ENVELOPE_BYTES} bytes"), "more")
-            .into());
+        return Err(Refusal::new(
+            Code::PreauthLimitExceeded,
+            name,
+            "the approval is larger than the limit",
+        )
+        .comparing(format!("at most {MAX_MANIFEST_ENVELOPE_BYTES} bytes"), "more")
+        .into());
     }
-    Ok(UntrustedApproval { name, untrusted_envelope })
+    Ok(UntrustedApproval {
+        name,
+        untrusted_envelope,
+    })
 }
 
 /// Reads one volume from its first byte to its last, once and in order.
@@ -193,7 +240,8 @@ impl VolumeReader {
 
     /// Reads a member's data of a bounded size into memory, and its padding, which must be zero.
     pub(super) fn data(&mut self, size: u64) -> Result<Vec<u8>, Stop> {
-        let mut bytes = vec![0; usize::try_from(size).map_err(|_| Unable::new("a member does not fit this machine's memory"))?];
+        let mut bytes =
+            vec![0; usize::try_from(size).map_err(|_| Unable::new("a member does not fit this machine's memory"))?];
         self.exact(&mut bytes)?;
         self.padding(size)?;
         Ok(bytes)
@@ -241,10 +289,15 @@ impl VolumeReader {
         while !buffer.is_empty() {
             let count = self.read(buffer)?;
             if count == 0 {
-                return Err(Refusal::new(Code::ObjectMissing, self.name.clone(), "the volume ends too early")
-                    .comparing(format!("at least {} bytes more", buffer.len()), format!("the end at byte {}", self.position))
-                    .hint("the copy is cut off: copy the volume again from the sending side")
-                    .into());
+                return Err(
+                    Refusal::new(Code::ObjectMissing, self.name.clone(), "the volume ends too early")
+                        .comparing(
+                            format!("at least {} bytes more", buffer.len()),
+                            format!("the end at byte {}", self.position),
+                        )
+                        .hint("the copy is cut off: copy the volume again from the sending side")
+                        .into(),
+                );
             }
             buffer = &mut buffer[count..];
         }
@@ -260,10 +313,12 @@ impl VolumeReader {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    return Err(Unable::new(format!("cannot read {} at byte {}", self.name, self.position))
-                        .because(error)
-                        .hint("the medium may be damaged: clean it, use another reader, or copy the volume again")
-                        .into());
+                    return Err(
+                        Unable::new(format!("cannot read {} at byte {}", self.name, self.position))
+                            .because(error)
+                            .hint("the medium may be damaged: clean it, use another reader, or copy the volume again")
+                            .into(),
+                    );
                 }
             }
         }
@@ -271,15 +326,22 @@ impl VolumeReader {
 
     /// A refusal about this volume's bytes.
     pub(super) fn not_exact(&self, reason: &str) -> Refusal {
-        Refusal::new(Code::ContainerNotExact, format!("{} at byte {}", self.name, self.position), reason)
-            .hint("copy the volume again; if it is refused again, keep the medium and tell your security officer")
+        Refusal::new(
+            Code::ContainerNotExact,
+            format!("{} at byte {}", self.name, self.position),
+            reason,
+        )
+        .hint("copy the volume again; if it is refused again, keep the medium and tell your security officer")
     }
 }
 
 /// What a header that is not the expected one seems to say, for people.
 pub(super) fn describe(header: &[u8; 512]) -> String {
     let name: Vec<u8> = header[..100].iter().copied().take_while(|byte| *byte != 0).collect();
-    match (header.iter().all(|byte| *byte == 0), container::bounded_size(header, u64::MAX)) {
+    match (
+        header.iter().all(|byte| *byte == 0),
+        container::bounded_size(header, u64::MAX),
+    ) {
         (true, _) => "the end of the archive".to_owned(),
         (false, Some(Ok(size))) if header[156] == b'0' => {
             format!("member `{}` of {size} bytes", String::from_utf8_lossy(&name))
@@ -294,7 +356,10 @@ pub(super) fn display_path(path: &Path) -> String {
 }
 
 fn display_name(path: &Path) -> String {
-    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+    path.file_name().map_or_else(
+        || path.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    )
 }
 
 fn cannot_read(path: &Path, error: io::Error) -> Unable {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::model::{Artifact, Code, Digest, Name, Refusal, Stop, Unable};
+use crate::model::{Artifact, Code, Digest, Name, Refusal, Stop, Unable, bundle_label};
 
 /// The ledger could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +12,12 @@ pub enum LedgerError {
     #[error("there is no ledger at {path}")]
     Missing {
         /// Where it should be.
+        path: PathBuf,
+    },
+    /// The database is gone from an enclave that had one.
+    #[error("the enclave's memory, {path}, is gone")]
+    Gone {
+        /// Where it was.
         path: PathBuf,
     },
     /// There is a database already.
@@ -35,6 +41,14 @@ pub enum LedgerError {
         found: i64,
         /// The newest schema that this program knows.
         known: i64,
+    },
+    /// The file cannot be made.
+    #[error("cannot make the ledger {path}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
     },
     /// SQLite refused.
     #[error("cannot {what} the ledger")]
@@ -72,6 +86,14 @@ pub enum LedgerError {
         /// Who has it, with its spelling.
         other: String,
     },
+    /// A new name could be taken for one that is held.
+    #[error("{name} could be taken for {other}, which is held")]
+    NameCollision {
+        /// The new name.
+        name: Name,
+        /// The held one.
+        other: String,
+    },
     /// The bundle was imported before.
     #[error("bundle {manifest} was imported before")]
     BundleKnown {
@@ -79,7 +101,7 @@ pub enum LedgerError {
         manifest: Digest,
     },
     /// The bundle's number does not go forward within its stream.
-    #[error("bundle {epoch}.{sequence} of stream {stream} does not follow {held_epoch}.{held_sequence}")]
+    #[error("bundle {} does not follow {}", bundle_label(stream, *epoch, *sequence), bundle_label(stream, *held_epoch, *held_sequence))]
     NotForward {
         /// The stream.
         stream: String,
@@ -151,6 +173,13 @@ impl From<LedgerError> for Stop {
                 format!("{path} is also wanted by {other}"),
             )
             .into(),
+            LedgerError::NameCollision { name, other } => Refusal::new(
+                Code::NameCollision,
+                name.to_string(),
+                format!("it could be taken for `{other}`, which this enclave holds"),
+            )
+            .hint("ask upstream which of the two is meant, and leave the other one out")
+            .into(),
             LedgerError::BundleKnown { manifest } => {
                 Refusal::new(Code::AlreadyImported, manifest.to_string(), "was imported before").into()
             }
@@ -162,26 +191,38 @@ impl From<LedgerError> for Stop {
                 held_sequence,
             } => Refusal::new(
                 Code::Rollback,
-                format!("bundle {epoch}.{sequence} of stream {stream}"),
+                format!("bundle {}", bundle_label(&stream, epoch, sequence)),
                 "does not follow the last imported one",
             )
             .comparing(
-                format!("later than {held_epoch}.{held_sequence}"),
-                format!("{epoch}.{sequence}"),
+                format!("later than {}", bundle_label(&stream, held_epoch, held_sequence)),
+                bundle_label(&stream, epoch, sequence),
             )
             .into(),
             LedgerError::NotALedger { .. } | LedgerError::Damaged { .. } => Unable::new(what)
                 .code(Code::StateRolledBack)
                 .hint("restore the enclave's folder from its own backup")
                 .into(),
+            LedgerError::Gone { path } => Refusal::new(
+                Code::StateRolledBack,
+                path.display().to_string(),
+                "the memory of what was imported is gone, and the repository is still there",
+            )
+            .hint("restore it from the enclave's own backup; without it an old bundle could pass for a new one")
+            .into(),
             LedgerError::Missing { .. } => Unable::new(what)
                 .hint("give the enclave's folder with `--enclave`, or make one with `sealift init enclave`")
                 .into(),
             LedgerError::Newer { .. } => Unable::new(what).hint("use the newer sealift").into(),
-            LedgerError::Sql { source, .. } => Unable::new(what)
-                .because(source)
-                .code(Code::PublicationRolledBack)
-                .into(),
+            LedgerError::File { source, .. } => Unable::new(what).because(source).into(),
+            LedgerError::Sql { source, .. } => {
+                let is_full = source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
+                let mut unable = Unable::new(what).because(source).code(Code::PublicationRolledBack);
+                if is_full {
+                    unable = unable.hint(Unable::MAKE_ROOM);
+                }
+                unable.into()
+            }
             LedgerError::NoGeneration { .. } => Unable::new(what)
                 .hint("`sealift status` lists the generations that are kept")
                 .into(),

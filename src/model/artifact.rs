@@ -114,3 +114,12 @@ pub struct Document {
     /// Where it came from: a URL without credentials.
     pub origin: String,
 }
+
+/// How people call a bundle: `main 12`, or `main 2/12` in a later epoch. The one place that says so.
+pub fn bundle_label(stream: &str, epoch: u64, sequence: u64) -> String {
+    if epoch == 1 {
+        format!("{stream} {sequence}")
+    } else {
+        format!("{stream} {epoch}/{sequence}")
+    }
+}

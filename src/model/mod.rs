@@ -8,7 +8,7 @@ mod path;
 mod stop;
 mod timestamp;
 
-pub use artifact::{Artifact, Document, Name, Proof, ProofState};
+pub use artifact::{Artifact, Document, Name, Proof, ProofState, bundle_label};
 pub use claim::{Algorithm, Claim, ClaimError, MultiHasher, Unsatisfied};
 pub use code::Code;
 pub use digest::{Digest, DigestError, Hasher};

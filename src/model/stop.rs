@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 
 use super::Code;
 
@@ -90,12 +91,19 @@ impl Unable {
         }
     }
 
-    /// Adds the error from below.
+    /// Adds the error from below. A full disk gets its hint here, wherever it was met.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+        let source = source.into();
+        if self.hint.is_none() && is_full_disk(source.as_ref()) {
+            self.hint = Some(Self::MAKE_ROOM.to_owned());
+        }
+        self.source = Some(source);
         self
     }
+
+    /// What to do about a full disk.
+    pub const MAKE_ROOM: &str = "make room on this disk, and run the command again";
 
     /// Adds what to do next.
     #[must_use]
@@ -110,6 +118,21 @@ impl Unable {
         self.code = Some(code);
         self
     }
+}
+
+fn is_full_disk(error: &(dyn Error + 'static)) -> bool {
+    let full = |kind| matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| full(error.kind()))
+        {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 impl From<Unable> for Stop {

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -118,10 +119,13 @@ impl From<FolderError> for Stop {
                 let mut unable = Unable::new(error.to_string());
                 unable.hint = hint.map(str::to_owned);
                 unable.code = damaged.then_some(Code::StateRolledBack);
-                match std::error::Error::source(&error) {
-                    None => unable.into(),
-                    Some(_) => unable.because(error).into(),
+                match error {
+                    FolderError::File { source, .. } => unable.because(source),
+                    FolderError::PinDamaged { source, .. } => unable.because(source),
+                    FolderError::RootDamaged { source, .. } => unable.because(source),
+                    _ => unable,
                 }
+                .into()
             }
         }
     }
@@ -276,7 +280,11 @@ fn read_bounded(path: &Path, max_bytes: usize) -> Result<Option<Vec<u8>>, Folder
 /// Writes a file whole or not at all: temporary file, sync, rename, sync of the folder.
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed("create a file in", folder))?;
+    let mut file = tempfile::Builder::new()
+        // Roots and the pin hold nothing secret, and whoever verifies a bundle reads them.
+        .permissions(fs::Permissions::from_mode(0o644))
+        .tempfile_in(folder)
+        .map_err(failed("create a file in", folder))?;
     file.write_all(bytes)
         .and_then(|()| file.as_file().sync_all())
         .map_err(failed("write", path))?;

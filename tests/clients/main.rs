@@ -7,11 +7,22 @@
 
 #[path = "../support/client.rs"]
 mod client;
+#[expect(dead_code, reason = "misbehaving servers are for the suite")]
+#[path = "../support/http_server.rs"]
+mod http;
 #[expect(dead_code, reason = "hostile archives are for the suite")]
 #[path = "../support/tgz.rs"]
 mod tgz;
+#[path = "../support/wheel.rs"]
+mod wheel;
 
 mod cargo;
+mod generations;
+mod node;
+mod packages;
+mod plain;
+mod python;
+mod site;
 
 #[test]
 fn there_is_no_way_out() {

@@ -232,7 +232,7 @@ fn status_and_list_show_what_is_held() {
         "{text}"
     );
     assert!(
-        text.contains("stream      plant\\u{1b}[2J at 1.2") && !text.contains('\u{1b}'),
+        text.contains("stream      plant\\u{1b}[2J at bundle plant\\u{1b}[2J 2") && !text.contains('\u{1b}'),
         "{text}"
     );
     let status = json(folder.path(), "status", &[]);
@@ -289,7 +289,7 @@ fn where_answers_for_urls_paths_and_digests() {
     }
     let text = stdout(&run(folder.path(), "where", &["pkg:generic/a@2"]));
     for part in [
-        "bundle 1.2 of stream plant\\u{1b}[2J",
+        "bundle plant\\u{1b}[2J 2",
         "signed by alice",
         "minisign: present",
         "asked by  sealift.yaml",

@@ -13,6 +13,7 @@ mod collect;
 mod crypto;
 mod enclave;
 mod files;
+mod journey;
 mod ledger;
 mod net;
 mod npm_client;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::{CRATES_IO, ID, toml_reason};
-use crate::ecosystem::{ClientEnvironment, SelectionError, UpstreamBase};
+use crate::ecosystem::{ClientEnvironment, NamedBy, SelectionError, UpstreamBase};
 
 /// Replacements of replacements are followed so far; a longer chain is a circle.
 const MAX_REPLACEMENTS: usize = 16;
@@ -138,6 +138,7 @@ impl Configuration {
                 continue;
             }
             bases.push(UpstreamBase {
+                named_by: NamedBy::Client,
                 ecosystem: ID,
                 scope: Some(source),
                 authorization: self.token(&url),

@@ -17,7 +17,7 @@ pub(crate) fn layout(name: &str, held: &[Held]) -> Result<Vec<PlacedFile>, Misma
     for held in held {
         let artifact = &held.artifact;
         if artifact.name != name {
-            return Err(Mismatch::new("two names share one index file").comparing(name, &artifact.name));
+            return Err(Mismatch::collision("two names share one index file").comparing(name, &artifact.name));
         }
         coordinate::check_file_name(&artifact.file, name, &artifact.version)?;
         let line = held
@@ -42,7 +42,7 @@ pub(crate) fn layout(name: &str, held: &[Held]) -> Result<Vec<PlacedFile>, Misma
     }
     versions.sort();
     if let Some(pair) = versions.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        return Err(Mismatch::new(format!("two artifacts are version {}", pair[0].0)));
+        return Err(Mismatch::collision(format!("two artifacts are version {}", pair[0].0)));
     }
     let mut index = Vec::new();
     for (_, line) in &versions {

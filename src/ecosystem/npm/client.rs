@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::coordinate;
 use crate::ecosystem::ClientConfig;
-use crate::ecosystem::{ClientEnvironment, RepositoryPlace, SelectionError, UpstreamBase, Wanted};
+use crate::ecosystem::{ClientEnvironment, NamedBy, RepositoryPlace, SelectionError, UpstreamBase, Wanted};
 use crate::model::Algorithm;
 
 /// Where the clients' caches would hold the wanted tarball.
@@ -128,6 +128,7 @@ pub(crate) fn upstreams(client: &dyn ClientEnvironment) -> Result<Vec<UpstreamBa
             });
         }
         let base = UpstreamBase {
+            named_by: NamedBy::Client,
             ecosystem: super::ID,
             scope: scope.map(str::to_owned),
             url: coordinate::without_credentials(url).trim_end_matches('/').to_owned(),

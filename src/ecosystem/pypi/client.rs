@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::coordinate::read_file_name;
 use super::{ID, url};
-use crate::ecosystem::{ClientConfig, ClientEnvironment, RepositoryPlace, SelectionError, UpstreamBase, Wanted};
+use crate::ecosystem::{
+    ClientConfig, ClientEnvironment, NamedBy, RepositoryPlace, SelectionError, UpstreamBase, Wanted,
+};
 
 /// The indexes of the clients' configuration, strongest first: uv's, then pip's, each as the client itself orders them.
 pub(super) fn upstreams(client: &dyn ClientEnvironment) -> Result<Vec<UpstreamBase>, SelectionError> {
@@ -71,6 +73,7 @@ impl Found {
         {
             Some(known) => known.authorization = known.authorization.take().or(authorization),
             None => self.bases.push(UpstreamBase {
+                named_by: NamedBy::Client,
                 ecosystem: ID,
                 scope: None,
                 url,

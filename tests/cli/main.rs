@@ -1,0 +1,15 @@
+//! The program as people use it: its command lines, bad media, full disks and kills. Everything runs the real binary.
+#![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
+
+mod world;
+
+mod journey;
+mod kill;
+mod media;
+
+#[path = "../support/people.rs"]
+#[expect(dead_code, reason = "other test binaries use the rest")]
+mod people;
+#[path = "../support/raw_bundle.rs"]
+#[expect(dead_code, reason = "other test binaries use the rest")]
+mod raw_bundle;
