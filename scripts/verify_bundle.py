@@ -342,6 +342,18 @@ def record(value):
     return kind, RECORDS[kind](body)
 
 
+def read_record(line):
+    """A catalog line has one spelling: sorted keys, no white space, empty lists left out (catalog.md §1)."""
+    found = read_document(line, record, "the catalog's record")
+    value = json.loads(line)
+    body = next(iter(value.values()))
+    lists = [body.get("segments")] + [proof.get("objects") for proof in body.get("proofs", [])]
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    if [] in lists or text.encode() != line:
+        raise Refused("json-not-strict", "the catalog's record", "it is not the text that its values are written as")
+    return found
+
+
 def read_document(data, schema, subject):
     try:
         return schema(read_json(data))
@@ -889,6 +901,9 @@ def authenticate(volumes, approvals, root, now, memory):
     if memory and verdict.digest in (memory.last[2], memory.same_number):
         raise Refused("already-imported", label(verdict.manifest), "it was imported before; nothing changed")
     check_time(verdict.manifest, root, now, memory)
+    base = verdict.manifest.get("base")
+    if memory and base is not None and base not in (memory.last[2], memory.same_number):
+        raise Refused("base-missing", label(verdict.manifest), "it builds on a bundle that was not imported")
     if memory:
         verdict.gap = check_order(verdict.manifest, verdict.digest, root, memory)
     verdict.approvers = check_approvals(approvals, verdict, root, now)
@@ -1317,11 +1332,11 @@ def catalog_records(stored, manifest):
     for data in iter(lambda: stored.read(4096), b""):
         frame.feed(data)
         for line in lines:
-            yield read_document(line, record, "the catalog's record")
+            yield read_record(line)
         lines.clear()
     frame.finish()
     for line in lines:
-        yield read_document(line, record, "the catalog's record")
+        yield read_record(line)
     if rest:
         raise Refused("container-not-exact", subject, "its last line does not end in a line feed")
 
@@ -1415,7 +1430,7 @@ class CatalogChecker:
     def take_document(self, fields):
         what = f"document {fields['kind']} of {fields['ecosystem']}/{fields['name']}"
         self.in_order(what, "document", fields["ecosystem"], fields["name"], fields["kind"], fields["digest"])
-        self.lengths(what, fields, "name", "kind")
+        self.lengths(what, fields, "name", "kind", "origin")
         self.proof_kinds(what, fields)
         self.reference(what, fields["digest"])
         self.count("documents", MAX_DOCUMENTS)

@@ -291,7 +291,14 @@ impl<'a> Checker<'a> {
         if self.last_artifact.is_some() || self.last_document.as_ref().is_some_and(|last| *last >= key) {
             return Err(RecordError::OutOfOrder { what });
         }
-        lengths(&what, &[("name", &document.name), ("kind", &document.kind)])?;
+        lengths(
+            &what,
+            &[
+                ("name", &document.name),
+                ("kind", &document.kind),
+                ("origin", &document.origin),
+            ],
+        )?;
         if (self.proof_kinds)(&document.ecosystem).is_none() {
             return Err(RecordError::UnknownEcosystem {
                 what,

@@ -35,6 +35,9 @@ pub enum FrameError {
         /// What came.
         found: u64,
     },
+    /// The frame asks for more memory than the limit, or for a dictionary.
+    #[error("the zstd frame asks for {0}")]
+    Demands(&'static str),
     /// Bytes follow the frame.
     #[error("bytes follow the zstd frame")]
     Trailing,
@@ -55,6 +58,7 @@ pub fn decode(
     if !start.starts_with(&MAGIC) {
         return Err(FrameError::NotAFrame.into());
     }
+    check_header(&start[MAGIC.len()..])?;
     let mut decoder = zstd::stream::read::Decoder::with_buffer(stored)
         .map_err(FrameError::Decode)?
         .single_frame();
@@ -80,6 +84,36 @@ pub fn decode(
     let mut rest = decoder.finish();
     if !rest.fill_buf().map_err(FrameError::Decode)?.is_empty() {
         return Err(FrameError::Trailing.into());
+    }
+    Ok(())
+}
+
+/// Checks what a frame's header asks for (RFC 8878 §3.1.1.1); the library looks at the window only where it needs one.
+fn check_header(after_magic: &[u8]) -> Result<(), FrameError> {
+    const MAX_WINDOW_BYTES: u64 = 1 << MAX_ZSTD_WINDOW_LOG;
+    // A reader's first piece is the whole frame or at least some KiB of it.
+    let cut = || FrameError::Decode(io::ErrorKind::UnexpectedEof.into());
+    let descriptor = *after_magic.first().ok_or_else(cut)?;
+    let is_single_segment = descriptor & 0x20 != 0;
+    if descriptor & 0x03 != 0 {
+        return Err(FrameError::Demands("a dictionary"));
+    }
+    let window = if is_single_segment {
+        // The content is the window, and its size stands in 1, 2, 4 or 8 bytes.
+        let length = [1, 2, 4, 8][usize::from(descriptor >> 6)];
+        let field = after_magic.get(1..=length).ok_or_else(cut)?;
+        let size = field
+            .iter()
+            .rev()
+            .fold(0_u64, |size, byte| size << 8 | u64::from(*byte));
+        if length == 2 { size + 256 } else { size }
+    } else {
+        let window = *after_magic.get(1).ok_or_else(cut)?;
+        let base = 1_u64 << (10 + (window >> 3));
+        base + base / 8 * u64::from(window & 7)
+    };
+    if window > MAX_WINDOW_BYTES {
+        return Err(FrameError::Demands("a window of more than 8 MiB"));
     }
     Ok(())
 }
@@ -165,6 +199,16 @@ mod tests {
         encoder.include_contentsize(false).unwrap();
         std::io::Write::write_all(&mut encoder, &content).unwrap();
         let frame = encoder.finish().unwrap();
-        assert!(decode_all(&frame, 1 << 20).unwrap_err().contains("cannot be decoded"));
+        assert!(decode_all(&frame, 1 << 20).unwrap_err().contains("window"));
+        // Where the content is small the library needs no window, and would let this pass.
+        let mut frame = encode(&content[..1000]).unwrap();
+        assert_eq!(frame[4] & 0xe0, 0x60, "one segment, size in two bytes");
+        let rest = frame.split_off(7);
+        frame = [&[0x28, 0xb5, 0x2f, 0xfd, 0x00, 14 << 3][..], &rest].concat();
+        assert!(decode_all(&frame, 1000).unwrap_err().contains("window"));
+        frame[5] = 13 << 3;
+        assert_eq!(decode_all(&frame, 1000).unwrap(), &content[..1000]);
+        frame[4] = 0x01;
+        assert!(decode_all(&frame, 1000).unwrap_err().contains("dictionary"));
     }
 }

@@ -11,7 +11,7 @@ use crate::bundle::manifest::{Manifest, ManifestError};
 use crate::crypto::dsse::Envelope;
 use crate::crypto::strict_json;
 use crate::model::{Code, Digest, Refusal, Stop, Timestamp};
-use crate::trust::{Kind, Role, TrustedRoot, approval};
+use crate::trust::{Kind, Role, TrustError, TrustedRoot, approval};
 
 use super::open::{Opened, UntrustedApproval, UntrustedVolume, VolumeReader};
 
@@ -176,13 +176,8 @@ fn judge(
         let root = new_roots.last().unwrap_or(judgement.root);
 
         let subject = format!("manifest in {}", reader.name());
-        let envelope = Envelope::read(&untrusted_envelope).map_err(|error| {
-            Refusal::new(
-                Code::JsonNotStrict,
-                subject.clone(),
-                format!("its envelope cannot be read: {error}"),
-            )
-        })?;
+        let envelope =
+            Envelope::read(&untrusted_envelope).map_err(|error| TrustError::from(error).refusal(subject.clone()))?;
         let vouched = root
             .verify(Role::Export, Kind::Manifest, &envelope)
             .map_err(|error| with_export_hint(error.refusal(subject.clone())))?;
@@ -244,6 +239,7 @@ fn judge(
         .into());
     }
     check_time(&subject, &manifest, root, judgement)?;
+    check_base(&subject, &manifest, judgement)?;
     let gap = match judgement.memory {
         Some(memory) => check_order(&subject, &manifest, manifest_digest, root, memory)?,
         None => {
@@ -403,6 +399,24 @@ fn check_time(subject: &str, manifest: &Manifest, root: &TrustedRoot, judgement:
     Ok(())
 }
 
+/// A delta needs the bundle that it builds on.
+fn check_base(subject: &str, manifest: &Manifest, judgement: &Judgement<'_>) -> Result<(), Stop> {
+    let (Some(base), Some(memory)) = (manifest.base, judgement.memory) else {
+        return Ok(());
+    };
+    if memory.imported(&base)?.is_some() {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Code::BaseMissing,
+        subject,
+        "it builds on a bundle that was not imported here",
+    )
+    .comparing(format!("manifest {base} among the imported"), "it is not")
+    .hint("import the base first, or have the exporter make a bundle that stands alone")
+    .into())
+}
+
 /// Judges epoch, number and predecessor; gives the numbers that are missing where the site's rule lets that pass.
 fn check_order(
     subject: &str,
@@ -513,13 +527,7 @@ fn check_approvals(
     let mut envelopes = Vec::new();
     let mut kept = Vec::new();
     for (name, untrusted_envelope) in given {
-        let envelope = Envelope::read(&untrusted_envelope).map_err(|error| {
-            Refusal::new(
-                Code::JsonNotStrict,
-                name,
-                format!("its envelope cannot be read: {error}"),
-            )
-        })?;
+        let envelope = Envelope::read(&untrusted_envelope).map_err(|error| TrustError::from(error).refusal(name))?;
         envelopes.push(envelope);
         kept.push(untrusted_envelope);
     }

@@ -6,7 +6,7 @@
 
 use std::fs::{File, FileType};
 use std::io::{self, Read};
-use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
@@ -54,7 +54,7 @@ pub fn open(inputs: Vec<Input>) -> Result<Opened, Stop> {
     let mut approvals = Vec::new();
     for input in inputs {
         match input {
-            Input::Stream(stream) => volumes.push(open_volume("-".to_owned(), stream)?),
+            Input::Stream(stream) => volumes.push(open_volume("-".to_owned(), stream, None)?),
             Input::Path(path) => {
                 for path in list(&path)? {
                     let file = open_plain(&path)?;
@@ -62,7 +62,7 @@ pub fn open(inputs: Vec<Input>) -> Result<Opened, Stop> {
                     if is_approval(&path) {
                         approvals.push(read_approval(name, file)?);
                     } else {
-                        volumes.push(open_volume(name, Box::new(file))?);
+                        volumes.push(open_file(name, file)?);
                     }
                 }
             }
@@ -146,12 +146,24 @@ fn describe_kind(kind: FileType) -> &'static str {
     }
 }
 
-fn open_volume(name: String, stream: Box<dyn Read + Send>) -> Result<UntrustedVolume, Stop> {
+fn open_file(name: String, file: File) -> Result<UntrustedVolume, Stop> {
+    let failed = |error: io::Error| Unable::new(format!("cannot read {name}")).because(error);
+    let seen = Seen::of(&file).map_err(failed)?;
+    let watched = file.try_clone().map_err(failed)?;
+    open_volume(name, Box::new(file), Some((watched, seen)))
+}
+
+fn open_volume(
+    name: String,
+    stream: Box<dyn Read + Send>,
+    file: Option<(File, Seen)>,
+) -> Result<UntrustedVolume, Stop> {
     let mut reader = VolumeReader {
         name,
         stream,
         position: 0,
         pending: None,
+        file,
     };
     let untrusted_header = reader.header()?;
     let not_ours = || {
@@ -215,6 +227,25 @@ pub(super) struct VolumeReader {
     stream: Box<dyn Read + Send>,
     position: u64,
     pending: Option<Box<[u8; 512]>>,
+    /// The file behind the stream, and what it looked like when it was opened.
+    file: Option<(File, Seen)>,
+}
+
+/// What a medium's file looks like from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    bytes: u64,
+    modified: (i64, i64),
+}
+
+impl Seen {
+    fn of(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self {
+            bytes: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        })
+    }
 }
 
 impl VolumeReader {
@@ -279,9 +310,32 @@ impl VolumeReader {
         }
         let mut more = [0];
         match self.read(&mut more)? {
-            0 => Ok(()),
+            0 => self.unchanged(),
             _ => Err(self.not_exact("bytes follow the end").into()),
         }
+    }
+
+    /// Fails if the volume's file looks otherwise than when it was opened. What was verified are the bytes that were read,
+    /// so this protects nothing; it tells of a medium that somebody writes to.
+    fn unchanged(&self) -> Result<(), Stop> {
+        let Some((file, before)) = &self.file else {
+            return Ok(());
+        };
+        let after = Seen::of(file).map_err(|error| Unable::new(format!("cannot read {}", self.name)).because(error))?;
+        if after == *before {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            Code::MediumChanged,
+            self.name.clone(),
+            "the file was changed while it was read",
+        )
+        .comparing(
+            format!("{} bytes", before.bytes),
+            format!("{} bytes, written to since", after.bytes),
+        )
+        .hint("use a medium that nobody writes to, such as one with its write protection on")
+        .into())
     }
 
     /// Fills a buffer; a volume that ends before is refused.

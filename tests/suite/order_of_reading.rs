@@ -137,3 +137,37 @@ fn every_cut_is_refused() {
         assert!(code.is_some(), "a volume of {length} bytes is accepted");
     }
 }
+
+#[test]
+fn a_file_that_is_written_to_while_it_is_read_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("main-1.tar");
+    std::fs::write(&path, bundle().build(&Edits::default()).swap_remove(0)).unwrap();
+    let root = people::pinned(&people::root_without_approval());
+    let run = |touch: bool| {
+        let opened = open(vec![Input::Path(path.clone())]).unwrap();
+        if touch {
+            let file = std::fs::File::options().append(true).open(&path).unwrap();
+            file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        }
+        let judgement = Judgement {
+            root: &root,
+            now: people::now(),
+            memory: None,
+            approvals: Approvals::Needed,
+        };
+        let staging = tempfile::tempdir().unwrap();
+        let workspace = Workspace {
+            staging: staging.path().to_owned(),
+            store: None,
+            threads: 1,
+            progress: &Silent,
+        };
+        verify_objects(authenticate(opened, &judgement).result.unwrap(), &workspace).map(|_| ())
+    };
+    run(false).unwrap();
+    let Err(Stop::Refused(refusals)) = run(true) else {
+        panic!("the change went unnoticed");
+    };
+    assert_eq!(refusals[0].code, Code::MediumChanged);
+}

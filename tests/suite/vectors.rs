@@ -458,6 +458,37 @@ fn fix_checksum(header: &mut [u8]) {
 
 fn seal(v: &mut Vectors) {
     v.edited(
+        "seal/envelope_as_list",
+        "json-not-strict",
+        "the envelope is a list of its values",
+        Edits {
+            envelope: Some(Box::new(|bytes| {
+                let value: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+                *bytes = serde_json::to_vec(&serde_json::json!([
+                    value["payload"],
+                    value["payloadType"],
+                    value["signatures"]
+                ]))
+                .unwrap();
+            })),
+            ..Edits::default()
+        },
+    );
+    v.edited(
+        "seal/too_many_signatures",
+        "preauth-limit-exceeded",
+        "the envelope carries 65 signatures",
+        Edits {
+            envelope: Some(Box::new(|bytes| {
+                let mut envelope = sealift::crypto::dsse::Envelope::read(bytes).unwrap();
+                let first = envelope.signatures[0].clone();
+                envelope.signatures = vec![first; 65];
+                *bytes = envelope.write();
+            })),
+            ..Edits::default()
+        },
+    );
+    v.edited(
         "seal/unknown_signer",
         "export-signature-invalid",
         "a key that no root names signed it",
@@ -654,6 +685,15 @@ fn rotation(v: &mut Vectors) {
 }
 
 fn manifest_cases(v: &mut Vectors) {
+    v.edited(
+        "manifest/as_list",
+        "json-not-strict",
+        "the catalog's summary is a list of its values",
+        manifest(|manifest| {
+            let values: Vec<_> = manifest["catalog"].as_object().unwrap().values().cloned().collect();
+            manifest["catalog"] = values.into();
+        }),
+    );
     v.edited(
         "manifest/duplicate_key",
         "json-not-strict",
@@ -874,6 +914,37 @@ fn catalog(v: &mut Vectors) {
             })),
             ..Edits::default()
         },
+    );
+    v.edited(
+        "catalog/large_window_of_little",
+        "size-exceeded",
+        "the frame asks for a window of 16 MiB, says its size, and its content would need none",
+        Edits {
+            catalog_frame: Some(Box::new(|frame| {
+                let text = zstd::bulk::decompress(frame, 1 << 20).unwrap();
+                let mut encoder = zstd::stream::Encoder::new(Vec::new(), 3).unwrap();
+                encoder.include_contentsize(true).unwrap();
+                encoder.set_pledged_src_size(Some(text.len() as u64)).unwrap();
+                std::io::Write::write_all(&mut encoder, &text).unwrap();
+                let small = encoder.finish().unwrap();
+                // The header of a single segment, rewritten with a window of its own.
+                assert_eq!(small[4] & 0xe0, 0x60);
+                *frame = [&small[..4], &[0x40, 14 << 3], &small[5..]].concat();
+            })),
+            ..Edits::default()
+        },
+    );
+    v.edited(
+        "catalog/not_canonical",
+        "json-not-strict",
+        "a record has a space",
+        text("\"name\":\"set\"", "\"name\": \"set\""),
+    );
+    v.edited(
+        "catalog/encoding_as_map",
+        "json-not-strict",
+        "an encoding is a map, as some libraries write it",
+        text("\"encoding\":\"identity\"", "\"encoding\":{\"identity\":null}"),
     );
     v.edited(
         "catalog/no_last_line_feed",
@@ -1346,6 +1417,13 @@ fn order(v: &mut Vectors) {
         "sequence-jump",
         "an epoch that no root has begun",
         manifest(|manifest| manifest["epoch"] = 2.into()),
+    )
+    .memory = Some(CaseMemory::default());
+    v.edited(
+        "order/base_missing",
+        "base-missing",
+        "a delta whose base was not imported",
+        manifest(|manifest| manifest["base"] = Digest::of(b"base").to_string().into()),
     )
     .memory = Some(CaseMemory::default());
     v.edited(

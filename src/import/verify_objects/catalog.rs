@@ -66,18 +66,17 @@ pub(super) fn check(path: &Path, manifest: &Manifest, workspace: &Workspace<'_>)
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             line.extend_from_slice(&bytes[..end]);
             bytes = &bytes[end + 1..];
-            if let Err(refusal) = take_line(&line, &mut checker, &mut tally, manifest.segment_size) {
+            let taken =
+                check_length(&line).and_then(|()| take_line(&line, &mut checker, &mut tally, manifest.segment_size));
+            if let Err(refusal) = taken {
                 stop = Some(refusal);
                 return Err(std::io::Error::other("refused"));
             }
             line.clear();
         }
         line.extend_from_slice(bytes);
-        if line.len() > MAX_CATALOG_LINE_BYTES {
-            stop = Some(
-                Refusal::new(Code::SizeExceeded, "the catalog", "a line is longer than the limit")
-                    .comparing(format!("at most {MAX_CATALOG_LINE_BYTES} bytes"), "more"),
-            );
+        if let Err(refusal) = check_length(&line) {
+            stop = Some(refusal);
             return Err(std::io::Error::other("refused"));
         }
         Ok(())
@@ -110,13 +109,23 @@ pub(super) fn check(path: &Path, manifest: &Manifest, workspace: &Workspace<'_>)
     Ok(tally.finish()?)
 }
 
+fn check_length(line: &[u8]) -> Result<(), Refusal> {
+    if line.len() <= MAX_CATALOG_LINE_BYTES {
+        return Ok(());
+    }
+    Err(
+        Refusal::new(Code::SizeExceeded, "the catalog", "a line is longer than the limit")
+            .comparing(format!("at most {MAX_CATALOG_LINE_BYTES} bytes"), "more"),
+    )
+}
+
 fn take_line(
     line: &[u8],
     checker: &mut Checker<'_>,
     tally: &mut VolumeTally<'_>,
     segment_size: u64,
 ) -> Result<(), Refusal> {
-    let record: Record = strict_json::read(line).map_err(|error| {
+    let record: Record = strict_json::read_canonical(line).map_err(|error| {
         Refusal::new(
             Code::JsonNotStrict,
             "the catalog",
@@ -249,7 +258,7 @@ fn unreadable(error: std::io::Error) -> Stop {
 /// A frame's fault as a refusal.
 pub(super) fn frame_refusal(subject: &str, error: &FrameError) -> Stop {
     let code = match error {
-        FrameError::TooLarge { .. } | FrameError::Decode(_) => Code::SizeExceeded,
+        FrameError::TooLarge { .. } | FrameError::Decode(_) | FrameError::Demands(_) => Code::SizeExceeded,
         _ => Code::ContainerNotExact,
     };
     let mut reason = error.to_string();
