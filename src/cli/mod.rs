@@ -4,6 +4,7 @@
 mod approve;
 mod args;
 mod client_config;
+#[cfg(feature = "export")]
 mod environment;
 mod exit;
 mod explain;
@@ -46,6 +47,8 @@ pub struct Context {
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
+    // What clients read must be readable whatever the caller's mask is; what is secret sets its own mode.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -1,6 +1,7 @@
 //! An enclave's folder as a whole: the ledger says what is, the repository shows it, and one lock lets one process
 //! change both. What concerns both stands here: opening, completing an interrupted switch, going back, sweeping.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read as _};
 use std::num::NonZeroU32;
@@ -112,10 +113,65 @@ impl Enclave {
             Ok::<_, Stop>(is_waiting || self.ledger.needs(digest)?)
         })?;
         if sweep == Sweep::Remove {
-            self.ledger.forget_generations(&swept.generations)?;
-            self.ledger.forget_paths(&swept.links)?;
+            self.forget_what_is_gone()?;
+            self.clear_leftovers()?;
         }
         Ok(swept)
+    }
+
+    /// Brings the ledger in line with what a sweep left. It compares and does not take the sweep's word, because an
+    /// earlier sweep may have been killed between removing and forgetting.
+    fn forget_what_is_gone(&self) -> Result<(), Stop> {
+        let kept: BTreeSet<u64> = self
+            .repository
+            .generations()?
+            .into_iter()
+            .map(|generation| generation.number)
+            .collect();
+        let known = self
+            .ledger
+            .generations()?
+            .into_iter()
+            .map(|generation| generation.number);
+        let gone: Vec<u64> = known.filter(|number| !kept.contains(number)).collect();
+        self.ledger.forget_generations(&gone)?;
+        let facade = self.repository.facade();
+        let mut gone = Vec::new();
+        self.ledger.for_each_path(|path| {
+            if fs::symlink_metadata(facade.join(path)).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+                gone.push(path.to_owned());
+            }
+            Ok::<_, LedgerError>(())
+        })?;
+        Ok(self.ledger.forget_paths(&gone)?)
+    }
+
+    /// Removes what killed runs left aside: staging folders of bundles of which no volume is noted, and objects that
+    /// were being written.
+    pub fn clear_leftovers(&self) -> Result<(), Stop> {
+        self.repository
+            .store()
+            .clear_incoming()
+            .map_err(RepositoryError::from)?;
+        let staging = self.repository.folder().join("staging");
+        let waiting: BTreeSet<String> = self
+            .ledger
+            .unfinished()?
+            .into_iter()
+            .map(|unfinished| unfinished.manifest.hex())
+            .collect();
+        let entries = match fs::read_dir(&staging) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(RepositoryError::file("read", &staging))?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(RepositoryError::file("read", &staging))?;
+            if !waiting.contains(&*entry.file_name().to_string_lossy()) {
+                let path = entry.path();
+                fs::remove_dir_all(&path).map_err(RepositoryError::file("remove", &path))?;
+            }
+        }
+        Ok(())
     }
 }
 

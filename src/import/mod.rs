@@ -9,6 +9,7 @@ mod memory;
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::bundle::manifest::Manifest;
@@ -66,6 +67,12 @@ pub fn import(
     let Outcome { new_roots, result } = authenticate(opened, &judgement);
     // Kept even where the bundle is refused, so that a bad bundle cannot block a rotation.
     trust.store_roots(new_roots)?;
+    if let Err(Stop::Refused(refusals)) = &result
+        && refusals.iter().all(|refusal| refusal.code == Code::AlreadyImported)
+    {
+        // Killed after its commit, an import is done, and has left its staging folder.
+        enclave.clear_leftovers()?;
+    }
     let authenticated = result?;
     let (manifest_digest, volumes) = (authenticated.manifest_digest(), authenticated.manifest().volumes.len());
     let staging = memory::staging(folder, &manifest_digest);
@@ -83,7 +90,11 @@ fn run_import(
     enclave: &mut Enclave,
     run: &Run<'_>,
 ) -> Result<Imported, Stop> {
-    fs::create_dir_all(staging).map_err(|error| verify_objects::write_failed(staging, error))?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(staging)
+        .map_err(|error| verify_objects::write_failed(staging, error))?;
     let (manifest, manifest_digest) = (authenticated.manifest().clone(), authenticated.manifest_digest());
     let approvals = authenticated.approvals().to_vec();
     check_space(&manifest, staging)?;

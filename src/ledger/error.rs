@@ -42,6 +42,14 @@ pub enum LedgerError {
         /// The newest schema that this program knows.
         known: i64,
     },
+    /// The file cannot be made.
+    #[error("cannot make the ledger {path}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// SQLite refused.
     #[error("cannot {what} the ledger")]
     Sql {
@@ -206,6 +214,7 @@ impl From<LedgerError> for Stop {
                 .hint("give the enclave's folder with `--enclave`, or make one with `sealift init enclave`")
                 .into(),
             LedgerError::Newer { .. } => Unable::new(what).hint("use the newer sealift").into(),
+            LedgerError::File { source, .. } => Unable::new(what).because(source).into(),
             LedgerError::Sql { source, .. } => {
                 let is_full = source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
                 let mut unable = Unable::new(what).because(source).code(Code::PublicationRolledBack);

@@ -13,6 +13,8 @@ mod query;
 mod record;
 mod rollback;
 
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
@@ -43,19 +45,43 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Makes a new, empty ledger. There must be none.
+    /// Makes a new, empty ledger. There must be none. It appears whole or not at all: a kill on the way leaves a file of
+    /// another name, which the next call removes.
     pub fn create(path: &Path) -> Result<Self, LedgerError> {
         if path.exists() {
             return Err(LedgerError::Exists { path: path.to_owned() });
         }
+        let failed = |source| LedgerError::File {
+            path: path.to_owned(),
+            source,
+        };
+        let aside = path.with_extension("new");
+        for leftover in ["new", "new-journal", "new-wal", "new-shm"] {
+            match fs::remove_file(path.with_extension(leftover)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+                _ => {}
+            }
+        }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(LedgerError::sql("make"))?;
+        let connection = Connection::open_with_flags(&aside, flags).map_err(LedgerError::sql("make"))?;
         connection
             .pragma_update(None, "application_id", APPLICATION_ID)
             .map_err(LedgerError::sql("make"))?;
         let this = Self { connection };
         this.prepare(path)?;
-        Ok(this)
+        // Closing brings everything into the one file, which is then renamed.
+        this.connection
+            .close()
+            .map_err(|(_, error)| LedgerError::sql("make")(error))?;
+        fs::rename(&aside, path).map_err(failed)?;
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        fs::File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed)?;
+        Self::open(path)
     }
 
     /// Opens the ledger, bringing an older schema up to date.
@@ -166,6 +192,21 @@ impl Ledger {
             statement
                 .execute([integer(*number, "a generation's number")?])
                 .map_err(LedgerError::sql("write"))?;
+        }
+        Ok(())
+    }
+
+    /// Every path that a name has, in its own spelling.
+    pub fn for_each_path<E: From<LedgerError>>(&self, mut visit: impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
+        let failed = LedgerError::sql;
+        let mut statement = self
+            .connection
+            .prepare("SELECT coalesce(path, key) FROM paths")
+            .map_err(failed("read"))?;
+        let mut rows = statement.query([]).map_err(failed("read"))?;
+        while let Some(row) = rows.next().map_err(failed("read"))? {
+            let path: String = row.get(0).map_err(failed("read"))?;
+            visit(&path)?;
         }
         Ok(())
     }

@@ -101,6 +101,11 @@ impl Repository {
         &self.store
     }
 
+    /// The enclave's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The folder that clients read.
     pub fn facade(&self) -> PathBuf {
         self.folder.join("repository")

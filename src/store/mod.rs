@@ -12,6 +12,9 @@ use crate::model::Digest;
 /// Everyone may read an object and nobody may write it.
 const OBJECT_MODE: u32 = 0o444;
 
+/// How files begin that are still being written.
+const INCOMING: &str = "incoming-";
+
 /// The folder of objects.
 #[derive(Debug)]
 pub struct Store {
@@ -48,7 +51,10 @@ impl Store {
         let objects = folder.join("objects");
         for byte in 0..=u8::MAX {
             let path = objects.join(format!("{byte:02x}"));
-            fs::create_dir_all(&path).map_err(failed("make", &path))?;
+            // Whoever only reads may have no right to make anything.
+            if !path.is_dir() {
+                fs::create_dir_all(&path).map_err(failed("make", &path))?;
+            }
         }
         Ok(Self {
             folder,
@@ -71,7 +77,7 @@ impl Store {
         let digest = Digest::of(bytes);
         if !self.contains(&digest) {
             let number = self.incoming.fetch_add(1, Ordering::Relaxed);
-            let aside = self.folder.join(format!("incoming-{}-{number}", std::process::id()));
+            let aside = self.folder.join(format!("{INCOMING}{}-{number}", std::process::id()));
             let mut file = File::create(&aside).map_err(failed("make", &aside))?;
             file.write_all(bytes).map_err(failed("write", &aside))?;
             drop(file);
@@ -86,6 +92,17 @@ impl Store {
             .map_err(failed("protect", staged_file))?;
         let path = self.path(digest);
         fs::rename(staged_file, &path).map_err(failed("store", &path))
+    }
+
+    /// Removes what a killed run was writing. Only for who holds the enclave's lock.
+    pub fn clear_incoming(&self) -> Result<(), StoreError> {
+        for entry in fs::read_dir(&self.folder).map_err(failed("read", &self.folder))? {
+            let entry = entry.map_err(failed("read", &self.folder))?;
+            if entry.file_name().to_string_lossy().starts_with(INCOMING) {
+                fs::remove_file(entry.path()).map_err(failed("remove", &entry.path()))?;
+            }
+        }
+        Ok(())
     }
 
     /// Opens an object for reading.

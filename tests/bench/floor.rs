@@ -9,7 +9,7 @@
 
 #![expect(
     clippy::print_stderr,
-    clippy::exit,
+    clippy::unwrap_used,
     reason = "a measuring rod, and no part of the program: where something fails it ends"
 )]
 

@@ -1,12 +1,11 @@
 //! The program as people use it: its command lines, bad media, full disks and kills. Everything runs the real binary.
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
+#![expect(clippy::print_stdout, reason = "what was skipped has to be seen")]
 
 mod world;
 
-mod export;
 mod journey;
 mod kill;
-mod lines;
 mod media;
 
 #[path = "../support/people.rs"]
