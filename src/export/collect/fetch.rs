@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::content::hash;
-use super::local::{Found, Looked, Origin, needed, settled_key};
+use super::local::{Found, Looked, Origin, cached_from, needed, settled_key};
 use super::trouble::{Trouble, of_fetching, of_locating, subject};
 use super::{Event, Sources};
 use crate::ecosystem::{Ecosystem, Located, UpstreamError, Wanted};
@@ -40,7 +40,17 @@ pub(super) fn complete(
         let claims = accepted(wanted, places[0]);
         let is_it = |found: &Found| found.claim.as_ref().is_some_and(|claim| claims.contains(claim));
         if !looked.found.iter().any(is_it) {
-            looked.found.push(from_any(wanted, file, &places, client, sources)?);
+            let urls = places.iter().map(|place| place.url.clone()).collect();
+            // The lockfile's own addresses have been tried.
+            let cached = match wanted.urls.is_empty() {
+                true => cached_from(wanted, file, urls, ecosystem, sources).filter(is_it),
+                false => None,
+            };
+            let found = match cached {
+                Some(found) => found,
+                None => from_any(wanted, file, &places, client, sources)?,
+            };
+            looked.found.push(found);
         }
     }
     if looked.found.is_empty() {

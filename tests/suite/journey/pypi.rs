@@ -224,10 +224,8 @@ fn files_of_pips_and_poetrys_caches_are_not_fetched() {
     );
     let key = hex::encode(sha2::Sha224::digest(url.as_bytes()));
     let shards: Vec<_> = key.chars().take(5).map(String::from).collect();
-    site.write(
-        &format!("home/.cache/pip/http-v2/{}/{key}.body", shards.join("/")),
-        wheel("proven"),
-    );
+    let body = format!("home/.cache/pip/http-v2/{}/{key}.body", shards.join("/"));
+    site.write(&body, wheel("proven"));
     site.write("project/poetry.lock", poetry_lock(&server));
     let site = site.with_variable("PIP_INDEX_URL", server.url("/simple"));
     for name in ["inner", "plain"] {
@@ -249,4 +247,20 @@ fn files_of_pips_and_poetrys_caches_are_not_fetched() {
     assert!(!server.paths().iter().any(|path| path.starts_with("/files/")));
     site.import("media");
     assert_eq!(site.listed().len(), 3);
+
+    // A requirements file has no URL; the index says it.
+    site.write(
+        "project/requirements.txt",
+        format!("proven==1.0 --hash=sha256:{}\n", sha256("proven")),
+    );
+    let only = site.export("requirements.txt", "only");
+    assert_eq!(
+        (&only["from"]["client_caches"], &only["from"]["fetched"]),
+        (&json!(1), &json!(0)),
+        "{only}"
+    );
+    // Other bytes at that place are passed over, and the file is fetched.
+    site.write(&body, "other");
+    let fetched = site.export("requirements.txt", "fetched");
+    assert_eq!(fetched["from"]["fetched"], 1, "{fetched}");
 }
