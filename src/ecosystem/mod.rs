@@ -54,6 +54,11 @@ pub trait Ecosystem: Sync {
     /// The upstreams that the client's own configuration names (files and environment variables).
     fn upstreams(&self, client: &dyn ClientEnvironment) -> Result<Vec<UpstreamBase>, SelectionError>;
 
+    /// How the client's own configuration reaches upstreams, beside the variables that hold for every program.
+    fn transport(&self, _client: &dyn ClientEnvironment) -> Transport {
+        Transport::default()
+    }
+
     /// What the operator can do where an artifact is in no cache and no upstream is named.
     fn hint_without_upstream(&self) -> Option<&'static str> {
         None
@@ -169,6 +174,15 @@ pub enum NamedBy {
     Client,
 }
 
+/// How a client's configuration reaches upstreams.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Transport {
+    /// The proxy's address, which may hold a password, and the setting that names it.
+    pub proxy: Option<(String, String)>,
+    /// Hosts that are asked directly, between commas or spaces.
+    pub no_proxy: Option<String>,
+}
+
 /// What the client's surroundings say. Read-only, and a fake in tests.
 pub trait ClientEnvironment: Sync {
     /// An environment variable.
@@ -248,9 +262,10 @@ pub struct NewDocument {
 /// A proof to be stored, or its absence.
 #[derive(Debug, Clone)]
 pub enum NewProof {
-    /// The registry has it: the bytes as they came. A proof that lies within a document of
-    /// [`Companions::documents`] repeats that document's bytes, and is stored once.
+    /// The registry has it: its kind, and the bytes as they came.
     Present(&'static str, Vec<Vec<u8>>),
+    /// The registry has it within a document of [`Companions::documents`]: its kind, and the document's.
+    InDocument(&'static str, &'static str),
     /// Any other state.
     Without(Proof),
 }

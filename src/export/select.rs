@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use crate::crypto::strict_json;
 use crate::ecosystem::{Ecosystem, SelectionError, UpstreamBase, Wanted};
 use crate::model::{Claim, Code, Refusal, Stop, Unable};
 
@@ -509,8 +510,7 @@ fn plan(request: &Request, inputs: &[serde_json::Value], wanted: &[Chosen], left
             })
         })
         .collect();
-    // A map of this library is sorted by key, and its compact text is the canonical one.
-    json!({
+    strict_json::write(&json!({
         "schema": "sealift-plan/1",
         "stream": request.stream,
         "recipient": request.recipient,
@@ -518,9 +518,7 @@ fn plan(request: &Request, inputs: &[serde_json::Value], wanted: &[Chosen], left
         "exclude": request.exclude,
         "wanted": wanted,
         "left_out": left_out,
-    })
-    .to_string()
-    .into_bytes()
+    }))
 }
 
 #[cfg(test)]

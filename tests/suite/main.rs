@@ -1,6 +1,8 @@
 //! All tests that go through the library, in one binary.
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
+mod agreement;
+mod agreement_trust;
 mod approvals;
 mod archive_tar;
 mod by_hand;

@@ -245,7 +245,7 @@ fn manifest_digest_in(files: &Files) -> Option<Digest> {
     Some(Digest::of(&envelope.payload))
 }
 
-fn approval(manifest: &Digest, key: u8) -> Vec<u8> {
+pub(crate) fn approval(manifest: &Digest, key: u8) -> Vec<u8> {
     let approval = sealift::trust::approval::Approval {
         manifest: *manifest,
         decision: sealift::trust::approval::Decision::Approved,

@@ -104,7 +104,7 @@ pub(crate) fn accompany(
             };
             let dist = dist.map_err(|error| malformed(&fetched.url, error))?;
             let signature = if dist.is_signed() {
-                NewProof::Present(SIGNATURE, vec![fetched.bytes.clone()])
+                NewProof::InDocument(SIGNATURE, packument::KIND)
             } else {
                 without(SIGNATURE, Served::missing(served.signatures))
             };

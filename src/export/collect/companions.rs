@@ -8,7 +8,7 @@ use super::trouble::Trouble;
 use super::{Event, Sources};
 use crate::ecosystem::{Companions, Ecosystem, NewProof, UpstreamBase, UpstreamError};
 use crate::export::select::Chosen;
-use crate::model::{Artifact, Digest, Document, Proof, ProofState};
+use crate::model::{Artifact, Digest, Document, Proof, ProofState, Unable};
 use crate::net::{Address, Cache, Client, Freshness};
 
 /// Documents, and the objects that hold documents and proofs.
@@ -148,6 +148,25 @@ fn of_name(
     Ok(Some(stored))
 }
 
+/// The documents of a kind that proofs lie in.
+fn in_documents(
+    ecosystem: &'static dyn Ecosystem,
+    name: &str,
+    documents: &[Document],
+    kind: &str,
+) -> Result<Vec<Digest>, Trouble> {
+    let found: Vec<Digest> = documents
+        .iter()
+        .filter(|document| document.kind == kind)
+        .map(|document| document.digest)
+        .collect();
+    if found.is_empty() {
+        let what = format!("{} {name}: a proof lies in no document that came", ecosystem.id());
+        return Err(Trouble::Unable(Box::new(Unable::new(what))));
+    }
+    Ok(found)
+}
+
 fn store(
     ecosystem: &'static dyn Ecosystem,
     name: &str,
@@ -185,7 +204,7 @@ fn store(
         // One entry for each kind, in the ecosystem's order; what it did not speak of was not asked.
         for kind in ecosystem.proof_kinds() {
             let found = given.into_iter().flatten().find(|proof| match proof {
-                NewProof::Present(present, _) => present == kind,
+                NewProof::Present(present, _) | NewProof::InDocument(present, _) => present == kind,
                 NewProof::Without(proof) => proof.kind == *kind,
             });
             all.push(match found {
@@ -193,6 +212,11 @@ fn store(
                     kind: (*kind).to_owned(),
                     state: ProofState::Present,
                     objects: parts.iter().map(|bytes| keep(bytes)).collect::<Result<_, _>>()?,
+                },
+                Some(NewProof::InDocument(_, document_kind)) => Proof {
+                    kind: (*kind).to_owned(),
+                    state: ProofState::Present,
+                    objects: in_documents(ecosystem, name, &documents, document_kind)?,
                 },
                 Some(NewProof::Without(proof)) if proof.state != ProofState::Present => without(kind, proof.state),
                 _ => without(kind, ProofState::NotAsked),

@@ -133,3 +133,38 @@ fn a_password_in_a_lockfile_or_netrc_is_not_carried_or_told() {
     );
     assert_eq!(holds_anywhere(&site.path("ex"), SECRET), None);
 }
+
+#[test]
+fn the_client_s_proxy_is_used_and_its_password_is_told_to_nobody() {
+    let (server, site) = (registry(), Site::new());
+    let lock = package_lock(&server, &["proven"]).replace(&server.address, "registry.example.com");
+    site.write("project/package-lock.json", lock);
+    site.write(
+        "project/sealift.yaml",
+        "schema: sealift-selection/1\nselect:\n  - lockfile: package-lock.json\nallow-plain-http: [registry.example.com]\n",
+    );
+    let proxy = format!("http://user:{SECRET}@{}", server.address);
+    site.write("project/.npmrc", format!("https-proxy={proxy}\n"));
+    let ran = site.succeeds(&export_line("sealift.yaml", "media"));
+    assert!(!format!("{}{}", ran.stdout, ran.stderr).contains(SECRET));
+    assert!(!server.requests().is_empty());
+    for request in server.requests() {
+        assert!(request.host.starts_with("registry.example.com"), "{request:?}");
+        assert_eq!(request.header("authorization"), None);
+    }
+    for folder in ["media", "ex"] {
+        assert_eq!(holds_anywhere(&site.path(folder), SECRET), None, "{folder}");
+    }
+    // One that cannot be used is named without what it holds.
+    site.write(
+        "project/.npmrc",
+        format!("https-proxy=socks5://user:{SECRET}@proxy.example.com\n"),
+    );
+    let ran = site.run(&export_line("sealift.yaml", "other"));
+    assert_eq!(ran.status, 3);
+    assert!(
+        ran.stderr.contains("https-proxy in ") && !ran.stderr.contains(SECRET),
+        "{}",
+        ran.stderr
+    );
+}

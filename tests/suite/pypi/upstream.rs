@@ -253,6 +253,7 @@ fn state(upstream: &Fake) -> (ProofState, usize) {
             assert_eq!((*kind, bytes.len()), ("pypi-attestations", 1));
             (ProofState::Present, companions.documents.len())
         }
+        NewProof::InDocument(..) => panic!("an index page holds no proof"),
         NewProof::Without(proof) => {
             assert_eq!(proof.kind, pypi().proof_kinds()[0]);
             assert!(proof.objects.is_empty());
