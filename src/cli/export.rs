@@ -4,26 +4,25 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::environment::Surroundings;
-use super::files::{self, Existing};
 use super::import::{size, threads};
 use super::output::escape;
 use super::progress::Bars;
+use super::shown::holder;
 use super::signer::{PassphraseArguments, SignerArguments};
 use super::{Context, Exit};
 use crate::bundle::manifest::is_stream_name;
 use crate::bundle::volumes;
-use crate::crypto::strict_json;
 use crate::ecosystem::{self, UpstreamBase};
 use crate::export::collect::{Event, Plan, Sources, collect, plan};
 use crate::export::connect::{Connection, connect};
 use crate::export::describe::Heading;
 use crate::export::select::{Request, Selected, select};
-use crate::export::{export, pack::Packed};
-use crate::model::{Digest, Stop, Timestamp, Unable};
+use crate::export::stream::{Completed, Stream};
+use crate::export::{Target, export, pack::Packed};
+use crate::model::{Stop, Timestamp, Unable};
 use crate::net::{Cache, Freshness, Limits};
 use crate::trust::folder::TrustFolder;
 
@@ -128,6 +127,12 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         return Ok(Exit::Done);
     }
     let stream = stream_name(arguments, &selected)?;
+    let streams = arguments.exporter.join("streams").join(&root.document().enclave.name);
+    let (mut numbers, completed) = Stream::open(&streams, &stream, &holder("export"))?;
+    if let Some(Completed { label, folder }) = completed {
+        let folder = escape(&folder.display().to_string());
+        context.output.warn(&format!("the export of bundle {label} was interrupted; it is complete now, in {folder}"));
+    }
     let collected = collect(selected, &sources)?.into_parts();
     bars.finish();
     for line in &collected.warnings {
@@ -137,16 +142,14 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         context.output.warn(&format!("left out: {}", escape(line)));
     }
     let counts = collected.counts.clone();
-    let streams = arguments.exporter.join("streams").join(&root.document().enclave.name);
-    let state_path = streams.join(format!("{stream}.json"));
     let epoch = root.document().epoch;
-    let last = StreamFile::read(&state_path)?.filter(|state| state.epoch == epoch);
+    let (sequence, previous) = numbers.next(epoch);
     let created = arguments.created.unwrap_or(context.now);
     let heading = Heading {
         stream,
         epoch,
-        sequence: last.as_ref().map_or(1, |state| state.sequence + 1),
-        previous: last.as_ref().map(|state| state.manifest),
+        sequence,
+        previous,
         created,
         not_after: created.plus_days(arguments.valid_days),
         recipients: [*root.document().enclave.id.digest()].into(),
@@ -159,50 +162,11 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         .tempdir_in(arguments.exporter.join("cache"))
         .map_err(|error| Unable::new("cannot make a folder in the exporter's cache").because(error))?;
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("."));
-    let packed = export(collected, &heading, &[signer.as_ref()], spool.path(), &out, threads, &bars)?;
+    let target = Target { media: &out, stream: &mut numbers, progress: &bars };
+    let packed = export(collected, &heading, &[signer.as_ref()], spool.path(), target, threads)?;
     drop(bars);
-    let state = StreamFile { epoch, sequence: packed.manifest.sequence, manifest: packed.manifest_digest };
-    if let Err(stop) = state.write(&streams, &state_path) {
-        // Without the number written down, the next bundle would reuse it.
-        for volume in &packed.volumes {
-            let _ = std::fs::remove_file(volume);
-        }
-        return Err(stop);
-    }
     report(&packed, &counts, root.document().enclave.name.as_str(), context);
     Ok(Exit::Done)
-}
-
-/// How far a stream has come, on the sending side.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StreamFile {
-    epoch: u64,
-    sequence: u64,
-    manifest: Digest,
-}
-
-/// A stream's file holds three values.
-const MAX_STREAM_FILE_BYTES: usize = 4096;
-
-impl StreamFile {
-    fn read(path: &Path) -> Result<Option<Self>, Stop> {
-        if !path.exists() {
-            return Ok(None);
-        }
-        let bytes = files::read(path, MAX_STREAM_FILE_BYTES)?;
-        strict_json::read(&bytes).map(Some).map_err(|error| {
-            Unable::new(format!("{} does not say how far the stream has come", path.display()))
-                .because(error)
-                .hint("restore it from a backup; with a wrong number the enclave refuses the next bundle")
-                .into()
-        })
-    }
-
-    fn write(&self, folder: &Path, path: &Path) -> Result<(), Stop> {
-        std::fs::create_dir_all(folder).map_err(|error| Unable::new(format!("cannot make {}", folder.display())).because(error))?;
-        files::write(path, &strict_json::write(self), Existing::Replace)
-    }
 }
 
 /// The pinned root of the enclave that the bundle is for.

@@ -12,21 +12,48 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::raw_bundle::noise;
-use crate::world::{Ran, Tree, World, facade, tree};
+use crate::world::{Ran, Tree, World, facade, say, tree};
 
 /// The calls that change something on a disk.
 const WRITES: [&str; 23] = [
-    "write", "pwrite64", "writev", "pwritev", "copy_file_range", "rename", "renameat", "renameat2", "link", "linkat",
-    "symlink", "symlinkat", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "fsync", "fdatasync", "syncfs", "ftruncate",
-    "fallocate", "fchmod",
+    "write",
+    "pwrite64",
+    "writev",
+    "pwritev",
+    "copy_file_range",
+    "rename",
+    "renameat",
+    "renameat2",
+    "link",
+    "linkat",
+    "symlink",
+    "symlinkat",
+    "mkdir",
+    "mkdirat",
+    "rmdir",
+    "unlink",
+    "unlinkat",
+    "fsync",
+    "fdatasync",
+    "syncfs",
+    "ftruncate",
+    "fallocate",
+    "fchmod",
 ];
 
 /// Whether `strace` is here and may trace; a machine that promises all clients must have it.
 pub(crate) fn can_trace() -> bool {
-    let works = Command::new("strace").args(["-qq", "-e", "trace=none", "true"]).status().is_ok_and(|status| status.success());
+    let works = Command::new("strace")
+        .args(["-qq", "-e", "trace=none", "true"])
+        .status()
+        .is_ok_and(|status| status.success());
     if !works {
-        assert_ne!(std::env::var("SEALIFT_ALL_CLIENTS").as_deref(), Ok("1"), "strace is missing or may not trace");
-        println!("skipped: strace is not found or may not trace");
+        assert_ne!(
+            std::env::var("SEALIFT_ALL_CLIENTS").as_deref(),
+            Ok("1"),
+            "strace is missing or may not trace"
+        );
+        say("skipped: strace is not found or may not trace");
     }
     works
 }
@@ -38,9 +65,20 @@ pub(crate) struct Point {
     number: usize,
 }
 
+impl Point {
+    /// Whether it is at a call of this kind.
+    pub(crate) fn is(&self, call: &str) -> bool {
+        self.call == call
+    }
+}
+
 fn strace(world: &World, options: &[String], line: &str) -> std::process::Output {
     let mut command = Command::new("strace");
-    command.args(["-f", "-qq"]).args(options).arg(env!("CARGO_BIN_EXE_sealift")).args(line.split_whitespace());
+    command
+        .args(["-f", "-qq"])
+        .args(options)
+        .arg(env!("CARGO_BIN_EXE_sealift"))
+        .args(line.split_whitespace());
     world.surround(&mut command);
     command.env("PATH", "/usr/bin:/bin").output().unwrap()
 }
@@ -48,7 +86,12 @@ fn strace(world: &World, options: &[String], line: &str) -> std::process::Output
 /// The points of a command line, in the order of the run: about `sample` of them, spread over all, or all of them.
 pub(crate) fn points(world: &World, line: &str, sample: usize) -> Vec<Point> {
     let log = world.path("trace");
-    let options = ["-e".to_owned(), format!("trace={}", WRITES.join(",")), "-o".to_owned(), log.display().to_string()];
+    let options = [
+        "-e".to_owned(),
+        format!("trace={}", WRITES.join(",")),
+        "-o".to_owned(),
+        log.display().to_string(),
+    ];
     let output = strace(world, &options, line);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     // The tracer counts calls of each kind in each thread by itself.
@@ -57,8 +100,12 @@ pub(crate) fn points(world: &World, line: &str, sample: usize) -> Vec<Point> {
     let mut all = Vec::new();
     for entry in fs::read_to_string(&log).unwrap().lines() {
         let mut words = entry.split_whitespace();
-        let (Some(thread), Some(rest)) = (words.next(), words.next()) else { continue };
-        let Some((call, _)) = rest.split_once('(') else { continue };
+        let (Some(thread), Some(rest)) = (words.next(), words.next()) else {
+            continue;
+        };
+        let Some((call, _)) = rest.split_once('(') else {
+            continue;
+        };
         if !WRITES.contains(&call) {
             continue;
         }
@@ -67,7 +114,10 @@ pub(crate) fn points(world: &World, line: &str, sample: usize) -> Vec<Point> {
         let most = seen.entry(call.to_owned()).or_default();
         if *number > *most {
             *most = *number;
-            all.push(Point { call: call.to_owned(), number: *number });
+            all.push(Point {
+                call: call.to_owned(),
+                number: *number,
+            });
         }
     }
     assert!(all.len() > 10, "{all:?}");
@@ -87,21 +137,42 @@ pub(crate) fn points(world: &World, line: &str, sample: usize) -> Vec<Point> {
         .collect();
     let wanted = sample - late.len();
     let step = (early.len() as f64 / wanted as f64).max(1.0);
-    let chosen = (0..wanted).map(|index| (index as f64 * step) as usize).take_while(|index| *index < early.len());
-    chosen.map(|index| early[index].clone()).chain(late.iter().cloned()).collect()
+    let chosen = (0..wanted)
+        .map(|index| (index as f64 * step) as usize)
+        .take_while(|index| *index < early.len());
+    chosen
+        .map(|index| early[index].clone())
+        .chain(late.iter().cloned())
+        .collect()
 }
 
 /// Runs a command line and kills it at a point. Says whether it got that far.
 pub(crate) fn kill_at(world: &World, line: &str, point: &Point) -> bool {
     let set = format!("trace={}", point.call);
     let inject = format!("inject={}:signal=SIGKILL:when={}", point.call, point.number);
-    let output = strace(world, &["-e".to_owned(), set, "-e".to_owned(), inject, "-o".to_owned(), "/dev/null".to_owned()], line);
+    let output = strace(
+        world,
+        &[
+            "-e".to_owned(),
+            set,
+            "-e".to_owned(),
+            inject,
+            "-o".to_owned(),
+            "/dev/null".to_owned(),
+        ],
+        line,
+    );
     !output.status.success()
 }
 
 fn copy(world: &World, from: &str, to: &str) {
     let _ = fs::remove_dir_all(world.path(to));
-    let copied = Command::new("cp").arg("-a").arg(world.path(from)).arg(world.path(to)).status().unwrap();
+    let copied = Command::new("cp")
+        .arg("-a")
+        .arg(world.path(from))
+        .arg(world.path(to))
+        .status()
+        .unwrap();
     assert!(copied.success());
 }
 
@@ -115,14 +186,33 @@ fn files(enclave: &Path) -> Tree {
 /// What the memory says, without times.
 fn memory(world: &World, enclave: &str) -> Value {
     let mut status = world.json(&format!("status --enclave {enclave}"));
-    let generation = |generation: &Value| json!([generation["number"], generation["root"], generation["bundle"], generation["note"]]);
-    let kept: Vec<Value> = status["kept_generations"].as_array().unwrap().iter().map(generation).collect();
+    let generation = |generation: &Value| {
+        json!([
+            generation["number"],
+            generation["root"],
+            generation["bundle"],
+            generation["note"]
+        ])
+    };
+    let kept: Vec<Value> = status["kept_generations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(generation)
+        .collect();
     let listed = world.json(&format!("list --enclave {enclave} --all"));
     let artifacts: Vec<Value> = listed["artifacts"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|artifact| json!([artifact["purl"], artifact["digest"], artifact["current"], artifact["last_bundle"]["sequence"]]))
+        .map(|artifact| {
+            json!([
+                artifact["purl"],
+                artifact["digest"],
+                artifact["current"],
+                artifact["last_bundle"]["sequence"]
+            ])
+        })
         .collect();
     json!({
         "kept": kept,
@@ -158,26 +248,40 @@ fn survive(world: &World, start: &str, line: &str, next: &str, sample: usize) {
     assert_eq!(facade(&world.path("k")), new);
     world.run(next).done();
     world.run("gc --enclave k").done();
-    let (wanted_files, wanted_memory, wanted_facade) = (files(&world.path("k")), memory(world, "k"), facade(&world.path("k")));
+    let (wanted_files, wanted_memory, wanted_facade) =
+        (files(&world.path("k")), memory(world, "k"), facade(&world.path("k")));
     let mut killed = 0;
     for point in &points {
         copy(world, start, "k");
         killed += usize::from(kill_at(world, line, point));
         let seen = facade(&world.path("k"));
-        assert!(seen == old || seen == new, "{point:?}: clients see neither the old nor the new generation");
+        assert!(
+            seen == old || seen == new,
+            "{point:?}: clients see neither the old nor the new generation"
+        );
         let ran: Ran = world.run(next);
         assert_eq!(ran.status, 0, "{point:?}: {}{}", ran.stdout, ran.stderr);
         assert_eq!(facade(&world.path("k")), wanted_facade, "{point:?}");
         check_store(&world.path("k"));
-        assert!(tree(&world.path("k/staging"), &[]).is_empty(), "{point:?}: {:?}", tree(&world.path("k/staging"), &[]));
+        assert!(
+            tree(&world.path("k/staging"), &[]).is_empty(),
+            "{point:?}: {:?}",
+            tree(&world.path("k/staging"), &[])
+        );
         world.run("gc --enclave k").done();
         assert_eq!(memory(world, "k"), wanted_memory, "{point:?}");
         let (found, wanted) = (files(&world.path("k")), &wanted_files);
-        let differs: Vec<_> = found.iter().filter(|(path, text)| wanted.get(*path) != Some(text)).collect();
+        let differs: Vec<_> = found
+            .iter()
+            .filter(|(path, text)| wanted.get(*path) != Some(text))
+            .collect();
         let lost: Vec<_> = wanted.keys().filter(|path| !found.contains_key(*path)).collect();
-        assert!(differs.is_empty() && lost.is_empty(), "{point:?}: {differs:?}, lost {lost:?}");
+        assert!(
+            differs.is_empty() && lost.is_empty(),
+            "{point:?}: {differs:?}, lost {lost:?}"
+        );
     }
-    println!("{line}: killed at {killed} of {} points", points.len());
+    say(&format!("{line}: killed at {killed} of {} points", points.len()));
     assert!(killed * 2 > points.len(), "the points are not met any more");
 }
 
@@ -188,7 +292,9 @@ fn two_media() -> World {
     bundle.segment_size = 1 << 20;
     // More than one buffer, more than one segment, and a text that is unpacked.
     bundle.files.push(("big.bin".to_owned(), noise(7, 3 << 20)));
-    bundle.files.push(("long.txt".to_owned(), b"again and again\n".repeat(200_000)));
+    bundle
+        .files
+        .push(("long.txt".to_owned(), b"again and again\n".repeat(200_000)));
     world.write("m2", &bundle, &World::edits(|_| {}));
     world
 }
@@ -234,9 +340,15 @@ fn a_rollback_and_a_sweep_survive_every_kill() {
         assert!(seen == before || seen == after, "{point:?}");
         world.run("gc --enclave k").done();
         let status = world.json("status --enclave k");
-        let (number, seen) = (status["generation"]["number"].as_u64().unwrap(), facade(&world.path("k")));
+        let (number, seen) = (
+            status["generation"]["number"].as_u64().unwrap(),
+            facade(&world.path("k")),
+        );
         assert_eq!(status["shown_generation"], number, "{point:?}");
-        assert!((number == 2 && seen == before) || (number == 3 && seen == after), "{point:?}: {number}");
+        assert!(
+            (number == 2 && seen == before) || (number == 3 && seen == after),
+            "{point:?}: {number}"
+        );
     }
     world.run("rollback --enclave en --to 1 --reason test").done();
     let line = "gc --enclave k --keep 1";

@@ -1,6 +1,7 @@
 //! The program as people use it: its command lines, bad media, full disks and kills. Everything runs the real binary.
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
+mod export;
 mod world;
 
 mod journey;
