@@ -13,7 +13,7 @@ use crate::raw_bundle::noise;
 use crate::world::{Ran, World, facade, tree};
 
 /// An exporter `ex` whose own key the enclave `en` knows, and a folder `set` to export.
-fn sending() -> World {
+pub(crate) fn sending() -> World {
     let world = World::new();
     fs::remove_dir_all(world.path("en")).unwrap();
     world.run("init exporter ex").done();

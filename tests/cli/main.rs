@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
 mod export;
+mod lines;
 mod world;
 
 mod journey;
