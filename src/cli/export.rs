@@ -4,26 +4,25 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::environment::Surroundings;
-use super::files::{self, Existing};
 use super::import::{size, threads};
 use super::output::escape;
 use super::progress::Bars;
+use super::shown::holder;
 use super::signer::{PassphraseArguments, SignerArguments};
 use super::{Context, Exit};
 use crate::bundle::manifest::is_stream_name;
 use crate::bundle::volumes;
-use crate::crypto::strict_json;
 use crate::ecosystem::{self, NamedBy, UpstreamBase};
 use crate::export::collect::{Event, Plan, Sources, collect, plan};
 use crate::export::connect::{Connection, connect};
 use crate::export::describe::Heading;
 use crate::export::foresee::{Foreseen, foresee};
 use crate::export::select::{Request, Selected, select};
-use crate::export::{export, pack::Packed};
+use crate::export::stream::{Completed, Stream};
+use crate::export::{Target, export, pack::Packed};
 use crate::model::{Digest, Stop, Timestamp, Unable};
 use crate::net::{Cache, Freshness, Limits};
 use crate::trust::folder::TrustFolder;
@@ -131,13 +130,16 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         progress: &|event| show(&bars, event),
     };
     let streams = arguments.exporter.join("streams").join(&root.document().enclave.name);
-    let (heading, state_path) = heading(arguments, &selected, &trust, &streams, context)?;
+    let stream = stream_name(arguments, &selected)?;
+    let epoch = root.document().epoch;
     let spool = tempfile::Builder::new()
         .prefix("spool-")
         .tempdir_in(arguments.exporter.join("cache"))
         .map_err(|error| Unable::new("cannot make a folder in the exporter's cache").because(error))?;
     if arguments.dry_run {
         let plan = plan(&selected, &sources)?;
+        let next = Stream::peek(&streams, &stream, epoch)?;
+        let heading = heading(arguments, stream, next, &trust, context);
         let foreseen = foresee(&plan, selected.plan(), &heading, spool.path(), threads)?;
         drop(bars);
         report_plan(&plan, &foreseen, arguments, context);
@@ -145,6 +147,14 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     }
     // A wrong passphrase is noticed before hours of fetching.
     let signer = signer(arguments).open()?;
+    let (mut numbers, completed) = Stream::open(&streams, &stream, &holder("export"))?;
+    if let Some(Completed { label, folder }) = completed {
+        let folder = escape(&folder.display().to_string());
+        context.output.warn(&format!(
+            "the export of bundle {label} was interrupted; it is complete now, in {folder}"
+        ));
+    }
+    let heading = heading(arguments, stream, numbers.next(epoch), &trust, context);
     let collected = collect(selected, &sources)?.into_parts();
     bars.finish();
     for line in &collected.warnings {
@@ -155,50 +165,32 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     }
     let counts = collected.counts.clone();
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("."));
-    let packed = export(
-        collected,
-        &heading,
-        &[signer.as_ref()],
-        spool.path(),
-        &out,
-        threads,
-        &bars,
-    )?;
-    drop(bars);
-    let state = StreamFile {
-        epoch: packed.manifest.epoch,
-        sequence: packed.manifest.sequence,
-        manifest: packed.manifest_digest,
+    let target = Target {
+        media: &out,
+        stream: &mut numbers,
+        progress: &bars,
     };
-    if let Err(stop) = state.write(&streams, &state_path) {
-        // Without the number written down, the next bundle would reuse it.
-        for volume in &packed.volumes {
-            let _ = std::fs::remove_file(volume);
-        }
-        return Err(stop);
-    }
+    let packed = export(collected, &heading, &[signer.as_ref()], spool.path(), target, threads)?;
+    drop(bars);
     report(&packed, &counts, root.document().enclave.name.as_str(), context);
     Ok(Exit::Done)
 }
 
-/// What the next bundle of the stream says of itself, and the file that keeps how far the stream has come.
+/// What the next bundle of the stream says of itself.
 fn heading(
     arguments: &Arguments,
-    selected: &Selected,
+    stream: String,
+    (sequence, previous): (u64, Option<Digest>),
     trust: &TrustFolder,
-    streams: &Path,
     context: &Context,
-) -> Result<(Heading, PathBuf), Stop> {
+) -> Heading {
     let document = trust.current().document();
-    let stream = stream_name(arguments, selected)?;
-    let state_path = streams.join(format!("{stream}.json"));
-    let last = StreamFile::read(&state_path)?.filter(|state| state.epoch == document.epoch);
     let created = arguments.created.unwrap_or(context.now);
-    let heading = Heading {
+    Heading {
         stream,
         epoch: document.epoch,
-        sequence: last.as_ref().map_or(1, |state| state.sequence + 1),
-        previous: last.as_ref().map(|state| state.manifest),
+        sequence,
+        previous,
         created,
         not_after: created.plus_days(arguments.valid_days),
         recipients: [*document.enclave.id.digest()].into(),
@@ -208,40 +200,6 @@ fn heading(
             .map(|root| (root.document().version, root.envelope().to_vec()))
             .collect(),
         volume_bytes: arguments.volume_size,
-    };
-    Ok((heading, state_path))
-}
-
-/// How far a stream has come, on the sending side.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StreamFile {
-    epoch: u64,
-    sequence: u64,
-    manifest: Digest,
-}
-
-/// A stream's file holds three values.
-const MAX_STREAM_FILE_BYTES: usize = 4096;
-
-impl StreamFile {
-    fn read(path: &Path) -> Result<Option<Self>, Stop> {
-        if !path.exists() {
-            return Ok(None);
-        }
-        let bytes = files::read(path, MAX_STREAM_FILE_BYTES)?;
-        strict_json::read(&bytes).map(Some).map_err(|error| {
-            Unable::new(format!("{} does not say how far the stream has come", path.display()))
-                .because(error)
-                .hint("restore it from a backup; with a wrong number the enclave refuses the next bundle")
-                .into()
-        })
-    }
-
-    fn write(&self, folder: &Path, path: &Path) -> Result<(), Stop> {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| Unable::new(format!("cannot make {}", folder.display())).because(error))?;
-        files::write(path, &strict_json::write(self), Existing::Replace)
     }
 }
 

@@ -506,7 +506,6 @@ mod tests {
     fn unknown_and_missing_fields_are_refused() {
         #[derive(Debug, Deserialize, Serialize)]
         #[serde(deny_unknown_fields)]
-        #[expect(dead_code, reason = "only read")]
         struct Document {
             a: u64,
             critical: Critical,

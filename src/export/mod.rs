@@ -7,6 +7,7 @@ pub mod source;
 pub mod describe;
 pub mod foresee;
 pub mod sign;
+pub mod stream;
 pub mod pack;
 
 use std::path::Path;
@@ -18,6 +19,17 @@ use collect::CollectedParts;
 use describe::{Contents, Heading, describe};
 use pack::{Packed, Progress, pack};
 use sign::sign;
+use stream::Stream;
+
+/// Where the volumes go, and under which numbers.
+pub struct Target<'a> {
+    /// The folder on the medium.
+    pub media: &'a Path,
+    /// The stream whose next number the bundle has.
+    pub stream: &'a mut Stream,
+    /// Hears how far it is.
+    pub progress: &'a dyn Progress,
+}
 
 /// The second half of the recipe, from what was collected to volumes on the media: describe, sign, pack.
 pub fn export(
@@ -25,9 +37,8 @@ pub fn export(
     heading: &Heading,
     signers: &[&dyn Signer],
     spool: &Path,
-    media: &Path,
+    target: Target<'_>,
     threads: usize,
-    progress: &dyn Progress,
 ) -> Result<Packed, Stop> {
     let contents = Contents {
         artifacts: collected.artifacts,
@@ -37,5 +48,5 @@ pub fn export(
     };
     let described = describe(contents, heading, spool, threads)?;
     let signed = sign(described, signers)?;
-    pack(signed, media, progress)
+    pack(signed, target)
 }

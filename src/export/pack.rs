@@ -1,6 +1,6 @@
-//! Signed -> `Packed`: volumes on the media. Each appears whole or not at all: temporary file, sync, rename.
+//! Signed -> `Packed`: volumes on the media. They appear whole and together, or not at all: written aside, synced, renamed.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,9 +9,11 @@ use crate::bundle::container::{self, header};
 use crate::bundle::manifest::Manifest;
 use crate::model::{Digest, Stop, Unable};
 
+use super::Target;
 use super::describe::{StoredObject, volume_file, volume_length};
 use super::sign::Signed;
 use super::source::Source;
+use super::stream::aside_name;
 
 /// The volumes as they lie on the media.
 #[derive(Debug)]
@@ -36,14 +38,23 @@ pub trait Progress: Sync {
     fn finish(&self);
 }
 
-/// Writes all volumes into a folder. Nothing is overwritten.
-pub fn pack(signed: Signed, folder: &Path, progress: &dyn Progress) -> Result<Packed, Stop> {
+/// Writes all volumes into a folder. Nothing is overwritten. They are written aside, and get their names together, with
+/// the bundle's number ([`Stream::publish`]).
+///
+/// [`Stream::publish`]: super::stream::Stream
+pub fn pack(signed: Signed, target: Target<'_>) -> Result<Packed, Stop> {
+    let Target {
+        media: folder,
+        stream,
+        progress,
+    } = target;
     fs::create_dir_all(folder)
         .map_err(|error| Unable::new(format!("cannot make folder {}", folder.display())).because(error))?;
     let count = signed.manifest.volumes.len();
-    let targets: Vec<PathBuf> = (1..=count)
-        .map(|number| folder.join(volume_file(&signed.manifest, number)))
+    let files: Vec<String> = (1..=count)
+        .map(|number| volume_file(&signed.manifest, number))
         .collect();
+    let targets: Vec<PathBuf> = files.iter().map(|file| folder.join(file)).collect();
     if let Some(there) = targets.iter().find(|path| path.symlink_metadata().is_ok()) {
         return Err(Unable::new(format!("{} is there already", there.display()))
             .hint("nothing is overwritten: choose another folder, or remove it yourself")
@@ -58,6 +69,7 @@ pub fn pack(signed: Signed, folder: &Path, progress: &dyn Progress) -> Result<Pa
         }
     }
     let bytes = lengths.iter().sum();
+    let asides = Asides::new(folder, &files)?;
     check_space(folder, bytes)?;
     progress.begin(bytes);
     let mut segments = Segments {
@@ -65,24 +77,46 @@ pub fn pack(signed: Signed, folder: &Path, progress: &dyn Progress) -> Result<Pa
         current: None,
         segment_size: signed.manifest.segment_size,
     };
-    for (index, target) in targets.iter().enumerate() {
-        let written = write_volume(&signed, index + 1, target, &mut segments, progress);
-        if let Err(stop) = written {
-            // What is half a bundle helps nobody.
-            for done in &targets[..index] {
-                let _ = fs::remove_file(done);
-            }
-            return Err(stop);
-        }
+    for (index, aside) in asides.0.iter().enumerate() {
+        write_volume(&signed, index + 1, aside, &mut segments, progress)?;
     }
     progress.finish();
-    sync_folder(folder)?;
+    stream.publish(&signed.manifest, signed.manifest_digest, folder, &files)?;
     Ok(Packed {
         manifest: signed.manifest,
         manifest_digest: signed.manifest_digest,
         volumes: targets,
         bytes,
     })
+}
+
+/// The volumes while they are written. What is left of them when this goes is removed: half a bundle helps nobody.
+struct Asides(Vec<PathBuf>);
+
+impl Asides {
+    /// Names them, and removes what a killed run left under these names.
+    fn new(folder: &Path, files: &[String]) -> Result<Self, Stop> {
+        let paths: Vec<PathBuf> = files.iter().map(|file| folder.join(aside_name(file))).collect();
+        for path in &paths {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Unable::new(format!("cannot remove {}", path.display()))
+                        .because(error)
+                        .into());
+                }
+                _ => {}
+            }
+        }
+        Ok(Self(paths))
+    }
+}
+
+impl Drop for Asides {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            let _ = fs::remove_file(path);
+        }
+    }
 }
 
 fn write_volume(
@@ -92,15 +126,15 @@ fn write_volume(
     segments: &mut Segments<'_>,
     progress: &dyn Progress,
 ) -> Result<(), Stop> {
-    let folder = target.parent().unwrap_or(Path::new("."));
     let failed = |error: io::Error| write_failed(target, error);
-    let mut aside = tempfile::Builder::new()
-        .prefix(".sealift-")
-        .suffix(".part")
-        .tempfile_in(folder)
+    // Whatever stood there was removed; a link that someone puts there meanwhile is not followed.
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(target)
         .map_err(failed)?;
     let mut output = Output {
-        file: aside.as_file_mut(),
+        file: &mut file,
         buffer: Vec::with_capacity(OUTPUT_BYTES),
         target,
         progress,
@@ -117,7 +151,7 @@ fn write_volume(
     output.bytes(&[0; container::END as usize])?;
     output.flush()?;
     let expected = volume_length(&signed.manifest, signed.envelope.len() as u64, number);
-    let length = aside.as_file().metadata().map_err(failed)?.len();
+    let length = file.metadata().map_err(failed)?.len();
     if length != expected {
         return Err(Unable::new(format!(
             "{} came to {length} bytes and not {expected}",
@@ -125,11 +159,8 @@ fn write_volume(
         ))
         .into());
     }
-    aside.as_file().sync_all().map_err(failed)?;
-    set_readable(aside.as_file()).map_err(failed)?;
-    aside
-        .persist_noclobber(target)
-        .map_err(|error| write_failed(target, error.error))?;
+    set_readable(&file).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
     Ok(())
 }
 
@@ -270,14 +301,6 @@ fn check_space(folder: &Path, bytes: u64) -> Result<(), Stop> {
         .into());
     }
     Ok(())
-}
-
-fn sync_folder(folder: &Path) -> Result<(), Stop> {
-    File::open(folder).and_then(|file| file.sync_all()).map_err(|error| {
-        Unable::new(format!("cannot sync {}", folder.display()))
-            .because(error)
-            .into()
-    })
 }
 
 fn write_failed(path: &Path, error: io::Error) -> Unable {

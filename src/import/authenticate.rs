@@ -531,16 +531,18 @@ fn check_approvals(
         envelopes.push(envelope);
         kept.push(untrusted_envelope);
     }
-    let approved = approval::verify(root, manifest, exporters, &envelopes, now).map_err(|error| {
-        let refusal = error.refusal("the approvals");
-        match refusal.code {
-            Code::ApprovalsMissing => refusal.hint(
-                "an approver runs `sealift approve` on the sending side; bring the file it writes beside the volumes",
-            ),
-            _ => refusal,
-        }
-    })?;
+    let approved = approval::verify(root, manifest, exporters, &envelopes, now)
+        .map_err(|error| with_approval_hint(error.refusal("the approvals")))?;
     Ok((approved.persons, kept))
+}
+
+fn with_approval_hint(refusal: Refusal) -> Refusal {
+    match refusal.code {
+        Code::ApprovalsMissing => refusal.hint(
+            "an approver runs `sealift approve` on the sending side; bring the file that it writes beside the volumes",
+        ),
+        _ => refusal,
+    }
 }
 
 fn with_export_hint(refusal: Refusal) -> Refusal {

@@ -261,7 +261,7 @@ impl TrustFolder {
 }
 
 /// Reads a small file whole; nothing where there is none.
-fn read_bounded(path: &Path, max_bytes: usize) -> Result<Option<Vec<u8>>, FolderError> {
+pub(crate) fn read_bounded(path: &Path, max_bytes: usize) -> Result<Option<Vec<u8>>, FolderError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -278,7 +278,7 @@ fn read_bounded(path: &Path, max_bytes: usize) -> Result<Option<Vec<u8>>, Folder
 }
 
 /// Writes a file whole or not at all: temporary file, sync, rename, sync of the folder.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         // Roots and the pin hold nothing secret, and whoever verifies a bundle reads them.

@@ -12,7 +12,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::raw_bundle::noise;
-use crate::world::{Ran, Tree, World, facade, tree};
+use crate::world::{Ran, Tree, World, facade, say, tree};
 
 /// The calls that change something on a disk.
 const WRITES: [&str; 23] = [
@@ -53,7 +53,7 @@ pub(crate) fn can_trace() -> bool {
             Ok("1"),
             "strace is missing or may not trace"
         );
-        println!("skipped: strace is not found or may not trace");
+        say("skipped: strace is not found or may not trace");
     }
     works
 }
@@ -63,6 +63,13 @@ pub(crate) fn can_trace() -> bool {
 pub(crate) struct Point {
     call: String,
     number: usize,
+}
+
+impl Point {
+    /// Whether it is at a call of this kind.
+    pub(crate) fn is(&self, call: &str) -> bool {
+        self.call == call
+    }
 }
 
 fn strace(world: &World, options: &[String], line: &str) -> std::process::Output {
@@ -274,7 +281,7 @@ fn survive(world: &World, start: &str, line: &str, next: &str, sample: usize) {
             "{point:?}: {differs:?}, lost {lost:?}"
         );
     }
-    println!("{line}: killed at {killed} of {} points", points.len());
+    say(&format!("{line}: killed at {killed} of {} points", points.len()));
     assert!(killed * 2 > points.len(), "the points are not met any more");
 }
 

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 #![expect(clippy::print_stdout, reason = "what was skipped has to be seen")]
 
+mod export;
+mod lines;
 mod world;
 
 mod journey;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use sealift::repository::Lock;
 
 use crate::raw_bundle::noise;
-use crate::world::{Ran, World, tree};
+use crate::world::{Ran, World, say, tree};
 
 /// Runs a line that must not wait for anybody, and stops it if it does.
 fn promptly(world: &World, line: &str) -> Ran {
@@ -179,7 +179,7 @@ const NOBODY: u32 = 65_534;
 #[test]
 fn unreadable_files_and_unwritable_folders_are_named() {
     if !is_root() {
-        println!("skipped: only root can run the program as somebody else");
+        say("skipped: only root can run the program as somebody else");
         return;
     }
     let world = World::new();
@@ -258,10 +258,10 @@ fn an_enclave_that_is_in_use_is_left_alone() {
 }
 
 /// A small disk, unmounted when dropped.
-struct Disk(std::path::PathBuf);
+pub(crate) struct Disk(std::path::PathBuf);
 
 impl Disk {
-    fn mount(path: &Path, size: &str) -> Option<Self> {
+    pub(crate) fn mount(path: &Path, size: &str) -> Option<Self> {
         fs::create_dir_all(path).unwrap();
         let mounted = is_root()
             && Command::new("mount")
@@ -276,7 +276,7 @@ impl Disk {
                 Ok("1"),
                 "a small disk cannot be mounted here"
             );
-            println!("skipped: only root can mount a small disk");
+            say("skipped: only root can mount a small disk");
             return None;
         }
         Some(Self(path.to_owned()))

@@ -22,6 +22,15 @@ use crate::raw_bundle::{Edits, RawBundle};
 /// What every key of a world is encrypted with.
 pub(crate) const PASSPHRASE: &str = "correct horse battery staple";
 
+/// Says something that `--show-output` shows: what was skipped, and why.
+#[expect(
+    clippy::print_stdout,
+    reason = "the harness keeps a test's standard output and shows it"
+)]
+pub(crate) fn say(text: &str) {
+    println!("{text}");
+}
+
 /// The clock of this machine.
 pub(crate) fn now() -> Timestamp {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
