@@ -89,6 +89,13 @@ impl Ledger {
         if !path.exists() {
             return Err(LedgerError::Missing { path: path.to_owned() });
         }
+        // SQLite would say no more than that it cannot read the file, as of one that is damaged.
+        rustix::fs::access(path, rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK).map_err(|error| {
+            LedgerError::File {
+                path: path.to_owned(),
+                source: error.into(),
+            }
+        })?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(LedgerError::sql("open"))?;
         let id: i32 = connection
