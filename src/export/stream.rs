@@ -63,11 +63,19 @@ pub struct Completed {
 impl Stream {
     /// Opens a stream, and completes what an interrupted export began. `holder` says who has the lock.
     pub fn open(folder: &Path, name: &str, holder: &str) -> Result<(Self, Option<Completed>), Stop> {
-        fs::create_dir_all(folder).map_err(|error| Unable::new(format!("cannot make {}", folder.display())).because(error))?;
+        fs::create_dir_all(folder)
+            .map_err(|error| Unable::new(format!("cannot make {}", folder.display())).because(error))?;
         let lock = Lock::take(folder, holder)?;
-        let mut this = Self { folder: folder.to_owned(), name: name.to_owned(), last: None, _lock: lock };
+        let mut this = Self {
+            folder: folder.to_owned(),
+            name: name.to_owned(),
+            last: None,
+            _lock: lock,
+        };
         this.last = read(&this.state_path(), MAX_STATE_BYTES)?;
-        let Some(pending) = read::<Pending>(&this.pending_path(), MAX_PENDING_BYTES)? else { return Ok((this, None)) };
+        let Some(pending) = read::<Pending>(&this.pending_path(), MAX_PENDING_BYTES)? else {
+            return Ok((this, None));
+        };
         let is_written_down = this.last.as_ref() == Some(&pending.given);
         let completed = Completed {
             label: bundle_label(&this.name, pending.given.epoch, pending.given.sequence),
@@ -89,20 +97,37 @@ impl Stream {
     }
 
     /// Gives volumes that lie written aside their names, and their bundle its number: all of it, or nothing.
-    pub(super) fn publish(&mut self, manifest: &Manifest, digest: Digest, folder: &Path, files: &[String]) -> Result<(), Stop> {
+    pub(super) fn publish(
+        &mut self,
+        manifest: &Manifest,
+        digest: Digest,
+        folder: &Path,
+        files: &[String],
+    ) -> Result<(), Stop> {
         let absolute = std::path::absolute(folder)
             .map_err(|error| Unable::new(format!("cannot see where {} is", folder.display())).because(error))?;
         let text = absolute.to_str().ok_or_else(|| {
-            Unable::new(format!("the path {} is no text", folder.display())).hint("name a folder whose path is in UTF-8")
+            Unable::new(format!("the path {} is no text", folder.display()))
+                .hint("name a folder whose path is in UTF-8")
         })?;
-        let given = Given { epoch: manifest.epoch, sequence: manifest.sequence, manifest: digest };
-        let pending = Pending { given: given.clone(), folder: text.to_owned(), volumes: files.to_vec() };
+        let given = Given {
+            epoch: manifest.epoch,
+            sequence: manifest.sequence,
+            manifest: digest,
+        };
+        let pending = Pending {
+            given: given.clone(),
+            folder: text.to_owned(),
+            volumes: files.to_vec(),
+        };
         sync_folder(folder)?;
         write_whole(&self.pending_path(), &strict_json::write(&pending))?;
         for (done, file) in files.iter().enumerate() {
             if let Err(stop) = name_volume(folder, file) {
                 // What is half a bundle helps nobody, and its number is free again.
-                let taken_back = files[..done].iter().try_for_each(|file| fs::remove_file(folder.join(file)));
+                let taken_back = files[..done]
+                    .iter()
+                    .try_for_each(|file| fs::remove_file(folder.join(file)));
                 if taken_back.is_ok() {
                     let _ = fs::remove_file(self.pending_path());
                 }
@@ -120,7 +145,9 @@ impl Stream {
         let path = self.pending_path();
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Unable::new(format!("cannot remove {}", path.display())).because(error).into())
+                Err(Unable::new(format!("cannot remove {}", path.display()))
+                    .because(error)
+                    .into())
             }
             _ => Ok(()),
         }
@@ -189,13 +216,17 @@ fn name_volume(folder: &Path, file: &str) -> Result<(), Stop> {
 
 /// Makes a folder's own entries durable.
 pub(super) fn sync_folder(folder: &Path) -> Result<(), Stop> {
-    File::open(folder)
-        .and_then(|file| file.sync_all())
-        .map_err(|error| Unable::new(format!("cannot sync {}", folder.display())).because(error).into())
+    File::open(folder).and_then(|file| file.sync_all()).map_err(|error| {
+        Unable::new(format!("cannot sync {}", folder.display()))
+            .because(error)
+            .into()
+    })
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &Path, max_bytes: usize) -> Result<Option<T>, Stop> {
-    let Some(bytes) = read_bounded(path, max_bytes)? else { return Ok(None) };
+    let Some(bytes) = read_bounded(path, max_bytes)? else {
+        return Ok(None);
+    };
     strict_json::read(&bytes).map(Some).map_err(|error| {
         Unable::new(format!("{} does not say how far the stream has come", path.display()))
             .because(error)

@@ -1,4 +1,5 @@
 //! All tests that go through the library, in one binary.
+#![expect(clippy::disallowed_methods, reason = "tests make files, run programs and serve on loopback")]
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
 mod approvals;
@@ -10,6 +11,7 @@ mod collect;
 mod crypto;
 mod enclave;
 mod files;
+mod house;
 mod ledger;
 mod net;
 mod npm_client;
