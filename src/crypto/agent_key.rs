@@ -3,6 +3,7 @@
 //! Only plain `ssh-ed25519` keys: their signature over the DSSE encoding is an ordinary Ed25519 signature, so nobody
 //! who verifies has to know that an agent made it. Answers are bounded and every signature is verified before it is
 //! released; the agent is not trusted with more than the key.
+#![expect(clippy::disallowed_methods, reason = "an agent is spoken to through its socket")]
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;

@@ -1,6 +1,7 @@
 //! Keys in files: PKCS#8 in PEM, encrypted with a passphrase, as `openssl pkey` reads and writes it.
 //!
 //! Only Ed25519: tokens that hold other keys are reached through their own means, never through files.
+#![expect(clippy::disallowed_methods, reason = "a key lies in a file")]
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};

@@ -1,5 +1,6 @@
 //! An enclave's folder as a whole: the ledger says what is, the repository shows it, and one lock lets one process
 //! change both. What concerns both stands here: opening, completing an interrupted switch, going back, sweeping.
+#![expect(clippy::disallowed_methods, reason = "an enclave is a folder")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,5 @@
 //! The sending side, one file per step, in the order of the data.
+#![expect(clippy::disallowed_methods, reason = "sources are read and volumes are written here")]
 
 pub mod select;
 pub mod connect;

@@ -6,6 +6,7 @@
 //! case are refused over the whole repository, whatever file system it lies on.
 //!
 //! Every commit is durable (WAL with `synchronous=FULL`); a reader never blocks the writer.
+#![expect(clippy::disallowed_methods, reason = "the ledger is a file on disk")]
 
 mod error;
 mod import;

@@ -1,5 +1,6 @@
 //! Objects on disk, named by their SHA-256: `objects/ab/<the other 62 digits>`. An object is written aside and renamed
 //! into place, never changed afterwards, and read-only. Callers sync the file system once, after many objects.
+#![expect(clippy::disallowed_methods, reason = "the store is files on disk")]
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};

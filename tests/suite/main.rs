@@ -1,4 +1,5 @@
 //! All tests that go through the library, in one binary.
+#![expect(clippy::disallowed_methods, reason = "tests make files, run programs and serve on loopback")]
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
 mod agreement;
@@ -13,6 +14,7 @@ mod collect;
 mod crypto;
 mod enclave;
 mod files;
+mod house;
 mod journey;
 mod ledger;
 mod net;

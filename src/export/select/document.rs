@@ -142,12 +142,10 @@ impl Request {
                 let inner = source.path.parent().unwrap_or(folder);
                 let request = Self::read(&source.written, &text, inner, ecosystems)?;
                 all.merge(request);
-            } else if source.path.exists() {
-                return Err(SelectError::UnknownLockfile { file: source.written });
             } else {
-                return Err(SelectError::Unreadable {
-                    path: source.path,
-                    source: std::io::ErrorKind::NotFound.into(),
+                return Err(match source.path.metadata() {
+                    Ok(_) => SelectError::UnknownLockfile { file: source.written },
+                    Err(error) => SelectError::Unreadable { path: source.path, source: error },
                 });
             }
         }
