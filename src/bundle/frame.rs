@@ -98,8 +98,22 @@ pub enum DecodeError {
 
 /// Encodes bytes as one frame without checksum: its digest is signed. Deterministic for one version of libzstd.
 pub fn encode(content: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = zstd::bulk::Compressor::new(LEVEL)?;
-    encoder.compress(content)
+    Encoder::new()?.encode(content)
+}
+
+/// Encodes many contents, each as [`encode`] does. Its tables are made once, which costs more than a small content does.
+pub struct Encoder(zstd::bulk::Compressor<'static>);
+
+impl Encoder {
+    /// Makes the tables.
+    pub fn new() -> io::Result<Self> {
+        zstd::bulk::Compressor::new(LEVEL).map(Self)
+    }
+
+    /// Encodes bytes as one frame; what was encoded before leaves no trace in it.
+    pub fn encode(&mut self, content: &[u8]) -> io::Result<Vec<u8>> {
+        self.0.compress(content)
+    }
 }
 
 /// Encodes a stream of exactly `size` bytes as one frame, with the same parameters as [`encode`].
@@ -155,6 +169,20 @@ mod tests {
                 .contains("follow")
         );
         assert!(decode_all(b"", 0).is_err());
+    }
+
+    #[test]
+    fn what_was_encoded_before_leaves_no_trace() {
+        let contents = [
+            b"some content ".repeat(500),
+            b"x".to_vec(),
+            b"some content ".repeat(90_000),
+            b"other".repeat(9),
+        ];
+        let mut encoder = Encoder::new().unwrap();
+        for content in contents.iter().chain(contents.iter().rev()) {
+            assert_eq!(encoder.encode(content).unwrap(), encode(content).unwrap());
+        }
     }
 
     #[test]
