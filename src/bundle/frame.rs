@@ -43,6 +43,9 @@ pub enum FrameError {
     Decode(#[source] io::Error),
 }
 
+/// Bytes decoded at a time: one block of zstd (RFC 8878 §3.1.1.2.3).
+const DECODE_BYTES: u64 = 128 << 10;
+
 /// Decodes one frame as a stream and gives the content's bytes to `sink`; returns when the frame has ended properly.
 pub fn decode(
     mut stored: impl BufRead,
@@ -62,7 +65,9 @@ pub fn decode(
         .window_log_max(MAX_ZSTD_WINDOW_LOG)
         .map_err(FrameError::Decode)?;
     let mut found = 0_u64;
-    let mut buffer = vec![0; 128 << 10];
+    // One byte more than small content has, so that too much is seen at once.
+    let buffer_bytes = size.saturating_add(1).min(DECODE_BYTES);
+    let mut buffer = vec![0; usize::try_from(buffer_bytes).unwrap_or(0).max(1)];
     loop {
         let count = decoder.read(&mut buffer).map_err(FrameError::Decode)?;
         if count == 0 {
