@@ -46,6 +46,9 @@ pub enum FrameError {
     Decode(#[source] io::Error),
 }
 
+/// Bytes decoded at a time: one block of zstd (RFC 8878 §3.1.1.2.3).
+const DECODE_BYTES: u64 = 128 << 10;
+
 /// Decodes one frame as a stream and gives the content's bytes to `sink`; returns when the frame has ended properly.
 pub fn decode(
     mut stored: impl BufRead,
@@ -66,7 +69,9 @@ pub fn decode(
         .window_log_max(MAX_ZSTD_WINDOW_LOG)
         .map_err(FrameError::Decode)?;
     let mut found = 0_u64;
-    let mut buffer = vec![0; 128 << 10];
+    // One byte more than small content has, so that too much is seen at once.
+    let buffer_bytes = size.saturating_add(1).min(DECODE_BYTES);
+    let mut buffer = vec![0; usize::try_from(buffer_bytes).unwrap_or(0).max(1)];
     loop {
         let count = decoder.read(&mut buffer).map_err(FrameError::Decode)?;
         if count == 0 {
@@ -132,8 +137,22 @@ pub enum DecodeError {
 
 /// Encodes bytes as one frame without checksum: its digest is signed. Deterministic for one version of libzstd.
 pub fn encode(content: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = zstd::bulk::Compressor::new(LEVEL)?;
-    encoder.compress(content)
+    Encoder::new()?.encode(content)
+}
+
+/// Encodes many contents, each as [`encode`] does. Its tables are made once, which costs more than a small content does.
+pub struct Encoder(zstd::bulk::Compressor<'static>);
+
+impl Encoder {
+    /// Makes the tables.
+    pub fn new() -> io::Result<Self> {
+        zstd::bulk::Compressor::new(LEVEL).map(Self)
+    }
+
+    /// Encodes bytes as one frame; what was encoded before leaves no trace in it.
+    pub fn encode(&mut self, content: &[u8]) -> io::Result<Vec<u8>> {
+        self.0.compress(content)
+    }
 }
 
 /// Encodes a stream of exactly `size` bytes as one frame, with the same parameters as [`encode`].
@@ -189,6 +208,20 @@ mod tests {
                 .contains("follow")
         );
         assert!(decode_all(b"", 0).is_err());
+    }
+
+    #[test]
+    fn what_was_encoded_before_leaves_no_trace() {
+        let contents = [
+            b"some content ".repeat(500),
+            b"x".to_vec(),
+            b"some content ".repeat(90_000),
+            b"other".repeat(9),
+        ];
+        let mut encoder = Encoder::new().unwrap();
+        for content in contents.iter().chain(contents.iter().rev()) {
+            assert_eq!(encoder.encode(content).unwrap(), encode(content).unwrap());
+        }
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Talks to people: reads arguments, prints, chooses the exit code. The only room that reads the clock, the
 //! environment and the terminal; everything below gets what it needs as arguments.
-#![expect(clippy::disallowed_methods, reason = "it reads the environment, the clock and the files that people name")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it reads the environment, the clock and the files that people name"
+)]
 
 mod approve;
 mod args;

@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use crate::bundle::catalog::{Checker, Encoding, Object, Record, Totals};
@@ -290,10 +291,11 @@ pub(super) fn store_all(
         for _ in 0..threads.max(1) {
             scope.spawn(|| {
                 let mut mine = Vec::new();
+                let mut small = Small::new(spool);
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(object) = objects.get(index) else { break };
-                    mine.push((index, store_one(object, segment_size, spool)));
+                    mine.push((index, store_one(object, segment_size, spool, &mut small)));
                 }
                 results
                     .lock()
@@ -310,10 +312,15 @@ pub(super) fn store_all(
 /// Up to this size an object is compressed in memory.
 const MEMORY_BYTES: u64 = 8 << 20;
 
-fn store_one(source: &SourceObject, segment_size: u64, spool: &Path) -> Result<StoredObject, Stop> {
+fn store_one(
+    source: &SourceObject,
+    segment_size: u64,
+    spool: &Path,
+    small: &mut Small<'_>,
+) -> Result<StoredObject, Stop> {
     if source.compressible
         && source.size > 0
-        && let Some(compressed) = compress(source, spool)?
+        && let Some(compressed) = compress(source, spool, small)?
     {
         let size = compressed.size();
         let segments = segment_digests(&compressed, size, segment_size)?;
@@ -348,14 +355,18 @@ fn store_one(source: &SourceObject, segment_size: u64, spool: &Path) -> Result<S
 }
 
 /// Compresses an object; `None` where it does not get smaller.
-fn compress(source: &SourceObject, spool: &Path) -> Result<Option<Source>, Stop> {
+fn compress(source: &SourceObject, spool: &Path, small: &mut Small<'_>) -> Result<Option<Source>, Stop> {
     let failed = |error: io::Error| Unable::new(format!("cannot compress object {}", source.digest)).because(error);
     if source.size <= MEMORY_BYTES {
         let content = source.source.read(source.size)?;
-        let stored = frame::encode(&content).map_err(failed)?;
-        return Ok((stored.len() < content.len())
-            .then_some(Source::Memory(stored))
-            .filter(|_| Digest::of(&content) == source.digest));
+        let stored = small
+            .encoder()
+            .and_then(|encoder| encoder.encode(&content))
+            .map_err(failed)?;
+        if stored.len() >= content.len() || Digest::of(&content) != source.digest {
+            return Ok(None);
+        }
+        return small.spool(&stored).map(Some);
     }
     let path = spool.join(source.digest.hex());
     let target =
@@ -369,9 +380,52 @@ fn compress(source: &SourceObject, spool: &Path) -> Result<Option<Source>, Stop>
     }
 }
 
+/// What one thread compresses in memory: all of it goes into one file, so that neither memory nor the number of files
+/// grows with the number of objects.
+struct Small<'a> {
+    folder: &'a Path,
+    encoder: Option<frame::Encoder>,
+    spool: Option<(Arc<File>, u64)>,
+}
+
+impl<'a> Small<'a> {
+    const fn new(folder: &'a Path) -> Self {
+        Self {
+            folder,
+            encoder: None,
+            spool: None,
+        }
+    }
+
+    fn encoder(&mut self) -> io::Result<&mut frame::Encoder> {
+        match &mut self.encoder {
+            Some(encoder) => Ok(encoder),
+            none => Ok(none.insert(frame::Encoder::new()?)),
+        }
+    }
+
+    /// Puts compressed bytes aside until they are packed.
+    fn spool(&mut self, stored: &[u8]) -> Result<Source, Stop> {
+        let failed =
+            |error: io::Error| Unable::new(format!("cannot write into {}", self.folder.display())).because(error);
+        let (file, end) = match &mut self.spool {
+            Some(spool) => spool,
+            none => none.insert((Arc::new(tempfile::tempfile_in(self.folder).map_err(failed)?), 0)),
+        };
+        file.write_all_at(stored, *end).map_err(failed)?;
+        let source = Source::Spooled(Arc::clone(file), *end, stored.len() as u64);
+        *end += stored.len() as u64;
+        Ok(source)
+    }
+}
+
+/// The largest buffer through which stored bytes are hashed.
+const HASH_BYTES: u64 = 1 << 20;
+
 /// Hashes the segments of stored bytes.
 fn segment_digests(source: &Source, size: u64, segment_size: u64) -> Result<Vec<Digest>, Stop> {
-    let mut reader = BufReader::with_capacity(1 << 20, source.open()?);
+    let buffer_bytes = usize::try_from(size.min(HASH_BYTES)).unwrap_or(0);
+    let mut reader = BufReader::with_capacity(buffer_bytes, source.open()?);
     let mut digests = Vec::new();
     let mut rest = size;
     while rest > 0 || digests.is_empty() {

@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use crate::bundle::catalog::Object;
 use crate::bundle::container::{self, header};
@@ -12,7 +13,7 @@ use crate::model::{Digest, Stop, Unable};
 use super::Target;
 use super::describe::{StoredObject, volume_file, volume_length};
 use super::sign::Signed;
-use super::source::Source;
+use super::source::{OpenSource, Source};
 use super::stream::aside_name;
 
 /// The volumes as they lie on the media.
@@ -133,23 +134,38 @@ fn write_volume(
         .create_new(true)
         .open(target)
         .map_err(failed)?;
-    let mut output = Output {
-        file: &mut file,
-        buffer: Vec::with_capacity(OUTPUT_BYTES),
-        target,
-        progress,
-    };
-    output.member(container::MANIFEST, &signed.envelope)?;
-    for (version, root) in &signed.roots {
-        output.member(&container::root_name(*version), root)?;
-    }
-    output.member(container::CATALOG, &signed.catalog)?;
-    output.member(&container::volume_name(number, signed.manifest.volumes.len()), &[])?;
-    for _ in 0..signed.manifest.volumes[number - 1].segments {
-        segments.write_next(&mut output)?;
-    }
-    output.bytes(&[0; container::END as usize])?;
-    output.flush()?;
+    let medium = file.try_clone().map_err(failed)?;
+    thread::scope(|scope| {
+        // The medium works while the rest is still being read. At most one request waits: what it asks for includes all
+        // that was written before it.
+        let (written, requests) = crossbeam_channel::bounded::<()>(1);
+        let syncing = scope.spawn(move || requests.iter().try_for_each(|()| medium.sync_data()));
+        let mut output = Output {
+            file: &mut file,
+            buffer: Vec::with_capacity(OUTPUT_BYTES),
+            target,
+            progress,
+            unsynced: 0,
+            written,
+        };
+        output.member(container::MANIFEST, &signed.envelope)?;
+        for (version, root) in &signed.roots {
+            output.member(&container::root_name(*version), root)?;
+        }
+        output.member(container::CATALOG, &signed.catalog)?;
+        output.member(&container::volume_name(number, signed.manifest.volumes.len()), &[])?;
+        for _ in 0..signed.manifest.volumes[number - 1].segments {
+            segments.write_next(&mut output)?;
+        }
+        output.bytes(&[0; container::END as usize])?;
+        output.flush()?;
+        drop(output);
+        // A fault of the medium is told once: whoever hears of it must pass it on.
+        match syncing.join() {
+            Ok(synced) => synced.map_err(|error| failed(error).into()),
+            Err(_) => Err(Stop::from(Unable::new("the thread that syncs has ended"))),
+        }
+    })?;
     let expected = volume_length(&signed.manifest, signed.envelope.len() as u64, number);
     let length = file.metadata().map_err(failed)?.len();
     if length != expected {
@@ -177,11 +193,16 @@ fn set_readable(file: &File) -> io::Result<()> {
 /// Bytes that are gathered before a write: many small members make one large write.
 const OUTPUT_BYTES: usize = 4 << 20;
 
+/// Bytes after which the medium is asked to have them: more than a call costs, and a second's work for a stick.
+const SYNC_BYTES: u64 = 32 << 20;
+
 struct Output<'a> {
     file: &'a mut File,
     buffer: Vec<u8>,
     target: &'a Path,
     progress: &'a dyn Progress,
+    unsynced: u64,
+    written: crossbeam_channel::Sender<()>,
 }
 
 impl Output<'_> {
@@ -203,7 +224,7 @@ impl Output<'_> {
             self.file
                 .write_all(bytes)
                 .map_err(|error| write_failed(self.target, error))?;
-            self.progress.advance(bytes.len() as u64);
+            self.has_written(bytes.len() as u64);
         } else {
             self.buffer.extend_from_slice(bytes);
         }
@@ -234,9 +255,19 @@ impl Output<'_> {
         self.file
             .write_all(&self.buffer)
             .map_err(|error| write_failed(self.target, error))?;
-        self.progress.advance(self.buffer.len() as u64);
+        self.has_written(self.buffer.len() as u64);
         self.buffer.clear();
         Ok(())
+    }
+
+    fn has_written(&mut self, bytes: u64) {
+        self.progress.advance(bytes);
+        self.unsynced += bytes;
+        if self.unsynced >= SYNC_BYTES {
+            self.unsynced = 0;
+            // Where one waits already, it does for this too.
+            let _ = self.written.try_send(());
+        }
     }
 }
 
@@ -250,7 +281,7 @@ struct Segments<'a> {
 struct Current<'a> {
     object: &'a Object,
     source: &'a Source,
-    reader: Box<dyn Read + 'a>,
+    reader: OpenSource<'a>,
     next: u64,
 }
 
@@ -280,7 +311,7 @@ impl Segments<'_> {
         output.padding(size)?;
         current.next += 1;
         if current.next == current.object.segment_count(self.segment_size) {
-            current.source.recheck()?;
+            current.reader.recheck()?;
             self.current = None;
         }
         Ok(())

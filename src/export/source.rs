@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Cursor, Read};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::collect::Stamp;
 use crate::model::{Digest, Stop, Unable};
@@ -28,6 +30,8 @@ pub enum Source {
     File(PathBuf, Stamp, u64),
     /// Small bytes in memory.
     Memory(Vec<u8>),
+    /// A part of a file of our own that nobody else can name: where it begins, and its length in bytes.
+    Spooled(Arc<File>, u64, u64),
 }
 
 impl From<super::collect::SourceObject> for SourceObject {
@@ -49,24 +53,15 @@ impl Source {
     }
 
     /// Opens the bytes, if they are still those that were hashed.
-    pub fn open(&self) -> Result<Box<dyn Read + '_>, Stop> {
-        match self {
-            Self::Memory(bytes) => Ok(Box::new(Cursor::new(bytes))),
-            Self::File(..) => Ok(Box::new(self.open_file()?)),
-        }
-    }
-
-    /// Opens the file, if it is still the one that was hashed.
-    fn open_file(&self) -> Result<File, Stop> {
-        let Self::File(path, stamp, _) = self else {
-            return Err(Unable::new("bytes in memory are no file").into());
+    pub fn open(&self) -> Result<OpenSource<'_>, Stop> {
+        let bytes = match self {
+            Self::Memory(bytes) => OpenBytes::Memory(bytes),
+            Self::File(path, ..) => OpenBytes::File(File::open(path).map_err(|error| cannot_read(path, error))?),
+            Self::Spooled(file, start, size) => OpenBytes::Spooled(file, *start, *size),
         };
-        let file = File::open(path).map_err(|error| cannot_read(path, error))?;
-        let metadata = file.metadata().map_err(|error| cannot_read(path, error))?;
-        if Stamp::of(&metadata) != *stamp {
-            return Err(self.changed().into());
-        }
-        Ok(file)
+        let open = OpenSource { source: self, bytes };
+        open.recheck()?;
+        Ok(open)
     }
 
     /// Reads exactly so many bytes.
@@ -88,19 +83,7 @@ impl Source {
     pub fn size(&self) -> u64 {
         match self {
             Self::Memory(bytes) => bytes.len() as u64,
-            Self::File(.., size) => *size,
-        }
-    }
-
-    /// Fails if the file has changed since it was hashed: called after the last byte was read.
-    pub(super) fn recheck(&self) -> Result<(), Stop> {
-        self.open_file_if_any().map(|_| ())
-    }
-
-    fn open_file_if_any(&self) -> Result<Option<File>, Stop> {
-        match self {
-            Self::Memory(_) => Ok(None),
-            Self::File(..) => self.open_file().map(Some),
+            Self::File(.., size) | Self::Spooled(.., size) => *size,
         }
     }
 
@@ -111,15 +94,94 @@ impl Source {
     }
 }
 
+/// Bytes that are being read.
+#[derive(Debug)]
+pub struct OpenSource<'a> {
+    source: &'a Source,
+    bytes: OpenBytes<'a>,
+}
+
+#[derive(Debug)]
+enum OpenBytes<'a> {
+    File(File),
+    Memory(&'a [u8]),
+    Spooled(&'a File, u64, u64),
+}
+
+impl OpenSource<'_> {
+    /// Fails if the file has changed since it was hashed: called once more after the last byte was read. The open file is
+    /// looked at, and not what stands at its path by now: the bytes came from it.
+    pub(super) fn recheck(&self) -> Result<(), Stop> {
+        if let (Source::File(path, stamp, _), OpenBytes::File(file)) = (self.source, &self.bytes) {
+            let metadata = file.metadata().map_err(|error| cannot_read(path, error))?;
+            if Stamp::of(&metadata) != *stamp {
+                return Err(self.source.changed().into());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Read for OpenSource<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.bytes {
+            OpenBytes::File(file) => file.read(buffer),
+            OpenBytes::Memory(bytes) => bytes.read(buffer),
+            OpenBytes::Spooled(file, start, rest) => {
+                let part = usize::try_from(*rest).unwrap_or(usize::MAX).min(buffer.len());
+                let count = file.read_at(&mut buffer[..part], *start)?;
+                *start += count as u64;
+                *rest -= count as u64;
+                Ok(count)
+            }
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path, ..) => write!(f, "{}", path.display()),
             Self::Memory(_) => f.write_str("a document in memory"),
+            Self::Spooled(..) => f.write_str("a compressed object"),
         }
     }
 }
 
 fn cannot_read(path: &Path, error: io::Error) -> Unable {
     Unable::new(format!("cannot read {}", path.display())).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_spool_ends_where_it_ends() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"one two three").unwrap();
+        let source = Source::Spooled(Arc::new(file), 4, 3);
+        assert_eq!(source.read(3).unwrap(), b"two");
+        assert!(source.read(4).is_err());
+        let mut open = source.open().unwrap();
+        let mut byte = [0; 2];
+        open.read_exact(&mut byte).unwrap();
+        assert_eq!(&byte, b"tw");
+        assert!(open.read_exact(&mut byte).is_err());
+    }
+
+    #[test]
+    fn a_file_that_changes_under_our_hands_is_noticed_before_and_after() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "before").unwrap();
+        let source = Source::file(path.clone()).unwrap();
+        let open = source.open().unwrap();
+        open.recheck().unwrap();
+        fs::write(&path, "longer than before").unwrap();
+        assert!(open.recheck().is_err());
+        assert!(source.open().is_err());
+    }
 }

@@ -1,5 +1,8 @@
 //! The receiving side, one file per step, in the order of the data. `verify` is `import` stopped before `stage`.
-#![expect(clippy::disallowed_methods, reason = "media are read and objects are written aside here")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "media are read and objects are written aside here"
+)]
 
 pub mod open;
 pub mod authenticate;

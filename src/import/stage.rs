@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::thread;
 
 use super::open::display_path;
 use super::verify_objects::{Intact, Progress};
@@ -11,6 +12,7 @@ use crate::enclave::Enclave;
 use crate::ledger::{BundleRecord, Import};
 use crate::model::{Code, Digest, Name, Refusal, Stop, Timestamp, Unable};
 use crate::repository::{NameFiles, Repository, RootNode, StagedGeneration};
+use crate::store::Adopted;
 
 /// An import that is written and not yet visible.
 pub struct Staged<'a> {
@@ -91,7 +93,10 @@ pub fn stage<'a>(
     })
 }
 
-/// Moves what was verified into the store, object by object.
+/// Objects that go to the thread that moves them together: a send costs as much as a move.
+const TOGETHER: usize = 256;
+
+/// Moves what was verified into the store, while the ledger records it.
 fn take_objects(
     intact: &Intact,
     import: &Import<'_>,
@@ -101,48 +106,64 @@ fn take_objects(
 ) -> Result<(), Stop> {
     let store = repository.store();
     let mut records = intact.records()?;
-    while let Some(record) = records.next()? {
-        match record {
-            Record::Object(object) => {
-                if adopt(intact, repository, &object.digest)? {
-                    summary.new_objects += 1;
-                    summary.new_bytes += object.size;
+    let mut next = records.next()?;
+    thread::scope(|scope| {
+        let (sender, queue) = crossbeam_channel::bounded::<Vec<(Digest, u64)>>(4);
+        let moving = scope.spawn(move || {
+            let mut moved = (0, 0);
+            for (digest, size) in queue.into_iter().flatten() {
+                if adopt(intact, repository, &digest)? {
+                    moved = (moved.0 + 1, moved.1 + size);
                 }
-                import.object(&object.digest, object.size)?;
                 progress.advance(1);
             }
-            Record::Document(document) => {
-                let path = store.path(&document.digest);
-                let size = fs::metadata(&path)
-                    .map_err(|error| Unable::new(format!("cannot read {}", display_path(&path))).because(error))?
-                    .len();
-                import.document(&document, size)?;
+            Ok::<_, Stop>(moved)
+        });
+        let mut together = Vec::with_capacity(TOGETHER);
+        while let Some(Record::Object(object)) = &next {
+            together.push((object.digest, object.size));
+            import.object(&object.digest, object.size)?;
+            if together.len() == TOGETHER && sender.send(std::mem::take(&mut together)).is_err() {
+                // The other thread has ended, and says why below.
+                break;
             }
-            Record::Artifact(_) => break,
+            next = records.next()?;
         }
+        let _ = sender.send(together);
+        drop(sender);
+        let moved = moving
+            .join()
+            .map_err(|_| Unable::new("the thread that fills the store has ended"))?;
+        (summary.new_objects, summary.new_bytes) = moved?;
+        Ok::<_, Stop>(())
+    })?;
+    while let Some(Record::Document(document)) = next {
+        let path = store.path(&document.digest);
+        let size = fs::metadata(&path)
+            .map_err(|error| Unable::new(format!("cannot read {}", display_path(&path))).because(error))?
+            .len();
+        import.document(&document, size)?;
+        next = records.next()?;
     }
     Ok(())
 }
 
 /// Moves one object into the store, and says whether it was new there.
 fn adopt(intact: &Intact, repository: &Repository, digest: &Digest) -> Result<bool, Stop> {
-    let store = repository.store();
-    if store.contains(digest) {
-        return Ok(false);
-    }
-    let staged = intact.staged(digest);
-    if !staged.is_file() {
-        return Err(
+    let adopted = repository
+        .store()
+        .adopt_new(&intact.staged(digest), digest)
+        .map_err(|error| Unable::new("cannot fill the store").because(error))?;
+    match adopted {
+        Adopted::New => Ok(true),
+        Adopted::Held => Ok(false),
+        Adopted::Missing => Err(
             Unable::new(format!("object {digest} is no longer in the staging folder"))
                 .code(Code::PublicationRolledBack)
                 .hint("import again")
                 .into(),
-        );
+        ),
     }
-    store
-        .adopt(&staged, digest)
-        .map_err(|error| Unable::new("cannot fill the store").because(error))?;
-    Ok(true)
 }
 
 /// Keeps the manifest's envelope and the approvals beside the objects that they vouch for.

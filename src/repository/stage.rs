@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
+use std::thread;
 
 use super::list::{List, ListedFile, line, read_line};
 use super::node::{Placed, Put, entry_of, shard_of};
@@ -41,6 +42,9 @@ impl StagedGeneration {
         self.written
     }
 }
+
+/// From so many files of one name on, the tree's links and the façade's are made side by side: fewer are not worth a thread.
+const SIDE_BY_SIDE: usize = 64;
 
 /// Takes changed names one by one. Memory holds one shard's list at a time, whatever the number of names.
 #[derive(Debug)]
@@ -92,27 +96,51 @@ impl<'a> Stager<'a> {
                 self.changes.entry(entry.clone()).or_insert(shard)
             }
         };
-        let mut lines = format!("{owner}\n");
-        for (path, digest) in &change.files {
-            let file = entry_of(&name.ecosystem, path);
-            match self.repository.tree.place(digest, &shard.folder, &file)? {
-                Placed::Done => {}
-                Placed::Taken => return Err(collision(name, path.as_str(), "another file of this import")),
-                Placed::NoObject => {
-                    return Err(RepositoryError::ObjectMissing {
-                        name: name.clone(),
-                        path: path.to_string(),
-                        digest: *digest,
-                    });
+        let entries: Vec<String> = change
+            .files
+            .iter()
+            .map(|(path, _)| entry_of(&name.ecosystem, path))
+            .collect();
+        let (tree, facade) = (&self.repository.tree, &self.repository.facade);
+        let link_all = || {
+            for ((path, digest), file) in change.files.iter().zip(&entries) {
+                match tree.place(digest, &shard.folder, file)? {
+                    Placed::Done => {}
+                    Placed::Taken => return Err(collision(name, path.as_str(), "another file of this import")),
+                    Placed::NoObject => {
+                        return Err(RepositoryError::ObjectMissing {
+                            name: name.clone(),
+                            path: path.to_string(),
+                            digest: *digest,
+                        });
+                    }
                 }
             }
-            self.repository.facade.place(name, &entry, &file, path)?;
+            Ok(())
+        };
+        let show_all = || {
+            let mut files = change.files.iter().zip(&entries);
+            files.try_for_each(|((path, _), file)| facade.place(name, &entry, file, path))
+        };
+        if change.files.len() < SIDE_BY_SIDE {
+            link_all()?;
+            show_all()?;
+        } else {
+            thread::scope(|scope| {
+                let showing = scope.spawn(show_all);
+                let linked = link_all();
+                let shown = showing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                linked.and(shown)
+            })?;
+        }
+        let mut lines = format!("{owner}\n");
+        for ((path, digest), file) in change.files.iter().zip(&entries) {
             let listed = ListedFile {
                 digest: *digest,
                 owner: owner.clone(),
                 path: path.to_string(),
             };
-            line(&mut lines, &file, &listed);
+            line(&mut lines, file, &listed);
         }
         shard
             .journal

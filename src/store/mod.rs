@@ -8,6 +8,9 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+
 use crate::model::Digest;
 
 /// Everyone may read an object and nobody may write it.
@@ -43,6 +46,17 @@ pub struct Stored {
     pub inode: u64,
     /// How many folders link it, this store included.
     pub links: u64,
+}
+
+/// What became of a file that was to be taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adopted {
+    /// It is in the store now.
+    New,
+    /// The store held the object already; the file stays where it is.
+    Held,
+    /// There is no such file, and no such object.
+    Missing,
 }
 
 impl Store {
@@ -93,6 +107,35 @@ impl Store {
             .map_err(failed("protect", staged_file))?;
         let path = self.path(digest);
         fs::rename(staged_file, &path).map_err(failed("store", &path))
+    }
+
+    /// Takes over a file whose digest was computed before, unless the object is held already. Fewer calls than to look
+    /// first: an import does this for every object.
+    pub fn adopt_new(&self, staged_file: &Path, digest: &Digest) -> Result<Adopted, StoreError> {
+        let absent = || {
+            if self.contains(digest) {
+                Adopted::Held
+            } else {
+                Adopted::Missing
+            }
+        };
+        match fs::set_permissions(staged_file, Permissions::from_mode(OBJECT_MODE)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(absent()),
+            other => other.map_err(failed("protect", staged_file))?,
+        }
+        let path = self.path(digest);
+        match renameat_with(CWD, staged_file, CWD, &path, RenameFlags::NOREPLACE) {
+            Ok(()) => Ok(Adopted::New),
+            Err(Errno::EXIST) => Ok(Adopted::Held),
+            Err(Errno::NOENT) => Ok(absent()),
+            // Some file systems cannot do it in one step. There is one writer, so two do as well.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) if path.exists() => Ok(Adopted::Held),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                fs::rename(staged_file, &path).map_err(failed("store", &path))?;
+                Ok(Adopted::New)
+            }
+            Err(error) => Err(failed("store", &path)(error.into())),
+        }
     }
 
     /// Removes what a killed run was writing. Only for who holds the enclave's lock.
@@ -181,6 +224,26 @@ mod tests {
         assert_eq!(mode & 0o777, OBJECT_MODE);
         let error = store.open_object(&Digest::of(b"other")).unwrap_err();
         assert!(error.to_string().starts_with("cannot open "), "{error}");
+    }
+
+    #[test]
+    fn a_file_is_taken_over_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let (digest, staged) = (Digest::of(b"abc"), folder.path().join("staged"));
+        assert_eq!(store.adopt_new(&staged, &digest).unwrap(), Adopted::Missing);
+        fs::write(&staged, b"abc").unwrap();
+        assert_eq!(store.adopt_new(&staged, &digest).unwrap(), Adopted::New);
+        let mode = fs::metadata(store.path(&digest)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, OBJECT_MODE);
+        assert_eq!(store.adopt_new(&staged, &digest).unwrap(), Adopted::Held);
+        fs::write(&staged, b"other").unwrap();
+        assert_eq!(store.adopt_new(&staged, &digest).unwrap(), Adopted::Held);
+        assert_eq!(
+            fs::read(store.path(&digest)).unwrap(),
+            b"abc",
+            "what is held is never replaced"
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! and the index's offset in its last eight bytes.
 
 #![expect(
+    clippy::disallowed_methods,
     clippy::print_stderr,
     clippy::unwrap_used,
     reason = "a measuring rod, and no part of the program: where something fails it ends"

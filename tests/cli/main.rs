@@ -1,7 +1,6 @@
 //! The program as people use it: its command lines, bad media, full disks and kills. Everything runs the real binary.
 #![expect(clippy::disallowed_methods, reason = "tests make files and run the program")]
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
-#![expect(clippy::print_stdout, reason = "what was skipped has to be seen")]
 
 mod export;
 mod lines;

@@ -3,7 +3,6 @@
 //! A client that is not on this machine is skipped, and said so; `SEALIFT_ALL_CLIENTS=1` makes that a failure, and
 //! `scripts/clients` brings them.
 #![expect(clippy::disallowed_methods, reason = "tests make files and run programs")]
-
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
 #[path = "../support/client.rs"]

@@ -1,5 +1,8 @@
 //! All tests that go through the library, in one binary.
-#![expect(clippy::disallowed_methods, reason = "tests make files, run programs and serve on loopback")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests make files, run programs and serve on loopback"
+)]
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
 mod agreement;

@@ -145,7 +145,10 @@ impl Request {
             } else {
                 return Err(match source.path.metadata() {
                     Ok(_) => SelectError::UnknownLockfile { file: source.written },
-                    Err(error) => SelectError::Unreadable { path: source.path, source: error },
+                    Err(error) => SelectError::Unreadable {
+                        path: source.path,
+                        source: error,
+                    },
                 });
             }
         }
