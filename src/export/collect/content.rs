@@ -22,8 +22,8 @@ pub struct SourceObject {
     pub compressible: bool,
 }
 
-/// How a file looked when it was hashed; another look later tells whether it was changed. It is a help, not a defence:
-/// whoever packs hashes again what he packs.
+/// How a file looked when it was hashed; another look when its last byte has been packed tells whether it was changed. It is
+/// a help, not a defence: what slips through is refused by whoever reads the bundle, since its digest is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
     size: u64,

@@ -23,7 +23,7 @@ impl ClientEnvironment for Machine {
     }
 
     fn working_folder(&self) -> PathBuf {
-        "/work".into()
+        "/here".into()
     }
 
     fn read(&self, path: &Path) -> Option<String> {
@@ -67,7 +67,7 @@ fn a_machine_that_names_no_index_has_none() {
             ("UV_INDEX", "/wheels ./wheels"),
         ],
         [
-            ("/work/pyproject.toml", "[project]\nname = 'x'\n"),
+            ("/here/pyproject.toml", "[project]\nname = 'x'\n"),
             ("/etc/pip.conf", "[global]\ntimeout = 3\n"),
         ],
     );
@@ -94,11 +94,11 @@ fn variables_and_files_are_read_strongest_first() {
         ],
         [
             (
-                "/work/uv.toml",
+                "/here/uv.toml",
                 "[[index]]\nurl = 'https://toml.example.com/1'\n[[index]]\nurl = 'https://toml.example.com/0'\ndefault = true\n",
             ),
             (
-                "/work/pyproject.toml",
+                "/here/pyproject.toml",
                 "[[tool.uv.index]]\nname = 'corp'\nurl = 'https://project.example.com/'\n\
               [tool.uv.pip]\nextra-index-url = ['https://project.example.com/pip']\n\
               [[tool.poetry.source]]\nname = 'x'\nurl = 'https://poetry.example.com/simple/'\n",
@@ -163,7 +163,7 @@ fn explicit_indexes_are_asked_for_nothing_else() {
     let machine = Machine::new(
         [],
         [(
-            "/work/pyproject.toml",
+            "/here/pyproject.toml",
             "[[tool.uv.index]]\nurl = 'https://uv.example.com/'\nexplicit = true\n\
              [[tool.poetry.source]]\nurl = 'https://poetry.example.com/'\npriority = 'explicit'\n",
         )],
@@ -230,10 +230,10 @@ fn configuration_that_cannot_be_read_is_an_error_without_its_secrets() {
         file("/etc/pip.conf", "[global]\nnonsense\n"),
         "/etc/pip.conf: a line is neither a section nor a setting"
     );
-    assert!(file("/work/uv.toml", "[").starts_with("/work/uv.toml: "));
+    assert!(file("/here/uv.toml", "[").starts_with("/here/uv.toml: "));
     assert_eq!(
-        file("/work/pyproject.toml", "[[tool.uv.index]]\nurl = 'x'\n"),
-        format!("/work/pyproject.toml: {wrong}")
+        file("/here/pyproject.toml", "[[tool.uv.index]]\nurl = 'x'\n"),
+        format!("/here/pyproject.toml: {wrong}")
     );
 }
 
