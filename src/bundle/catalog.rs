@@ -143,7 +143,11 @@ impl Object {
 
     /// The digest of one segment's stored bytes.
     pub fn segment_digest(&self, index: u64) -> Digest {
-        usize::try_from(index).ok().and_then(|index| self.segments.get(index)).copied().unwrap_or(self.digest)
+        usize::try_from(index)
+            .ok()
+            .and_then(|index| self.segments.get(index))
+            .copied()
+            .unwrap_or(self.digest)
     }
 
     /// One segment's member name: computed, never carried.
@@ -162,7 +166,12 @@ impl Object {
 
     /// Checks that sizes, encoding and segments fit each other (`bundle-spec/catalog.md` §2).
     fn check(&self, segment_size: u64) -> Result<(), RecordError> {
-        let refuse = |reason| Err(RecordError::ObjectShape { digest: self.digest, reason });
+        let refuse = |reason| {
+            Err(RecordError::ObjectShape {
+                digest: self.digest,
+                reason,
+            })
+        };
         if self.size > limits::MAX_OBJECT_BYTES || self.stored() > limits::MAX_OBJECT_BYTES {
             return refuse("it is larger than the limit of 8 TiB");
         }
@@ -176,7 +185,11 @@ impl Object {
         }
         let count = self.segment_count(segment_size);
         let listed = self.segments.len() as u64;
-        let expected = if self.encoding == Encoding::Identity && count == 1 { 0 } else { count };
+        let expected = if self.encoding == Encoding::Identity && count == 1 {
+            0
+        } else {
+            count
+        };
         if listed != expected {
             return refuse("the number of its segments does not fit its size");
         }
@@ -245,44 +258,73 @@ impl<'a> Checker<'a> {
             || self.last_artifact.is_some()
             || self.objects.last().is_some_and(|last| *last >= object.digest)
         {
-            return Err(RecordError::OutOfOrder { what: format!("object {}", object.digest) });
+            return Err(RecordError::OutOfOrder {
+                what: format!("object {}", object.digest),
+            });
         }
         object.check(self.segment_size)?;
         if self.objects.len() as u64 >= limits::MAX_OBJECTS {
-            return Err(RecordError::TooMany { what: "objects", limit: limits::MAX_OBJECTS });
+            return Err(RecordError::TooMany {
+                what: "objects",
+                limit: limits::MAX_OBJECTS,
+            });
         }
         self.objects.push(object.digest);
         self.referenced.push(false);
         self.totals.objects += 1;
         self.totals.object_bytes = self.totals.object_bytes.saturating_add(object.size);
-        self.totals.segments = self.totals.segments.saturating_add(object.segment_count(self.segment_size));
+        self.totals.segments = self
+            .totals
+            .segments
+            .saturating_add(object.segment_count(self.segment_size));
         Ok(())
     }
 
     fn take_document(&mut self, document: &Document) -> Result<(), RecordError> {
         let what = format!("document {} of {}/{}", document.kind, document.ecosystem, document.name);
-        let key =
-            (document.ecosystem.clone(), document.name.clone(), document.kind.clone(), document.digest);
+        let key = (
+            document.ecosystem.clone(),
+            document.name.clone(),
+            document.kind.clone(),
+            document.digest,
+        );
         if self.last_artifact.is_some() || self.last_document.as_ref().is_some_and(|last| *last >= key) {
             return Err(RecordError::OutOfOrder { what });
         }
-        lengths(&what, &[("name", &document.name), ("kind", &document.kind)])?;
+        lengths(
+            &what,
+            &[
+                ("name", &document.name),
+                ("kind", &document.kind),
+                ("origin", &document.origin),
+            ],
+        )?;
         if (self.proof_kinds)(&document.ecosystem).is_none() {
-            return Err(RecordError::UnknownEcosystem { what, ecosystem: document.ecosystem.clone() });
+            return Err(RecordError::UnknownEcosystem {
+                what,
+                ecosystem: document.ecosystem.clone(),
+            });
         }
         self.reference(&what, document.digest)?;
         self.last_document = Some(key);
         self.totals.documents += 1;
         if self.totals.documents > limits::MAX_DOCUMENTS {
-            return Err(RecordError::TooMany { what: "documents", limit: limits::MAX_DOCUMENTS });
+            return Err(RecordError::TooMany {
+                what: "documents",
+                limit: limits::MAX_DOCUMENTS,
+            });
         }
         Ok(())
     }
 
     fn take_artifact(&mut self, artifact: &Artifact) -> Result<(), RecordError> {
         let what = format!("artifact {artifact} ({})", artifact.file);
-        let key =
-            (artifact.ecosystem.clone(), artifact.name.clone(), artifact.version.clone(), artifact.file.clone());
+        let key = (
+            artifact.ecosystem.clone(),
+            artifact.name.clone(),
+            artifact.version.clone(),
+            artifact.file.clone(),
+        );
         if self.last_artifact.as_ref().is_some_and(|last| *last >= key) {
             return Err(RecordError::OutOfOrder { what });
         }
@@ -297,7 +339,10 @@ impl<'a> Checker<'a> {
             ],
         )?;
         let Some(kinds) = (self.proof_kinds)(&artifact.ecosystem) else {
-            return Err(RecordError::UnknownEcosystem { what, ecosystem: artifact.ecosystem.clone() });
+            return Err(RecordError::UnknownEcosystem {
+                what,
+                ecosystem: artifact.ecosystem.clone(),
+            });
         };
         let named: Vec<&str> = artifact.proofs.iter().map(|proof| proof.kind.as_str()).collect();
         if named != kinds {
@@ -306,7 +351,12 @@ impl<'a> Checker<'a> {
         }
         for proof in &artifact.proofs {
             if (proof.state == crate::model::ProofState::Present) == proof.objects.is_empty() {
-                let reason = format!("{} is {} with {} objects", proof.kind, proof.state.word(), proof.objects.len());
+                let reason = format!(
+                    "{} is {} with {} objects",
+                    proof.kind,
+                    proof.state.word(),
+                    proof.objects.len()
+                );
                 return Err(RecordError::Proofs { what, reason });
             }
             for digest in &proof.objects {
@@ -317,7 +367,10 @@ impl<'a> Checker<'a> {
         self.last_artifact = Some(key);
         self.totals.artifacts += 1;
         if self.totals.artifacts > limits::MAX_ARTIFACTS {
-            return Err(RecordError::TooMany { what: "artifacts", limit: limits::MAX_ARTIFACTS });
+            return Err(RecordError::TooMany {
+                what: "artifacts",
+                limit: limits::MAX_ARTIFACTS,
+            });
         }
         Ok(())
     }
@@ -326,7 +379,12 @@ impl<'a> Checker<'a> {
         match self.objects.binary_search(&digest) {
             Ok(index) => self.referenced[index] = true,
             Err(_) if (self.held_elsewhere)(&digest) => {}
-            Err(_) => return Err(RecordError::NotListed { what: what.to_owned(), digest }),
+            Err(_) => {
+                return Err(RecordError::NotListed {
+                    what: what.to_owned(),
+                    digest,
+                });
+            }
         }
         Ok(())
     }
@@ -347,7 +405,9 @@ impl<'a> Checker<'a> {
             }
         }
         if let Some(index) = self.referenced.iter().position(|referenced| !referenced) {
-            return Err(RecordError::Unreferenced { digest: self.objects[index] });
+            return Err(RecordError::Unreferenced {
+                digest: self.objects[index],
+            });
         }
         Ok(found)
     }
@@ -356,7 +416,10 @@ impl<'a> Checker<'a> {
 fn lengths(what: &str, fields: &[(&'static str, &String)]) -> Result<(), RecordError> {
     for (field, text) in fields {
         if text.is_empty() || text.len() > limits::MAX_NAME_BYTES {
-            return Err(RecordError::NameLength { what: what.to_owned(), field });
+            return Err(RecordError::NameLength {
+                what: what.to_owned(),
+                field,
+            });
         }
     }
     Ok(())

@@ -48,7 +48,10 @@ pub const fn member_bytes(size: u64) -> u64 {
 /// # Panics
 /// If the name is longer than 100 bytes or the size over 8 GiB - 1: names and sizes are ours, and bounded before.
 pub fn header(name: &str, size: u64) -> [u8; 512] {
-    assert!(name.len() <= MAX_MEMBER_NAME && size <= MAX_MEMBER_BYTES, "member names and sizes are bounded by the format");
+    assert!(
+        name.len() <= MAX_MEMBER_NAME && size <= MAX_MEMBER_BYTES,
+        "member names and sizes are bounded by the format"
+    );
     let mut block = [0_u8; 512];
     block[..name.len()].copy_from_slice(name.as_bytes());
     block[100..108].copy_from_slice(b"0000644\0");
@@ -118,7 +121,10 @@ mod tests {
 
     #[test]
     fn padding_ends_on_a_block() {
-        assert_eq!([padding(0), padding(1), padding(511), padding(512), padding(513)], [0, 511, 1, 0, 511]);
+        assert_eq!(
+            [padding(0), padding(1), padding(511), padding(512), padding(513)],
+            [0, 511, 1, 0, 511]
+        );
         assert_eq!(member_bytes(513), 512 + 1024);
     }
 }

@@ -35,6 +35,9 @@ pub enum FrameError {
         /// What came.
         found: u64,
     },
+    /// The frame asks for more memory than the limit, or for a dictionary.
+    #[error("the zstd frame asks for {0}")]
+    Demands(&'static str),
     /// Bytes follow the frame.
     #[error("bytes follow the zstd frame")]
     Trailing,
@@ -49,12 +52,19 @@ pub fn decode(
     size: u64,
     mut sink: impl FnMut(&[u8]) -> io::Result<()>,
 ) -> Result<(), DecodeError> {
-    let start = stored.fill_buf().map_err(|error| DecodeError::Frame(FrameError::Decode(error)))?;
+    let start = stored
+        .fill_buf()
+        .map_err(|error| DecodeError::Frame(FrameError::Decode(error)))?;
     if !start.starts_with(&MAGIC) {
         return Err(FrameError::NotAFrame.into());
     }
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(stored).map_err(FrameError::Decode)?.single_frame();
-    decoder.window_log_max(MAX_ZSTD_WINDOW_LOG).map_err(FrameError::Decode)?;
+    check_header(&start[MAGIC.len()..])?;
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(stored)
+        .map_err(FrameError::Decode)?
+        .single_frame();
+    decoder
+        .window_log_max(MAX_ZSTD_WINDOW_LOG)
+        .map_err(FrameError::Decode)?;
     let mut found = 0_u64;
     let mut buffer = vec![0; 128 << 10];
     loop {
@@ -74,6 +84,36 @@ pub fn decode(
     let mut rest = decoder.finish();
     if !rest.fill_buf().map_err(FrameError::Decode)?.is_empty() {
         return Err(FrameError::Trailing.into());
+    }
+    Ok(())
+}
+
+/// Checks what a frame's header asks for (RFC 8878 §3.1.1.1); the library looks at the window only where it needs one.
+fn check_header(after_magic: &[u8]) -> Result<(), FrameError> {
+    const MAX_WINDOW_BYTES: u64 = 1 << MAX_ZSTD_WINDOW_LOG;
+    // A reader's first piece is the whole frame or at least some KiB of it.
+    let cut = || FrameError::Decode(io::ErrorKind::UnexpectedEof.into());
+    let descriptor = *after_magic.first().ok_or_else(cut)?;
+    let is_single_segment = descriptor & 0x20 != 0;
+    if descriptor & 0x03 != 0 {
+        return Err(FrameError::Demands("a dictionary"));
+    }
+    let window = if is_single_segment {
+        // The content is the window, and its size stands in 1, 2, 4 or 8 bytes.
+        let length = [1, 2, 4, 8][usize::from(descriptor >> 6)];
+        let field = after_magic.get(1..=length).ok_or_else(cut)?;
+        let size = field
+            .iter()
+            .rev()
+            .fold(0_u64, |size, byte| size << 8 | u64::from(*byte));
+        if length == 2 { size + 256 } else { size }
+    } else {
+        let window = *after_magic.get(1).ok_or_else(cut)?;
+        let base = 1_u64 << (10 + (window >> 3));
+        base + base / 8 * u64::from(window & 7)
+    };
+    if window > MAX_WINDOW_BYTES {
+        return Err(FrameError::Demands("a window of more than 8 MiB"));
     }
     Ok(())
 }
@@ -127,11 +167,27 @@ mod tests {
         assert!(decode_all(&frame, 7999).unwrap_err().contains("more than"));
         assert!(decode_all(&frame, 8001).unwrap_err().contains("8000"));
         assert!(decode_all(&frame[..frame.len() - 1], 8000).is_err());
-        assert!(decode_all(&[&frame[..], b"x"].concat(), 8000).unwrap_err().contains("follow"));
-        assert!(decode_all(&[&frame[..], &frame[..]].concat(), 8000).unwrap_err().contains("follow"));
+        assert!(
+            decode_all(&[&frame[..], b"x"].concat(), 8000)
+                .unwrap_err()
+                .contains("follow")
+        );
+        assert!(
+            decode_all(&[&frame[..], &frame[..]].concat(), 8000)
+                .unwrap_err()
+                .contains("follow")
+        );
         let skippable = [0x50, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, b'x'];
-        assert!(decode_all(&[&skippable[..], &frame[..]].concat(), 8000).unwrap_err().contains("not one zstd frame"));
-        assert!(decode_all(&[&frame[..], &skippable[..]].concat(), 8000).unwrap_err().contains("follow"));
+        assert!(
+            decode_all(&[&skippable[..], &frame[..]].concat(), 8000)
+                .unwrap_err()
+                .contains("not one zstd frame")
+        );
+        assert!(
+            decode_all(&[&frame[..], &skippable[..]].concat(), 8000)
+                .unwrap_err()
+                .contains("follow")
+        );
         assert!(decode_all(b"", 0).is_err());
     }
 
@@ -143,6 +199,16 @@ mod tests {
         encoder.include_contentsize(false).unwrap();
         std::io::Write::write_all(&mut encoder, &content).unwrap();
         let frame = encoder.finish().unwrap();
-        assert!(decode_all(&frame, 1 << 20).unwrap_err().contains("cannot be decoded"));
+        assert!(decode_all(&frame, 1 << 20).unwrap_err().contains("window"));
+        // Where the content is small the library needs no window, and would let this pass.
+        let mut frame = encode(&content[..1000]).unwrap();
+        assert_eq!(frame[4] & 0xe0, 0x60, "one segment, size in two bytes");
+        let rest = frame.split_off(7);
+        frame = [&[0x28, 0xb5, 0x2f, 0xfd, 0x00, 14 << 3][..], &rest].concat();
+        assert!(decode_all(&frame, 1000).unwrap_err().contains("window"));
+        frame[5] = 13 << 3;
+        assert_eq!(decode_all(&frame, 1000).unwrap(), &content[..1000]);
+        frame[4] = 0x01;
+        assert!(decode_all(&frame, 1000).unwrap_err().contains("dictionary"));
     }
 }

@@ -120,13 +120,19 @@ impl Manifest {
             return Err(ManifestError::UnknownExtension(name.chars().take(100).collect()));
         }
         if !is_stream_name(&self.stream) {
-            return out_of_range("stream", "it must be 1 to 64 of a-z 0-9 . _ - and begin with a letter or digit");
+            return out_of_range(
+                "stream",
+                "it must be 1 to 64 of a-z 0-9 . _ - and begin with a letter or digit",
+            );
         }
         if self.epoch == 0 || self.sequence == 0 {
             return out_of_range("sequence", "epoch and sequence begin at 1");
         }
         if self.sequence == 1 && self.previous.is_some() || self.sequence > 1 && self.previous.is_none() {
-            return out_of_range("previous", "every bundle but the first of an epoch names the one before");
+            return out_of_range(
+                "previous",
+                "every bundle but the first of an epoch names the one before",
+            );
         }
         if self.not_after < self.created {
             return out_of_range("not_after", "it lies before `created`");
@@ -146,7 +152,11 @@ impl Manifest {
         if self.roots[0].version == 0 || self.roots.windows(2).any(|pair| pair[1].version != pair[0].version + 1) {
             return out_of_range("roots", "their versions must follow one by one");
         }
-        if self.roots.iter().any(|root| root.size == 0 || root.size > limits::MAX_ROOT_ENVELOPE_BYTES) {
+        if self
+            .roots
+            .iter()
+            .any(|root| root.size == 0 || root.size > limits::MAX_ROOT_ENVELOPE_BYTES)
+        {
             return out_of_range("roots", "a root has 1 byte to 64 KiB");
         }
         let segment = self.segment_size;
@@ -169,10 +179,17 @@ impl Manifest {
         if self.volumes.is_empty() || self.volumes.len() > limits::MAX_VOLUMES {
             return out_of_range("volumes", "there must be 1 to 10,000");
         }
-        if self.volumes.iter().any(|volume| volume.segments == 0 || volume.bytes < volume.segments * 512) {
+        if self
+            .volumes
+            .iter()
+            .any(|volume| volume.segments == 0 || volume.bytes < volume.segments * 512)
+        {
             return out_of_range("volumes", "every volume holds at least one segment");
         }
-        let total = self.volumes.iter().try_fold(0_u64, |sum, volume| sum.checked_add(volume.bytes));
+        let total = self
+            .volumes
+            .iter()
+            .try_fold(0_u64, |sum, volume| sum.checked_add(volume.bytes));
         if total.is_none_or(|total| total > limits::MAX_OBJECT_BYTES * 1024) {
             return out_of_range("volumes", "their sizes overflow");
         }
@@ -181,7 +198,9 @@ impl Manifest {
 
     /// The number of all segments in all volumes.
     pub fn segments(&self) -> u64 {
-        self.volumes.iter().fold(0, |sum, volume| sum.saturating_add(volume.segments))
+        self.volumes
+            .iter()
+            .fold(0, |sum, volume| sum.saturating_add(volume.segments))
     }
 
     /// How people call the bundle: `main 12`, or `main 2/12` in a later epoch.
@@ -193,7 +212,9 @@ impl Manifest {
 /// Whether a text may name a stream: it becomes part of file names.
 pub fn is_stream_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte))
         && text.as_bytes()[0].is_ascii_alphanumeric()
 }
 
@@ -205,7 +226,15 @@ mod tests {
         let digest = Digest::of(b"x");
         Manifest {
             base: None,
-            catalog: CatalogSummary { artifacts: 1, content_size: 10, digest, documents: 0, object_bytes: 1, objects: 1, size: 10 },
+            catalog: CatalogSummary {
+                artifacts: 1,
+                content_size: 10,
+                digest,
+                documents: 0,
+                object_bytes: 1,
+                objects: 1,
+                size: 10,
+            },
             created: Timestamp::from_seconds(1000),
             critical: Vec::new(),
             epoch: 1,
@@ -215,11 +244,18 @@ mod tests {
             plan: digest,
             previous: None,
             recipients: vec![digest],
-            roots: vec![TravellingRoot { digest, size: 10, version: 1 }],
+            roots: vec![TravellingRoot {
+                digest,
+                size: 10,
+                version: 1,
+            }],
             segment_size: limits::DEFAULT_SEGMENT_BYTES,
             sequence: 1,
             stream: "main".into(),
-            volumes: vec![VolumeSummary { bytes: 1024, segments: 1 }],
+            volumes: vec![VolumeSummary {
+                bytes: 1024,
+                segments: 1,
+            }],
         }
     }
 
@@ -241,14 +277,28 @@ mod tests {
             |m| m.recipients = vec![Digest::of(b"x"), Digest::of(b"x")],
             |m| m.roots.clear(),
             |m| m.roots[0].version = 0,
-            |m| m.roots.push(TravellingRoot { digest: Digest::of(b"x"), size: 1, version: 3 }),
+            |m| {
+                m.roots.push(TravellingRoot {
+                    digest: Digest::of(b"x"),
+                    size: 1,
+                    version: 3,
+                })
+            },
             |m| m.roots[0].size = limits::MAX_ROOT_ENVELOPE_BYTES + 1,
             |m| m.segment_size = 100_000,
             |m| m.catalog.size = limits::MAX_CATALOG_BYTES + 1,
             |m| m.catalog.objects = 0,
             |m| m.volumes.clear(),
             |m| m.volumes[0].segments = 0,
-            |m| m.volumes = vec![VolumeSummary { bytes: u64::MAX, segments: 1 }; 2],
+            |m| {
+                m.volumes = vec![
+                    VolumeSummary {
+                        bytes: u64::MAX,
+                        segments: 1
+                    };
+                    2
+                ]
+            },
         ];
         for (index, change) in wrong.iter().enumerate() {
             let mut manifest = sample();

@@ -24,7 +24,9 @@ pub const NAMED_SIZES: [(&str, u64); 6] = [
 
 /// The objects do not fit into volumes of the size asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a volume of {volume_bytes} bytes has no room: manifest, roots and catalog take {head_bytes} bytes, a segment up to {segment_bytes}")]
+#[error(
+    "a volume of {volume_bytes} bytes has no room: manifest, roots and catalog take {head_bytes} bytes, a segment up to {segment_bytes}"
+)]
 pub struct TooSmall {
     /// The size asked for.
     pub volume_bytes: u64,
@@ -36,7 +38,9 @@ pub struct TooSmall {
 
 /// The segment size for volumes of a size: the default, or less for small volumes, so that little is lost at each end.
 pub fn segment_size_for(volume_bytes: Option<u64>) -> u64 {
-    let Some(volume_bytes) = volume_bytes else { return DEFAULT_SEGMENT_BYTES };
+    let Some(volume_bytes) = volume_bytes else {
+        return DEFAULT_SEGMENT_BYTES;
+    };
     let sixteenth = (volume_bytes / 16).max(1);
     let power = 1_u64 << (63 - sixteenth.leading_zeros());
     power.clamp(MIN_SEGMENT_BYTES, DEFAULT_SEGMENT_BYTES)
@@ -56,7 +60,11 @@ pub fn plan<'a>(
         for index in 0..object.segment_count(segment_size) {
             let bytes = member_bytes(object.segment_bytes(segment_size, index));
             if bytes > room {
-                return Err(TooSmall { volume_bytes: volume_bytes.unwrap_or(0), head_bytes, segment_bytes: bytes });
+                return Err(TooSmall {
+                    volume_bytes: volume_bytes.unwrap_or(0),
+                    head_bytes,
+                    segment_bytes: bytes,
+                });
             }
             if current.bytes + bytes > room {
                 volumes.push(std::mem::replace(&mut current, VolumeSummary { bytes: 0, segments: 0 }));
@@ -100,7 +108,13 @@ mod tests {
     use crate::model::Digest;
 
     fn object(size: u64) -> Object {
-        Object { digest: Digest::of(&size.to_be_bytes()), encoding: Encoding::Identity, segments: Vec::new(), size, stored_size: None }
+        Object {
+            digest: Digest::of(&size.to_be_bytes()),
+            encoding: Encoding::Identity,
+            segments: Vec::new(),
+            size,
+            stored_size: None,
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `sealift approve`: the second person.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -7,18 +8,21 @@ use clap::Args;
 use serde_json::json;
 
 use super::files::{self, Existing};
+use super::output::escape;
+use super::progress::Bars;
 use super::signer::SignerArguments;
 use super::{Context, Exit};
 use crate::bundle::manifest::Manifest;
-use crate::crypto::dsse::Envelope;
 use crate::crypto::key::KeyId;
-use crate::crypto::strict_json::{self, Critical, Extensions};
-use crate::import::open;
-use crate::model::{Code, Digest, Refusal, Stop, Unable};
+use crate::crypto::strict_json::{Critical, Extensions};
+use crate::import::open::Input;
+use crate::import::verify_objects::ExaminedReader;
+use crate::import::{Run, look};
+use crate::model::{Code, Digest, ProofState, Refusal, Stop, Unable};
 use crate::trust::approval::{Approval, Decision, MAX_REASON_BYTES};
 use crate::trust::folder::TrustFolder;
 use crate::trust::words::{self, WORDS_TO_IDENTIFY};
-use crate::trust::{Kind, Role, TrustError, TrustedRoot};
+use crate::trust::{Role, TrustError, TrustedRoot};
 
 /// As long as a bundle usually lives.
 const DEFAULT_VALID_DAYS: u32 = 45;
@@ -26,9 +30,9 @@ const DEFAULT_VALID_DAYS: u32 = 45;
 /// Which bundle, and why.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The bundle's folder, or one of its volumes
-    #[arg(value_name = "BUNDLE")]
-    bundle: PathBuf,
+    /// The bundle's volumes, or their folder
+    #[arg(value_name = "BUNDLE", required = true)]
+    bundle: Vec<PathBuf>,
     /// The folder `trust` with the enclave's pinned root
     #[arg(long, value_name = "FOLDER")]
     trust: PathBuf,
@@ -49,6 +53,12 @@ pub(crate) struct Arguments {
     /// The digest of the manifest that you have looked at [default: ask for its four words]
     #[arg(long, value_name = "SHA256")]
     manifest: Option<Digest>,
+    /// Show every artifact, and not only the first of each ecosystem
+    #[arg(long)]
+    all: bool,
+    /// Where contents may be unpacked while they are examined [default: the system's folder for temporary files]
+    #[arg(long, value_name = "FOLDER")]
+    scratch: Option<PathBuf>,
     /// The approval's file [default: beside the volumes]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -56,36 +66,32 @@ pub(crate) struct Arguments {
 
 /// Shows a bundle's manifest and signs a decision about it.
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop> {
-    let subject = format!("manifest of {}", arguments.bundle.display());
     let folder = TrustFolder::open(&arguments.trust)?;
     let root = folder.current();
-    let refuse = |error: TrustError| Stop::from(error.refusal(&subject));
-    root.check_fresh(context.now).map_err(refuse)?;
+    let refuse = |error: TrustError| Stop::from(error.refusal("the approval"));
+    let scratch = super::import::scratch(arguments.scratch.as_deref())?;
+    let bars = Bars::new(context);
+    let run = Run {
+        now: context.now,
+        threads: super::import::threads(None),
+        progress: &bars,
+    };
+    let inputs = arguments.bundle.iter().cloned().map(Input::Path).collect();
+    let mut looked = look(inputs, root, scratch.path().to_owned(), &run)?;
+    drop(bars);
+    let (manifest, digest) = (looked.manifest.clone(), looked.manifest_digest);
+    let contents = Contents::read(&mut looked.artifacts, arguments.all)?;
 
-    let envelope = Envelope::read(&open::peek(&arguments.bundle)?).map_err(|error| refuse(error.into()))?;
-    let vouched = root.verify(Role::Export, Kind::Manifest, &envelope).map_err(refuse)?;
-    let digest = Digest::of(&vouched.payload);
-    let manifest: Manifest = strict_json::read(&vouched.payload).map_err(|error| refuse(error.into()))?;
-    manifest
-        .check()
-        .map_err(|error| Refusal::new(Code::JsonNotStrict, &subject, error.to_string()))?;
-    if !manifest.recipients.contains(root.document().enclave.id.digest()) {
-        return Err(
-            Refusal::new(Code::WrongEnclave, subject, "the bundle is for another enclave")
-                .comparing(&root.document().enclave.name, format!("{:?}", manifest.recipients))
-                .into(),
-        );
-    }
-
-    let seen = summary(&manifest, &digest, &vouched.persons, root);
-    context.output.say(&seen.join("\n"));
+    let seen = summary(&manifest, &digest, &looked.exporters, root, &contents.counted);
+    context.output.say(&escape_lines(&seen));
+    context.output.say(&escape_lines(&contents.listed));
     confirm(arguments, &digest, context)?;
     let reason = match &arguments.reason {
         Some(reason) => reason.clone(),
         None => ask("Why? ", context)?,
     };
     let signer = arguments.signer.open()?;
-    let person = approver(root, signer.public().id(), &vouched.persons).map_err(refuse)?;
+    let person = approver(root, signer.public().id(), &looked.exporters).map_err(refuse)?;
     let approval = Approval {
         manifest: digest,
         decision: if arguments.reject {
@@ -107,14 +113,20 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     let output = arguments
         .output
         .clone()
-        .unwrap_or_else(|| beside(&arguments.bundle, &manifest, &person));
+        .unwrap_or_else(|| beside(&arguments.bundle[0], &manifest, &person));
     files::write(&output, &sealed.write(), Existing::Keep)?;
     report(&approval, &person, &output, context);
     Ok(Exit::Done)
 }
 
 /// What a person reads before deciding, and what the approval then repeats, made from the verified manifest.
-fn summary(manifest: &Manifest, digest: &Digest, exporters: &[String], root: &TrustedRoot) -> Vec<String> {
+fn summary(
+    manifest: &Manifest,
+    digest: &Digest,
+    exporters: &[String],
+    root: &TrustedRoot,
+    counted: &[String],
+) -> Vec<String> {
     let catalog = &manifest.catalog;
     let previous = match &manifest.previous {
         Some(previous) => format!("after manifest {previous}"),
@@ -124,7 +136,7 @@ fn summary(manifest: &Manifest, digest: &Digest, exporters: &[String], root: &Tr
         Some(base) => format!("only what changed since manifest {base}"),
         None => "stands alone".to_owned(),
     };
-    vec![
+    let mut lines = vec![
         format!("bundle       {}", manifest.label()),
         format!("for          enclave {}", root.document().enclave.name),
         format!("recipients   {}", manifest.recipients.len()),
@@ -138,11 +150,79 @@ fn summary(manifest: &Manifest, digest: &Digest, exporters: &[String], root: &Tr
             "holds        {} artifacts, {} registry documents, {} objects, {} bytes",
             catalog.artifacts, catalog.documents, catalog.objects, catalog.object_bytes
         ),
-        format!("volumes      {}", manifest.volumes.len()),
+    ];
+    lines.extend(counted.iter().cloned());
+    lines.extend([
+        format!("volumes      {}, every byte as signed", manifest.volumes.len()),
         format!("plan         {}", manifest.plan),
         format!("catalog      {}", catalog.digest),
         format!("manifest     {digest}"),
-    ]
+    ]);
+    lines
+}
+
+/// How many artifacts of each ecosystem are shown before the rest is only counted.
+const SHOWN: usize = 20;
+
+/// A bundle's artifacts as the person sees them.
+#[derive(Default)]
+struct Contents {
+    /// A line for each ecosystem, which the approval repeats.
+    counted: Vec<String>,
+    /// Artifacts, one a line.
+    listed: Vec<String>,
+}
+
+impl Contents {
+    fn read(artifacts: &mut ExaminedReader, all: bool) -> Result<Self, Stop> {
+        let mut ecosystems: BTreeMap<String, (usize, u64, usize)> = BTreeMap::new();
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        let mut this = Self::default();
+        while let Some(item) = artifacts.next()? {
+            let artifact = &item.artifact;
+            let (count, bytes, proven) = ecosystems.entry(artifact.ecosystem.clone()).or_default();
+            *count += 1;
+            *bytes += item.size;
+            *proven += usize::from(artifact.proofs.iter().any(|proof| proof.state == ProofState::Present));
+            if all || *count <= SHOWN {
+                let proofs: Vec<String> = artifact
+                    .proofs
+                    .iter()
+                    .map(|proof| format!("{} {}", proof.kind, proof.state.word()))
+                    .collect();
+                let proofs = if proofs.is_empty() {
+                    "no kind of proof exists".to_owned()
+                } else {
+                    proofs.join(", ")
+                };
+                this.listed.push(format!(
+                    "  {artifact} {}  {proofs}  (asked by {})",
+                    artifact.file, artifact.reason
+                ));
+            } else if *count == SHOWN + 1 {
+                this.listed
+                    .push(format!("  and more of {}; --all shows them", artifact.ecosystem));
+            }
+            if names.len() < MAX_COUNTED_NAMES {
+                names.insert(artifact.full_name().to_string());
+            }
+        }
+        for (ecosystem, (count, bytes, proven)) in ecosystems {
+            let prefix = format!("{ecosystem}/");
+            let of_it = names.iter().filter(|name| name.starts_with(&prefix)).count();
+            this.counted.push(format!(
+                "{ecosystem:<12} {count} artifacts of {of_it} names, {bytes} bytes; {proven} with a publisher's or registry's proof"
+            ));
+        }
+        Ok(this)
+    }
+}
+
+/// Names are counted exactly up to here; a bundle with more is read by nobody.
+const MAX_COUNTED_NAMES: usize = 1_000_000;
+
+fn escape_lines(lines: &[String]) -> String {
+    lines.iter().map(|line| escape(line)).collect::<Vec<_>>().join("\n")
 }
 
 /// The person behind a key, if that person may approve what others exported.

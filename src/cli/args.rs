@@ -18,13 +18,13 @@ pub(crate) struct Arguments {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
     /// Print one JSON document on standard output instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "For every command")]
     pub(crate) json: bool,
     /// When to colour the conversation on standard error
-    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    #[arg(long, global = true, help_heading = "For every command", value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
     pub(crate) color: Colour,
     /// Do not show progress
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = "For every command")]
     pub(crate) quiet: bool,
 }
 
@@ -44,8 +44,6 @@ pub(crate) enum Colour {
 pub(crate) enum Command {
     /// Make the folder of an exporter or of an enclave
     Init(super::init::Arguments),
-    /// Show what a bundle claims to be, and sign that it may be imported
-    Approve(super::approve::Arguments),
     /// Make and show keys
     Key(super::key::Arguments),
     /// Write, sign, show and pin roots: who may do what for an enclave
@@ -53,12 +51,12 @@ pub(crate) enum Command {
     /// Pack a selection, with its publishers' proofs, into a signed bundle
     #[cfg(feature = "export")]
     Export(super::export::Arguments),
+    /// Verify a bundle, show what is in it, and sign that it may be imported
+    Approve(super::approve::Arguments),
     /// Check a bundle as `import` would, and change nothing
     Verify(super::import::VerifyArguments),
     /// Verify a bundle and publish it in one switch, or change nothing
     Import(super::import::ImportArguments),
-    /// Say what a refusal's code means and what to do
-    Explain(super::explain::Arguments),
     /// Say what an enclave holds and how far its streams have come
     Status(super::status::Arguments),
     /// List the artifacts that clients of an enclave find
@@ -74,4 +72,6 @@ pub(crate) enum Command {
     Serve(super::serve::Arguments),
     /// Print or write the lines that point clients at an enclave's repository
     ClientConfig(super::client_config::Arguments),
+    /// Say what a refusal's code means and what to do
+    Explain(super::explain::Arguments),
 }

@@ -15,14 +15,15 @@ use super::signer::{PassphraseArguments, SignerArguments};
 use super::{Context, Exit};
 use crate::bundle::manifest::is_stream_name;
 use crate::bundle::volumes;
-use crate::ecosystem::{self, UpstreamBase};
+use crate::ecosystem::{self, NamedBy, UpstreamBase};
 use crate::export::collect::{Event, Plan, Sources, collect, plan};
 use crate::export::connect::{Connection, connect};
 use crate::export::describe::Heading;
+use crate::export::foresee::{Foreseen, foresee};
 use crate::export::select::{Request, Selected, select};
 use crate::export::stream::{Completed, Stream};
 use crate::export::{Target, export, pack::Packed};
-use crate::model::{Stop, Timestamp, Unable};
+use crate::model::{Digest, Stop, Timestamp, Unable};
 use crate::net::{Cache, Freshness, Limits};
 use crate::trust::folder::TrustFolder;
 
@@ -96,15 +97,23 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     let selected = select(request(arguments)?, ecosystem::ALL)?;
     let trust = recipient(&arguments.exporter, arguments.to.as_deref().or(selected.recipient()))?;
     let root = trust.current();
-    root.check_fresh(context.now).map_err(|error| error.refusal("the enclave's root"))?;
+    root.check_fresh(context.now)
+        .map_err(|error| error.refusal("the enclave's root"))?;
     let cache = Cache::open(arguments.exporter.join("cache"))
         .map_err(|error| Unable::new("cannot open the exporter's cache").because(error))?;
     let client = if arguments.offline {
         None
     } else {
         let connection = Connection {
-            certificates: arguments.certificates.clone().or_else(|| std::env::var_os("SSL_CERT_FILE").map(PathBuf::from)),
-            freshness: if arguments.refresh { Freshness::Asked } else { Freshness::Cached },
+            certificates: arguments
+                .certificates
+                .clone()
+                .or_else(|| std::env::var_os("SSL_CERT_FILE").map(PathBuf::from)),
+            freshness: if arguments.refresh {
+                Freshness::Asked
+            } else {
+                Freshness::Cached
+            },
             limits: Limits::default(),
             now: context.now,
         };
@@ -120,19 +129,32 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         threads: NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN),
         progress: &|event| show(&bars, event),
     };
+    let streams = arguments.exporter.join("streams").join(&root.document().enclave.name);
+    let stream = stream_name(arguments, &selected)?;
+    let epoch = root.document().epoch;
+    let spool = tempfile::Builder::new()
+        .prefix("spool-")
+        .tempdir_in(arguments.exporter.join("cache"))
+        .map_err(|error| Unable::new("cannot make a folder in the exporter's cache").because(error))?;
     if arguments.dry_run {
         let plan = plan(&selected, &sources)?;
+        let next = Stream::peek(&streams, &stream, epoch)?;
+        let heading = heading(arguments, stream, next, &trust, context);
+        let foreseen = foresee(&plan, selected.plan(), &heading, spool.path(), threads)?;
         drop(bars);
-        report_plan(&plan, arguments, context);
+        report_plan(&plan, &foreseen, arguments, context);
         return Ok(Exit::Done);
     }
-    let stream = stream_name(arguments, &selected)?;
-    let streams = arguments.exporter.join("streams").join(&root.document().enclave.name);
+    // A wrong passphrase is noticed before hours of fetching.
+    let signer = signer(arguments).open()?;
     let (mut numbers, completed) = Stream::open(&streams, &stream, &holder("export"))?;
     if let Some(Completed { label, folder }) = completed {
         let folder = escape(&folder.display().to_string());
-        context.output.warn(&format!("the export of bundle {label} was interrupted; it is complete now, in {folder}"));
+        context.output.warn(&format!(
+            "the export of bundle {label} was interrupted; it is complete now, in {folder}"
+        ));
     }
+    let heading = heading(arguments, stream, numbers.next(epoch), &trust, context);
     let collected = collect(selected, &sources)?.into_parts();
     bars.finish();
     for line in &collected.warnings {
@@ -142,31 +164,43 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         context.output.warn(&format!("left out: {}", escape(line)));
     }
     let counts = collected.counts.clone();
-    let epoch = root.document().epoch;
-    let (sequence, previous) = numbers.next(epoch);
-    let created = arguments.created.unwrap_or(context.now);
-    let heading = Heading {
-        stream,
-        epoch,
-        sequence,
-        previous,
-        created,
-        not_after: created.plus_days(arguments.valid_days),
-        recipients: [*root.document().enclave.id.digest()].into(),
-        roots: trust.roots().iter().map(|root| (root.document().version, root.envelope().to_vec())).collect(),
-        volume_bytes: arguments.volume_size,
-    };
-    let signer = signer(arguments).open()?;
-    let spool = tempfile::Builder::new()
-        .prefix("spool-")
-        .tempdir_in(arguments.exporter.join("cache"))
-        .map_err(|error| Unable::new("cannot make a folder in the exporter's cache").because(error))?;
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("."));
-    let target = Target { media: &out, stream: &mut numbers, progress: &bars };
+    let target = Target {
+        media: &out,
+        stream: &mut numbers,
+        progress: &bars,
+    };
     let packed = export(collected, &heading, &[signer.as_ref()], spool.path(), target, threads)?;
     drop(bars);
     report(&packed, &counts, root.document().enclave.name.as_str(), context);
     Ok(Exit::Done)
+}
+
+/// What the next bundle of the stream says of itself.
+fn heading(
+    arguments: &Arguments,
+    stream: String,
+    (sequence, previous): (u64, Option<Digest>),
+    trust: &TrustFolder,
+    context: &Context,
+) -> Heading {
+    let document = trust.current().document();
+    let created = arguments.created.unwrap_or(context.now);
+    Heading {
+        stream,
+        epoch: document.epoch,
+        sequence,
+        previous,
+        created,
+        not_after: created.plus_days(arguments.valid_days),
+        recipients: [*document.enclave.id.digest()].into(),
+        roots: trust
+            .roots()
+            .iter()
+            .map(|root| (root.document().version, root.envelope().to_vec()))
+            .collect(),
+        volume_bytes: arguments.volume_size,
+    }
 }
 
 /// The pinned root of the enclave that the bundle is for.
@@ -179,30 +213,46 @@ fn recipient(exporter: &Path, name: Option<&str>) -> Result<TrustFolder, Stop> {
         return Ok(TrustFolder::open(&folder.join(name))?);
     }
     let mut pinned: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .map_err(|error| Unable::new(format!("cannot read {}", folder.display())).because(error).hint("`sealift init exporter` makes an exporter's folder"))?
+        .map_err(|error| {
+            Unable::new(format!("cannot read {}", folder.display()))
+                .because(error)
+                .hint("`sealift init exporter` makes an exporter's folder")
+        })?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| TrustFolder::is_pinned(path))
         .collect();
     match (pinned.pop(), pinned.is_empty()) {
         (Some(path), true) => Ok(TrustFolder::open(&path)?),
-        (None, _) => Err(Unable::new("no enclave's root is pinned in the exporter's folder").hint("`sealift root pin ROOT --folder EXPORTER`").into()),
-        (Some(_), false) => Err(Unable::new("several enclaves are pinned in the exporter's folder").hint("name one with --to").into()),
+        (None, _) => Err(Unable::new("no enclave's root is pinned in the exporter's folder")
+            .hint("`sealift root pin ROOT --folder EXPORTER`")
+            .into()),
+        (Some(_), false) => Err(Unable::new("several enclaves are pinned in the exporter's folder")
+            .hint("name one with --to")
+            .into()),
     }
 }
 
 fn stream_name(arguments: &Arguments, selected: &Selected) -> Result<String, Stop> {
-    let stream = arguments.stream.clone().or_else(|| selected.stream().map(ToOwned::to_owned)).unwrap_or_else(|| "main".to_owned());
+    let stream = arguments
+        .stream
+        .clone()
+        .or_else(|| selected.stream().map(ToOwned::to_owned))
+        .unwrap_or_else(|| "main".to_owned());
     if is_stream_name(&stream) {
         Ok(stream)
     } else {
-        Err(Unable::new(format!("{stream:?} cannot name a stream")).hint("1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit").into())
+        Err(Unable::new(format!("{stream:?} cannot name a stream"))
+            .hint("1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit")
+            .into())
     }
 }
 
 fn request(arguments: &Arguments) -> Result<Request, Stop> {
     let here = std::env::current_dir().map_err(|error| Unable::new("cannot see the working folder").because(error))?;
     let mut request = Request::from_arguments(&arguments.select, &here, ecosystem::ALL)?;
-    request.from.extend(arguments.from.iter().map(|folder| here.join(folder)));
+    request
+        .from
+        .extend(arguments.from.iter().map(|folder| here.join(folder)));
     // What the command line names is asked before what the selection names.
     request.upstreams.splice(0..0, arguments.upstream.iter().cloned());
     Ok(request)
@@ -211,14 +261,21 @@ fn request(arguments: &Arguments) -> Result<Request, Stop> {
 /// The folder whose client configuration counts: that of the first selection.
 fn working_folder(arguments: &Arguments) -> PathBuf {
     let first = arguments.select.first().map_or(Path::new("."), PathBuf::as_path);
-    let folder = if first.is_dir() { first } else { first.parent().unwrap_or(Path::new(".")) };
+    let folder = if first.is_dir() {
+        first
+    } else {
+        first.parent().unwrap_or(Path::new("."))
+    };
     std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
 }
 
 fn signer(arguments: &Arguments) -> SignerArguments {
     let own = || arguments.exporter.join("keys").join("export.pem");
     SignerArguments {
-        key: arguments.agent.is_none().then(|| arguments.key.clone().unwrap_or_else(own)),
+        key: arguments
+            .agent
+            .is_none()
+            .then(|| arguments.key.clone().unwrap_or_else(own)),
         agent: arguments.agent.clone(),
         public_key: arguments.public_key.clone(),
         passphrase: arguments.passphrase.clone(),
@@ -228,11 +285,18 @@ fn signer(arguments: &Arguments) -> SignerArguments {
 fn upstream(text: &str) -> Result<UpstreamBase, String> {
     let (ecosystem, url) = text.split_once('=').ok_or("write it as ecosystem=URL")?;
     let ecosystem = ecosystem::find(ecosystem).ok_or_else(|| format!("{ecosystem:?} is no ecosystem"))?;
-    Ok(UpstreamBase { ecosystem: ecosystem.id(), scope: None, url: url.to_owned(), authorization: None })
+    Ok(UpstreamBase {
+        ecosystem: ecosystem.id(),
+        scope: None,
+        url: url.to_owned(),
+        authorization: None,
+        named_by: NamedBy::Operator,
+    })
 }
 
 fn volume_size(text: &str) -> Result<u64, String> {
-    volumes::parse_size(text).ok_or_else(|| "write it as 4GiB, 700MB, or one of fat32, dvd, dvd-dl, bd25, bd50, bd100".to_owned())
+    volumes::parse_size(text)
+        .ok_or_else(|| "write it as 4GiB, 700MB, or one of fat32, dvd, dvd-dl, bd25, bd50, bd100".to_owned())
 }
 
 fn show(bars: &Bars, event: Event) {
@@ -272,7 +336,10 @@ fn report(packed: &Packed, counts: &crate::export::collect::Counts, enclave: &st
     output.answer(&format!("exported bundle {} for enclave {enclave}", manifest.label()));
     output.answer(&format!(
         "  {} artifacts, {} registry documents, {} objects, {}",
-        catalog.artifacts, catalog.documents, catalog.objects, size(catalog.object_bytes)
+        catalog.artifacts,
+        catalog.documents,
+        catalog.objects,
+        size(catalog.object_bytes)
     ));
     output.answer(&format!(
         "  {} from folders, {} from the clients' caches, {} from the exporter's cache, {} fetched",
@@ -280,7 +347,11 @@ fn report(packed: &Packed, counts: &crate::export::collect::Counts, enclave: &st
     ));
     for (host, by) in &counts.led_to {
         let by: Vec<&str> = by.iter().map(String::as_str).collect();
-        output.answer(&format!("  {} was asked because {} led there", escape(host), escape(&by.join(", "))));
+        output.answer(&format!(
+            "  {} was asked because {} led there",
+            escape(host),
+            escape(&by.join(", "))
+        ));
     }
     output.answer(&format!("  to be imported until {}", manifest.not_after));
     output.answer(&format!("  manifest {}", packed.manifest_digest));
@@ -289,19 +360,21 @@ fn report(packed: &Packed, counts: &crate::export::collect::Counts, enclave: &st
     }
 }
 
-fn report_plan(plan: &Plan, arguments: &Arguments, context: &Context) {
-    let bytes = plan.bytes_at_hand + plan.bytes_to_fetch + plan.companions.1;
-    let volumes = arguments.volume_size.map(|size| bytes.div_ceil(size).max(1));
+fn report_plan(plan: &Plan, foreseen: &Foreseen, arguments: &Arguments, context: &Context) {
+    let is_exact = plan.of_unknown_size == 0;
     if context.output.wants_json() {
         context.output.json(&json!({
-            "schema": "sealift-plan/1",
+            "schema": "sealift-export-plan/1",
             "at_hand": plan.at_hand,
             "bytes_at_hand": plan.bytes_at_hand,
             "to_fetch": plan.to_fetch,
             "bytes_to_fetch": plan.bytes_to_fetch,
             "of_unknown_size": plan.of_unknown_size,
             "documents_and_proofs": plan.companions.0,
-            "volumes_at_least": volumes,
+            "bytes_of_documents_and_proofs": plan.companions.1,
+            "volumes": foreseen.volumes,
+            "volume_bytes": foreseen.volume_bytes,
+            "sizes": if is_exact { "known" } else { "at-least" },
             "without_proof": plan.without_proof,
             "proof_unknown": plan.proof_unknown,
             "left_out": plan.left_out,
@@ -311,20 +384,43 @@ fn report_plan(plan: &Plan, arguments: &Arguments, context: &Context) {
     }
     let output = &context.output;
     output.answer("nothing was fetched or written; an export would take");
-    output.answer(&format!("  {:>8} artifacts that are at hand, {}", plan.at_hand, size(plan.bytes_at_hand)));
+    output.answer(&format!(
+        "  {:>8} artifacts that are at hand, {}",
+        plan.at_hand,
+        size(plan.bytes_at_hand)
+    ));
     output.answer(&format!(
         "  {:>8} artifacts to fetch, {}{}",
         plan.to_fetch,
         size(plan.bytes_to_fetch),
-        if plan.of_unknown_size > 0 { format!(" and {} of unknown size", plan.of_unknown_size) } else { String::new() }
+        if plan.of_unknown_size > 0 {
+            format!(" and {} of unknown size", plan.of_unknown_size)
+        } else {
+            String::new()
+        }
     ));
-    output.answer(&format!("  {:>8} registry documents and proofs, {}", plan.companions.0, size(plan.companions.1)));
-    match (volumes, arguments.volume_size) {
-        (Some(count), Some(limit)) => output.answer(&format!("  {count:>8} volumes of {} at least", size(limit))),
-        _ => output.answer("         1 volume"),
-    }
+    output.answer(&format!(
+        "  {:>8} registry documents and proofs, {}",
+        plan.companions.0,
+        size(plan.companions.1)
+    ));
+    let at_least = if is_exact { "" } else { "at least " };
+    let limit = match arguments.volume_size {
+        Some(limit) => format!(" of {} at most", size(limit)),
+        None => String::new(),
+    };
+    output.answer(&format!(
+        "  {:>8} {}{limit}, {at_least}{}",
+        foreseen.volumes,
+        if foreseen.volumes == 1 { "volume" } else { "volumes" },
+        size(foreseen.volume_bytes)
+    ));
     list(output, "without any proof", &plan.without_proof);
-    list(output, "whose proofs can only be asked once they are fetched", &plan.proof_unknown);
+    list(
+        output,
+        "whose proofs can only be asked once they are fetched",
+        &plan.proof_unknown,
+    );
     list(output, "left out", &plan.left_out);
     for line in &plan.warnings {
         output.warn(&escape(line));

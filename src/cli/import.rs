@@ -1,22 +1,23 @@
 //! `sealift import` and `sealift verify`: the same steps; `verify` stops before anything is changed.
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::escape;
 use super::progress::Bars;
+use super::shown::holder;
 use super::{Context, Exit};
 use crate::bundle::manifest::Manifest;
 use crate::enclave::{self, Enclave};
-use crate::import::authenticate::{self, GapRule, Memory, Position, Voucher};
+use crate::import::authenticate::{Memory, Voucher};
 use crate::import::commit::Committed;
 use crate::import::open::Input;
 use crate::import::verify_objects::Incomplete;
-use crate::import::{Against, Checked, Imported, Run, import, verify};
-use crate::model::{Code, Digest, Refusal, Stop, Timestamp, Unable};
+use crate::import::{Against, Checked, EnclaveMemory, Imported, Run, import, verify};
+use crate::model::{Code, Refusal, Stop, Unable};
 use crate::store::Store;
 use crate::trust::folder::TrustFolder;
 
@@ -41,7 +42,12 @@ pub(crate) struct VerifyArguments {
     #[arg(value_name = "MEDIA", required = true)]
     media: Vec<PathBuf>,
     /// The enclave's folder: its trust, its memory of earlier imports, its objects
-    #[arg(long, value_name = "FOLDER", required_unless_present = "trust", conflicts_with = "trust")]
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        required_unless_present = "trust",
+        conflicts_with = "trust"
+    )]
     enclave: Option<PathBuf>,
     /// A folder with the enclave's pinned root, without its memory: order is then not judged
     #[arg(long, value_name = "FOLDER")]
@@ -58,9 +64,13 @@ pub(crate) struct VerifyArguments {
 pub(crate) fn run_import(arguments: &ImportArguments, context: &Context) -> Result<Exit, Stop> {
     let folder = &arguments.enclave;
     let mut trust = TrustFolder::open(&folder.join("trust"))?;
-    let mut enclave = open_enclave(folder)?;
+    let mut enclave = Enclave::open(folder, &holder("import"))?;
     let bars = Bars::new(context);
-    let run = Run { now: context.now, threads: threads(arguments.threads), progress: &bars };
+    let run = Run {
+        now: context.now,
+        threads: threads(arguments.threads),
+        progress: &bars,
+    };
     let imported = import(inputs(&arguments.media), folder, &mut enclave, &mut trust, &run);
     drop(bars);
     let imported = match imported {
@@ -86,32 +96,30 @@ pub(crate) fn run_verify(arguments: &VerifyArguments, context: &Context) -> Resu
     };
     let trust = TrustFolder::open(&trust_path)?;
     let ledger = match &arguments.enclave {
-        Some(folder) if folder.join("state.db").exists() => Some(enclave::read(folder)?),
-        _ => None,
+        Some(folder) => Some(enclave::read(folder)?),
+        None => None,
     };
     let store = match &arguments.enclave {
-        Some(folder) if ledger.is_some() => Some(
-            Store::open(folder.join("store")).map_err(|error| Unable::new("cannot read the enclave's store").because(error))?,
+        Some(folder) => Some(
+            Store::open(folder.join("store"))
+                .map_err(|error| Unable::new("cannot read the enclave's store").because(error))?,
         ),
         _ => None,
     };
-    let mut scratch = tempfile::Builder::new();
-    scratch.prefix("sealift-verify-");
-    let scratch = match &arguments.scratch {
-        Some(folder) => scratch.tempdir_in(folder),
-        None => scratch.tempdir(),
-    }
-    .map_err(|error| Unable::new("cannot make a folder for temporary files").because(error).hint("name one with --scratch"))?;
+    let scratch = scratch(arguments.scratch.as_deref())?;
     let bars = Bars::new(context);
-    let run = Run { now: context.now, threads: threads(arguments.threads), progress: &bars };
-    let memory: Option<&dyn Memory> = match &ledger {
-        Some(ledger) => Some(ledger),
-        None if arguments.enclave.is_some() => Some(&NothingYet),
-        None => None,
+    let run = Run {
+        now: context.now,
+        threads: threads(arguments.threads),
+        progress: &bars,
+    };
+    let enclave_memory = match (&ledger, &arguments.enclave) {
+        (Some(ledger), Some(folder)) => Some(EnclaveMemory { ledger, folder }),
+        _ => None,
     };
     let against = Against {
         root: trust.current(),
-        memory,
+        memory: enclave_memory.as_ref().map(|memory| memory as &dyn Memory),
         store: store.as_ref(),
         scratch: scratch.path().to_owned(),
     };
@@ -128,47 +136,20 @@ pub(crate) fn run_verify(arguments: &VerifyArguments, context: &Context) -> Resu
     Ok(Exit::Done)
 }
 
-/// The memory of an enclave that has imported nothing yet.
-struct NothingYet;
-
-impl Memory for NothingYet {
-    fn last(&self, _stream: &str) -> Result<Option<Position>, Stop> {
-        Ok(None)
-    }
-
-    fn numbered(&self, _stream: &str, _epoch: u64, _sequence: u64) -> Result<Option<Digest>, Stop> {
-        Ok(None)
-    }
-
-    fn imported(&self, _manifest: &Digest) -> Result<Option<authenticate::Imported>, Stop> {
-        Ok(None)
-    }
-
-    fn known_time(&self) -> Result<Option<(Timestamp, String)>, Stop> {
-        Ok(None)
-    }
-
-    fn gap_rule(&self) -> GapRule {
-        GapRule::Refuse
-    }
-}
-
-/// Opens an enclave; the first command that changes it makes its ledger and repository.
-pub(crate) fn open_enclave(folder: &std::path::Path) -> Result<Enclave, Stop> {
-    let holder = format!("process {}", std::process::id());
-    if folder.join("state.db").exists() {
-        return Enclave::open(folder, &holder);
-    }
-    if folder.join("generations").exists() {
-        return Err(crate::model::Refusal::new(
-            crate::model::Code::StateRolledBack,
-            folder.display().to_string(),
-            "there are generations, and the memory of what was imported is gone",
-        )
-        .hint("restore `state.db` from the enclave's own backup")
-        .into());
-    }
-    Enclave::create(folder, &holder)
+/// A folder for temporary files that is removed when the command ends.
+pub(crate) fn scratch(place: Option<&Path>) -> Result<tempfile::TempDir, Stop> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("sealift-verify-");
+    let made = match place {
+        Some(folder) => builder.tempdir_in(folder),
+        None => builder.tempdir(),
+    };
+    made.map_err(|error| {
+        Unable::new("cannot make a folder for temporary files")
+            .because(error)
+            .hint("name one with --scratch")
+            .into()
+    })
 }
 
 fn inputs(media: &[PathBuf]) -> Vec<Input> {
@@ -187,14 +168,21 @@ fn inputs(media: &[PathBuf]) -> Vec<Input> {
 
 /// As many threads as there are cores, unless told otherwise.
 pub(crate) fn threads(asked: Option<u16>) -> usize {
-    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get), usize::from)
+    asked.map_or_else(
+        || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
+        usize::from,
+    )
 }
 
 fn report_import(committed: &Committed, arguments: &ImportArguments, context: &Context) {
     let manifest = &committed.manifest;
     let summary = &committed.summary;
     if context.output.wants_json() {
-        let mut document = manifest_json(manifest, &committed.manifest_digest.to_string(), Some(&committed.voucher));
+        let mut document = manifest_json(
+            manifest,
+            &committed.manifest_digest.to_string(),
+            Some(&committed.voucher),
+        );
         document["schema"] = json!("sealift-import/1");
         document["outcome"] = json!("imported");
         document["generation"] = json!(committed.generation.number);
@@ -204,19 +192,40 @@ fn report_import(committed: &Committed, arguments: &ImportArguments, context: &C
         document["ecosystems"] = summary
             .ecosystems
             .iter()
-            .map(|(id, counts)| (id.clone(), json!({ "artifacts": counts.artifacts, "bytes": counts.bytes })))
+            .map(|(id, counts)| {
+                (
+                    id.clone(),
+                    json!({ "artifacts": counts.artifacts, "bytes": counts.bytes }),
+                )
+            })
             .collect();
         context.output.json(&document);
         return;
     }
     let output = &context.output;
-    output.answer(&format!("imported bundle {} as generation {}", manifest.label(), committed.generation.number));
+    output.answer(&format!(
+        "imported bundle {} as generation {}",
+        manifest.label(),
+        committed.generation.number
+    ));
     for (id, counts) in &summary.ecosystems {
-        output.answer(&format!("  {:<8} {:>8} artifacts {:>12}", escape(id), counts.artifacts, size(counts.bytes)));
+        output.answer(&format!(
+            "  {:<8} {:>8} artifacts {:>12}",
+            escape(id),
+            counts.artifacts,
+            size(counts.bytes)
+        ));
     }
-    output.answer(&format!("  new      {:>8} objects   {:>12}", summary.new_objects, size(summary.new_bytes)));
+    output.answer(&format!(
+        "  new      {:>8} objects   {:>12}",
+        summary.new_objects,
+        size(summary.new_bytes)
+    ));
     answer_voucher(manifest, &committed.voucher, context);
-    output.answer(&format!("clients read {}", arguments.enclave.join("repository").display()));
+    output.answer(&format!(
+        "clients read {}",
+        arguments.enclave.join("repository").display()
+    ));
 }
 
 /// The very bundle again is a success that changes nothing.
@@ -230,7 +239,9 @@ fn report_already(refusals: &[Refusal], context: &Context) {
                 "reason": refusal.reason,
             }));
         } else {
-            context.output.answer(&format!("{}: {}", refusal.subject, refusal.reason));
+            context
+                .output
+                .answer(&format!("{}: {}", refusal.subject, refusal.reason));
         }
     }
 }
@@ -241,15 +252,21 @@ fn report_check(checked: &Checked, context: &Context) {
         return;
     }
     if context.output.wants_json() {
-        let mut document =
-            manifest_json(&checked.manifest, &checked.manifest_digest.to_string(), checked.voucher.as_ref());
+        let mut document = manifest_json(
+            &checked.manifest,
+            &checked.manifest_digest.to_string(),
+            checked.voucher.as_ref(),
+        );
         document["schema"] = json!("sealift-verify/1");
         document["outcome"] = json!("verified");
         context.output.json(&document);
         return;
     }
     let catalog = &checked.manifest.catalog;
-    context.output.answer(&format!("verified bundle {}: nothing was changed", checked.manifest.label()));
+    context.output.answer(&format!(
+        "verified bundle {}: nothing was changed",
+        checked.manifest.label()
+    ));
     context.output.answer(&format!(
         "  {} artifacts, {} registry documents, {} objects, {}",
         catalog.artifacts,
@@ -292,12 +309,18 @@ fn answer_voucher(manifest: &Manifest, voucher: &Voucher, context: &Context) {
         voucher.root_version,
         voucher.profile
     ));
-    let approvers = if voucher.approvers.is_empty() { "nobody; the root asks for no approval".to_owned() } else { voucher.approvers.join(", ") };
+    let approvers = if voucher.approvers.is_empty() {
+        "nobody; the root asks for no approval".to_owned()
+    } else {
+        voucher.approvers.join(", ")
+    };
     output.answer(&format!("  approved by {}", escape(&approvers)));
     for line in &voucher.not_checked {
         output.answer(&format!("  not checked: {line}"));
     }
-    output.answer("  not checked: the publishers' own signatures; they are carried, and will be judged by a later version");
+    output.answer(
+        "  not checked: the publishers' own signatures; they are carried, and will be judged by a later version",
+    );
     if voucher.profile == "evaluation" {
         output.warn("this enclave is for an evaluation: one key does everything");
     }
@@ -335,7 +358,11 @@ fn numbers(list: &[usize]) -> String {
         while index + 1 < list.len() && list[index + 1] == list[index] + 1 {
             index += 1;
         }
-        parts.push(if index > start { format!("{} to {}", list[start], list[index]) } else { list[start].to_string() });
+        parts.push(if index > start {
+            format!("{} to {}", list[start], list[index])
+        } else {
+            list[start].to_string()
+        });
         index += 1;
     }
     parts.join(", ")

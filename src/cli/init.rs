@@ -9,9 +9,11 @@ use serde_json::json;
 
 use super::key;
 use super::root::{self, ProfileArgument};
+use super::shown::holder;
 use super::signer::{self, PassphraseArguments};
 use super::{Context, Exit};
 use crate::crypto::key::{PublicKey, Signer};
+use crate::enclave::Enclave as EnclaveFolder;
 use crate::model::{Stop, Unable};
 use crate::trust::folder::{Confirmed, TrustFolder};
 use crate::trust::words::{self, WORDS_TO_IDENTIFY, WORDS_TO_PIN};
@@ -123,6 +125,8 @@ fn enclave(arguments: &Enclave, context: &Context) -> Result<(), Stop> {
     };
     make_folders(folder, &ENCLAVE_FOLDERS)?;
     key::store(&key, &path, &passphrase)?;
+    // From here on a missing ledger is an alarm, and not a new enclave.
+    drop(EnclaveFolder::create(folder, &holder("init"))?);
     let Some(root) = root else {
         let next = [
             format!(

@@ -1,10 +1,14 @@
 //! Talks to people: reads arguments, prints, chooses the exit code. The only room that reads the clock, the
 //! environment and the terminal; everything below gets what it needs as arguments.
-#![expect(clippy::disallowed_methods, reason = "it reads the environment, the clock and the files that people name")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it reads the environment, the clock and the files that people name"
+)]
 
 mod approve;
 mod args;
 mod client_config;
+#[cfg(feature = "export")]
 mod environment;
 mod exit;
 mod explain;
@@ -47,6 +51,8 @@ pub struct Context {
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
+    // What clients read must be readable whatever the caller's mask is; what is secret sets its own mode.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

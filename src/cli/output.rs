@@ -272,8 +272,14 @@ mod tests {
     fn json_for_a_terminal_says_the_same() {
         let document = json!({ "name": "a\u{9b}2J\u{202e}b\u{e0041}c\u{7f}\n\"é" });
         let text = escape_json(&format!("{document:#}"));
-        assert!(text.chars().all(|character| character == '\n' || is_safe(character)), "{text}");
-        assert!(text.contains("\\u009b2J\\u202eb\\udb40\\udc41c\\u007f\\n\\\"é"), "{text}");
+        assert!(
+            text.chars().all(|character| character == '\n' || is_safe(character)),
+            "{text}"
+        );
+        assert!(
+            text.contains("\\u009b2J\\u202eb\\udb40\\udc41c\\u007f\\n\\\"é"),
+            "{text}"
+        );
         assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), document);
     }
 }

@@ -15,7 +15,10 @@ pub(crate) struct Bars {
 impl Bars {
     /// Bars, if this run shows any.
     pub(crate) fn new(context: &Context) -> Self {
-        Self { shown: context.output.shows_progress(), bar: Mutex::new(ProgressBar::hidden()) }
+        Self {
+            shown: context.output.shows_progress(),
+            bar: Mutex::new(ProgressBar::hidden()),
+        }
     }
 
     /// A bar over bytes.
@@ -25,7 +28,11 @@ impl Bars {
 
     /// A bar over items.
     pub(crate) fn items(&self, phase: &'static str, total: u64) {
-        self.start(phase, total, "{prefix:>9} {wide_bar:.cyan/blue} {human_pos:>9}/{human_len} {per_sec:>12} {eta:>5}");
+        self.start(
+            phase,
+            total,
+            "{prefix:>9} {wide_bar:.cyan/blue} {human_pos:>9}/{human_len} {per_sec:>12} {eta:>5}",
+        );
     }
 
     /// So much more is done.
@@ -64,7 +71,11 @@ impl Drop for Bars {
 
 impl crate::import::verify_objects::Progress for Bars {
     fn begin(&self, phase: &'static str, total: u64) {
-        if phase == "verify" { self.bytes(phase, total) } else { self.items(phase, total) }
+        if phase == "verify" {
+            self.bytes(phase, total)
+        } else {
+            self.items(phase, total)
+        }
     }
 
     fn advance(&self, amount: u64) {

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 /// The deepest nesting of arrays and objects: our own documents use 6; `ext` gets the rest.
 pub const MAX_DEPTH: usize = 16;
@@ -103,10 +104,16 @@ pub enum JsonError {
     /// The document does not fit its schema.
     #[error("the document does not fit its schema")]
     Schema(#[source] serde_json::Error),
+    /// A value is spelt in a way that the schema does not have: a list for a structure, `null` for what is left out.
+    #[error("a value is spelt in a way that the schema does not have")]
+    Spelling,
+    /// The text is not the one that its values are written as.
+    #[error("the text is not the one that its values are written as: sorted keys, no white space")]
+    NotCanonical,
 }
 
 /// Reads a document, refusing whatever strict JSON forbids before its schema is looked at.
-pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
+pub fn read<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, JsonError> {
     let text = std::str::from_utf8(bytes).map_err(|error| JsonError::NotUtf8 {
         at: error.valid_up_to(),
     })?;
@@ -114,7 +121,44 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
         return Err(JsonError::ByteOrderMark);
     }
     Scanner { text, at: 0 }.document()?;
-    serde_json::from_str(text).map_err(JsonError::Schema)
+    let value: T = serde_json::from_str(text).map_err(JsonError::Schema)?;
+    // The library takes a list for a structure, and more: what it understood is written again and compared.
+    let found: Value = serde_json::from_str(text).map_err(JsonError::Schema)?;
+    let understood = serde_json::to_value(&value).map_err(JsonError::Schema)?;
+    if spells(&found, &understood) {
+        Ok(value)
+    } else {
+        Err(JsonError::Spelling)
+    }
+}
+
+/// Whether a text says a value in the schema's own way; fields with a default may be left out, and empty lists be written.
+fn spells(found: &Value, understood: &Value) -> bool {
+    match (found, understood) {
+        (Value::Object(found), Value::Object(understood)) => {
+            found.iter().all(|(key, value)| match understood.get(key) {
+                Some(other) => spells(value, other),
+                None => value.as_array().is_some_and(Vec::is_empty),
+            })
+        }
+        (Value::Array(found), Value::Array(understood)) => {
+            found.len() == understood.len() && found.iter().zip(understood).all(|(one, other)| spells(one, other))
+        }
+        _ => found == understood,
+    }
+}
+
+/// Reads a record whose text must be the one that [`write`] makes: then no other check of its form is needed.
+///
+/// The type's fields must be declared in the order of their names.
+pub fn read_canonical<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, JsonError> {
+    let value: T = serde_json::from_slice(bytes).map_err(JsonError::Schema)?;
+    let again = serde_json::to_vec(&value).map_err(JsonError::Schema)?;
+    if again == bytes {
+        Ok(value)
+    } else {
+        Err(JsonError::NotCanonical)
+    }
 }
 
 /// Writes a document: keys sorted by their bytes, no white space, no line end.
@@ -424,10 +468,44 @@ mod tests {
     }
 
     #[test]
-    fn unknown_and_missing_fields_are_refused() {
-        #[derive(Debug, Deserialize)]
+    fn a_list_is_no_structure_and_null_is_nothing() {
+        #[derive(Debug, PartialEq, Deserialize, Serialize)]
         #[serde(deny_unknown_fields)]
-        #[expect(dead_code, reason = "only read")]
+        struct Document {
+            a: u64,
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            b: Option<u64>,
+        }
+        assert_eq!(read::<Document>(br#"{"a":1}"#).unwrap(), Document { a: 1, b: None });
+        assert_eq!(read::<Document>(br#"{ "b": 2, "a": 1 }"#).unwrap().b, Some(2));
+        for text in [&br#"[1,2]"#[..], br#"{"a":1,"b":null}"#] {
+            assert!(
+                matches!(read::<Document>(text), Err(JsonError::Spelling)),
+                "{}",
+                String::from_utf8_lossy(text)
+            );
+        }
+        assert!(read_canonical::<Document>(br#"{"a":1,"b":2}"#).is_ok());
+        for text in [
+            &br#"{"b":2,"a":1}"#[..],
+            br#"{"a":1, "b":2}"#,
+            br#"{"a":1,"b":null}"#,
+            br#"{"a":1,"a":1}"#,
+            br#"{"a":1.0}"#,
+            b"[1,2]",
+        ] {
+            assert!(
+                read_canonical::<Document>(text).is_err(),
+                "{}",
+                String::from_utf8_lossy(text)
+            );
+        }
+    }
+
+    #[test]
+    fn unknown_and_missing_fields_are_refused() {
+        #[derive(Debug, Deserialize, Serialize)]
+        #[serde(deny_unknown_fields)]
         struct Document {
             a: u64,
             critical: Critical,

@@ -54,6 +54,11 @@ pub trait Ecosystem: Sync {
     /// The upstreams that the client's own configuration names (files and environment variables).
     fn upstreams(&self, client: &dyn ClientEnvironment) -> Result<Vec<UpstreamBase>, SelectionError>;
 
+    /// How the client's own configuration reaches upstreams, beside the variables that hold for every program.
+    fn transport(&self, _client: &dyn ClientEnvironment) -> Transport {
+        Transport::default()
+    }
+
     /// What the operator can do where an artifact is in no cache and no upstream is named.
     fn hint_without_upstream(&self) -> Option<&'static str> {
         None
@@ -146,12 +151,36 @@ pub struct UpstreamBase {
     /// The ecosystem's id.
     pub ecosystem: &'static str,
     /// For npm the scope (`@corp`), for cargo the lockfile's source that it serves (`registry+https://…`); otherwise
-    /// `None`: every name.
+    /// `None`: every name. A lockfile's own is for the name that locks it.
     pub scope: Option<String>,
     /// The base URL, without credentials.
     pub url: String,
     /// An `Authorization` header's value that goes with it, if the client's configuration has one.
     pub authorization: Option<String>,
+    /// Who named it.
+    pub named_by: NamedBy,
+}
+
+/// Who named an upstream. An ecosystem tells from it which upstreams hear of a name, as its clients do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NamedBy {
+    /// The command line or the selection file.
+    Operator,
+    /// The lockfile, as the registry of this very name ([`Wanted::registry`]).
+    LockfileForName,
+    /// The lockfile, as one index of several for all that it locks.
+    LockfileForAll,
+    /// The client's own configuration.
+    Client,
+}
+
+/// How a client's configuration reaches upstreams.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Transport {
+    /// The proxy's address, which may hold a password, and the setting that names it.
+    pub proxy: Option<(String, String)>,
+    /// Hosts that are asked directly, between commas or spaces.
+    pub no_proxy: Option<String>,
 }
 
 /// What the client's surroundings say. Read-only, and a fake in tests.
@@ -170,7 +199,8 @@ pub trait ClientEnvironment: Sync {
 pub trait Upstream: Sync {
     /// GETs a document. `None` where the registry says that it has none (404, 410).
     fn document(&self, request: &DocumentRequest) -> Result<Option<Fetched>, UpstreamError>;
-    /// The base URLs for an ecosystem, in order of preference: from arguments, the selection, the client's configuration.
+    /// The upstreams for an ecosystem, in order of preference: from arguments and the selection, from the lockfiles that
+    /// ask for the name in question, from the client's configuration.
     fn bases(&self, ecosystem: &str) -> Vec<UpstreamBase>;
 }
 
@@ -232,9 +262,10 @@ pub struct NewDocument {
 /// A proof to be stored, or its absence.
 #[derive(Debug, Clone)]
 pub enum NewProof {
-    /// The registry has it: the bytes as they came. A proof that lies within a document of
-    /// [`Companions::documents`] repeats that document's bytes, and is stored once.
+    /// The registry has it: its kind, and the bytes as they came.
     Present(&'static str, Vec<Vec<u8>>),
+    /// The registry has it within a document of [`Companions::documents`]: its kind, and the document's.
+    InDocument(&'static str, &'static str),
     /// Any other state.
     Without(Proof),
 }

@@ -40,7 +40,11 @@ pub fn facade(folder: &Path) -> PathBuf {
 
 /// Opens an enclave's ledger for questions, beside whatever is running.
 pub fn read(folder: &Path) -> Result<Ledger, LedgerError> {
-    Ledger::open(&ledger_path(folder))
+    let path = ledger_path(folder);
+    if !path.exists() && folder.join("generations").exists() {
+        return Err(LedgerError::Gone { path });
+    }
+    Ledger::open(&path)
 }
 
 impl Enclave {

@@ -195,7 +195,7 @@ pub fn collect(selected: Selected, sources: &Sources<'_>) -> Result<Collected, S
     (sources.progress)(Event::Asking {
         names: names.len() as u64,
     });
-    let (companions, troubles) = companions::gather(&mut artifacts, sources);
+    let (companions, troubles) = companions::gather(&mut artifacts, &wanted, sources);
     if let Some(stop) = trouble::stop(troubles) {
         return Err(stop);
     }
@@ -260,7 +260,7 @@ fn complete_all(wanted: &[Chosen], looked: Vec<Looked>, sources: &Sources<'_>) -
     let results = in_parallel(&items, REQUESTS_AT_ONCE, |(index, chosen)| {
         // Each index is worked on by one thread; the lock only says so to the compiler.
         let mut looked = looked[*index].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let result = complete_one(&chosen.wanted, &mut looked, sources);
+        let result = complete_one(chosen, &mut looked, sources);
         (sources.progress)(Event::Arrived);
         result
     });
@@ -272,14 +272,15 @@ fn complete_all(wanted: &[Chosen], looked: Vec<Looked>, sources: &Sources<'_>) -
     (looked, troubles)
 }
 
-fn complete_one(wanted: &Wanted, looked: &mut Looked, sources: &Sources<'_>) -> Result<(), Trouble> {
+fn complete_one(chosen: &Chosen, looked: &mut Looked, sources: &Sources<'_>) -> Result<(), Trouble> {
+    let wanted = &chosen.wanted;
     let Some(ecosystem) = sources.ecosystem(wanted.ecosystem) else {
         let reason = "this program does not know its ecosystem";
         return Err(Refusal::new(Code::SelectionMalformed, subject(wanted), reason).into());
     };
     let fetched = match sources.client {
         // A loose file that has no stated digest is at its path or nowhere.
-        Some(client) if !wanted.claims.is_empty() => fetch::complete(wanted, looked, ecosystem, client, sources),
+        Some(client) if !wanted.claims.is_empty() => fetch::complete(chosen, looked, ecosystem, client, sources),
         _ if !looked.found.is_empty() => Ok(()),
         _ => Err(trouble::not_found(wanted, ecosystem).into()),
     };

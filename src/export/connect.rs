@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::select::{SelectError, Selected};
 use crate::ecosystem::{ClientEnvironment, Ecosystem, UpstreamBase};
 use crate::model::{Code, Refusal, Stop, Timestamp, Unable};
-use crate::net::{Access, Cache, Client, Freshness, Limits, Netrc, PlainHttp, Proxies, Settings};
+use crate::net::{Access, Cache, Client, Freshness, Limits, Netrc, PlainHttp, Proxies, ProxyError, Settings};
 
 /// How to ask.
 #[derive(Debug, Clone)]
@@ -58,11 +58,23 @@ pub fn connect(
         .and_then(|path| environment.read(&path))
         .map(|text| Netrc::read(&text))
         .unwrap_or_default();
-    let proxies = Proxies::from_variables(&|name| environment.variable(name)).map_err(|error| {
+    let unusable = |error: ProxyError| {
         Unable::new(error.to_string()).hint("set it to such as `http://proxy.example.com:3128`, or unset it")
-    })?;
+    };
+    let proxies = Proxies::from_variables(&|name| environment.variable(name)).map_err(unusable)?;
+    let mut proxies = proxies;
+    for ecosystem in ecosystems.iter().filter(|ecosystem| used.contains(ecosystem.id())) {
+        proxies = proxies.or_client(&ecosystem.transport(environment)).map_err(unusable)?;
+    }
+    let lockfiles = selected.wanted().iter().flat_map(|chosen| &chosen.upstreams);
+    let mut named: Vec<UpstreamBase> = bases.clone();
+    for base in lockfiles {
+        if !named.contains(base) {
+            named.push(base.clone());
+        }
+    }
     let settings = Settings {
-        access: Access::new(&bases, selected.named_urls(), plain_http, netrc),
+        access: Access::new(&named, selected.named_urls(), plain_http, netrc),
         bases,
         proxies,
         root_certificates: connection.certificates.as_ref().map(read_certificates).transpose()?,

@@ -86,15 +86,40 @@ const ENVELOPE_SLACK_BYTES: u64 = 24 << 10;
 
 /// Writes catalog and manifest. Compressible objects are compressed into `spool`, where that makes them smaller.
 pub fn describe(contents: Contents, heading: &Heading, spool: &Path, threads: usize) -> Result<Described, Stop> {
-    let Contents { artifacts, documents, mut objects, plan } = contents;
-    let plan_digest = Digest::of(&plan);
-    if let Err(place) = objects.binary_search_by_key(&plan_digest, |object| object.digest) {
-        let source = Source::Memory(plan.clone());
-        objects.insert(place, SourceObject { digest: plan_digest, size: plan.len() as u64, source, compressible: true });
+    let segment_size = volumes::segment_size_for(heading.volume_bytes);
+    let (contents, plan) = contents.with_plan();
+    let stored = store_all(contents.objects, segment_size, spool, threads)?;
+    compose(contents.artifacts, contents.documents, stored, plan, heading)
+}
+
+impl Contents {
+    /// Makes the plan an object like the others; gives its digest.
+    pub(super) fn with_plan(mut self) -> (Self, Digest) {
+        let plan = std::mem::take(&mut self.plan);
+        let plan_digest = Digest::of(&plan);
+        if let Err(place) = self.objects.binary_search_by_key(&plan_digest, |object| object.digest) {
+            let object = SourceObject {
+                digest: plan_digest,
+                size: plan.len() as u64,
+                source: Source::Memory(plan),
+                compressible: true,
+            };
+            self.objects.insert(place, object);
+        }
+        (self, plan_digest)
     }
+}
+
+/// Writes catalog and manifest about objects of which is decided how they are stored, sorted by digest.
+pub(super) fn compose(
+    artifacts: Vec<Artifact>,
+    documents: Vec<Document>,
+    stored: Vec<StoredObject>,
+    plan_digest: Digest,
+    heading: &Heading,
+) -> Result<Described, Stop> {
     check_paths(&artifacts)?;
     let segment_size = volumes::segment_size_for(heading.volume_bytes);
-    let stored = store_all(objects, segment_size, spool, threads)?;
     let records = stored
         .iter()
         .map(|stored| Record::Object(stored.object.clone()))
@@ -125,7 +150,11 @@ pub fn describe(contents: Contents, heading: &Heading, spool: &Path, threads: us
         roots: heading
             .roots
             .iter()
-            .map(|(version, bytes)| TravellingRoot { digest: Digest::of(bytes), size: bytes.len() as u64, version: *version })
+            .map(|(version, bytes)| TravellingRoot {
+                digest: Digest::of(bytes),
+                size: bytes.len() as u64,
+                version: *version,
+            })
             .collect(),
         segment_size,
         sequence: heading.sequence,
@@ -133,8 +162,16 @@ pub fn describe(contents: Contents, heading: &Heading, spool: &Path, threads: us
         volumes: Vec::new(),
     };
     plan_volumes(&mut manifest, &stored, heading.volume_bytes)?;
-    manifest.check().map_err(|error| Unable::new("the manifest would be refused").because(error))?;
-    Ok(Described { manifest, catalog, roots: heading.roots.clone(), stored, volume_bytes: heading.volume_bytes })
+    manifest
+        .check()
+        .map_err(|error| Unable::new("the manifest would be refused").because(error))?;
+    Ok(Described {
+        manifest,
+        catalog,
+        roots: heading.roots.clone(),
+        stored,
+        volume_bytes: heading.volume_bytes,
+    })
 }
 
 /// Bytes that each volume carries before its objects, with room for the signatures.
@@ -175,7 +212,10 @@ fn check_paths(artifacts: &[Artifact]) -> Result<(), Stop> {
             return Err(Refusal::new(
                 Code::NameCollision,
                 format!("{artifact} ({})", artifact.file),
-                format!("it differs from {other} ({}) only in upper and lower case, or not at all", other.file),
+                format!(
+                    "it differs from {other} ({}) only in upper and lower case, or not at all",
+                    other.file
+                ),
             )
             .hint("leave one of them out of the selection")
             .into());
@@ -186,7 +226,12 @@ fn check_paths(artifacts: &[Artifact]) -> Result<(), Stop> {
 
 fn sorted_documents(mut documents: Vec<Document>) -> Vec<Document> {
     let key = |document: &Document| {
-        (document.ecosystem.clone(), document.name.clone(), document.kind.clone(), document.digest)
+        (
+            document.ecosystem.clone(),
+            document.name.clone(),
+            document.kind.clone(),
+            document.digest,
+        )
     };
     documents.sort_by_key(key);
     documents.dedup_by_key(|document| key(document));
@@ -207,7 +252,9 @@ fn write_catalog(
     let mut content_size = 0;
     let mut encoder = zstd::stream::Encoder::new(Vec::new(), frame::LEVEL).map_err(failed)?;
     for record in records {
-        checker.take(&record).map_err(|error| Unable::new("the catalog would be refused").because(error))?;
+        checker
+            .take(&record)
+            .map_err(|error| Unable::new("the catalog would be refused").because(error))?;
         match &record {
             Record::Object(object) => {
                 totals.objects += 1;
@@ -222,13 +269,21 @@ fn write_catalog(
         content_size += line.len() as u64;
         io::Write::write_all(&mut encoder, &line).map_err(failed)?;
     }
-    checker.finish(plan, totals).map_err(|error| Unable::new("the catalog would be refused").because(error))?;
+    checker
+        .finish(plan, totals)
+        .map_err(|error| Unable::new("the catalog would be refused").because(error))?;
     Ok((encoder.finish().map_err(failed)?, totals, content_size))
 }
 
 /// Decides how each object is stored, on all cores: as it is, or compressed where it is smaller for it.
-fn store_all(objects: Vec<SourceObject>, segment_size: u64, spool: &Path, threads: usize) -> Result<Vec<StoredObject>, Stop> {
-    fs::create_dir_all(spool).map_err(|error| Unable::new(format!("cannot make folder {}", spool.display())).because(error))?;
+pub(super) fn store_all(
+    objects: Vec<SourceObject>,
+    segment_size: u64,
+    spool: &Path,
+    threads: usize,
+) -> Result<Vec<StoredObject>, Stop> {
+    fs::create_dir_all(spool)
+        .map_err(|error| Unable::new(format!("cannot make folder {}", spool.display())).because(error))?;
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<(usize, Result<StoredObject, Stop>)>> = Mutex::new(Vec::with_capacity(objects.len()));
     thread::scope(|scope| {
@@ -240,7 +295,10 @@ fn store_all(objects: Vec<SourceObject>, segment_size: u64, spool: &Path, thread
                     let Some(object) = objects.get(index) else { break };
                     mine.push((index, store_one(object, segment_size, spool)));
                 }
-                results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(mine);
+                results
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner)
+                    .extend(mine);
             });
         }
     });
@@ -253,19 +311,40 @@ fn store_all(objects: Vec<SourceObject>, segment_size: u64, spool: &Path, thread
 const MEMORY_BYTES: u64 = 8 << 20;
 
 fn store_one(source: &SourceObject, segment_size: u64, spool: &Path) -> Result<StoredObject, Stop> {
-    if source.compressible && source.size > 0 {
-        if let Some(compressed) = compress(source, spool)? {
-            let size = compressed.len()?;
-            let segments = segment_digests(&compressed, size, segment_size)?;
-            let object =
-                Object { digest: source.digest, encoding: Encoding::Zstd, segments, size: source.size, stored_size: Some(size) };
-            return Ok(StoredObject { object, source: compressed });
-        }
+    if source.compressible
+        && source.size > 0
+        && let Some(compressed) = compress(source, spool)?
+    {
+        let size = compressed.size();
+        let segments = segment_digests(&compressed, size, segment_size)?;
+        let object = Object {
+            digest: source.digest,
+            encoding: Encoding::Zstd,
+            segments,
+            size: source.size,
+            stored_size: Some(size),
+        };
+        return Ok(StoredObject {
+            object,
+            source: compressed,
+        });
     }
-    let segments =
-        if source.size > segment_size { segment_digests(&source.source, source.size, segment_size)? } else { Vec::new() };
-    let object = Object { digest: source.digest, encoding: Encoding::Identity, segments, size: source.size, stored_size: None };
-    Ok(StoredObject { object, source: source.source.clone() })
+    let segments = if source.size > segment_size {
+        segment_digests(&source.source, source.size, segment_size)?
+    } else {
+        Vec::new()
+    };
+    let object = Object {
+        digest: source.digest,
+        encoding: Encoding::Identity,
+        segments,
+        size: source.size,
+        stored_size: None,
+    };
+    Ok(StoredObject {
+        object,
+        source: source.source.clone(),
+    })
 }
 
 /// Compresses an object; `None` where it does not get smaller.
@@ -274,10 +353,13 @@ fn compress(source: &SourceObject, spool: &Path) -> Result<Option<Source>, Stop>
     if source.size <= MEMORY_BYTES {
         let content = source.source.read(source.size)?;
         let stored = frame::encode(&content).map_err(failed)?;
-        return Ok((stored.len() < content.len()).then_some(Source::Memory(stored)).filter(|_| Digest::of(&content) == source.digest));
+        return Ok((stored.len() < content.len())
+            .then_some(Source::Memory(stored))
+            .filter(|_| Digest::of(&content) == source.digest));
     }
     let path = spool.join(source.digest.hex());
-    let target = File::create(&path).map_err(|error| Unable::new(format!("cannot write {}", path.display())).because(error))?;
+    let target =
+        File::create(&path).map_err(|error| Unable::new(format!("cannot write {}", path.display())).because(error))?;
     frame::encode_stream(source.source.open()?, source.size, io::BufWriter::new(target)).map_err(failed)?;
     if fs::metadata(&path).map_err(failed)?.len() < source.size {
         Ok(Some(Source::file(PathBuf::from(&path))?))
@@ -308,8 +390,17 @@ fn segment_digests(source: &Source, size: u64, segment_size: u64) -> Result<Vec<
 
 /// The name of a volume's file.
 pub fn volume_file(manifest: &Manifest, number: usize) -> String {
-    let epoch = if manifest.epoch == 1 { String::new() } else { format!("e{}-", manifest.epoch) };
-    format!("{}-{epoch}{}.vol{number:03}of{:03}.tar", manifest.stream, manifest.sequence, manifest.volumes.len())
+    let epoch = if manifest.epoch == 1 {
+        String::new()
+    } else {
+        format!("e{}-", manifest.epoch)
+    };
+    format!(
+        "{}-{epoch}{}.vol{number:03}of{:03}.tar",
+        manifest.stream,
+        manifest.sequence,
+        manifest.volumes.len()
+    )
 }
 
 /// The length of a volume's file, in bytes.

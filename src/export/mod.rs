@@ -6,6 +6,7 @@ pub mod connect;
 pub mod collect;
 pub mod source;
 pub mod describe;
+pub mod foresee;
 pub mod sign;
 pub mod stream;
 pub mod pack;

@@ -9,9 +9,9 @@ use crate::bundle::container::{self, header};
 use crate::bundle::manifest::Manifest;
 use crate::model::{Digest, Stop, Unable};
 
+use super::Target;
 use super::describe::{StoredObject, volume_file, volume_length};
 use super::sign::Signed;
-use super::Target;
 use super::source::Source;
 use super::stream::aside_name;
 
@@ -43,18 +43,26 @@ pub trait Progress: Sync {
 ///
 /// [`Stream::publish`]: super::stream::Stream
 pub fn pack(signed: Signed, target: Target<'_>) -> Result<Packed, Stop> {
-    let Target { media: folder, stream, progress } = target;
-    fs::create_dir_all(folder).map_err(|error| Unable::new(format!("cannot make folder {}", folder.display())).because(error))?;
+    let Target {
+        media: folder,
+        stream,
+        progress,
+    } = target;
+    fs::create_dir_all(folder)
+        .map_err(|error| Unable::new(format!("cannot make folder {}", folder.display())).because(error))?;
     let count = signed.manifest.volumes.len();
-    let files: Vec<String> = (1..=count).map(|number| volume_file(&signed.manifest, number)).collect();
+    let files: Vec<String> = (1..=count)
+        .map(|number| volume_file(&signed.manifest, number))
+        .collect();
     let targets: Vec<PathBuf> = files.iter().map(|file| folder.join(file)).collect();
     if let Some(there) = targets.iter().find(|path| path.symlink_metadata().is_ok()) {
         return Err(Unable::new(format!("{} is there already", there.display()))
             .hint("nothing is overwritten: choose another folder, or remove it yourself")
             .into());
     }
-    let lengths: Vec<u64> =
-        (1..=count).map(|number| volume_length(&signed.manifest, signed.envelope.len() as u64, number)).collect();
+    let lengths: Vec<u64> = (1..=count)
+        .map(|number| volume_length(&signed.manifest, signed.envelope.len() as u64, number))
+        .collect();
     for length in &lengths {
         if signed.volume_bytes.is_some_and(|limit| *length > limit) {
             return Err(Unable::new(format!("a volume of {length} bytes would not fit")).into());
@@ -64,13 +72,22 @@ pub fn pack(signed: Signed, target: Target<'_>) -> Result<Packed, Stop> {
     let asides = Asides::new(folder, &files)?;
     check_space(folder, bytes)?;
     progress.begin(bytes);
-    let mut segments = Segments { stored: signed.stored.iter(), current: None, segment_size: signed.manifest.segment_size };
+    let mut segments = Segments {
+        stored: signed.stored.iter(),
+        current: None,
+        segment_size: signed.manifest.segment_size,
+    };
     for (index, aside) in asides.0.iter().enumerate() {
         write_volume(&signed, index + 1, aside, &mut segments, progress)?;
     }
     progress.finish();
     stream.publish(&signed.manifest, signed.manifest_digest, folder, &files)?;
-    Ok(Packed { manifest: signed.manifest, manifest_digest: signed.manifest_digest, volumes: targets, bytes })
+    Ok(Packed {
+        manifest: signed.manifest,
+        manifest_digest: signed.manifest_digest,
+        volumes: targets,
+        bytes,
+    })
 }
 
 /// The volumes while they are written. What is left of them when this goes is removed: half a bundle helps nobody.
@@ -83,7 +100,9 @@ impl Asides {
         for path in &paths {
             match fs::remove_file(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(Unable::new(format!("cannot remove {}", path.display())).because(error).into());
+                    return Err(Unable::new(format!("cannot remove {}", path.display()))
+                        .because(error)
+                        .into());
                 }
                 _ => {}
             }
@@ -109,8 +128,17 @@ fn write_volume(
 ) -> Result<(), Stop> {
     let failed = |error: io::Error| write_failed(target, error);
     // Whatever stood there was removed; a link that someone puts there meanwhile is not followed.
-    let mut file = OpenOptions::new().write(true).create_new(true).open(target).map_err(failed)?;
-    let mut output = Output { file: &mut file, buffer: Vec::with_capacity(OUTPUT_BYTES), target, progress };
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(target)
+        .map_err(failed)?;
+    let mut output = Output {
+        file: &mut file,
+        buffer: Vec::with_capacity(OUTPUT_BYTES),
+        target,
+        progress,
+    };
     output.member(container::MANIFEST, &signed.envelope)?;
     for (version, root) in &signed.roots {
         output.member(&container::root_name(*version), root)?;
@@ -125,7 +153,11 @@ fn write_volume(
     let expected = volume_length(&signed.manifest, signed.envelope.len() as u64, number);
     let length = file.metadata().map_err(failed)?.len();
     if length != expected {
-        return Err(Unable::new(format!("{} came to {length} bytes and not {expected}", target.display())).into());
+        return Err(Unable::new(format!(
+            "{} came to {length} bytes and not {expected}",
+            target.display()
+        ))
+        .into());
     }
     set_readable(&file).map_err(failed)?;
     file.sync_all().map_err(failed)?;
@@ -168,7 +200,9 @@ impl Output<'_> {
             self.flush()?;
         }
         if bytes.len() >= OUTPUT_BYTES {
-            self.file.write_all(bytes).map_err(|error| write_failed(self.target, error))?;
+            self.file
+                .write_all(bytes)
+                .map_err(|error| write_failed(self.target, error))?;
             self.progress.advance(bytes.len() as u64);
         } else {
             self.buffer.extend_from_slice(bytes);
@@ -197,7 +231,9 @@ impl Output<'_> {
     }
 
     fn flush(&mut self) -> Result<(), Stop> {
-        self.file.write_all(&self.buffer).map_err(|error| write_failed(self.target, error))?;
+        self.file
+            .write_all(&self.buffer)
+            .map_err(|error| write_failed(self.target, error))?;
         self.progress.advance(self.buffer.len() as u64);
         self.buffer.clear();
         Ok(())
@@ -221,13 +257,25 @@ struct Current<'a> {
 impl Segments<'_> {
     fn write_next(&mut self, output: &mut Output<'_>) -> Result<(), Stop> {
         if self.current.is_none() {
-            let StoredObject { object, source } =
-                self.stored.next().ok_or_else(|| Unable::new("the volume plan names more segments than there are"))?;
-            self.current = Some(Current { object, source, reader: source.open()?, next: 0 });
+            let StoredObject { object, source } = self
+                .stored
+                .next()
+                .ok_or_else(|| Unable::new("the volume plan names more segments than there are"))?;
+            self.current = Some(Current {
+                object,
+                source,
+                reader: source.open()?,
+                next: 0,
+            });
         }
-        let Some(current) = &mut self.current else { return Ok(()) };
+        let Some(current) = &mut self.current else {
+            return Ok(());
+        };
         let size = current.object.segment_bytes(self.segment_size, current.next);
-        output.bytes(&header(&current.object.member_name(self.segment_size, current.next), size))?;
+        output.bytes(&header(
+            &current.object.member_name(self.segment_size, current.next),
+            size,
+        ))?;
         output.copy(&mut current.reader, size, current.source)?;
         output.padding(size)?;
         current.next += 1;
@@ -240,13 +288,17 @@ impl Segments<'_> {
 }
 
 fn check_space(folder: &Path, bytes: u64) -> Result<(), Stop> {
-    let stat = rustix::fs::statvfs(folder)
-        .map_err(|error| Unable::new(format!("cannot see how much room {} has", folder.display())).because(io::Error::from(error)))?;
+    let stat = rustix::fs::statvfs(folder).map_err(|error| {
+        Unable::new(format!("cannot see how much room {} has", folder.display())).because(io::Error::from(error))
+    })?;
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     if free < bytes {
-        return Err(Unable::new(format!("{} has room for {free} bytes, and {bytes} are needed", folder.display()))
-            .hint("make room, or write to a larger medium")
-            .into());
+        return Err(Unable::new(format!(
+            "{} has room for {free} bytes, and {bytes} are needed",
+            folder.display()
+        ))
+        .hint("make room, or write to a larger medium")
+        .into());
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use crate::crypto::strict_json;
 use crate::ecosystem::{Ecosystem, SelectionError, UpstreamBase, Wanted};
 use crate::model::{Claim, Code, Refusal, Stop, Unable};
 
@@ -137,6 +138,8 @@ pub struct Chosen {
     pub wanted: Wanted,
     /// The lockfiles or folders that ask for it, in words.
     pub reason: String,
+    /// The upstreams that those lockfiles name for it.
+    pub upstreams: Vec<UpstreamBase>,
 }
 
 /// What [`Selected::into_parts`] gives.
@@ -189,12 +192,11 @@ impl Selected {
         &self.plain_http
     }
 
-    /// Every address that a lockfile or the selection names.
+    /// Every address that a lockfile or the selection names for a file.
     pub fn named_urls(&self) -> impl Iterator<Item = &str> {
-        self.wanted.iter().flat_map(|chosen| {
-            let wanted = &chosen.wanted;
-            wanted.urls.iter().chain(&wanted.registry).map(String::as_str)
-        })
+        self.wanted
+            .iter()
+            .flat_map(|chosen| chosen.wanted.urls.iter().map(String::as_str))
     }
 
     /// The stream, if the selection names it.
@@ -399,7 +401,7 @@ type Key = (
 );
 
 impl Gathered {
-    fn add(&mut self, mut wanted: Wanted, reason: &str) {
+    fn add(&mut self, mut wanted: Wanted, reason: &str, upstreams: Vec<UpstreamBase>) {
         wanted.claims.sort();
         wanted.claims.dedup();
         let key = (
@@ -413,7 +415,12 @@ impl Gathered {
         match self.chosen.get_mut(&key) {
             None => {
                 let reason = reason.to_owned();
-                self.chosen.insert(key, Chosen { wanted, reason });
+                let chosen = Chosen {
+                    wanted,
+                    reason,
+                    upstreams,
+                };
+                self.chosen.insert(key, chosen);
             }
             Some(present) => {
                 for url in wanted.urls {
@@ -423,6 +430,11 @@ impl Gathered {
                 }
                 present.wanted.size = present.wanted.size.or(wanted.size);
                 present.wanted.registry = present.wanted.registry.take().or(wanted.registry);
+                for base in upstreams {
+                    if !present.upstreams.contains(&base) {
+                        present.upstreams.push(base);
+                    }
+                }
                 if !present.reason.split(", ").any(|known| known == reason) {
                     present.reason = format!("{}, {reason}", present.reason);
                 }
@@ -498,8 +510,7 @@ fn plan(request: &Request, inputs: &[serde_json::Value], wanted: &[Chosen], left
             })
         })
         .collect();
-    // A map of this library is sorted by key, and its compact text is the canonical one.
-    json!({
+    strict_json::write(&json!({
         "schema": "sealift-plan/1",
         "stream": request.stream,
         "recipient": request.recipient,
@@ -507,9 +518,7 @@ fn plan(request: &Request, inputs: &[serde_json::Value], wanted: &[Chosen], left
         "exclude": request.exclude,
         "wanted": wanted,
         "left_out": left_out,
-    })
-    .to_string()
-    .into_bytes()
+    }))
 }
 
 #[cfg(test)]

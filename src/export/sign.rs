@@ -35,10 +35,27 @@ pub fn sign(described: Described, signers: &[&dyn Signer]) -> Result<Signed, Sto
         .map_err(|error| Unable::new("cannot sign the manifest").because(error))?
         .write();
     if envelope.len() as u64 > MAX_MANIFEST_ENVELOPE_BYTES {
-        return Err(Unable::new(format!("the manifest's envelope has {} bytes, more than a reader accepts", envelope.len()))
-            .hint("choose a larger --volume-size, so that there are fewer volumes")
-            .into());
+        return Err(Unable::new(format!(
+            "the manifest's envelope has {} bytes, more than a reader accepts",
+            envelope.len()
+        ))
+        .hint("choose a larger --volume-size, so that there are fewer volumes")
+        .into());
     }
-    let Described { manifest, catalog, roots, stored, volume_bytes } = described;
-    Ok(Signed { manifest, envelope, manifest_digest, catalog, roots, stored, volume_bytes })
+    let Described {
+        manifest,
+        catalog,
+        roots,
+        stored,
+        volume_bytes,
+    } = described;
+    Ok(Signed {
+        manifest,
+        envelope,
+        manifest_digest,
+        catalog,
+        roots,
+        stored,
+        volume_bytes,
+    })
 }

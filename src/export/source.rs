@@ -75,7 +75,9 @@ impl Source {
             return Ok(bytes.clone());
         }
         let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-        self.open()?.read_to_end(&mut bytes).map_err(|error| Unable::new(format!("cannot read {self}")).because(error))?;
+        self.open()?
+            .read_to_end(&mut bytes)
+            .map_err(|error| Unable::new(format!("cannot read {self}")).because(error))?;
         if bytes.len() as u64 != size {
             return Err(self.changed().into());
         }
@@ -83,11 +85,11 @@ impl Source {
     }
 
     /// The length in bytes.
-    pub fn len(&self) -> Result<u64, Stop> {
-        Ok(match self {
+    pub fn size(&self) -> u64 {
+        match self {
             Self::Memory(bytes) => bytes.len() as u64,
             Self::File(.., size) => *size,
-        })
+        }
     }
 
     /// Fails if the file has changed since it was hashed: called after the last byte was read.

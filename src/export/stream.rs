@@ -90,10 +90,13 @@ impl Stream {
 
     /// The number and predecessor of the next bundle in an epoch.
     pub fn next(&self, epoch: u64) -> (u64, Option<Digest>) {
-        match self.last.as_ref().filter(|last| last.epoch == epoch) {
-            Some(last) => (last.sequence + 1, Some(last.manifest)),
-            None => (1, None),
-        }
+        following(self.last.as_ref(), epoch)
+    }
+
+    /// What [`Stream::next`] would say, without taking the stream or changing anything.
+    pub fn peek(folder: &Path, name: &str, epoch: u64) -> Result<(u64, Option<Digest>), Stop> {
+        let last: Option<Given> = read(&folder.join(format!("{name}.json")), MAX_STATE_BYTES)?;
+        Ok(following(last.as_ref(), epoch))
     }
 
     /// Gives volumes that lie written aside their names, and their bundle its number: all of it, or nothing.
@@ -223,7 +226,15 @@ pub(super) fn sync_folder(folder: &Path) -> Result<(), Stop> {
     })
 }
 
-fn read<T: serde::de::DeserializeOwned>(path: &Path, max_bytes: usize) -> Result<Option<T>, Stop> {
+/// The number after the last one, and its predecessor; a new epoch begins at 1.
+fn following(last: Option<&Given>, epoch: u64) -> (u64, Option<Digest>) {
+    match last.filter(|last| last.epoch == epoch) {
+        Some(last) => (last.sequence + 1, Some(last.manifest)),
+        None => (1, None),
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned + Serialize>(path: &Path, max_bytes: usize) -> Result<Option<T>, Stop> {
     let Some(bytes) = read_bounded(path, max_bytes)? else {
         return Ok(None);
     };

@@ -11,7 +11,7 @@ use crate::bundle::manifest::{Manifest, ManifestError};
 use crate::crypto::dsse::Envelope;
 use crate::crypto::strict_json;
 use crate::model::{Code, Digest, Refusal, Stop, Timestamp};
-use crate::trust::{Kind, Role, TrustedRoot, approval};
+use crate::trust::{Kind, Role, TrustError, TrustedRoot, approval};
 
 use super::open::{Opened, UntrustedApproval, UntrustedVolume, VolumeReader};
 
@@ -27,6 +27,8 @@ pub trait Memory {
     fn known_time(&self) -> Result<Option<(Timestamp, String)>, Stop>;
     /// What the site does when numbers are missing.
     fn gap_rule(&self) -> GapRule;
+    /// Approvals that came with earlier volumes of the same bundle; they are judged again like new ones.
+    fn kept_approvals(&self, manifest: &Digest) -> Result<Vec<Vec<u8>>, Stop>;
 }
 
 /// A bundle's place in its stream.
@@ -66,6 +68,17 @@ pub struct Judgement<'a> {
     pub now: Timestamp,
     /// The enclave's memory; without one (a check by someone else) order is not judged, and the report says so.
     pub memory: Option<&'a dyn Memory>,
+    /// Whether approvals must be there already.
+    pub approvals: Approvals,
+}
+
+/// Whether approvals must be there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Approvals {
+    /// As the root asks.
+    Needed,
+    /// The bundle is being looked at by a person who may approve it: nothing can be imported by this.
+    StillToCome,
 }
 
 /// A manifest that a pinned key sealed for us, with volumes read up to the end of their roots.
@@ -101,12 +114,23 @@ pub struct Voucher {
 impl Authenticated {
     /// Everything that later steps need.
     pub(super) fn into_parts(self) -> (Manifest, Digest, Vec<u8>, Voucher, Vec<VolumeReader>) {
-        (self.manifest, self.manifest_digest, self.envelope, self.voucher, self.volumes)
+        (
+            self.manifest,
+            self.manifest_digest,
+            self.envelope,
+            self.voucher,
+            self.volumes,
+        )
     }
 
     /// The manifest.
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The approvals' envelopes.
+    pub(super) fn approvals(&self) -> &[Vec<u8>] {
+        &self.voucher.approvals
     }
 
     /// The SHA-256 of the manifest's payload.
@@ -139,7 +163,11 @@ fn judge(
 ) -> Result<Authenticated, Stop> {
     let mut first: Option<(Manifest, Digest, Vec<u8>, Vec<String>)> = None;
     let mut readers = Vec::new();
-    for UntrustedVolume { mut reader, untrusted_envelope } in volumes {
+    for UntrustedVolume {
+        mut reader,
+        untrusted_envelope,
+    } in volumes
+    {
         let roots = read_roots(&mut reader, judgement.root.document().version)?;
         let current = new_roots.last().unwrap_or(judgement.root).clone();
         let (applied, chain) = current.advance_all(&roots);
@@ -148,9 +176,8 @@ fn judge(
         let root = new_roots.last().unwrap_or(judgement.root);
 
         let subject = format!("manifest in {}", reader.name());
-        let envelope = Envelope::read(&untrusted_envelope).map_err(|error| {
-            Refusal::new(Code::JsonNotStrict, subject.clone(), format!("its envelope cannot be read: {error}"))
-        })?;
+        let envelope =
+            Envelope::read(&untrusted_envelope).map_err(|error| TrustError::from(error).refusal(subject.clone()))?;
         let vouched = root
             .verify(Role::Export, Kind::Manifest, &envelope)
             .map_err(|error| with_export_hint(error.refusal(subject.clone())))?;
@@ -158,16 +185,25 @@ fn judge(
         match &first {
             Some((manifest, expected, ..)) => {
                 if digest != *expected {
-                    return Err(Refusal::new(Code::ContainerNotExact, reader.name(), "it belongs to another bundle than the first volume")
-                        .comparing(format!("bundle {} ({expected})", manifest.label()), digest)
-                        .hint("give the volumes of one bundle at a time")
-                        .into());
+                    return Err(Refusal::new(
+                        Code::ContainerNotExact,
+                        reader.name(),
+                        "it belongs to another bundle than the first volume",
+                    )
+                    .comparing(format!("bundle {} ({expected})", manifest.label()), digest)
+                    .hint("give the volumes of one bundle at a time")
+                    .into());
                 }
                 check_roots(&roots, manifest, &reader)?;
             }
             None => {
-                let manifest: Manifest = strict_json::read(&vouched.payload)
-                    .map_err(|error| Refusal::new(Code::JsonNotStrict, subject.clone(), format!("it does not fit its schema: {error}")))?;
+                let manifest: Manifest = strict_json::read(&vouched.payload).map_err(|error| {
+                    Refusal::new(
+                        Code::JsonNotStrict,
+                        subject.clone(),
+                        format!("it does not fit its schema: {error}"),
+                    )
+                })?;
                 manifest.check().map_err(|error| manifest_refusal(&subject, &error))?;
                 check_roots(&roots, &manifest, &reader)?;
                 first = Some((manifest, digest, untrusted_envelope, vouched.persons));
@@ -183,26 +219,53 @@ fn judge(
     let subject = format!("bundle {}", manifest.label());
     let mut not_checked = Vec::new();
     check_recipient(&subject, &manifest, root)?;
-    if let Some(imported) = judgement.memory.map(|memory| memory.imported(&manifest_digest)).transpose()?.flatten() {
+    if let Some(imported) = judgement
+        .memory
+        .map(|memory| memory.imported(&manifest_digest))
+        .transpose()?
+        .flatten()
+    {
         return Err(Refusal::new(
             Code::AlreadyImported,
             subject,
             match imported.generation {
-                Some(generation) => format!("it was imported on {} as generation {generation}; nothing changed", imported.at),
+                Some(generation) => format!(
+                    "it was imported on {} as generation {generation}; nothing changed",
+                    imported.at
+                ),
                 None => format!("it was imported on {}; nothing changed", imported.at),
             },
         )
         .into());
     }
     check_time(&subject, &manifest, root, judgement)?;
+    check_base(&subject, &manifest, judgement)?;
     let gap = match judgement.memory {
         Some(memory) => check_order(&subject, &manifest, manifest_digest, root, memory)?,
         None => {
-            not_checked.push("order: without an enclave's memory nobody can tell an old bundle from a new one".to_owned());
+            not_checked
+                .push("order: without an enclave's memory nobody can tell an old bundle from a new one".to_owned());
             None
         }
     };
-    let (approvers, approval_envelopes) = check_approvals(approvals, &manifest_digest, &exporters, root, judgement.now)?;
+    let mut given: Vec<(String, Vec<u8>)> = approvals
+        .iter()
+        .map(|approval| (approval.name.clone(), approval.untrusted_envelope.clone()))
+        .collect();
+    if let Some(memory) = judgement.memory {
+        for kept in memory.kept_approvals(&manifest_digest)? {
+            if !given.iter().any(|(_, envelope)| *envelope == kept) {
+                given.push(("an approval that came with an earlier volume".to_owned(), kept));
+            }
+        }
+    }
+    let (approvers, approval_envelopes) = match judgement.approvals {
+        Approvals::Needed => check_approvals(given, &manifest_digest, &exporters, root, judgement.now)?,
+        Approvals::StillToCome => {
+            not_checked.push("approvals: they are still to come".to_owned());
+            (Vec::new(), Vec::new())
+        }
+    };
     let voucher = Voucher {
         exporters,
         approvers,
@@ -213,7 +276,13 @@ fn judge(
         not_checked,
         new_roots: new_roots.clone(),
     };
-    Ok(Authenticated { manifest, manifest_digest, envelope, voucher, volumes: readers })
+    Ok(Authenticated {
+        manifest,
+        manifest_digest,
+        envelope,
+        voucher,
+        volumes: readers,
+    })
 }
 
 /// Reads the travelling roots' envelopes: each behind a header that is the only one possible for it.
@@ -237,9 +306,13 @@ fn read_roots(reader: &mut VolumeReader, pinned: u64) -> Result<Vec<(u64, Vec<u8
             return Ok(roots);
         };
         if roots.len() as u64 == limits::MAX_ROOTS {
-            return Err(Refusal::new(Code::PreauthLimitExceeded, reader.name(), "more roots travel than the limit allows")
-                .comparing(format!("at most {}", limits::MAX_ROOTS), "more")
-                .into());
+            return Err(Refusal::new(
+                Code::PreauthLimitExceeded,
+                reader.name(),
+                "more roots travel than the limit allows",
+            )
+            .comparing(format!("at most {}", limits::MAX_ROOTS), "more")
+            .into());
         }
         roots.push((version, reader.data(size)?));
     }
@@ -247,14 +320,24 @@ fn read_roots(reader: &mut VolumeReader, pinned: u64) -> Result<Vec<(u64, Vec<u8
 
 /// Compares the roots that were read with those that the manifest lists.
 fn check_roots(roots: &[(u64, Vec<u8>)], manifest: &Manifest, reader: &VolumeReader) -> Result<(), Refusal> {
-    let found: Vec<_> = roots.iter().map(|(version, bytes)| (*version, Digest::of(bytes))).collect();
+    let found: Vec<_> = roots
+        .iter()
+        .map(|(version, bytes)| (*version, Digest::of(bytes)))
+        .collect();
     let listed: Vec<_> = manifest.roots.iter().map(|root| (root.version, root.digest)).collect();
-    let sizes_fit = roots.iter().zip(&manifest.roots).all(|((_, bytes), root)| bytes.len() as u64 == root.size);
+    let sizes_fit = roots
+        .iter()
+        .zip(&manifest.roots)
+        .all(|((_, bytes), root)| bytes.len() as u64 == root.size);
     if found == listed && sizes_fit {
         return Ok(());
     }
-    Err(Refusal::new(Code::ContainerNotExact, reader.name(), "its roots are not those that the manifest lists")
-        .comparing(format!("{listed:?}"), format!("{found:?}")))
+    Err(Refusal::new(
+        Code::ContainerNotExact,
+        reader.name(),
+        "its roots are not those that the manifest lists",
+    )
+    .comparing(format!("{listed:?}"), format!("{found:?}")))
 }
 
 fn check_recipient(subject: &str, manifest: &Manifest, root: &TrustedRoot) -> Result<(), Refusal> {
@@ -263,9 +346,13 @@ fn check_recipient(subject: &str, manifest: &Manifest, root: &TrustedRoot) -> Re
         return Ok(());
     }
     let names: Vec<String> = manifest.recipients.iter().map(ToString::to_string).collect();
-    Err(Refusal::new(Code::WrongEnclave, subject, format!("it was not made for this enclave, {}", enclave.name))
-        .comparing(enclave.id.digest(), names.join(", "))
-        .hint("bring it to the enclave that it was made for, or export for this one"))
+    Err(Refusal::new(
+        Code::WrongEnclave,
+        subject,
+        format!("it was not made for this enclave, {}", enclave.name),
+    )
+    .comparing(enclave.id.digest(), names.join(", "))
+    .hint("bring it to the enclave that it was made for, or export for this one"))
 }
 
 fn check_time(subject: &str, manifest: &Manifest, root: &TrustedRoot, judgement: &Judgement<'_>) -> Result<(), Stop> {
@@ -277,29 +364,57 @@ fn check_time(subject: &str, manifest: &Manifest, root: &TrustedRoot, judgement:
     let mut reference = now;
     if let Some((known, source)) = known {
         if now.plus_seconds(limits::MAX_CLOCK_BEHIND_SECONDS) < known {
-            return Err(Refusal::new(Code::ClockBehind, "the clock", format!("it shows an earlier time than {source} proves"))
-                .comparing(format!("{known} or later"), now)
-                .hint("set the clock of this machine")
-                .into());
+            return Err(Refusal::new(
+                Code::ClockBehind,
+                "the clock",
+                format!("it shows an earlier time than {source} proves"),
+            )
+            .comparing(format!("{known} or later"), now)
+            .hint("set the clock of this machine")
+            .into());
         }
         reference = reference.max(known);
     }
     root.check_fresh(reference).map_err(|error| {
-        error.refusal("the root").hint("rotate to a new root with `sealift root rotate`")
+        error
+            .refusal("the root")
+            .hint("rotate to a new root with `sealift root rotate`")
     })?;
     if manifest.created > now.plus_seconds(limits::MAX_CREATED_AHEAD_SECONDS) {
-        return Err(Refusal::new(Code::TimeImplausible, subject, "it claims to be made in the future")
-            .comparing(format!("{now} or up to a day later"), manifest.created)
-            .hint("compare the clocks of both sides")
-            .into());
+        return Err(
+            Refusal::new(Code::TimeImplausible, subject, "it claims to be made in the future")
+                .comparing(format!("{now} or up to a day later"), manifest.created)
+                .hint("compare the clocks of both sides")
+                .into(),
+        );
     }
     if manifest.not_after < reference {
-        return Err(Refusal::new(Code::BundleExpired, subject, "its time to live has passed")
-            .comparing(format!("import until {}", manifest.not_after), reference)
-            .hint("export again on the sending side")
-            .into());
+        return Err(
+            Refusal::new(Code::BundleExpired, subject, "its time to live has passed")
+                .comparing(format!("import until {}", manifest.not_after), reference)
+                .hint("export again on the sending side")
+                .into(),
+        );
     }
     Ok(())
+}
+
+/// A delta needs the bundle that it builds on.
+fn check_base(subject: &str, manifest: &Manifest, judgement: &Judgement<'_>) -> Result<(), Stop> {
+    let (Some(base), Some(memory)) = (manifest.base, judgement.memory) else {
+        return Ok(());
+    };
+    if memory.imported(&base)?.is_some() {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Code::BaseMissing,
+        subject,
+        "it builds on a bundle that was not imported here",
+    )
+    .comparing(format!("manifest {base} among the imported"), "it is not")
+    .hint("import the base first, or have the exporter make a bundle that stands alone")
+    .into())
 }
 
 /// Judges epoch, number and predecessor; gives the numbers that are missing where the site's rule lets that pass.
@@ -312,64 +427,98 @@ fn check_order(
 ) -> Result<Option<(u64, u64)>, Stop> {
     let epoch = root.document().epoch;
     if manifest.epoch < epoch {
-        return Err(Refusal::new(Code::Rollback, subject, "it belongs to an earlier epoch than the root's")
-            .comparing(format!("epoch {epoch}"), format!("epoch {}", manifest.epoch))
-            .into());
+        return Err(Refusal::new(
+            Code::Rollback,
+            subject,
+            "it belongs to an earlier epoch than the root's",
+        )
+        .comparing(format!("epoch {epoch}"), format!("epoch {}", manifest.epoch))
+        .into());
     }
     if manifest.epoch > epoch {
-        return Err(Refusal::new(Code::SequenceJump, subject, "it belongs to a later epoch than the root's")
-            .comparing(format!("epoch {epoch}"), format!("epoch {}", manifest.epoch))
-            .hint("only a new root begins a new epoch")
-            .into());
+        return Err(Refusal::new(
+            Code::SequenceJump,
+            subject,
+            "it belongs to a later epoch than the root's",
+        )
+        .comparing(format!("epoch {epoch}"), format!("epoch {}", manifest.epoch))
+        .hint("only a new root begins a new epoch")
+        .into());
     }
     let last = memory.last(&manifest.stream)?.filter(|last| last.epoch == epoch);
     let number = manifest.sequence;
-    if let Some(known) = memory.numbered(&manifest.stream, epoch, number)? {
-        if known != digest {
-            return Err(Refusal::new(Code::SequenceReused, subject, "another bundle with this number was imported before")
-                .comparing(known, digest)
-                .hint("keep both media, and ask the exporter which one is genuine")
-                .into());
-        }
+    if let Some(known) = memory.numbered(&manifest.stream, epoch, number)?
+        && known != digest
+    {
+        return Err(Refusal::new(
+            Code::SequenceReused,
+            subject,
+            "another bundle with this number was imported before",
+        )
+        .comparing(known, digest)
+        .hint("keep both media, and ask the exporter which one is genuine")
+        .into());
     }
     let last_number = last.map_or(0, |last| last.sequence);
     if number <= last_number {
-        return Err(Refusal::new(Code::Rollback, subject, "a newer bundle of this stream has been imported")
-            .comparing(format!("number {} or later", last_number + 1), format!("number {number}"))
-            .hint("to go back on purpose use `sealift rollback`")
-            .into());
+        return Err(Refusal::new(
+            Code::Rollback,
+            subject,
+            "a newer bundle of this stream has been imported",
+        )
+        .comparing(
+            format!("number {} or later", last_number + 1),
+            format!("number {number}"),
+        )
+        .hint("to go back on purpose use `sealift rollback`")
+        .into());
     }
     if number - last_number > limits::MAX_SEQUENCE_JUMP {
-        return Err(Refusal::new(Code::SequenceJump, subject, "its number is further ahead than any real gap")
-            .comparing(format!("at most number {}", last_number + limits::MAX_SEQUENCE_JUMP), format!("number {number}"))
-            .hint("a new epoch in the root starts the numbers again")
-            .into());
+        return Err(Refusal::new(
+            Code::SequenceJump,
+            subject,
+            "its number is further ahead than any real gap",
+        )
+        .comparing(
+            format!("at most number {}", last_number + limits::MAX_SEQUENCE_JUMP),
+            format!("number {number}"),
+        )
+        .hint("a new epoch in the root starts the numbers again")
+        .into());
     }
     if number > last_number + 1 {
         let missing = (last_number + 1, number - 1);
         if memory.gap_rule() == GapRule::Refuse {
-            return Err(Refusal::new(Code::SequenceGap, subject, "bundles before it have not been imported")
-                .comparing(format!("number {}", last_number + 1), format!("number {number}"))
-                .hint("import the missing bundles first")
-                .into());
+            return Err(
+                Refusal::new(Code::SequenceGap, subject, "bundles before it have not been imported")
+                    .comparing(format!("number {}", last_number + 1), format!("number {number}"))
+                    .hint("import the missing bundles first")
+                    .into(),
+            );
         }
         return Ok(Some(missing));
     }
-    if let Some(last) = last {
-        if manifest.previous != Some(last.manifest) {
-            let found = manifest.previous.map_or_else(|| "none".to_owned(), |digest| digest.to_string());
-            return Err(Refusal::new(Code::SequenceReused, subject, "it follows another bundle than the one imported last")
-                .comparing(last.manifest, found)
-                .hint("two exporters may be using one stream: ask the exporter")
-                .into());
-        }
+    if let Some(last) = last
+        && manifest.previous != Some(last.manifest)
+    {
+        let found = manifest
+            .previous
+            .map_or_else(|| "none".to_owned(), |digest| digest.to_string());
+        return Err(Refusal::new(
+            Code::SequenceReused,
+            subject,
+            "it follows another bundle than the one imported last",
+        )
+        .comparing(last.manifest, found)
+        .hint("two exporters may be using one stream: ask the exporter")
+        .into());
     }
     Ok(None)
 }
 
 /// Judges the approvals that came, and counts the persons behind them.
 fn check_approvals(
-    approvals: &[UntrustedApproval],
+    given: Vec<(String, Vec<u8>)>,
     manifest: &Digest,
     exporters: &[String],
     root: &TrustedRoot,
@@ -377,12 +526,10 @@ fn check_approvals(
 ) -> Result<(Vec<String>, Vec<Vec<u8>>), Stop> {
     let mut envelopes = Vec::new();
     let mut kept = Vec::new();
-    for untrusted in approvals {
-        let envelope = Envelope::read(&untrusted.untrusted_envelope).map_err(|error| {
-            Refusal::new(Code::JsonNotStrict, untrusted.name.clone(), format!("its envelope cannot be read: {error}"))
-        })?;
+    for (name, untrusted_envelope) in given {
+        let envelope = Envelope::read(&untrusted_envelope).map_err(|error| TrustError::from(error).refusal(name))?;
         envelopes.push(envelope);
-        kept.push(untrusted.untrusted_envelope.clone());
+        kept.push(untrusted_envelope);
     }
     let approved = approval::verify(root, manifest, exporters, &envelopes, now)
         .map_err(|error| with_approval_hint(error.refusal("the approvals")))?;
@@ -391,9 +538,9 @@ fn check_approvals(
 
 fn with_approval_hint(refusal: Refusal) -> Refusal {
     match refusal.code {
-        Code::ApprovalsMissing => {
-            refusal.hint("an approver runs `sealift approve` on the sending side; bring the file that it writes beside the volumes")
-        }
+        Code::ApprovalsMissing => refusal.hint(
+            "an approver runs `sealift approve` on the sending side; bring the file that it writes beside the volumes",
+        ),
         _ => refusal,
     }
 }

@@ -29,7 +29,13 @@ pub struct Committed {
 
 /// Makes the import durable, commits it and shows it.
 pub fn commit(staged: Staged<'_>) -> Result<Committed, Stop> {
-    let Staged { intact, import, repository, generation, summary } = staged;
+    let Staged {
+        intact,
+        import,
+        repository,
+        generation,
+        summary,
+    } = staged;
     repository.sync()?;
     let record = import.commit(generation.root().digest())?;
     repository.switch(record.number, &generation).map_err(|error| {

@@ -1,12 +1,35 @@
-//! The enclave's ledger as the memory by which bundles are judged.
+//! An enclave's ledger and staging folder as the memory by which bundles are judged.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use super::authenticate::{GapRule, Imported, Memory, Position};
 use crate::ledger::Ledger;
-use crate::model::{Digest, Stop, Timestamp};
+use crate::model::{Digest, Stop, Timestamp, Unable};
 
-impl Memory for Ledger {
+/// What an enclave remembers.
+#[derive(Clone, Copy)]
+pub struct EnclaveMemory<'a> {
+    /// What was imported.
+    pub ledger: &'a Ledger,
+    /// The enclave's folder: bundles that have not come whole wait there.
+    pub folder: &'a Path,
+}
+
+/// Where a bundle waits until it is whole.
+pub(super) fn staging(folder: &Path, manifest: &Digest) -> PathBuf {
+    folder.join("staging").join(manifest.hex())
+}
+
+/// Where a waiting bundle's approvals lie.
+pub(super) fn approvals(staging: &Path) -> PathBuf {
+    staging.join("approvals")
+}
+
+impl Memory for EnclaveMemory<'_> {
     fn last(&self, stream: &str) -> Result<Option<Position>, Stop> {
-        Ok(self.stream(stream)?.map(|state| Position {
+        Ok(self.ledger.stream(stream)?.map(|state| Position {
             epoch: state.epoch,
             sequence: state.sequence,
             manifest: state.manifest,
@@ -14,21 +37,47 @@ impl Memory for Ledger {
     }
 
     fn numbered(&self, stream: &str, epoch: u64, sequence: u64) -> Result<Option<Digest>, Stop> {
-        Ok(self.bundle_numbered(stream, epoch, sequence)?.map(|bundle| bundle.manifest))
+        Ok(self
+            .ledger
+            .bundle_numbered(stream, epoch, sequence)?
+            .map(|bundle| bundle.manifest))
     }
 
     fn imported(&self, manifest: &Digest) -> Result<Option<Imported>, Stop> {
-        let Some(bundle) = self.bundle(manifest)? else { return Ok(None) };
-        let generation = self.generations()?.into_iter().find(|generation| generation.bundle == Some(*manifest));
-        Ok(Some(Imported { at: bundle.imported, generation: generation.map(|generation| generation.number) }))
+        let Some(bundle) = self.ledger.bundle(manifest)? else {
+            return Ok(None);
+        };
+        let generation = self
+            .ledger
+            .generations()?
+            .into_iter()
+            .find(|generation| generation.bundle == Some(*manifest));
+        Ok(Some(Imported {
+            at: bundle.imported,
+            generation: generation.map(|generation| generation.number),
+        }))
     }
 
     fn known_time(&self) -> Result<Option<(Timestamp, String)>, Stop> {
-        Ok(Self::known_time(self)?)
+        Ok(self.ledger.known_time()?)
     }
 
     /// Until a site's signed policy says otherwise, missing numbers are refused.
     fn gap_rule(&self) -> GapRule {
         GapRule::Refuse
+    }
+
+    fn kept_approvals(&self, manifest: &Digest) -> Result<Vec<Vec<u8>>, Stop> {
+        let folder = approvals(&staging(self.folder, manifest));
+        let failed = |error: io::Error| Unable::new(format!("cannot read {}", folder.display())).because(error);
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(failed)?,
+        };
+        let mut kept = Vec::new();
+        for entry in entries {
+            kept.push(fs::read(entry.map_err(failed)?.path()).map_err(failed)?);
+        }
+        Ok(kept)
     }
 }

@@ -1,5 +1,8 @@
 //! The receiving side, one file per step, in the order of the data. `verify` is `import` stopped before `stage`.
-#![expect(clippy::disallowed_methods, reason = "media are read and objects are written aside here")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "media are read and objects are written aside here"
+)]
 
 pub mod open;
 pub mod authenticate;
@@ -10,20 +13,22 @@ mod memory;
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::bundle::manifest::Manifest;
 use crate::enclave::Enclave;
-use crate::model::{Code, Digest, Stop, Timestamp, Unable};
+use crate::model::{Code, Digest, Refusal, Stop, Timestamp, Unable};
 use crate::store::Store;
 use crate::trust::TrustedRoot;
 use crate::trust::folder::TrustFolder;
 
-use authenticate::{Authenticated, Judgement, Memory, Outcome, Voucher, authenticate};
+use authenticate::{Approvals, Authenticated, Judgement, Memory, Outcome, Voucher, authenticate};
 use commit::{Committed, commit};
+pub use memory::EnclaveMemory;
 use open::{Input, open};
 use stage::stage;
-use verify_objects::{Incomplete, Intact, Progress, Verified, Workspace, verify_objects};
+use verify_objects::{ExaminedReader, Incomplete, Intact, Progress, Verified, Workspace, verify_objects};
 
 /// What a run needs from outside.
 pub struct Run<'a> {
@@ -44,10 +49,25 @@ pub enum Imported {
 }
 
 /// Verifies everything, then publishes it in one switch; or changes nothing.
-pub fn import(inputs: Vec<Input>, folder: &Path, enclave: &mut Enclave, trust: &mut TrustFolder, run: &Run<'_>) -> Result<Imported, Stop> {
+pub fn import(
+    inputs: Vec<Input>,
+    folder: &Path,
+    enclave: &mut Enclave,
+    trust: &mut TrustFolder,
+    run: &Run<'_>,
+) -> Result<Imported, Stop> {
     let opened = open(inputs)?;
     let root = trust.current().clone();
-    let judgement = Judgement { root: &root, now: run.now, memory: Some(&enclave.ledger as &dyn Memory) };
+    let memory = EnclaveMemory {
+        ledger: &enclave.ledger,
+        folder,
+    };
+    let judgement = Judgement {
+        root: &root,
+        now: run.now,
+        memory: Some(&memory),
+        approvals: Approvals::Needed,
+    };
     let Outcome { new_roots, result } = authenticate(opened, &judgement);
     // Kept even where the bundle is refused, so that a bad bundle cannot block a rotation.
     trust.store_roots(new_roots)?;
@@ -59,7 +79,7 @@ pub fn import(inputs: Vec<Input>, folder: &Path, enclave: &mut Enclave, trust: &
     }
     let authenticated = result?;
     let (manifest_digest, volumes) = (authenticated.manifest_digest(), authenticated.manifest().volumes.len());
-    let staging = folder.join("staging").join(manifest_digest.hex());
+    let staging = memory::staging(folder, &manifest_digest);
     let result = run_import(authenticated, &staging, enclave, run);
     if volumes == 1 && result.is_err() {
         // Nothing of a single volume is worth keeping; of several, those that were good are.
@@ -68,9 +88,19 @@ pub fn import(inputs: Vec<Input>, folder: &Path, enclave: &mut Enclave, trust: &
     result
 }
 
-fn run_import(authenticated: Authenticated, staging: &Path, enclave: &mut Enclave, run: &Run<'_>) -> Result<Imported, Stop> {
-    fs::create_dir_all(staging).map_err(|error| verify_objects::write_failed(staging, error))?;
+fn run_import(
+    authenticated: Authenticated,
+    staging: &Path,
+    enclave: &mut Enclave,
+    run: &Run<'_>,
+) -> Result<Imported, Stop> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(staging)
+        .map_err(|error| verify_objects::write_failed(staging, error))?;
     let (manifest, manifest_digest) = (authenticated.manifest().clone(), authenticated.manifest_digest());
+    let approvals = authenticated.approvals().to_vec();
     check_space(&manifest, staging)?;
     let workspace = Workspace {
         staging: staging.to_owned(),
@@ -80,6 +110,7 @@ fn run_import(authenticated: Authenticated, staging: &Path, enclave: &mut Enclav
     };
     match verify_objects(authenticated, &workspace)? {
         Verified::Incomplete(incomplete) => {
+            keep_approvals(staging, &approvals)?;
             note_volumes(enclave, &manifest_digest, &incomplete, run.now)?;
             Ok(Imported::Incomplete(incomplete))
         }
@@ -90,10 +121,23 @@ fn run_import(authenticated: Authenticated, staging: &Path, enclave: &mut Enclav
     }
 }
 
+/// Keeps the approvals of a bundle that has not come whole, so that they need not come with each volume.
+fn keep_approvals(staging: &Path, approvals: &[Vec<u8>]) -> Result<(), Stop> {
+    let folder = memory::approvals(staging);
+    fs::create_dir_all(&folder).map_err(|error| verify_objects::write_failed(&folder, error))?;
+    for envelope in approvals {
+        let path = folder.join(format!("{}.dsse.json", Digest::of(envelope).hex()));
+        fs::write(&path, envelope).map_err(|error| verify_objects::write_failed(&path, error))?;
+    }
+    Ok(())
+}
+
 fn note_volumes(enclave: &Enclave, manifest: &Digest, incomplete: &Incomplete, now: Timestamp) -> Result<(), Stop> {
     for number in &incomplete.present {
         // A bundle has at most 10,000 volumes.
-        enclave.ledger.volume_came(manifest, u32::try_from(*number).unwrap_or(u32::MAX), now)?;
+        enclave
+            .ledger
+            .volume_came(manifest, u32::try_from(*number).unwrap_or(u32::MAX), now)?;
     }
     Ok(())
 }
@@ -115,10 +159,12 @@ fn check_space(manifest: &Manifest, staging: &Path) -> Result<(), Stop> {
     if free >= needed {
         return Ok(());
     }
-    Err(Unable::new(format!("the enclave's disk has room for {free} bytes, and this bundle needs {needed}"))
-        .code(Code::PublicationRolledBack)
-        .hint("make room (`sealift gc` removes what is no longer needed), and import again; nothing was changed")
-        .into())
+    Err(Unable::new(format!(
+        "the enclave's disk has room for {free} bytes, and this bundle needs {needed}"
+    ))
+    .code(Code::PublicationRolledBack)
+    .hint("make room (`sealift gc` removes what is no longer needed), and import again; nothing was changed")
+    .into())
 }
 
 /// What a check without the change comes to.
@@ -148,15 +194,79 @@ pub struct Against<'a> {
 /// The very same steps as [`import`], stopped before anything is staged.
 pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Result<Checked, Stop> {
     let opened = open(inputs)?;
-    let judgement = Judgement { root: against.root, now: run.now, memory: against.memory };
+    let judgement = Judgement {
+        root: against.root,
+        now: run.now,
+        memory: against.memory,
+        approvals: Approvals::Needed,
+    };
     let authenticated = authenticate(opened, &judgement).result?;
     let (manifest, manifest_digest) = (authenticated.manifest().clone(), authenticated.manifest_digest());
     check_space(&manifest, &against.scratch)?;
-    let workspace =
-        Workspace { staging: against.scratch.clone(), store: against.store, threads: run.threads, progress: run.progress };
+    let workspace = Workspace {
+        staging: against.scratch.clone(),
+        store: against.store,
+        threads: run.threads,
+        progress: run.progress,
+    };
     let (voucher, incomplete) = match verify_objects(authenticated, &workspace)? {
         Verified::Intact(intact) => (Some(Intact::voucher(&intact).clone()), None),
         Verified::Incomplete(incomplete) => (None, Some(incomplete)),
     };
-    Ok(Checked { manifest, manifest_digest, voucher, incomplete })
+    Ok(Checked {
+        manifest,
+        manifest_digest,
+        voucher,
+        incomplete,
+    })
+}
+
+/// A bundle as a person sees it who is asked to approve it.
+pub struct Looked {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The bundle's identity.
+    pub manifest_digest: Digest,
+    /// The persons who signed it.
+    pub exporters: Vec<String>,
+    /// Its artifacts, every content examined; read from the scratch folder.
+    pub artifacts: ExaminedReader,
+}
+
+/// Verifies all volumes of a bundle but its approvals, for the person who is asked for one.
+pub fn look(inputs: Vec<Input>, root: &TrustedRoot, scratch: PathBuf, run: &Run<'_>) -> Result<Looked, Stop> {
+    let judgement = Judgement {
+        root,
+        now: run.now,
+        memory: None,
+        approvals: Approvals::StillToCome,
+    };
+    let authenticated = authenticate(open(inputs)?, &judgement).result?;
+    let (manifest, manifest_digest) = (authenticated.manifest().clone(), authenticated.manifest_digest());
+    check_space(&manifest, &scratch)?;
+    let workspace = Workspace {
+        staging: scratch,
+        store: None,
+        threads: run.threads,
+        progress: run.progress,
+    };
+    match verify_objects(authenticated, &workspace)? {
+        Verified::Intact(intact) => Ok(Looked {
+            manifest,
+            manifest_digest,
+            exporters: intact.voucher().exporters.clone(),
+            artifacts: intact.examined()?,
+        }),
+        Verified::Incomplete(incomplete) => Err(Refusal::new(
+            Code::ObjectMissing,
+            format!("bundle {}", incomplete.label),
+            format!(
+                "{} of {} volumes are missing, and nobody approves what they have not seen",
+                incomplete.missing.len(),
+                incomplete.count
+            ),
+        )
+        .hint("give all volumes, or their folder")
+        .into()),
+    }
 }

@@ -6,7 +6,7 @@
 
 use std::fs::{File, FileType};
 use std::io::{self, Read};
-use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
@@ -54,7 +54,7 @@ pub fn open(inputs: Vec<Input>) -> Result<Opened, Stop> {
     let mut approvals = Vec::new();
     for input in inputs {
         match input {
-            Input::Stream(stream) => volumes.push(open_volume("-".to_owned(), stream)?),
+            Input::Stream(stream) => volumes.push(open_volume("-".to_owned(), stream, None)?),
             Input::Path(path) => {
                 for path in list(&path)? {
                     let file = open_plain(&path)?;
@@ -62,23 +62,18 @@ pub fn open(inputs: Vec<Input>) -> Result<Opened, Stop> {
                     if is_approval(&path) {
                         approvals.push(read_approval(name, file)?);
                     } else {
-                        volumes.push(open_volume(name, Box::new(file))?);
+                        volumes.push(open_file(name, file)?);
                     }
                 }
             }
         }
     }
     if volumes.is_empty() {
-        return Err(Unable::new("no volume was given").hint("name the files `*.tar` that the exporter wrote, or their folder").into());
+        return Err(Unable::new("no volume was given")
+            .hint("name the files `*.tar` that the exporter wrote, or their folder")
+            .into());
     }
     Ok(Opened { volumes, approvals })
-}
-
-/// Reads the manifest's envelope from a volume, or from the first of a folder, and nothing else.
-pub fn peek(path: &Path) -> Result<Vec<u8>, Stop> {
-    let (mut volumes, _) = open(vec![Input::Path(path.to_owned())])?.into_parts();
-    // `open` gives at least one volume.
-    Ok(volumes.swap_remove(0).untrusted_envelope)
 }
 
 /// A folder's volumes and approvals by name, or the one file.
@@ -103,7 +98,9 @@ fn is_volume(path: &Path) -> bool {
 }
 
 fn is_approval(path: &Path) -> bool {
-    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.contains(".approval-") && name.ends_with(".dsse.json"))
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .is_some_and(|name| name.contains(".approval-") && name.ends_with(".dsse.json"))
 }
 
 /// Opens a plain file for reading: no link is followed, no device or pipe is opened (facts B4, B10).
@@ -115,7 +112,9 @@ fn open_plain(path: &Path) -> Result<File, Stop> {
     };
     // Looked at before it is opened: opening alone can move a tape or wake a device. What is opened is judged again,
     // for whoever swaps it in between; and NONBLOCK keeps a pipe from holding us up.
-    let kind = std::fs::symlink_metadata(path).map_err(|error| cannot_read(path, error))?.file_type();
+    let kind = std::fs::symlink_metadata(path)
+        .map_err(|error| cannot_read(path, error))?
+        .file_type();
     if !kind.is_file() {
         return Err(special(describe_kind(kind)).into());
     }
@@ -147,19 +146,47 @@ fn describe_kind(kind: FileType) -> &'static str {
     }
 }
 
-fn open_volume(name: String, stream: Box<dyn Read + Send>) -> Result<UntrustedVolume, Stop> {
-    let mut reader = VolumeReader { name, stream, position: 0, pending: None };
+fn open_file(name: String, file: File) -> Result<UntrustedVolume, Stop> {
+    let failed = |error: io::Error| Unable::new(format!("cannot read {name}")).because(error);
+    let seen = Seen::of(&file).map_err(failed)?;
+    let watched = file.try_clone().map_err(failed)?;
+    open_volume(name, Box::new(file), Some((watched, seen)))
+}
+
+fn open_volume(
+    name: String,
+    stream: Box<dyn Read + Send>,
+    file: Option<(File, Seen)>,
+) -> Result<UntrustedVolume, Stop> {
+    let mut reader = VolumeReader {
+        name,
+        stream,
+        position: 0,
+        pending: None,
+        file,
+    };
     let untrusted_header = reader.header()?;
     let not_ours = || {
-        Refusal::new(Code::UnknownFormat, reader.name.clone(), "it does not begin as a volume of bundle format 1")
-            .hint("check that this is a volume that `sealift export` wrote")
+        Refusal::new(
+            Code::UnknownFormat,
+            reader.name.clone(),
+            "it does not begin as a volume of bundle format 1",
+        )
+        .hint("check that this is a volume that `sealift export` wrote")
     };
     let size = match container::bounded_size(&untrusted_header, MAX_MANIFEST_ENVELOPE_BYTES) {
         None => return Err(not_ours().into()),
         Some(Err(size)) if untrusted_header.starts_with(container::MANIFEST.as_bytes()) => {
-            return Err(Refusal::new(Code::PreauthLimitExceeded, reader.name, "the manifest's envelope is larger than the limit")
-                .comparing(format!("at most {MAX_MANIFEST_ENVELOPE_BYTES} bytes"), format!("{size} bytes"))
-                .into());
+            return Err(Refusal::new(
+                Code::PreauthLimitExceeded,
+                reader.name,
+                "the manifest's envelope is larger than the limit",
+            )
+            .comparing(
+                format!("at most {MAX_MANIFEST_ENVELOPE_BYTES} bytes"),
+                format!("{size} bytes"),
+            )
+            .into());
         }
         Some(Err(_)) => return Err(not_ours().into()),
         Some(Ok(size)) => size,
@@ -168,7 +195,10 @@ fn open_volume(name: String, stream: Box<dyn Read + Send>) -> Result<UntrustedVo
         return Err(not_ours().into());
     }
     let untrusted_envelope = reader.data(size)?;
-    Ok(UntrustedVolume { reader, untrusted_envelope })
+    Ok(UntrustedVolume {
+        reader,
+        untrusted_envelope,
+    })
 }
 
 fn read_approval(name: String, file: File) -> Result<UntrustedApproval, Stop> {
@@ -177,11 +207,18 @@ fn read_approval(name: String, file: File) -> Result<UntrustedApproval, Stop> {
         .read_to_end(&mut untrusted_envelope)
         .map_err(|error| Unable::new(format!("cannot read {name}")).because(error))?;
     if untrusted_envelope.len() as u64 > MAX_MANIFEST_ENVELOPE_BYTES {
-        return Err(Refusal::new(Code::PreauthLimitExceeded, name, "the approval is larger than the limit")
-            .comparing(format!("at most {MAX_MANIFEST_ENVELOPE_BYTES} bytes"), "more")
-            .into());
+        return Err(Refusal::new(
+            Code::PreauthLimitExceeded,
+            name,
+            "the approval is larger than the limit",
+        )
+        .comparing(format!("at most {MAX_MANIFEST_ENVELOPE_BYTES} bytes"), "more")
+        .into());
     }
-    Ok(UntrustedApproval { name, untrusted_envelope })
+    Ok(UntrustedApproval {
+        name,
+        untrusted_envelope,
+    })
 }
 
 /// Reads one volume from its first byte to its last, once and in order.
@@ -190,6 +227,25 @@ pub(super) struct VolumeReader {
     stream: Box<dyn Read + Send>,
     position: u64,
     pending: Option<Box<[u8; 512]>>,
+    /// The file behind the stream, and what it looked like when it was opened.
+    file: Option<(File, Seen)>,
+}
+
+/// What a medium's file looks like from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    bytes: u64,
+    modified: (i64, i64),
+}
+
+impl Seen {
+    fn of(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self {
+            bytes: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        })
+    }
 }
 
 impl VolumeReader {
@@ -215,7 +271,8 @@ impl VolumeReader {
 
     /// Reads a member's data of a bounded size into memory, and its padding, which must be zero.
     pub(super) fn data(&mut self, size: u64) -> Result<Vec<u8>, Stop> {
-        let mut bytes = vec![0; usize::try_from(size).map_err(|_| Unable::new("a member does not fit this machine's memory"))?];
+        let mut bytes =
+            vec![0; usize::try_from(size).map_err(|_| Unable::new("a member does not fit this machine's memory"))?];
         self.exact(&mut bytes)?;
         self.padding(size)?;
         Ok(bytes)
@@ -253,9 +310,32 @@ impl VolumeReader {
         }
         let mut more = [0];
         match self.read(&mut more)? {
-            0 => Ok(()),
+            0 => self.unchanged(),
             _ => Err(self.not_exact("bytes follow the end").into()),
         }
+    }
+
+    /// Fails if the volume's file looks otherwise than when it was opened. What was verified are the bytes that were read,
+    /// so this protects nothing; it tells of a medium that somebody writes to.
+    fn unchanged(&self) -> Result<(), Stop> {
+        let Some((file, before)) = &self.file else {
+            return Ok(());
+        };
+        let after = Seen::of(file).map_err(|error| Unable::new(format!("cannot read {}", self.name)).because(error))?;
+        if after == *before {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            Code::MediumChanged,
+            self.name.clone(),
+            "the file was changed while it was read",
+        )
+        .comparing(
+            format!("{} bytes", before.bytes),
+            format!("{} bytes, written to since", after.bytes),
+        )
+        .hint("use a medium that nobody writes to, such as one with its write protection on")
+        .into())
     }
 
     /// Fills a buffer; a volume that ends before is refused.
@@ -263,10 +343,15 @@ impl VolumeReader {
         while !buffer.is_empty() {
             let count = self.read(buffer)?;
             if count == 0 {
-                return Err(Refusal::new(Code::ObjectMissing, self.name.clone(), "the volume ends too early")
-                    .comparing(format!("at least {} bytes more", buffer.len()), format!("the end at byte {}", self.position))
-                    .hint("the copy is cut off: copy the volume again from the sending side")
-                    .into());
+                return Err(
+                    Refusal::new(Code::ObjectMissing, self.name.clone(), "the volume ends too early")
+                        .comparing(
+                            format!("at least {} bytes more", buffer.len()),
+                            format!("the end at byte {}", self.position),
+                        )
+                        .hint("the copy is cut off: copy the volume again from the sending side")
+                        .into(),
+                );
             }
             buffer = &mut buffer[count..];
         }
@@ -282,10 +367,12 @@ impl VolumeReader {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    return Err(Unable::new(format!("cannot read {} at byte {}", self.name, self.position))
-                        .because(error)
-                        .hint("the medium may be damaged: clean it, use another reader, or copy the volume again")
-                        .into());
+                    return Err(
+                        Unable::new(format!("cannot read {} at byte {}", self.name, self.position))
+                            .because(error)
+                            .hint("the medium may be damaged: clean it, use another reader, or copy the volume again")
+                            .into(),
+                    );
                 }
             }
         }
@@ -293,15 +380,22 @@ impl VolumeReader {
 
     /// A refusal about this volume's bytes.
     pub(super) fn not_exact(&self, reason: &str) -> Refusal {
-        Refusal::new(Code::ContainerNotExact, format!("{} at byte {}", self.name, self.position), reason)
-            .hint("copy the volume again; if it is refused again, keep the medium and tell your security officer")
+        Refusal::new(
+            Code::ContainerNotExact,
+            format!("{} at byte {}", self.name, self.position),
+            reason,
+        )
+        .hint("copy the volume again; if it is refused again, keep the medium and tell your security officer")
     }
 }
 
 /// What a header that is not the expected one seems to say, for people.
 pub(super) fn describe(header: &[u8; 512]) -> String {
     let name: Vec<u8> = header[..100].iter().copied().take_while(|byte| *byte != 0).collect();
-    match (header.iter().all(|byte| *byte == 0), container::bounded_size(header, u64::MAX)) {
+    match (
+        header.iter().all(|byte| *byte == 0),
+        container::bounded_size(header, u64::MAX),
+    ) {
         (true, _) => "the end of the archive".to_owned(),
         (false, Some(Ok(size))) if header[156] == b'0' => {
             format!("member `{}` of {size} bytes", String::from_utf8_lossy(&name))
@@ -316,7 +410,10 @@ pub(super) fn display_path(path: &Path) -> String {
 }
 
 fn display_name(path: &Path) -> String {
-    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+    path.file_name().map_or_else(
+        || path.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    )
 }
 
 fn cannot_read(path: &Path, error: io::Error) -> Unable {

@@ -49,7 +49,10 @@ pub fn stage<'a>(
     now: Timestamp,
     progress: &dyn Progress,
 ) -> Result<Staged<'a>, Stop> {
-    let base = enclave.ledger.generation()?.map(|generation| RootNode::new(generation.root));
+    let base = enclave
+        .ledger
+        .generation()?
+        .map(|generation| RootNode::new(generation.root));
     let repository = &enclave.repository;
     let manifest = intact.manifest();
     let import = enclave.ledger.begin(BundleRecord {
@@ -71,12 +74,21 @@ pub fn stage<'a>(
     import.for_each_touched(|name, held| {
         let files = place(name, held, &import, repository)?;
         import.paths(name, files.iter().map(|(path, _)| path))?;
-        stager.name(&NameFiles { name: name.clone(), files })?;
+        stager.name(&NameFiles {
+            name: name.clone(),
+            files,
+        })?;
         Ok::<_, Stop>(())
     })?;
     let generation = stager.finish()?;
     progress.finish();
-    Ok(Staged { intact, import, repository, generation, summary })
+    Ok(Staged {
+        intact,
+        import,
+        repository,
+        generation,
+        summary,
+    })
 }
 
 /// Moves what was verified into the store, object by object.
@@ -120,12 +132,16 @@ fn adopt(intact: &Intact, repository: &Repository, digest: &Digest) -> Result<bo
     }
     let staged = intact.staged(digest);
     if !staged.is_file() {
-        return Err(Unable::new(format!("object {digest} is no longer in the staging folder"))
-            .code(Code::PublicationRolledBack)
-            .hint("import again")
-            .into());
+        return Err(
+            Unable::new(format!("object {digest} is no longer in the staging folder"))
+                .code(Code::PublicationRolledBack)
+                .hint("import again")
+                .into(),
+        );
     }
-    store.adopt(&staged, digest).map_err(|error| Unable::new("cannot fill the store").because(error))?;
+    store
+        .adopt(&staged, digest)
+        .map_err(|error| Unable::new("cannot fill the store").because(error))?;
     Ok(true)
 }
 

@@ -14,6 +14,12 @@ pub enum LedgerError {
         /// Where it should be.
         path: PathBuf,
     },
+    /// The database is gone from an enclave that had one.
+    #[error("the enclave's memory, {path}, is gone")]
+    Gone {
+        /// Where it was.
+        path: PathBuf,
+    },
     /// There is a database already.
     #[error("there is a ledger at {path} already")]
     Exists {
@@ -36,9 +42,11 @@ pub enum LedgerError {
         /// The newest schema that this program knows.
         known: i64,
     },
-    /// The file cannot be made.
-    #[error("cannot make the ledger {path}")]
+    /// The file cannot be made or opened.
+    #[error("cannot {what} the ledger {path}")]
     File {
+        /// What was tried.
+        what: &'static str,
         /// The file.
         path: PathBuf,
         /// Why not.
@@ -78,6 +86,14 @@ pub enum LedgerError {
         /// The path below the ecosystem's folder.
         path: String,
         /// Who has it, with its spelling.
+        other: String,
+    },
+    /// A new name could be taken for one that is held.
+    #[error("{name} could be taken for {other}, which is held")]
+    NameCollision {
+        /// The new name.
+        name: Name,
+        /// The held one.
         other: String,
     },
     /// The bundle was imported before.
@@ -159,6 +175,13 @@ impl From<LedgerError> for Stop {
                 format!("{path} is also wanted by {other}"),
             )
             .into(),
+            LedgerError::NameCollision { name, other } => Refusal::new(
+                Code::NameCollision,
+                name.to_string(),
+                format!("it could be taken for `{other}`, which this enclave holds"),
+            )
+            .hint("ask upstream which of the two is meant, and leave the other one out")
+            .into(),
             LedgerError::BundleKnown { manifest } => {
                 Refusal::new(Code::AlreadyImported, manifest.to_string(), "was imported before").into()
             }
@@ -182,6 +205,13 @@ impl From<LedgerError> for Stop {
                 .code(Code::StateRolledBack)
                 .hint("restore the enclave's folder from its own backup")
                 .into(),
+            LedgerError::Gone { path } => Refusal::new(
+                Code::StateRolledBack,
+                path.display().to_string(),
+                "the memory of what was imported is gone, and the repository is still there",
+            )
+            .hint("restore it from the enclave's own backup; without it an old bundle could pass for a new one")
+            .into(),
             LedgerError::Missing { .. } => Unable::new(what)
                 .hint("give the enclave's folder with `--enclave`, or make one with `sealift init enclave`")
                 .into(),

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 
 use super::query::{self, digest, entry_held, text_json};
 use super::{BundleRecord, GenerationRecord, Ledger, LedgerError, integer, raise_known_time};
-use crate::ecosystem::Held;
+use crate::ecosystem::{self, Held};
 use crate::model::{Digest, Document, Name, RelativePath, bundle_label};
 
 /// An import that is not yet committed. Dropped, it leaves no trace.
@@ -334,11 +334,33 @@ impl Import<'_> {
             .map_err(failed("read"))?;
         match held {
             Some(id) => Ok(id),
-            None => self
-                .transaction
-                .prepare_cached("INSERT INTO names (ecosystem, name) VALUES (?1, ?2)")
-                .and_then(|mut statement| statement.insert([&name.ecosystem, &name.name]))
-                .map_err(failed("write")),
+            None => {
+                let key = ecosystem::find(&name.ecosystem).map_or_else(
+                    || name.name.to_lowercase(),
+                    |ecosystem| ecosystem.collision_key(&name.name),
+                );
+                self.refuse_alike(name, &key)?;
+                self.transaction
+                    .prepare_cached("INSERT INTO names (ecosystem, name, key) VALUES (?1, ?2, ?3)")
+                    .and_then(|mut statement| statement.insert([&name.ecosystem, &name.name, &key]))
+                    .map_err(failed("write"))
+            }
+        }
+    }
+
+    /// Refuses a new name that could be taken for one that is held.
+    fn refuse_alike(&self, name: &Name, key: &String) -> Result<(), LedgerError> {
+        let other: Option<String> = self
+            .transaction
+            .prepare_cached("SELECT name FROM names WHERE ecosystem = ?1 AND key = ?2")
+            .and_then(|mut statement| statement.query_row([&name.ecosystem, key], |row| row.get(0)).optional())
+            .map_err(LedgerError::sql("read"))?;
+        match other {
+            Some(other) => Err(LedgerError::NameCollision {
+                name: name.clone(),
+                other,
+            }),
+            None => Ok(()),
         }
     }
 }

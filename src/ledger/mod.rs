@@ -18,7 +18,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
+use rustix::fs::Access;
 
 use crate::model::{Digest, Timestamp};
 pub use error::LedgerError;
@@ -52,7 +53,11 @@ impl Ledger {
         if path.exists() {
             return Err(LedgerError::Exists { path: path.to_owned() });
         }
-        let failed = |source| LedgerError::File { path: path.to_owned(), source };
+        let failed = |source| LedgerError::File {
+            what: "make",
+            path: path.to_owned(),
+            source,
+        };
         let aside = path.with_extension("new");
         for leftover in ["new", "new-journal", "new-wal", "new-shm"] {
             match fs::remove_file(path.with_extension(leftover)) {
@@ -68,10 +73,17 @@ impl Ledger {
         let this = Self { connection };
         this.prepare(path)?;
         // Closing brings everything into the one file, which is then renamed.
-        this.connection.close().map_err(|(_, error)| LedgerError::sql("make")(error))?;
+        this.connection
+            .close()
+            .map_err(|(_, error)| LedgerError::sql("make")(error))?;
         fs::rename(&aside, path).map_err(failed)?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        fs::File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed)?;
         Self::open(path)
     }
 
@@ -80,11 +92,27 @@ impl Ledger {
         if !path.exists() {
             return Err(LedgerError::Missing { path: path.to_owned() });
         }
+        // SQLite's own words leave out the file and the reason. Asked without opening it: closing a second descriptor
+        // would drop the locks that this process holds on the file (SQLite, "How To Corrupt" §2.2).
+        rustix::fs::access(path, Access::READ_OK | Access::WRITE_OK).map_err(|error| LedgerError::File {
+            what: "open",
+            path: path.to_owned(),
+            source: error.into(),
+        })?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(LedgerError::sql("open"))?;
         let id: i32 = connection
             .query_row("PRAGMA application_id", [], |row| row.get(0))
-            .map_err(|_| LedgerError::NotALedger { path: path.to_owned() })?;
+            .map_err(|error| match error.sqlite_error_code() {
+                // Whoever has no rights to the file must not be told to restore it.
+                Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                    LedgerError::NotALedger { path: path.to_owned() }
+                }
+                _ => LedgerError::Sql {
+                    what: "open",
+                    source: error,
+                },
+            })?;
         if id != APPLICATION_ID {
             return Err(LedgerError::NotALedger { path: path.to_owned() });
         }

@@ -29,7 +29,10 @@ CREATE TABLE names (
     id INTEGER PRIMARY KEY,
     ecosystem TEXT NOT NULL,
     name TEXT NOT NULL,
-    UNIQUE (ecosystem, name)
+    -- What two names that clients or file systems could take for one have in common.
+    key TEXT NOT NULL,
+    UNIQUE (ecosystem, name),
+    UNIQUE (ecosystem, key)
 ) STRICT;
 
 CREATE TABLE artifacts (

@@ -22,26 +22,27 @@ impl fmt::Display for Name {
     }
 }
 
-/// One file as a registry publishes it (`bundle-spec/catalog.md` §3).
+/// One file as a registry publishes it (`bundle-spec/catalog.md` §3). Fields stand in the order of their names, as they
+/// are written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Artifact {
-    /// The ecosystem's id.
-    pub ecosystem: String,
-    /// The package's name in the ecosystem's normal form.
-    pub name: String,
-    /// The version, as the ecosystem writes it.
-    pub version: String,
-    /// The file's name, as the registry publishes it.
-    pub file: String,
     /// The bytes.
     pub digest: Digest,
+    /// The ecosystem's id.
+    pub ecosystem: String,
+    /// The file's name, as the registry publishes it.
+    pub file: String,
+    /// The package's name in the ecosystem's normal form.
+    pub name: String,
     /// Where the exporter got it: a URL without credentials, or `cache` or `folder`. Not evidence.
     pub origin: String,
-    /// What in the selection asked for it, such as the lockfile's name.
-    pub reason: String,
     /// One entry for each kind of proof that the registry could have had.
     pub proofs: Vec<Proof>,
+    /// What in the selection asked for it, such as the lockfile's name.
+    pub reason: String,
+    /// The version, as the ecosystem writes it.
+    pub version: String,
 }
 
 impl Artifact {
@@ -66,11 +67,11 @@ impl fmt::Display for Artifact {
 pub struct Proof {
     /// The evidence kind's id, such as `sigstore` or `npm-signature`.
     pub kind: String,
-    /// Whether it is there.
-    pub state: ProofState,
     /// The objects that hold it: empty unless the state is `present`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<Digest>,
+    /// Whether it is there.
+    pub state: ProofState,
 }
 
 /// Whether a registry had a proof (design.md §4).
@@ -103,14 +104,14 @@ impl ProofState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Document {
-    /// The ecosystem's id.
-    pub ecosystem: String,
-    /// The package's name.
-    pub name: String,
-    /// What it is: `packument`, `simple-json`, `index-lines`; the ecosystem knows its own kinds.
-    pub kind: String,
     /// The bytes.
     pub digest: Digest,
+    /// The ecosystem's id.
+    pub ecosystem: String,
+    /// What it is: `packument`, `simple-json`, `index-lines`; the ecosystem knows its own kinds.
+    pub kind: String,
+    /// The package's name.
+    pub name: String,
     /// Where it came from: a URL without credentials.
     pub origin: String,
 }

@@ -124,7 +124,10 @@ fn is_full_disk(error: &(dyn Error + 'static)) -> bool {
     let full = |kind| matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
     let mut next = Some(error);
     while let Some(error) = next {
-        if error.downcast_ref::<io::Error>().is_some_and(|error| full(error.kind())) {
+        if error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| full(error.kind()))
+        {
             return true;
         }
         next = error.source();

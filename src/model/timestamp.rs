@@ -16,8 +16,8 @@ pub struct TimestampError {
     text: String,
 }
 
-/// 9999-12-31T23:59:59Z, the last second that four digits of a year can say.
-const LAST: i64 = 253_402_300_799;
+/// 9999-12-30T22:00:00Z, the last second that the library behind this can say in every time zone.
+const LAST: i64 = 253_402_207_200;
 
 impl Timestamp {
     /// Takes seconds since the epoch; outside the years 1970 to 9999 the nearest end counts.

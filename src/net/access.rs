@@ -218,9 +218,11 @@ fn common_length(left: &str, right: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ecosystem::NamedBy;
 
     fn base(url: &str, authorization: Option<&str>) -> UpstreamBase {
         UpstreamBase {
+            named_by: NamedBy::Client,
             ecosystem: "pypi",
             scope: None,
             url: url.to_owned(),

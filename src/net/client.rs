@@ -16,7 +16,7 @@ use crate::model::Timestamp;
 
 /// What a client is made from.
 pub struct Settings {
-    /// The bases that [`Upstream::bases`] gives, in order of preference.
+    /// The bases that [`Upstream::bases`] gives, in order of preference; those of lockfiles come from each [`View`].
     pub bases: Vec<UpstreamBase>,
     /// Who may be contacted.
     pub access: Access,
@@ -267,6 +267,7 @@ impl Client {
         View {
             client: self,
             freshness,
+            lockfiles: &[],
         }
     }
 
@@ -564,6 +565,18 @@ impl<'a> Transfer<'a> {
 pub struct View<'a> {
     client: &'a Client,
     freshness: Freshness,
+    lockfiles: &'a [UpstreamBase],
+}
+
+impl<'a> View<'a> {
+    /// The same for a name for which lockfiles name these upstreams.
+    #[must_use]
+    pub const fn with_lockfiles(self, upstreams: &'a [UpstreamBase]) -> Self {
+        Self {
+            lockfiles: upstreams,
+            ..self
+        }
+    }
 }
 
 impl Upstream for View<'_> {
@@ -574,12 +587,11 @@ impl Upstream for View<'_> {
     }
 
     fn bases(&self, ecosystem: &str) -> Vec<UpstreamBase> {
-        self.client
-            .bases
-            .iter()
-            .filter(|base| base.ecosystem == ecosystem)
-            .cloned()
-            .collect()
+        let all = self.client.bases.iter().chain(self.lockfiles);
+        let mut bases: Vec<_> = all.filter(|base| base.ecosystem == ecosystem).cloned().collect();
+        // A stable sort: what one source names keeps its order.
+        bases.sort_by_key(|base| base.named_by);
+        bases
     }
 }
 

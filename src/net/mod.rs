@@ -8,7 +8,10 @@
 //! - endless or slow data: every body is bounded, and must keep a least pace (`pace.rs`; threats A4, A5)
 //! - other bytes than stated: a file enters the cache only after its digest was compared (`download.rs`; threat A13)
 //! - a damaged or exchanged cache: what is taken from it is hashed again (`cache.rs`)
-#![expect(clippy::disallowed_methods, reason = "it calls out, keeps a cache on disk, and measures its own time-outs")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it calls out, keeps a cache on disk, and measures its own time-outs"
+)]
 
 mod access;
 mod address;

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::address::{Origin, Scheme};
+use crate::ecosystem::Transport;
 
 /// Proxies by scheme, and the hosts that are asked directly.
 #[derive(Clone, Default)]
@@ -52,6 +53,24 @@ impl Proxies {
             https,
             http,
             direct: list.split([',', ' ']).filter_map(read_direct).collect(),
+        })
+    }
+
+    /// Takes what a client's configuration names, where the environment names no proxy at all.
+    pub fn or_client(self, transport: &Transport) -> Result<Self, ProxyError> {
+        let (None, None, Some((text, setting))) = (&self.https, &self.http, &transport.proxy) else {
+            return Ok(self);
+        };
+        let proxy = read_proxy(text.trim()).ok_or_else(|| ProxyError {
+            variable: setting.clone(),
+        })?;
+        let mut direct = self.direct;
+        let list = transport.no_proxy.as_deref().unwrap_or_default();
+        direct.extend(list.split([',', ' ']).filter_map(read_direct));
+        Ok(Self {
+            https: Some(proxy.clone()),
+            http: Some(proxy),
+            direct,
         })
     }
 
@@ -172,6 +191,45 @@ mod tests {
         ] {
             assert_eq!(proxied(&proxies, url), expected, "{url}");
         }
+    }
+
+    #[test]
+    fn a_client_s_proxy_counts_where_the_environment_names_none() {
+        let transport = |proxy: &str| Transport {
+            proxy: Some((proxy.to_owned(), ".npmrc".to_owned())),
+            no_proxy: Some("corp.example.com".to_owned()),
+        };
+        let client = transport("http://client.example.com:3128");
+        let read = |variables: &dyn Fn(&str) -> Option<String>| Proxies::from_variables(variables).unwrap();
+        let of = |proxies: &Proxies, url: &str| {
+            let address = Address::read(url).unwrap();
+            proxies.proxy_for(address.origin()).map(|proxy| proxy.host().to_owned())
+        };
+        let proxies = read(&|_| None).or_client(&client).unwrap();
+        for url in ["https://registry.example.com/", "http://registry.example.com/"] {
+            assert_eq!(of(&proxies, url).as_deref(), Some("client.example.com"), "{url}");
+        }
+        assert_eq!(of(&proxies, "https://a.corp.example.com/"), None);
+        assert_eq!(of(&proxies, "http://127.0.0.1/"), None);
+        // The second client's does not replace the first one's.
+        let second = proxies.or_client(&transport("http://second.example.com:1")).unwrap();
+        assert_eq!(
+            of(&second, "https://registry.example.com/").as_deref(),
+            Some("client.example.com")
+        );
+
+        let environment = read(&|name| (name == "HTTPS_PROXY").then(|| "http://env.example.com:3128".into()));
+        let proxies = environment.or_client(&client).unwrap();
+        assert_eq!(
+            of(&proxies, "https://corp.example.com/").as_deref(),
+            Some("env.example.com")
+        );
+        assert_eq!(of(&proxies, "http://registry.example.com/"), None);
+
+        let Err(error) = read(&|_| None).or_client(&transport("socks5://u:secret@h:1")) else {
+            panic!("SOCKS is not built in");
+        };
+        assert_eq!(error.variable, ".npmrc");
     }
 
     #[test]

@@ -9,15 +9,10 @@ use rustix::fs::{Mode, mkdirat, readlinkat, symlinkat};
 use rustix::io::Errno;
 
 use super::RepositoryError;
-use super::node::{Place, file_entry};
 use crate::model::{Name, RelativePath};
 
-/// The link to the current generation within the façade. Going through it keeps the files' links under 60 bytes,
-/// which ext4 keeps in the inode: without it a million links would take a block each.
-const NOW: &str = ".now";
-
-/// Where [`NOW`] leads.
-const NOW_TARGET: &str = "../generations/current";
+/// From the enclave's folder to what clients see.
+const CURRENT: &str = "generations/current/";
 
 /// The folder that clients read.
 #[derive(Debug)]
@@ -30,17 +25,20 @@ impl Facade {
     pub(super) fn open(folder: PathBuf) -> Result<Self, RepositoryError> {
         fs::create_dir_all(&folder).map_err(RepositoryError::file("make", &folder))?;
         let handle = File::open(&folder).map_err(RepositoryError::file("open", &folder))?;
-        let this = Self { folder, handle };
-        this.link(NOW_TARGET, NOW)?.map_err(|_| RepositoryError::Damaged {
-            path: this.folder.join(NOW),
-        })?;
-        Ok(this)
+        Ok(Self { folder, handle })
     }
 
-    /// Makes the link of one file, unless it is there.
-    pub(super) fn place(&self, name: &Name, place: &Place, path: &RelativePath) -> Result<(), RepositoryError> {
-        let up = "../".repeat(path.as_str().split('/').count());
-        let target = format!("{up}{NOW}/{}/{}/{}", place.shard, place.leaf, file_entry(path));
+    /// Makes the link of one file, unless it is there. `entry` is the file's in its shard.
+    pub(super) fn place(
+        &self,
+        name: &Name,
+        shard: &str,
+        entry: &str,
+        path: &RelativePath,
+    ) -> Result<(), RepositoryError> {
+        // Out of the folders of the path, the ecosystem's and the façade's own.
+        let up = "../".repeat(path.as_str().split('/').count() + 1);
+        let target = format!("{up}{CURRENT}{shard}/{entry}");
         let below = format!("{}/{path}", name.ecosystem);
         self.link(&target, &below)?.map_err(|found| RepositoryError::Collision {
             name: name.clone(),
@@ -102,9 +100,6 @@ impl Facade {
     /// the façade, and says whether the link is to be removed.
     pub(super) fn prune(&self, kept: &[PathBuf], visit: &mut dyn FnMut(&str) -> Prune) -> Result<(), RepositoryError> {
         for ecosystem in read_sorted(&self.folder)? {
-            if ecosystem.file_name().is_none_or(|name| name == NOW) {
-                continue;
-            }
             self.prune_folder(&ecosystem, kept, visit)?;
         }
         Ok(())
@@ -148,7 +143,7 @@ pub(super) enum Prune {
 fn is_in_any(link: &Path, kept: &[PathBuf]) -> Result<bool, RepositoryError> {
     let target = fs::read_link(link).map_err(RepositoryError::file("read", link))?;
     let text = target.to_string_lossy();
-    let Some((_, inside)) = text.split_once(&format!("{NOW}/")) else {
+    let Some((_, inside)) = text.split_once(CURRENT) else {
         return Err(RepositoryError::Damaged { path: link.to_owned() });
     };
     for root in kept {

@@ -3,19 +3,21 @@
 //! A generation costs what changed, not what is held:
 //!
 //! - `store/objects/`: contents, named by digest, never changed.
-//! - `tree/`: folders named by what they hold, never changed. A *leaf* has the files of one name as hard links to
-//!   objects; a *shard* links about a thousandth of all leaves; a *root* links all shards. Adding one name to 100,000 writes
-//!   one leaf, one shard and one root; everything else is shared.
+//! - `tree/`: folders named by what they hold, never changed. A *shard* has the files of about a sixty-fourth of all
+//!   names as hard links to objects, with a list that says which is which; a *root* links all shards. Adding one name writes
+//!   one shard and one root; everything else is shared.
 //! - `generations/N`: a link to a root. `generations/current`: a link to one `N`, replaced by rename: THE switch.
 //! - `repository/`: the façade. Real folders, in which each file is a link through `generations/current` into the
 //!   tree. Links are made before the switch and dangle until it, so clients see nothing of a generation before all of it.
 //!
-//! Two names or paths whose shortened hashes are equal are refused as `name-collision`. The digest of a root covers every
-//! path and every content that clients can see.
+//! A hard link costs a tenth of a folder or a symbolic link, so a shard links files itself rather than a folder for each
+//! name. Two paths whose shortened hashes are equal are refused as `name-collision`. The digest of a root covers every path
+//! and every content that clients can see.
 #![expect(clippy::disallowed_methods, reason = "the repository is files on disk")]
 
 mod error;
 mod facade;
+mod list;
 mod lock;
 mod node;
 mod stage;
@@ -126,7 +128,7 @@ impl Repository {
 
     /// Takes up the tree of an earlier generation again.
     pub fn restage(&self, root: RootNode) -> Result<StagedGeneration, RepositoryError> {
-        if !self.tree.has(&root.0) {
+        if !self.tree.node(&root.0).is_dir() {
             return Err(RepositoryError::RootMissing { root: root.0 });
         }
         Ok(StagedGeneration::new(root, 0))

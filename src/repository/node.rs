@@ -6,55 +6,48 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Mode, linkat, mkdirat, openat, readlinkat, renameat, symlinkat};
+use rustix::fd::AsFd;
+use rustix::fs::{AtFlags, Mode, OFlags, linkat, openat, symlinkat};
 use rustix::io::Errno;
 
 use super::RepositoryError;
+use super::list::List;
 use crate::model::{Digest, Name, RelativePath};
 use crate::store;
 
 /// RFC 4648 §6, in lower case: names that no file system folds together.
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
-/// Characters of a name's hash that choose the shard: 1,024 shards, so that 100,000 names make shards of about 100.
-const SHARD_CHARACTERS: usize = 2;
+/// A change rewrites the shards of its names and the root. More shards make a small change cheaper and the first import
+/// dearer (a folder costs as much as ten links); 64 keep both at a few milliseconds for 100,000 names.
+const SHARDS: u8 = 64;
 
-/// Characters of a name's hash that choose the leaf within the shard: 100 bits with the shard's own. Two names with one
-/// hash are refused, so the length only has to make that rare; a longer one would not fit a link into an inode.
-const LEAF_CHARACTERS: usize = 18;
+/// Characters of a path's hash in a shard: 80 bits. A collision is refused, so the length only has to make it rare; it
+/// keeps the façade's links below the 60 bytes that ext4 holds in an inode.
+const ENTRY_CHARACTERS: usize = 16;
 
-/// Characters of a path's hash within a leaf: 40 bits, enough for the files of one name; a collision is refused.
-const FILE_CHARACTERS: usize = 8;
+/// Characters of a node's name that choose its folder, so that no folder has millions of nodes.
+const FAN_CHARACTERS: usize = 2;
 
-/// The link in a leaf that says whose it is.
-const OWNER: &str = "name";
+/// The file in a shard that says what each entry is.
+pub(super) const LIST: &str = "list";
 
-/// A node that is being written; there is one writer, so one name is enough.
-const ASIDE: &str = ".new";
+/// What the folders begin with in which nodes are written.
+const ASIDE: &str = ".new-";
 
-/// Where one file of one name stands below a root node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) shard: String,
-    pub(super) leaf: String,
+/// From a node's entry to another node.
+const TO_NODE: &str = "../../";
+
+/// The shard of a name: all its files are in one, so that a name is changed in one place.
+pub(super) fn shard_of(name: &Name) -> String {
+    let hash = Digest::of(format!("{}\0{}", name.ecosystem, name.name).as_bytes());
+    format!("{:02x}", hash.as_bytes()[0] % SHARDS)
 }
 
-impl Place {
-    /// The place of a name: the first characters of the hash of ecosystem, NUL and name.
-    pub(super) fn of(name: &Name) -> Self {
-        let hash = base32(Digest::of(format!("{}\0{}", name.ecosystem, name.name).as_bytes()));
-        let (shard, rest) = hash.split_at(SHARD_CHARACTERS);
-        Self {
-            shard: shard.to_owned(),
-            leaf: rest[..LEAF_CHARACTERS].to_owned(),
-        }
-    }
-}
-
-/// The entry of a file within its leaf.
-pub(super) fn file_entry(path: &RelativePath) -> String {
-    let mut hash = base32(Digest::of(path.as_str().as_bytes()));
-    hash.truncate(FILE_CHARACTERS);
+/// The entry of a file within its shard.
+pub(super) fn entry_of(ecosystem: &str, path: &RelativePath) -> String {
+    let mut hash = base32(Digest::of(format!("{ecosystem}/{path}").as_bytes()));
+    hash.truncate(ENTRY_CHARACTERS);
     hash
 }
 
@@ -96,66 +89,23 @@ fn unbase32(text: &str) -> Option<Digest> {
 /// A node's folder below `tree`, such as `ab/cd…`.
 pub(super) fn node_path(id: &Digest) -> String {
     let mut text = base32(*id);
-    text.insert(SHARD_CHARACTERS, '/');
+    text.insert(FAN_CHARACTERS, '/');
     text
 }
 
 /// Reads a node's id off the end of a path that [`node_path`] wrote.
 pub(super) fn id_of_path(text: &str, before: &str) -> Option<Digest> {
     let (fan, rest) = text.strip_prefix(before)?.split_once('/')?;
-    (fan.len() == SHARD_CHARACTERS).then(|| unbase32(&format!("{fan}{rest}")))?
+    (fan.len() == FAN_CHARACTERS).then(|| unbase32(&format!("{fan}{rest}")))?
 }
 
-/// From a node's entry to another node.
-const TO_NODE: &str = "../../";
-
-/// A file in a leaf.
-#[derive(Debug)]
-pub(super) struct LeafFile<'a> {
-    pub(super) entry: String,
-    pub(super) path: &'a RelativePath,
-    pub(super) digest: Digest,
-}
-
-/// What a node holds; its id is the digest of its canonical listing.
-#[derive(Debug)]
-pub(super) enum Node<'a> {
-    /// All files of one name, by entry.
-    Leaf { owner: &'a Name, files: Vec<LeafFile<'a>> },
-    /// Other nodes, by entry: the leaves of a shard.
-    Shard(&'a BTreeMap<String, Digest>),
-    /// Other nodes, by entry: the shards of a root.
-    Root(&'a BTreeMap<String, Digest>),
-}
-
-impl Node<'_> {
-    /// The digest of the canonical listing (`bundle-spec/repository.md` §2).
-    pub(super) fn id(&self) -> Digest {
-        let mut listing = String::new();
-        match self {
-            Self::Leaf { owner, files } => {
-                listing.push_str(&format!("sealift-leaf-1\n{owner}\n"));
-                for file in files {
-                    listing.push_str(&format!("{} {} {}\n", file.entry, file.digest.hex(), file.path));
-                }
-            }
-            Self::Shard(nodes) => {
-                listing.push_str("sealift-shard-1\n");
-                list_nodes(&mut listing, nodes);
-            }
-            Self::Root(nodes) => {
-                listing.push_str("sealift-root-1\n");
-                list_nodes(&mut listing, nodes);
-            }
-        }
-        Digest::of(listing.as_bytes())
-    }
-}
-
-fn list_nodes(listing: &mut String, nodes: &BTreeMap<String, Digest>) {
-    for (entry, id) in nodes {
+/// The digest of a root's canonical listing.
+fn root_id(shards: &BTreeMap<String, Digest>) -> Digest {
+    let mut listing = String::from("sealift-root-1\n");
+    for (entry, id) in shards {
         listing.push_str(&format!("{entry} {}\n", id.hex()));
     }
+    Digest::of(listing.as_bytes())
 }
 
 /// Whether a node had to be written.
@@ -165,191 +115,130 @@ pub(super) enum Put {
     Shared,
 }
 
-/// The folder `tree`, opened for many small operations relative to it.
+/// The folder `tree`, and the objects that its shards link.
 #[derive(Debug)]
 pub(super) struct Tree {
     folder: PathBuf,
-    handle: File,
     objects: File,
     objects_folder: PathBuf,
 }
 
 impl Tree {
-    /// Opens the tree, making its folders where they are missing.
+    /// Opens the tree, making its folder where it is missing.
     pub(super) fn open(folder: PathBuf, objects_folder: PathBuf) -> Result<Self, RepositoryError> {
         fs::create_dir_all(&folder).map_err(RepositoryError::file("make", &folder))?;
-        let open = |path: &Path| File::open(path).map_err(RepositoryError::file("open", path));
         Ok(Self {
-            handle: open(&folder)?,
-            objects: open(&objects_folder)?,
+            objects: File::open(&objects_folder).map_err(RepositoryError::file("open", &objects_folder))?,
             folder,
             objects_folder,
         })
     }
 
-    /// A path below the tree, for messages and for work that need not be quick.
-    pub(super) fn path(&self, below: &str) -> PathBuf {
-        self.folder.join(below)
+    /// A node's folder.
+    pub(super) fn node(&self, id: &Digest) -> PathBuf {
+        self.folder.join(node_path(id))
     }
 
-    /// Whether a node is there.
-    pub(super) fn has(&self, id: &Digest) -> bool {
-        self.path(&node_path(id)).is_dir()
+    /// Makes an empty folder in which a node is written, clearing what an interrupted run left there. There is one
+    /// writer, so a fixed name is enough.
+    pub(super) fn make_aside(&self, what: &str) -> Result<PathBuf, RepositoryError> {
+        let aside = self.folder.join(format!("{ASIDE}{what}"));
+        match fs::remove_dir_all(&aside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(RepositoryError::file("clear", &aside)(error));
+            }
+            _ => {}
+        }
+        fs::create_dir(&aside).map_err(RepositoryError::file("make", &aside))?;
+        Ok(aside)
     }
 
-    /// Writes a node, unless it is there already: aside first, then renamed, so that a named node is whole.
-    pub(super) fn put(&self, node: &Node<'_>) -> Result<(Digest, Put), RepositoryError> {
-        let id = node.id();
-        let path = node_path(&id);
-        // A node that an interrupted run left may be less than whole on a file system that does not order
-        // its own metadata, so it is compared before it is shared, and set aside where it differs.
-        match fs::symlink_metadata(self.path(&path)) {
-            Ok(_) if self.is_whole(&path, node)? => return Ok((id, Put::Shared)),
-            Ok(_) => self.remove(&id)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(RepositoryError::file("look at", &self.path(&path))(error)),
+    /// Gives a shard a new file: a hard link to the object.
+    pub(super) fn place(&self, digest: &Digest, shard: &impl AsFd, entry: &str) -> Result<Placed, RepositoryError> {
+        let object = store::relative(digest);
+        place(&self.objects, &object, shard, entry)
+            .map_err(|error| RepositoryError::file("link", &self.objects_folder.join(&object))(error))
+    }
+
+    /// Opens a shard from which the next one takes what it keeps.
+    pub(super) fn open_node(&self, id: &Digest) -> Result<OpenNode, RepositoryError> {
+        let folder = self.node(id);
+        Ok(OpenNode {
+            handle: File::open(&folder).map_err(RepositoryError::file("open", &folder))?,
+            folder,
+        })
+    }
+
+    /// Gives a shard that was written aside its name, unless it is there already.
+    pub(super) fn adopt_shard(&self, aside: &Path, list: &List) -> Result<(Digest, Put), RepositoryError> {
+        let text = list.text();
+        let id = Digest::of(text.as_bytes());
+        if self.is_whole_shard(&id, &text, list)? {
+            fs::remove_dir_all(aside).map_err(RepositoryError::file("remove", aside))?;
+            return Ok((id, Put::Shared));
         }
-        let fan = &path[..SHARD_CHARACTERS];
-        let aside = format!("{fan}/{ASIDE}");
-        self.make_aside(fan, &aside)?;
-        let aside_path = || self.folder.join(&aside);
-        let failed = |what| move |error: Errno| RepositoryError::file(what, &aside_path())(error);
-        let folder =
-            openat(&self.handle, &aside, rustix::fs::OFlags::DIRECTORY, Mode::empty()).map_err(failed("open"))?;
-        match node {
-            Node::Leaf { owner, files } => {
-                symlinkat(owner.to_string(), &folder, OWNER).map_err(failed("write"))?;
-                for file in files {
-                    self.place_object(owner, file, &folder)?;
-                }
-            }
-            Node::Shard(nodes) | Node::Root(nodes) => {
-                for (entry, id) in *nodes {
-                    symlinkat(format!("{TO_NODE}{}", node_path(id)), &folder, entry.as_str())
-                        .map_err(failed("write"))?;
-                }
-            }
-        }
-        drop(folder);
-        renameat(&self.handle, &aside, &self.handle, &path).map_err(failed("rename"))?;
+        let path = aside.join(LIST);
+        fs::write(&path, &text).map_err(RepositoryError::file("write", &path))?;
+        self.adopt(aside, &id)?;
         Ok((id, Put::Written))
     }
 
-    /// Makes the empty folder in which a node is written, clearing what an interrupted run left there.
-    fn make_aside(&self, fan: &str, aside: &str) -> Result<(), RepositoryError> {
-        let mode = Mode::from_raw_mode(0o755);
-        for _ in 0..3 {
-            match mkdirat(&self.handle, aside, mode) {
-                Ok(()) => return Ok(()),
-                Err(Errno::NOENT) => {
-                    mkdirat(&self.handle, fan, mode).map_err(RepositoryError::file("make", &self.path(fan)))?;
-                }
-                Err(Errno::EXIST) => {
-                    fs::remove_dir_all(self.path(aside)).map_err(RepositoryError::file("clear", &self.path(aside)))?;
-                }
-                Err(error) => return Err(RepositoryError::file("make", &self.path(aside))(error)),
-            }
+    /// Writes a root, unless it is there already.
+    pub(super) fn put_root(&self, shards: &BTreeMap<String, Digest>) -> Result<(Digest, Put), RepositoryError> {
+        let id = root_id(shards);
+        if self.node(&id).is_dir() && self.shards(&id).is_ok_and(|held| held == *shards) {
+            return Ok((id, Put::Shared));
         }
-        Err(RepositoryError::Damaged { path: self.path(aside) })
+        let aside = self.make_aside("root")?;
+        let folder = File::open(&aside).map_err(RepositoryError::file("open", &aside))?;
+        for (entry, shard) in shards {
+            symlinkat(format!("{TO_NODE}{}", node_path(shard)), &folder, entry.as_str())
+                .map_err(RepositoryError::file("link", &aside))?;
+        }
+        self.adopt(&aside, &id)?;
+        Ok((id, Put::Written))
     }
 
-    /// Gives a leaf its file: a hard link to the object, or a copy where the file system allows no further link.
-    fn place_object(
-        &self,
-        owner: &Name,
-        file: &LeafFile<'_>,
-        folder: &impl rustix::fd::AsFd,
-    ) -> Result<(), RepositoryError> {
-        let object = store::relative(&file.digest);
-        match linkat(
-            &self.objects,
-            object.as_str(),
-            folder,
-            file.entry.as_str(),
-            AtFlags::empty(),
-        ) {
-            Ok(()) => Ok(()),
-            Err(Errno::NOENT) => Err(RepositoryError::ObjectMissing {
-                name: owner.clone(),
-                path: file.path.to_string(),
-                digest: file.digest,
-            }),
-            Err(Errno::MLINK | Errno::XDEV | Errno::PERM | Errno::OPNOTSUPP) => {
-                self.copy_object(&object, folder, &file.entry)
+    /// Renames a node to its name. What stands there already was found wanting: an interrupted run on a file system that
+    /// does not order its own metadata may leave less than a whole node under a node's name.
+    fn adopt(&self, aside: &Path, id: &Digest) -> Result<(), RepositoryError> {
+        let node = self.node(id);
+        if node.symlink_metadata().is_ok() {
+            self.remove(id)?;
+        }
+        match fs::rename(aside, &node) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let fan = node.parent().unwrap_or(&self.folder);
+                fs::create_dir_all(fan).map_err(RepositoryError::file("make", fan))?;
+                fs::rename(aside, &node).map_err(RepositoryError::file("rename", aside))
             }
-            Err(error) => Err(RepositoryError::file("link", &self.objects_folder.join(&object))(error)),
+            other => other.map_err(RepositoryError::file("rename", aside)),
         }
     }
 
-    fn copy_object(&self, object: &str, folder: &impl rustix::fd::AsFd, entry: &str) -> Result<(), RepositoryError> {
-        let path = self.objects_folder.join(object);
-        let copy = || -> io::Result<()> {
-            let mut from = File::open(&path)?;
-            let flags = rustix::fs::OFlags::CREATE | rustix::fs::OFlags::EXCL | rustix::fs::OFlags::WRONLY;
-            let mut to = File::from(openat(folder, entry, flags, Mode::from_raw_mode(0o444))?);
-            io::copy(&mut from, &mut to)?;
-            Ok(())
-        };
-        copy().map_err(RepositoryError::file("copy", &path))
-    }
-
-    /// Whether a node on the disk has the entries that it should have. Contents are not read: an object is immutable, and
-    /// a leaf's file is either that object itself or has its size.
-    fn is_whole(&self, path: &str, node: &Node<'_>) -> Result<bool, RepositoryError> {
-        let folder = self.path(path);
-        let mut wanted: BTreeMap<&str, Option<String>> = BTreeMap::new();
-        match node {
-            Node::Leaf { owner, files } => {
-                wanted.insert(OWNER, Some(owner.to_string()));
-                wanted.extend(files.iter().map(|file| (file.entry.as_str(), None)));
-            }
-            Node::Shard(nodes) | Node::Root(nodes) => {
-                wanted.extend(
-                    nodes
-                        .iter()
-                        .map(|(entry, id)| (entry.as_str(), Some(format!("{TO_NODE}{}", node_path(id))))),
-                );
-            }
-        }
-        let mut count = 0;
-        for entry in fs::read_dir(&folder).map_err(RepositoryError::file("read", &folder))? {
-            let entry = entry.map_err(RepositoryError::file("read", &folder))?;
-            count += 1;
-            match entry.file_name().to_str().and_then(|text| wanted.get(text)) {
-                None => return Ok(false),
-                Some(Some(target)) if fs::read_link(entry.path()).ok().as_deref() != Some(Path::new(target)) => {
-                    return Ok(false);
-                }
-                Some(_) => {}
-            }
-        }
-        if count != wanted.len() {
+    /// Whether a shard is on the disk with every entry that it should have. Contents are not read: an object is immutable,
+    /// and an entry is either that object itself or has its size.
+    fn is_whole_shard(&self, id: &Digest, text: &str, list: &List) -> Result<bool, RepositoryError> {
+        let folder = self.node(id);
+        if !fs::read(folder.join(LIST)).is_ok_and(|held| held == text.as_bytes()) {
             return Ok(false);
         }
-        if let Node::Leaf { files, .. } = node {
-            for file in files {
-                let object = self.objects_folder.join(store::relative(&file.digest));
-                let same = match (
-                    fs::symlink_metadata(folder.join(&file.entry)),
-                    fs::symlink_metadata(&object),
-                ) {
-                    (Ok(placed), Ok(object)) => {
-                        placed.is_file() && (placed.ino() == object.ino() || placed.len() == object.len())
-                    }
-                    _ => false,
-                };
-                if !same {
-                    return Ok(false);
-                }
-            }
-        }
-        Ok(true)
+        let count = fs::read_dir(&folder)
+            .map_err(RepositoryError::file("read", &folder))?
+            .count();
+        let is_placed = |entry: &str, digest: &Digest| {
+            let object = fs::symlink_metadata(self.objects_folder.join(store::relative(digest)));
+            let placed = fs::symlink_metadata(folder.join(entry));
+            matches!((placed, object), (Ok(placed), Ok(object))
+                if placed.is_file() && (placed.ino() == object.ino() || placed.len() == object.len()))
+        };
+        Ok(count == list.len() + 1 && list.files().all(|(entry, file)| is_placed(entry, &file.digest)))
     }
 
-    /// Reads a root's or shard's entries.
-    pub(super) fn nodes(&self, id: &Digest) -> Result<BTreeMap<String, Digest>, RepositoryError> {
-        let folder = self.path(&node_path(id));
-        let mut nodes = BTreeMap::new();
+    /// A root's shards.
+    pub(super) fn shards(&self, root: &Digest) -> Result<BTreeMap<String, Digest>, RepositoryError> {
+        let folder = self.node(root);
+        let mut shards = BTreeMap::new();
         for entry in fs::read_dir(&folder).map_err(RepositoryError::file("read", &folder))? {
             let path = entry.map_err(RepositoryError::file("read", &folder))?.path();
             let target = fs::read_link(&path).ok();
@@ -361,53 +250,42 @@ impl Tree {
             let (Some(name), Some(id)) = (name, id) else {
                 return Err(RepositoryError::Damaged { path });
             };
-            nodes.insert(name.to_owned(), id);
+            shards.insert(name.to_owned(), id);
         }
-        Ok(nodes)
+        if root_id(&shards) != *root {
+            return Err(RepositoryError::Damaged { path: folder });
+        }
+        Ok(shards)
     }
 
-    /// Whose a leaf is, as `ecosystem/name`; `None` where there is no such leaf.
-    pub(super) fn owner(&self, shard: &Digest, leaf: &str) -> Result<Option<String>, RepositoryError> {
-        let path = format!("{}/{leaf}/{OWNER}", node_path(shard));
-        match readlinkat(&self.handle, &path, Vec::new()) {
-            Ok(owner) => match owner.into_string() {
-                Ok(owner) => Ok(Some(owner)),
-                Err(_) => Err(RepositoryError::Damaged { path: self.path(&path) }),
-            },
-            Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(RepositoryError::file("read", &self.path(&path))(error)),
+    /// A shard's list, if it is the one that the shard is named by.
+    pub(super) fn list(&self, shard: &Digest) -> Result<List, RepositoryError> {
+        let path = self.node(shard).join(LIST);
+        let text = fs::read_to_string(&path).map_err(RepositoryError::file("read", &path))?;
+        if Digest::of(text.as_bytes()) != *shard {
+            return Err(RepositoryError::Damaged { path });
         }
+        List::read(&text).ok_or(RepositoryError::Damaged { path })
     }
 
     /// Removes a node, so that a kill leaves no half of it under its name.
     pub(super) fn remove(&self, id: &Digest) -> Result<(), RepositoryError> {
-        let path = node_path(id);
-        let aside = format!("{}/{ASIDE}", &path[..SHARD_CHARACTERS]);
-        let folder = self.path(&aside);
-        for _ in 0..2 {
-            match renameat(&self.handle, &path, &self.handle, &aside) {
-                Err(Errno::NOTEMPTY | Errno::EXIST) => {
-                    fs::remove_dir_all(&folder).map_err(RepositoryError::file("clear", &folder))?;
-                }
-                other => {
-                    other.map_err(RepositoryError::file("rename", &self.path(&path)))?;
-                    break;
-                }
-            }
-        }
-        fs::remove_dir_all(&folder).map_err(RepositoryError::file("remove", &folder))
+        let aside = self.make_aside("gone")?;
+        let node = self.node(id);
+        fs::rename(&node, &aside).map_err(RepositoryError::file("rename", &node))?;
+        fs::remove_dir_all(&aside).map_err(RepositoryError::file("remove", &aside))
     }
 
-    /// Removes what killed runs were writing or removing. Only for who holds the enclave's lock.
+    /// Removes what interrupted runs left aside.
     pub(super) fn clear_aside(&self) -> Result<(), RepositoryError> {
-        for fan in fs::read_dir(&self.folder).map_err(RepositoryError::file("read", &self.folder))? {
-            let fan = fan.map_err(RepositoryError::file("read", &self.folder))?;
-            let aside = fan.path().join(ASIDE);
-            match fs::remove_dir_all(&aside) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(RepositoryError::file("clear", &aside)(error));
-                }
-                _ => {}
+        let failed = RepositoryError::file::<io::Error>;
+        for entry in fs::read_dir(&self.folder).map_err(failed("read", &self.folder))? {
+            let path = entry.map_err(failed("read", &self.folder))?.path();
+            if path
+                .file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with(ASIDE))
+            {
+                fs::remove_dir_all(&path).map_err(failed("remove", &path))?;
             }
         }
         Ok(())
@@ -431,6 +309,52 @@ impl Tree {
         }
         Ok(ids)
     }
+}
+
+/// A shard from which the next one takes what it keeps.
+#[derive(Debug)]
+pub(super) struct OpenNode {
+    folder: PathBuf,
+    handle: File,
+}
+
+impl OpenNode {
+    /// Gives the next shard a file of this one. Not from the store: a file that had to be copied has no object that anyone
+    /// must keep.
+    pub(super) fn keep(&self, shard: &impl AsFd, entry: &str) -> Result<Placed, RepositoryError> {
+        place(&self.handle, entry, shard, entry)
+            .map_err(|error| RepositoryError::file("link", &self.folder.join(entry))(error))
+    }
+}
+
+/// What became of a file's place in a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Placed {
+    Done,
+    Taken,
+    NoObject,
+}
+
+/// Links a file, or copies it where the file system allows no further link.
+fn place(from: &File, file: &str, shard: &impl AsFd, entry: &str) -> io::Result<Placed> {
+    match linkat(from, file, shard, entry, AtFlags::empty()) {
+        Ok(()) => Ok(Placed::Done),
+        Err(Errno::EXIST) => Ok(Placed::Taken),
+        Err(Errno::NOENT) => Ok(Placed::NoObject),
+        Err(Errno::MLINK | Errno::XDEV | Errno::PERM | Errno::OPNOTSUPP) => {
+            copy(from, file, shard, entry)?;
+            Ok(Placed::Done)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn copy(from: &File, file: &str, shard: &impl AsFd, entry: &str) -> io::Result<()> {
+    let mut from = File::from(openat(from, file, OFlags::RDONLY, Mode::empty())?);
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY;
+    let mut to = File::from(openat(shard, entry, flags, Mode::from_raw_mode(0o444))?);
+    io::copy(&mut from, &mut to)?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -463,5 +387,18 @@ mod tests {
         assert!(target.len() < 60, "{}", target.len());
         assert_eq!(id_of_path(&target, TO_NODE), Some(Digest::of(b"")));
         assert_eq!(id_of_path(&target, "../"), None);
+    }
+
+    #[test]
+    fn where_the_file_system_allows_no_link_the_object_is_copied() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("object"), "bytes").unwrap();
+        let handle = File::open(folder.path()).unwrap();
+        copy(&handle, "object", &handle, "entry").unwrap();
+        assert_eq!(fs::read(folder.path().join("entry")).unwrap(), b"bytes");
+        assert!(
+            copy(&handle, "object", &handle, "entry").is_err(),
+            "nothing is overwritten"
+        );
     }
 }

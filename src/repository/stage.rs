@@ -1,9 +1,12 @@
 //! Writes the tree of a new generation aside, sharing every node that did not change.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashSet};
+use std::fs::{self, File};
+use std::io::{BufWriter, Write as _};
+use std::path::PathBuf;
 
-use super::node::{LeafFile, Node, Place, Put, file_entry};
+use super::list::{List, ListedFile, line, read_line};
+use super::node::{Placed, Put, entry_of, shard_of};
 use super::{Repository, RepositoryError, RootNode};
 use crate::model::{Digest, Name, RelativePath, UnsafeName};
 
@@ -39,13 +42,23 @@ impl StagedGeneration {
     }
 }
 
-/// Takes changed names one by one and keeps only their leaves' ids in memory.
+/// Takes changed names one by one. Memory holds one shard's list at a time, whatever the number of names.
 #[derive(Debug)]
 pub struct Stager<'a> {
     repository: &'a Repository,
     shards: BTreeMap<String, Digest>,
-    changes: BTreeMap<String, BTreeMap<String, Option<Digest>>>,
+    changes: BTreeMap<String, ShardChange>,
     written: u64,
+}
+
+/// A shard that is being written: its new files are linked already, those that it keeps will be.
+#[derive(Debug)]
+struct ShardChange {
+    aside: PathBuf,
+    folder: File,
+    /// A line for each name that changes and for each of its new files, in the order of arrival.
+    journal_path: PathBuf,
+    journal: BufWriter<File>,
 }
 
 impl<'a> Stager<'a> {
@@ -53,10 +66,10 @@ impl<'a> Stager<'a> {
         let shards = match base {
             None => BTreeMap::new(),
             Some(root) => {
-                if !repository.tree.has(&root.digest()) {
+                if !repository.tree.node(&root.digest()).is_dir() {
                     return Err(RepositoryError::RootMissing { root: root.digest() });
                 }
-                repository.tree.nodes(&root.digest())?
+                repository.tree.shards(&root.digest())?
             }
         };
         Ok(Self {
@@ -67,116 +80,147 @@ impl<'a> Stager<'a> {
         })
     }
 
-    /// Writes one name's leaf and makes its links in the façade, which dangle until the switch.
+    /// Links one name's files, and makes their links in the façade, which dangle until the switch.
     pub fn name(&mut self, change: &NameFiles) -> Result<(), RepositoryError> {
-        let owner = check_name(&change.name)?;
-        let place = Place::of(&change.name);
-        self.refuse_other_owner(&change.name, &owner, &place)?;
-        let leaf = if change.files.is_empty() {
-            None
-        } else {
-            let files = leaf_files(change)?;
-            for file in &files {
-                self.repository.facade.place(&change.name, &place, file.path)?;
+        let name = &change.name;
+        let owner = check_name(name)?;
+        let entry = shard_of(name);
+        let shard = match self.changes.get_mut(&entry) {
+            Some(shard) => shard,
+            None => {
+                let shard = ShardChange::begin(self.repository, &entry)?;
+                self.changes.entry(entry.clone()).or_insert(shard)
             }
-            Some(self.put(&Node::Leaf {
-                owner: &change.name,
-                files,
-            })?)
         };
-        match self.changes.entry(place.shard).or_default().entry(place.leaf) {
-            Entry::Vacant(vacant) => {
-                vacant.insert(leaf);
-                Ok(())
+        let mut lines = format!("{owner}\n");
+        for (path, digest) in &change.files {
+            let file = entry_of(&name.ecosystem, path);
+            match self.repository.tree.place(digest, &shard.folder, &file)? {
+                Placed::Done => {}
+                Placed::Taken => return Err(collision(name, path.as_str(), "another file of this import")),
+                Placed::NoObject => {
+                    return Err(RepositoryError::ObjectMissing {
+                        name: name.clone(),
+                        path: path.to_string(),
+                        digest: *digest,
+                    });
+                }
             }
-            Entry::Occupied(_) => Err(RepositoryError::Collision {
-                name: change.name.clone(),
-                path: "the name".to_owned(),
-                other: "a name of the same import".to_owned(),
-            }),
+            self.repository.facade.place(name, &entry, &file, path)?;
+            let listed = ListedFile {
+                digest: *digest,
+                owner: owner.clone(),
+                path: path.to_string(),
+            };
+            line(&mut lines, &file, &listed);
         }
+        shard
+            .journal
+            .write_all(lines.as_bytes())
+            .map_err(RepositoryError::file("write", &shard.journal_path))
     }
 
-    /// Writes the shards that changed and the root.
+    /// Completes the shards that changed with what they keep, and writes the root.
     pub fn finish(mut self) -> Result<StagedGeneration, RepositoryError> {
-        for (entry, changes) in std::mem::take(&mut self.changes) {
-            let mut leaves = match self.shards.get(&entry) {
-                Some(shard) => self.repository.tree.nodes(shard)?,
-                None => BTreeMap::new(),
-            };
-            for (leaf, id) in changes {
-                match id {
-                    Some(id) => leaves.insert(leaf, id),
-                    None => leaves.remove(&leaf),
-                };
-            }
-            if leaves.is_empty() {
+        for (entry, change) in std::mem::take(&mut self.changes) {
+            let aside = change.aside.clone();
+            let list = change.complete(self.repository, self.shards.get(&entry))?;
+            if list.len() == 0 {
+                fs::remove_dir_all(&aside).map_err(RepositoryError::file("remove", &aside))?;
                 self.shards.remove(&entry);
             } else {
-                let shard = self.put(&Node::Shard(&leaves))?;
+                let (shard, put) = self.repository.tree.adopt_shard(&aside, &list)?;
+                self.written += u64::from(put == Put::Written);
                 self.shards.insert(entry, shard);
             }
         }
-        let shards = std::mem::take(&mut self.shards);
-        let root = self.put(&Node::Root(&shards))?;
-        Ok(StagedGeneration::new(RootNode::new(root), self.written))
-    }
-
-    fn put(&mut self, node: &Node<'_>) -> Result<Digest, RepositoryError> {
-        let (id, put) = self.repository.tree.put(node)?;
+        let (root, put) = self.repository.tree.put_root(&self.shards)?;
         self.written += u64::from(put == Put::Written);
-        Ok(id)
-    }
-
-    /// Refuses a name whose shortened hash is that of another name: it would replace the other's files.
-    fn refuse_other_owner(&self, name: &Name, owner: &str, place: &Place) -> Result<(), RepositoryError> {
-        let Some(shard) = self.shards.get(&place.shard) else {
-            return Ok(());
-        };
-        match self.repository.tree.owner(shard, &place.leaf)? {
-            Some(other) if other != owner => Err(RepositoryError::Collision {
-                name: name.clone(),
-                path: "the name".to_owned(),
-                other,
-            }),
-            _ => Ok(()),
-        }
+        Ok(StagedGeneration::new(RootNode::new(root), self.written))
     }
 }
 
-/// A name stands on lines of its own in listings, so it may not hold a line's end.
+impl ShardChange {
+    fn begin(repository: &Repository, entry: &str) -> Result<Self, RepositoryError> {
+        let aside = repository.tree.make_aside(entry)?;
+        let folder = File::open(&aside).map_err(RepositoryError::file("open", &aside))?;
+        // It has the list's name until the list replaces it.
+        let journal_path = aside.join(super::node::LIST);
+        let journal = File::create(&journal_path).map_err(RepositoryError::file("make", &journal_path))?;
+        Ok(Self {
+            aside,
+            folder,
+            journal_path,
+            journal: BufWriter::new(journal),
+        })
+    }
+
+    /// Links what the shard keeps of the one before it, and gives the list of all that it holds.
+    fn complete(mut self, repository: &Repository, before: Option<&Digest>) -> Result<List, RepositoryError> {
+        let failed = RepositoryError::file::<std::io::Error>;
+        self.journal.flush().map_err(failed("write", &self.journal_path))?;
+        let journal = fs::read_to_string(&self.journal_path).map_err(failed("read", &self.journal_path))?;
+        let mut changed = HashSet::new();
+        let mut list = List::default();
+        for text in journal.lines() {
+            match read_line(text) {
+                Some((entry, file)) => list.insert(entry, file),
+                None => {
+                    if !changed.insert(text) {
+                        return Err(collision(&name_of(text), "the name", "a name of the same import"));
+                    }
+                }
+            }
+        }
+        let Some(before) = before else {
+            return Ok(list);
+        };
+        let held = repository.tree.list(before)?;
+        let source = repository.tree.open_node(before)?;
+        for (entry, file) in held.files().filter(|(_, file)| !changed.contains(file.owner.as_str())) {
+            match source.keep(&self.folder, entry)? {
+                Placed::Done => list.insert(entry.clone(), file.clone()),
+                Placed::Taken => {
+                    let taker = list.get(entry).unwrap_or(file);
+                    return Err(collision(&name_of(&taker.owner), &taker.path, &file.owner));
+                }
+                Placed::NoObject => {
+                    return Err(RepositoryError::Damaged {
+                        path: repository.tree.node(before).join(entry),
+                    });
+                }
+            }
+        }
+        Ok(list)
+    }
+}
+
+fn collision(name: &Name, path: &str, other: &str) -> RepositoryError {
+    RepositoryError::Collision {
+        name: name.clone(),
+        path: path.to_owned(),
+        other: other.to_owned(),
+    }
+}
+
+/// The name that a list calls `ecosystem/name`.
+fn name_of(owner: &str) -> Name {
+    let (ecosystem, name) = owner.split_once('/').unwrap_or(("", owner));
+    Name {
+        ecosystem: ecosystem.to_owned(),
+        name: name.to_owned(),
+    }
+}
+
+/// A name stands within lines of lists, so it may hold neither a tab nor a line's end; its ecosystem is a folder.
 fn check_name(name: &Name) -> Result<String, RepositoryError> {
     let owner = name.to_string();
-    if owner.chars().any(char::is_control)
-        || name.ecosystem.contains('/')
-        || RelativePath::new(&*name.ecosystem).is_err()
-    {
+    let is_folder = RelativePath::new(&*name.ecosystem).is_ok() && !name.ecosystem.contains('/');
+    if owner.chars().any(char::is_control) || !is_folder {
         return Err(RepositoryError::UnsafeName(UnsafeName {
             name: owner,
             reason: "it holds a control character, or its ecosystem is no plain name",
         }));
     }
     Ok(owner)
-}
-
-/// The files in the order of their entries, each entry once.
-fn leaf_files(change: &NameFiles) -> Result<Vec<LeafFile<'_>>, RepositoryError> {
-    let mut files: Vec<_> = change
-        .files
-        .iter()
-        .map(|(path, digest)| LeafFile {
-            entry: file_entry(path),
-            path,
-            digest: *digest,
-        })
-        .collect();
-    files.sort_by(|one, other| one.entry.cmp(&other.entry));
-    match files.windows(2).find(|pair| pair[0].entry == pair[1].entry) {
-        Some(pair) => Err(RepositoryError::Collision {
-            name: change.name.clone(),
-            path: pair[0].path.to_string(),
-            other: pair[1].path.to_string(),
-        }),
-        None => Ok(files),
-    }
 }

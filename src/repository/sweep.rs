@@ -7,7 +7,6 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 use super::facade::Prune;
-use super::node::node_path;
 use super::{Generation, Repository, RepositoryError};
 use crate::model::Digest;
 
@@ -46,9 +45,6 @@ impl Repository {
         mut is_needed: impl FnMut(&Digest) -> Result<bool, E>,
     ) -> Result<Swept, E> {
         let mut swept = Swept::default();
-        if sweep == Sweep::Remove {
-            self.tree.clear_aside()?;
-        }
         let generations = self.generations()?;
         let old = generations.len().saturating_sub(keep.get() as usize);
         let (old, kept) = generations.split_at(old);
@@ -96,11 +92,10 @@ impl Repository {
             if !reached.insert(root) {
                 continue;
             }
-            for shard in self.tree.nodes(&root)?.into_values() {
-                if reached.insert(shard) {
-                    reached.extend(self.tree.nodes(&shard)?.into_values());
-                }
-            }
+            reached.extend(self.tree.shards(&root)?.into_values());
+        }
+        if sweep == Sweep::Remove {
+            self.tree.clear_aside()?;
         }
         let mut freed = HashMap::new();
         for node in self.tree.all()? {
@@ -111,7 +106,7 @@ impl Repository {
             match sweep {
                 Sweep::Remove => self.tree.remove(&node)?,
                 Sweep::DryRun => {
-                    let folder = self.tree.path(&node_path(&node));
+                    let folder = self.tree.node(&node);
                     for entry in fs::read_dir(&folder).map_err(RepositoryError::file("read", &folder))? {
                         let entry = entry.map_err(RepositoryError::file("read", &folder))?;
                         let metadata = entry
@@ -132,7 +127,7 @@ impl Repository {
         let roots: Vec<PathBuf> = kept
             .iter()
             .rev()
-            .map(|generation| self.tree.path(&node_path(&generation.root.digest())))
+            .map(|generation| self.tree.node(&generation.root.digest()))
             .collect();
         self.facade.prune(&roots, &mut |path| {
             swept.links.push(path.to_owned());

@@ -129,19 +129,30 @@ fn normal(name: &str) -> Option<String> {
 }
 
 fn npm(segments: &[&str]) -> Route {
-    let (name, rest) = match segments {
+    let (name, tarball) = match segments {
         ["-", "ping"] => return Route::NpmPing,
-        ["-", ..] => return Route::Unknown,
-        [scope, name, rest @ ..] if scope.starts_with('@') => (format!("{scope}/{name}"), rest),
-        [name, rest @ ..] if !name.starts_with('@') => ((*name).to_owned(), rest),
+        // npm puts this server in the place of the host that a lock names, and keeps the path that led to the package
+        // there: whatever stands before the name is passed over.
+        [before @ .., "-", file] => match before {
+            _ if before.iter().any(|segment| matches!(*segment, "" | "-")) => return Route::Unknown,
+            [.., scope, name] if scope.starts_with('@') => (format!("{scope}/{name}"), Some(file)),
+            [.., name] => ((*name).to_owned(), Some(file)),
+            [] => return Route::Unknown,
+        },
+        [scope, name] if scope.starts_with('@') => (format!("{scope}/{name}"), None),
+        [name] => ((*name).to_owned(), None),
         _ => return Route::Unknown,
     };
+    // A scope alone is no package.
+    if name.starts_with('@') != name.contains('/') {
+        return Route::Unknown;
+    }
     let path = |below: &str| RelativePath::new(format!("npm/{}/{below}", escape_case(&name)));
-    match rest {
-        [] => path("packument.json").map_or(Route::Unknown, Route::Packument),
-        ["-", file] if file.ends_with(".tgz") => path(&format!("-/{}", escape_case(file)))
+    match tarball {
+        None => path("packument.json").map_or(Route::Unknown, Route::Packument),
+        Some(file) if file.ends_with(".tgz") => path(&format!("-/{}", escape_case(file)))
             .map_or(Route::Unknown, |path| Route::File(path, Content::Artifact(BYTES))),
-        _ => Route::Unknown,
+        Some(_) => Route::Unknown,
     }
 }
 
@@ -187,6 +198,8 @@ mod tests {
                 "/npm/JSONStream/-/JSONStream-1.0.0.tgz",
                 "npm/!j!s!o!n!stream/-/!j!s!o!n!stream-1.0.0.tgz",
             ),
+            ("/npm/far/away/name/-/name-1.0.0.tgz", "npm/name/-/name-1.0.0.tgz"),
+            ("/npm/far/@s/name/-/name-1.0.0.tgz", "npm/@s/name/-/name-1.0.0.tgz"),
             ("/files/tool/1.0/tool.tar", "files/tool/1.0/tool.tar"),
         ] {
             assert_eq!(found(raw).as_deref(), Some(path), "{raw}");
@@ -255,6 +268,12 @@ mod tests {
             "/npm/a/-/x.zip",
             "/npm/-/v1/search",
             "/npm/a/-/-/x.tgz",
+            "/npm/-/x.tgz",
+            "/npm/@s/-/x.tgz",
+            "/npm/far//name/-/x.tgz",
+            "/npm/far/name",
+            "/npm/far/@s/name",
+            "/npm/a/-/far/b/-/x.tgz",
             "/repository/files/x",
             "/generations/current",
             "/files/con",

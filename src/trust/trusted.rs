@@ -246,7 +246,8 @@ impl TrustedRoot {
     ///
     /// The root must be signed by its own threshold; that it is the right one is for the caller to know.
     pub fn pinned(envelope: &[u8]) -> Result<Self, TrustError> {
-        let (this, parsed) = Self::read(envelope)?;
+        let parsed = Self::read_envelope(envelope)?;
+        let this = Self::parse(envelope, &parsed)?;
         this.verify(Role::Root, Kind::Root, &parsed)?;
         Ok(this)
     }
@@ -255,7 +256,10 @@ impl TrustedRoot {
     ///
     /// Whether it has expired is not looked at: only the last root of a chain must be fresh.
     pub fn advance(&self, untrusted_envelope: &[u8]) -> Result<Self, TrustError> {
-        let (next, parsed) = Self::read(untrusted_envelope)?;
+        let parsed = Self::read_envelope(untrusted_envelope)?;
+        // The payload is parsed once this root's persons vouch for its bytes, and not before.
+        self.verify(Role::Root, Kind::Root, &parsed)?;
+        let next = Self::parse(untrusted_envelope, &parsed)?;
         let version = next.root.version;
         if Some(version) != self.root.version.checked_add(1) {
             return Err(TrustError::OutOfOrder {
@@ -263,7 +267,6 @@ impl TrustedRoot {
                 found: version,
             });
         }
-        self.verify(Role::Root, Kind::Root, &parsed)?;
         next.verify(Role::Root, Kind::Root, &parsed)?;
         let broken = |reason: String| Err(TrustError::ChainBroken { version, reason });
         if next.root.enclave != self.root.enclave {
@@ -370,7 +373,8 @@ impl TrustedRoot {
         })
     }
 
-    fn read(envelope: &[u8]) -> Result<(Self, Envelope), TrustError> {
+    /// Reads a bounded envelope, and nothing of its payload.
+    fn read_envelope(envelope: &[u8]) -> Result<Envelope, TrustError> {
         if envelope.len() > MAX_ROOT_BYTES {
             return Err(TrustError::TooLarge {
                 found: envelope.len(),
@@ -379,11 +383,14 @@ impl TrustedRoot {
         }
         let parsed = Envelope::read(envelope)?;
         Kind::Root.check(&parsed)?;
-        let this = Self {
+        Ok(parsed)
+    }
+
+    fn parse(envelope: &[u8], parsed: &Envelope) -> Result<Self, TrustError> {
+        Ok(Self {
             root: Root::read(&parsed.payload)?,
             fingerprint: Digest::of(&parsed.payload),
             envelope: envelope.to_owned(),
-        };
-        Ok((this, parsed))
+        })
     }
 }

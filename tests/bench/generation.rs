@@ -3,7 +3,6 @@
 //! `generation [NAMES [FOLDER]]`: 100,000 names in a temporary folder, unless told otherwise. Choose a folder on the file
 //! system that matters.
 #![expect(clippy::disallowed_methods, reason = "a benchmark makes files and measures")]
-
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,

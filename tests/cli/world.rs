@@ -10,6 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sealift::crypto::dsse::Envelope;
+use sealift::enclave::Enclave;
 use sealift::model::{Digest, Timestamp};
 use sealift::trust::folder::{Confirmed, TrustFolder};
 use sealift::trust::{Root, TrustedRoot};
@@ -97,6 +98,8 @@ impl World {
         let envelope = people::sealed_root(&root, &[people::ANN, people::BOB]);
         let pinned = TrustedRoot::pinned(&envelope).unwrap();
         TrustFolder::pin(&folder.path().join("en/trust"), pinned, Confirmed::MadeHere, now()).unwrap();
+        // As `sealift init enclave` does.
+        drop(Enclave::create(&folder.path().join("en"), "a test").unwrap());
         fs::write(folder.path().join("pass"), PASSPHRASE).unwrap();
         Self { folder, root }
     }

@@ -10,6 +10,7 @@ use sealift::ecosystem::{Ecosystem, Held, PlacedContent, RepositoryPlace};
 use sealift::model::{Artifact, Digest};
 
 use crate::client::{self, Home};
+use crate::site::{Reach, Site};
 use crate::tgz::{Entry, tgz};
 
 /// A crate's name, version, the rest of its manifest, and its code.
@@ -55,17 +56,29 @@ windowed = "0.1"
 tool = "3"
 "#;
 
+fn pack((name, version, manifest, code): Crate) -> Vec<u8> {
+    let manifest = format!("[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2021\"\n{manifest}");
+    tgz(&[
+        Entry::file(&format!("{name}-{version}/Cargo.toml"), manifest),
+        Entry::file(&format!("{name}-{version}/src/lib.rs"), code),
+    ])
+}
+
+/// The crates as files.
+pub(crate) fn crates() -> impl Iterator<Item = (String, Vec<u8>)> {
+    CRATES
+        .into_iter()
+        .map(|each| (format!("{}-{}.crate", each.0, each.1), pack(each)))
+}
+
 /// The repository's folder for cargo, written from `layout`.
 fn repository(home: &Home) -> PathBuf {
     let folder = home.folder("repository/cargo");
     let mut held: BTreeMap<&str, Vec<Held>> = BTreeMap::new();
     let mut objects = BTreeMap::new();
-    for (name, version, manifest, code) in CRATES {
-        let manifest = format!("[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2021\"\n{manifest}");
-        let bytes = tgz(&[
-            Entry::file(&format!("{name}-{version}/Cargo.toml"), manifest),
-            Entry::file(&format!("{name}-{version}/src/lib.rs"), code),
-        ]);
+    for each in CRATES {
+        let (name, version, ..) = each;
+        let bytes = pack(each);
         let artifact = Artifact {
             ecosystem: "cargo".to_owned(),
             name: name.to_owned(),
@@ -99,6 +112,13 @@ fn repository(home: &Home) -> PathBuf {
 
 /// Writes a project with the configuration that `client_config` gives.
 fn project(home: &Home, folder: PathBuf) {
+    sources(home);
+    for config in Cargo.client_config(&RepositoryPlace { folder, url: None }) {
+        home.write(Path::new("app").join(config.file), config.text);
+    }
+}
+
+fn sources(home: &Home) {
     home.write("app/Cargo.toml", PROJECT);
     home.write(
         "app/build.rs",
@@ -108,9 +128,6 @@ fn project(home: &Home, folder: PathBuf) {
         "app/src/main.rs",
         "fn main() { println!(\"{} {} {}\", Mixed_Case::WORD, env!(\"MADE\"), windowed::open()); }",
     );
-    for config in Cargo.client_config(&RepositoryPlace { folder, url: None }) {
-        home.write(Path::new("app").join(config.file), config.text);
-    }
 }
 
 fn cargo(home: &Home, program: &Path) -> Command {
@@ -173,4 +190,65 @@ fn without_the_configuration_nothing_is_found() {
     std::fs::remove_file(home.path().join("app/.cargo/config.toml")).unwrap();
     let said = client::fails(cargo(&home, &program).args(["build", "--offline"]));
     assert!(said.contains("no matching package"), "{said}");
+}
+
+/// A project in an empty home that `client-config` has pointed at the enclave.
+fn project_at(reach: &Reach<'_>) -> Home {
+    let home = Home::new();
+    sources(&home);
+    reach.configure("cargo", &home.path().join("app"));
+    home
+}
+
+fn cargo_at(reach: &Reach<'_>, home: &Home, program: &Path, words: &[&str]) -> Command {
+    let mut command = reach.command(home, program);
+    command
+        .current_dir(home.path().join("app"))
+        .env("CARGO_HOME", home.path().join("empty-cargo-home"))
+        .args(words);
+    command
+}
+
+#[test]
+fn the_enclave_serves_a_build_as_folder_and_as_sparse_index() {
+    let Some(program) = client::find("cargo") else {
+        return;
+    };
+    let site = Site::new();
+    let folder = Reach::Files(&site);
+    let home = project_at(&folder);
+    let answer = client::succeeds(&mut cargo_at(
+        &folder,
+        &home,
+        &program,
+        &["run", "--offline", "--quiet"],
+    ));
+    assert_eq!(answer.trim(), "LEAF 7 true");
+    let lock = std::fs::read(home.path().join("app/Cargo.lock")).unwrap();
+
+    let server = Reach::http(&site);
+    let home = project_at(&server);
+    home.write("app/Cargo.lock", &lock);
+    // The lock that was made beside the folder, unchanged.
+    let answer = client::succeeds(&mut cargo_at(&server, &home, &program, &["run", "--locked", "--quiet"]));
+    assert_eq!(answer.trim(), "LEAF 7 true");
+    // And without one: cargo resolves from the index.
+    let home = project_at(&server);
+    client::succeeds(&mut cargo_at(&server, &home, &program, &["run", "--quiet"]));
+    assert_eq!(std::fs::read(home.path().join("app/Cargo.lock")).unwrap(), lock);
+}
+
+#[test]
+fn changed_bytes_in_the_store_are_refused_by_cargo() {
+    let Some(program) = client::find("cargo") else {
+        return;
+    };
+    let site = Site::new();
+    let other = pack(("tool", "3.0.0", "", "pub fn made() -> u32 { 8 }"));
+    site.replace("cargo/tool-3.0.0.crate", &other);
+    for reach in [Reach::Files(&site), Reach::http(&site)] {
+        let home = project_at(&reach);
+        let said = client::fails(&mut cargo_at(&reach, &home, &program, &["build"]));
+        assert!(said.contains("failed to verify the checksum of `tool v3.0.0"), "{said}");
+    }
 }

@@ -3,16 +3,26 @@
 //! A client that is not on this machine is skipped, and said so; `SEALIFT_ALL_CLIENTS=1` makes that a failure, and
 //! `scripts/clients` brings them.
 #![expect(clippy::disallowed_methods, reason = "tests make files and run programs")]
-
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
 #[path = "../support/client.rs"]
 mod client;
+#[expect(dead_code, reason = "misbehaving servers are for the suite")]
+#[path = "../support/http_server.rs"]
+mod http;
 #[expect(dead_code, reason = "hostile archives are for the suite")]
 #[path = "../support/tgz.rs"]
 mod tgz;
+#[path = "../support/wheel.rs"]
+mod wheel;
 
 mod cargo;
+mod generations;
+mod node;
+mod packages;
+mod plain;
+mod python;
+mod site;
 
 #[test]
 fn there_is_no_way_out() {

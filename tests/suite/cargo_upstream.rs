@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use sealift::ecosystem::cargo::Cargo;
 use sealift::ecosystem::{
-    ClientEnvironment, DocumentRequest, Ecosystem, Fetched, Upstream, UpstreamBase, UpstreamError, Wanted,
+    ClientEnvironment, DocumentRequest, Ecosystem, Fetched, NamedBy, Upstream, UpstreamBase, UpstreamError, Wanted,
 };
 use sealift::model::{Algorithm, Claim, Digest};
 use serde_json::json;
@@ -26,10 +26,23 @@ struct Registry {
 impl Registry {
     fn base(mut self, scope: Option<&str>, url: &str) -> Self {
         self.bases.push(UpstreamBase {
+            named_by: NamedBy::Client,
             ecosystem: "cargo",
             scope: scope.map(str::to_owned),
             url: url.to_owned(),
             authorization: None,
+        });
+        self
+    }
+
+    /// A registry as the lockfile names it for the crate in question.
+    fn locked(mut self, source: &str) -> Self {
+        self.bases.push(UpstreamBase {
+            ecosystem: "cargo",
+            scope: None,
+            url: source.to_owned(),
+            authorization: None,
+            named_by: NamedBy::LockfileForName,
         });
         self
     }
@@ -189,6 +202,34 @@ fn the_index_file_comes_along_where_it_knows_the_crate() {
     assert!(odd.documents.is_empty());
     let nobody = Cargo.accompany("foo", &[artifact], &Registry::default()).unwrap();
     assert!(nobody.documents.is_empty());
+}
+
+#[test]
+fn a_private_crate_is_told_to_its_own_registry_only() {
+    let bytes = plain_crate("foo", "1.0.0");
+    let artifact = artifact("foo", "1.0.0", &bytes);
+    let corp = "sparse+https://registry.example.com/";
+    let accompany = |registry: &Registry| {
+        let found = Cargo
+            .accompany("foo", std::slice::from_ref(&artifact), registry)
+            .unwrap();
+        (found.documents.len(), registry.asked())
+    };
+    let configured = || {
+        Registry::default()
+            .base(Some(CRATES_IO), "https://public.example.com/")
+            .base(Some("sparse+https://other.example.com/"), "https://other.example.com/")
+    };
+    let page = line(&inspect(&artifact, &bytes, &[]).unwrap()).to_string();
+    let served = configured()
+        .locked(corp)
+        .serving("https://registry.example.com/3/f/foo", &page);
+    let own = "https://registry.example.com/3/f/foo".to_owned();
+    assert_eq!(accompany(&served), (1, vec![own]));
+    let public = "https://public.example.com/3/f/foo".to_owned();
+    assert_eq!(accompany(&configured().locked(CRATES_IO)), (0, vec![public]));
+    // Of a loose crate nobody knows where it came from.
+    assert_eq!(accompany(&configured()), (0, Vec::new()));
 }
 
 /// A client with one configuration file.

@@ -4,17 +4,16 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use sealift::bundle::container;
-use sealift::bundle::manifest::Manifest;
 use sealift::crypto::dsse::Envelope;
 use sealift::crypto::file_key::FileKey;
 use sealift::crypto::key::Signer as _;
-use sealift::crypto::strict_json;
 use sealift::model::{Digest, Timestamp};
 use sealift::trust::folder::{Confirmed, TrustFolder};
 use sealift::trust::words::{self, WORDS_TO_IDENTIFY};
 use sealift::trust::{self, Kind, Profile, approval};
 use serde_json::{Value, json};
+
+use crate::raw_bundle::{Edits, RawBundle};
 
 const PASSPHRASE: &str = "correct horse battery staple";
 
@@ -371,30 +370,35 @@ fn roots_that_cannot_work_are_not_written() {
     assert!(desk.unable(&again).contains("cannot write"));
 }
 
-/// A volume up to the end of its manifest.
-fn volume(desk: &Desk, recipient: Digest, signer: &FileKey) -> Digest {
-    let digest = Digest::of(b"x");
-    let created = Timestamp::from_seconds(1_700_000_000);
-    let manifest: Manifest = serde_json::from_value(json!({
-        "base": null, "created": created, "epoch": 1, "format": 1, "generator": "test",
-        "catalog": {
-            "artifacts": 12, "content_size": 10, "digest": digest, "documents": 3, "object_bytes": 4096, "objects": 15,
-            "size": 10,
-        },
-        "not_after": created.plus_days(45), "plan": digest, "previous": null, "recipients": [recipient],
-        "roots": [{ "digest": digest, "size": 10, "version": 1 }], "segment_size": 67_108_864, "sequence": 1,
-        "stream": "main", "volumes": [{ "bytes": 1024, "segments": 1 }],
-    }))
-    .unwrap();
-    let payload = strict_json::write(&manifest);
-    let digest = Digest::of(&payload);
-    let envelope = trust::sign(Kind::Manifest, payload, &[signer]).unwrap().write();
-    let mut bytes = container::header(container::MANIFEST, envelope.len() as u64).to_vec();
-    bytes.extend_from_slice(&envelope);
-    bytes.resize(bytes.len().next_multiple_of(512), 0);
+/// A whole volume, made now by a key for an enclave.
+fn volume(desk: &Desk, recipient: Digest, signer: FileKey) -> Digest {
+    let root = std::fs::read(desk.path().join("en/trust/roots/1.dsse.json")).unwrap();
+    let bundle = RawBundle {
+        roots: vec![(1, root)],
+        ..RawBundle::sample()
+    };
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let created = Timestamp::from_seconds(i64::try_from(now).unwrap() - 60);
+    let edits = Edits {
+        manifest: Some(Box::new(move |manifest| {
+            manifest["created"] = json!(created);
+            manifest["not_after"] = json!(created.plus_days(45));
+            manifest["recipients"] = json!([recipient]);
+        })),
+        envelope: Some(Box::new(move |bytes| {
+            let payload = Envelope::read(bytes).unwrap().payload;
+            *bytes = trust::sign(Kind::Manifest, payload, &[&signer]).unwrap().write();
+        })),
+        ..Edits::default()
+    };
+    let volume = bundle.build(&edits).swap_remove(0);
     std::fs::create_dir_all(desk.path().join("media")).unwrap();
-    std::fs::write(desk.path().join("media/main-1.tar"), bytes).unwrap();
-    digest
+    std::fs::write(desk.path().join("media/main-1.tar"), &volume).unwrap();
+    let size = usize::from_str_radix(std::str::from_utf8(&volume[124..135]).unwrap(), 8).unwrap();
+    Digest::of(&Envelope::read(&volume[512..512 + size]).unwrap().payload)
 }
 
 #[test]
@@ -405,7 +409,7 @@ fn a_second_person_approves_what_they_have_seen() {
     let manifest = volume(
         &desk,
         *root.document().enclave.id.digest(),
-        &desk.key("ex/keys/export.pem"),
+        desk.key("ex/keys/export.pem"),
     );
     let approve = "approve media --trust en/trust --key eve.pem --valid-days 30";
 
@@ -433,7 +437,7 @@ fn a_second_person_approves_what_they_have_seen() {
     let typed = desk.type_into(approve, &format!("{words}\nreviewed on Monday\n"));
     assert_eq!(typed.status, 0, "{}", typed.stderr);
     assert!(
-        typed.stderr.contains("12 artifacts, 3 registry documents"),
+        typed.stderr.contains("files        4 artifacts of 1 names"),
         "{}",
         typed.stderr
     );
@@ -457,9 +461,9 @@ fn what_nobody_may_export_is_not_shown_for_approval() {
     let id = *folder.current().document().enclave.id.digest();
     let line =
         |manifest: Digest| format!("approve media --trust en/trust --key eve.pem --reason x --manifest {manifest}");
-    let manifest = volume(&desk, id, &desk.key("gus.pem"));
+    let manifest = volume(&desk, id, desk.key("gus.pem"));
     desk.refused(&line(manifest), "export-signature-invalid");
-    let manifest = volume(&desk, Digest::of(b"elsewhere"), &desk.key("ex/keys/export.pem"));
+    let manifest = volume(&desk, Digest::of(b"elsewhere"), desk.key("ex/keys/export.pem"));
     desk.refused(&line(manifest), "wrong-enclave");
 }
 

@@ -430,10 +430,23 @@ fn an_agent_is_not_believed() {
         string(&[14, 255, 255, 255, 255]),
         string(&[]),
         vec![255; 8],
-        vec![0, 0, 0, 9, 14],
     ] {
-        assert!(matches!(sign(wrong), Err(SignError::Agent { .. })));
+        let Err(SignError::Agent { source, .. }) = sign(wrong) else {
+            panic!("a wrong answer was taken");
+        };
+        assert!(
+            matches!(source, AgentError::Malformed | AgentError::Declined),
+            "{source}"
+        );
     }
+    // An answer that breaks off.
+    assert!(matches!(
+        sign(vec![0, 0, 0, 9, 14]),
+        Err(SignError::Agent {
+            source: AgentError::Socket { .. },
+            ..
+        })
+    ));
     // A count that lies, and bytes behind the end.
     for wrong in [
         string(&[&[12, 255, 255, 255, 255][..], &string(&blob), &string(b"")].concat()),

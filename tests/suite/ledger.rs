@@ -529,3 +529,24 @@ fn a_reader_does_not_wait_for_an_import() {
     import.commit(root(2)).unwrap();
     assert_eq!(reader.held(&full_name("a")).unwrap().len(), 2);
 }
+
+#[test]
+fn a_name_that_could_be_taken_for_a_held_one_is_refused() {
+    let mut site = Site::new();
+    let of = |ecosystem: &str, name: &str, text: &str| {
+        let mut held = held(name, "1.0", text);
+        held.artifact.ecosystem = ecosystem.to_owned();
+        held
+    };
+    site.import(1, &[of("cargo", "foo-bar", "one"), of("npm", "foo-bar", "two")])
+        .unwrap();
+    // Cargo takes `-` and `_` for the same when it looks a crate up; npm does not.
+    site.import(2, &[of("npm", "foo_bar", "three")]).unwrap();
+    let error = site.import(3, &[of("cargo", "foo_bar", "four")]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cargo/foo_bar could be taken for foo-bar, which is held"
+    );
+    assert_eq!(code(error), Some(Code::NameCollision));
+    assert!(site.import(3, &[of("npm", "Foo-bar", "five")]).is_err());
+}

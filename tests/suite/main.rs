@@ -1,9 +1,15 @@
 //! All tests that go through the library, in one binary.
-#![expect(clippy::disallowed_methods, reason = "tests make files, run programs and serve on loopback")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests make files, run programs and serve on loopback"
+)]
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
+mod agreement;
+mod agreement_trust;
 mod approvals;
 mod archive_tar;
+mod by_hand;
 mod cargo;
 mod cargo_upstream;
 mod cli_trust;
@@ -12,6 +18,7 @@ mod crypto;
 mod enclave;
 mod files;
 mod house;
+mod journey;
 mod ledger;
 mod net;
 mod npm_client;
@@ -25,6 +32,7 @@ mod repository;
 mod seal;
 mod select;
 mod serve;
+mod spec;
 mod trust;
 mod vectors;
 mod zip;

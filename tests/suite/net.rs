@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use sealift::ecosystem::{DocumentRequest, Upstream, UpstreamBase, UpstreamError};
+use sealift::ecosystem::{DocumentRequest, NamedBy, Upstream, UpstreamBase, UpstreamError};
 use sealift::model::{Algorithm, Claim, Digest, MultiHasher, Timestamp};
 use sealift::net::{
     Access, Cache, Client, ClientError, FetchError, FetchedFile, FileRequest, Freshness, Limits, Netrc, PlainHttp,
@@ -569,6 +569,7 @@ fn files_may_come_from_elsewhere_and_documents_may_not() {
 fn credentials_go_with_their_base_only() {
     let server = Server::start(redirecting);
     let base = |url: &str, authorization: Option<&str>| UpstreamBase {
+        named_by: NamedBy::Client,
         ecosystem: "fake",
         scope: None,
         url: url.to_owned(),

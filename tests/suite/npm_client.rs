@@ -214,3 +214,28 @@ fn variables_are_put_in() {
         "/project/.yarnrc: the registry \"x\" is not a URL"
     );
 }
+
+#[test]
+fn the_proxy_is_npm_s_own() {
+    let proxy = |client: Surroundings| Npm.transport(&client).proxy.map(|(proxy, _)| proxy);
+    let npmrc = "proxy=http://plain.example.com:1\nhttps-proxy=http://u:${P}@secure.example.com:2 ; comment\nnoproxy=corp.example.com\n";
+    let client = Surroundings::default()
+        .file("/home/.npmrc", npmrc)
+        .variable("P", "secret");
+    let transport = Npm.transport(&client);
+    let (proxy_of, setting) = transport.proxy.unwrap();
+    assert_eq!(proxy_of, "http://u:secret@secure.example.com:2");
+    assert_eq!(setting, "https-proxy in /home/.npmrc");
+    assert_eq!(transport.no_proxy.as_deref(), Some("corp.example.com"));
+    let plain = Surroundings::default().file(
+        "/project/.npmrc",
+        "proxy=http://plain.example.com:1\nhttps-proxy=null\n",
+    );
+    assert_eq!(proxy(plain).as_deref(), Some("http://plain.example.com:1"));
+    let variable = client.variable("npm_config_https_proxy", "http://variable.example.com");
+    assert_eq!(proxy(variable).as_deref(), Some("http://variable.example.com"));
+    assert_eq!(
+        proxy(Surroundings::default().file("/home/.npmrc", "proxy=false\n")),
+        None
+    );
+}

@@ -166,6 +166,8 @@ fn states(companions: &Companions, version: &str) -> Vec<(&'static str, &'static
                 assert_eq!(objects.len(), 1);
                 (*kind, ProofState::Present.word())
             }
+            NewProof::InDocument(kind, "packument") => (*kind, ProofState::Present.word()),
+            NewProof::InDocument(..) => panic!("there is no such document"),
             NewProof::Without(proof) => {
                 assert!(proof.objects.is_empty());
                 let kinds = Npm.proof_kinds();
@@ -225,8 +227,7 @@ fn documents_and_proofs_are_kept_as_they_came() {
         [("npm-signature", "not-served"), ("npm-attestations", "not-served")]
     );
     match companions.proofs["sigstore-2.0.0.tgz"].as_slice() {
-        [NewProof::Present(_, signature), NewProof::Present(_, found)] => {
-            assert_eq!(*signature, [packument().into_bytes()]);
+        [NewProof::InDocument(..), NewProof::Present(_, found)] => {
             assert_eq!(*found, [attestations.as_bytes().to_vec()]);
         }
         other => panic!("{other:?}"),
@@ -345,12 +346,45 @@ fn where_an_artifact_came_from_is_asked_when_nothing_is_configured() {
         .unwrap();
     assert!(matches!(
         companions.proofs["namespace-test-1.0.0.tgz"][0],
-        NewProof::Present("npm-signature", _)
+        NewProof::InDocument("npm-signature", _)
     ));
     let error = Npm
         .accompany(name, &[artifact(name, "1.0.0", "cache")], &registry)
         .unwrap_err();
     assert!(matches!(error, UpstreamError::NoUpstream { .. }));
+    // Bytes from a cache, and a lockfile that says which registry they are of.
+    let locked = Registry::default().locked("npm", &format!("{BASE}/npm/")).with(
+        &format!("{BASE}/npm/@isaacs%2fnamespace-test"),
+        format!(r#"{{"name":"{name}","versions":{{"1.0.0":{signed}}}}}"#),
+    );
+    let companions = Npm
+        .accompany(name, &[artifact(name, "1.0.0", "cache")], &locked)
+        .unwrap();
+    assert!(matches!(
+        companions.proofs["namespace-test-1.0.0.tgz"][0],
+        NewProof::InDocument("npm-signature", _)
+    ));
+    // A lockfile's registry for one name does not make it the configured one, and is asked after it.
+    let mirrored = Registry::default()
+        .at("npm", Some("@isaacs"), "https://mirror.example.com")
+        .at("npm", None, "https://public.example.com")
+        .locked("npm", &format!("{BASE}/npm/"));
+    let url = format!("{BASE}/npm/{name}/-/namespace-test-1.0.0.tgz");
+    let found = Npm
+        .locate(&wanted(name, &[&url], Some(&format!("{BASE}/npm"))), &mirrored)
+        .unwrap();
+    let urls: Vec<_> = found.into_iter().map(|located| located.url).collect();
+    let file = "@isaacs/namespace-test/-/namespace-test-1.0.0.tgz";
+    assert_eq!(urls, [format!("https://mirror.example.com/{file}"), url]);
+    Npm.accompany(name, &[artifact(name, "1.0.0", "cache")], &mirrored)
+        .unwrap();
+    assert_eq!(
+        mirrored.asked(),
+        [
+            "https://mirror.example.com/@isaacs%2fnamespace-test".to_owned(),
+            format!("{BASE}/npm/@isaacs%2fnamespace-test"),
+        ]
+    );
     // A second base is asked where the first does not have the name.
     let two = Registry::default()
         .at("npm", None, "https://first.example.com")

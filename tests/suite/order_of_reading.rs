@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sealift::import::authenticate::{Judgement, authenticate};
+use sealift::import::authenticate::{Approvals, Judgement, authenticate};
 use sealift::import::open::{Input, open};
 use sealift::import::verify_objects::{Silent, Workspace, verify_objects};
 use sealift::model::{Code, Stop};
@@ -27,18 +27,41 @@ impl Read for Counted {
 }
 
 fn position(volume: &[u8], name: &str) -> usize {
-    volume.chunks(512).position(|block| block.starts_with(name.as_bytes()) && block[257..262] == *b"ustar").unwrap() * 512
+    volume
+        .chunks(512)
+        .position(|block| block.starts_with(name.as_bytes()) && block[257..262] == *b"ustar")
+        .unwrap()
+        * 512
 }
 
 /// Runs all steps over a stream; gives the first code and how many bytes were read.
 fn run(bytes: Vec<u8>) -> (Option<Code>, usize) {
     let read = Arc::new(AtomicUsize::new(0));
-    let stream = Counted { bytes: io::Cursor::new(bytes), read: Arc::clone(&read) };
+    let stream = Counted {
+        bytes: io::Cursor::new(bytes),
+        read: Arc::clone(&read),
+    };
     let root = people::pinned(&people::root_without_approval());
     let staging = tempfile::tempdir().unwrap();
-    let workspace = Workspace { staging: staging.path().to_owned(), store: None, threads: 2, progress: &Silent };
+    let workspace = Workspace {
+        staging: staging.path().to_owned(),
+        store: None,
+        threads: 2,
+        progress: &Silent,
+    };
     let result = open(vec![Input::Stream(Box::new(stream))])
-        .and_then(|opened| authenticate(opened, &Judgement { root: &root, now: people::now(), memory: None }).result)
+        .and_then(|opened| {
+            authenticate(
+                opened,
+                &Judgement {
+                    root: &root,
+                    now: people::now(),
+                    memory: None,
+                    approvals: Approvals::Needed,
+                },
+            )
+            .result
+        })
         .and_then(|authenticated| verify_objects(authenticated, &workspace).map(|_| ()));
     let code = match result {
         Ok(()) => None,
@@ -50,17 +73,29 @@ fn run(bytes: Vec<u8>) -> (Option<Code>, usize) {
 
 fn bundle() -> RawBundle {
     let root = people::sealed_root(&people::root_without_approval(), &[people::ANN]);
-    RawBundle { roots: vec![(1, root)], ..RawBundle::sample() }
+    RawBundle {
+        roots: vec![(1, root)],
+        ..RawBundle::sample()
+    }
 }
 
 #[test]
 fn nothing_behind_the_envelopes_is_read_before_the_signature() {
-    let bad = bundle().build(&Edits { signers: Some(vec![99]), ..Edits::default() }).swap_remove(0);
+    let bad = bundle()
+        .build(&Edits {
+            signers: Some(vec![99]),
+            ..Edits::default()
+        })
+        .swap_remove(0);
     let catalog = position(&bad, "catalog.ndjson.zst");
     let (code, read) = run(bad);
     assert_eq!(code, Some(Code::ExportSignatureInvalid));
     // The header behind the roots is looked at to see that the roots are over; nothing of the catalog itself.
-    assert!(read <= catalog + 512, "{read} bytes were read, and the catalog begins at {}", catalog + 512);
+    assert!(
+        read <= catalog + 512,
+        "{read} bytes were read, and the catalog begins at {}",
+        catalog + 512
+    );
 }
 
 #[test]
@@ -101,4 +136,38 @@ fn every_cut_is_refused() {
         let (code, _) = run(volume[..length].to_vec());
         assert!(code.is_some(), "a volume of {length} bytes is accepted");
     }
+}
+
+#[test]
+fn a_file_that_is_written_to_while_it_is_read_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("main-1.tar");
+    std::fs::write(&path, bundle().build(&Edits::default()).swap_remove(0)).unwrap();
+    let root = people::pinned(&people::root_without_approval());
+    let run = |touch: bool| {
+        let opened = open(vec![Input::Path(path.clone())]).unwrap();
+        if touch {
+            let file = std::fs::File::options().append(true).open(&path).unwrap();
+            file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        }
+        let judgement = Judgement {
+            root: &root,
+            now: people::now(),
+            memory: None,
+            approvals: Approvals::Needed,
+        };
+        let staging = tempfile::tempdir().unwrap();
+        let workspace = Workspace {
+            staging: staging.path().to_owned(),
+            store: None,
+            threads: 1,
+            progress: &Silent,
+        };
+        verify_objects(authenticate(opened, &judgement).result.unwrap(), &workspace).map(|_| ())
+    };
+    run(false).unwrap();
+    let Err(Stop::Refused(refusals)) = run(true) else {
+        panic!("the change went unnoticed");
+    };
+    assert_eq!(refusals[0].code, Code::MediumChanged);
 }

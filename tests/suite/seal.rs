@@ -15,13 +15,13 @@ use serde_json::Value;
 use crate::people::{self, EXPORTER, sealed};
 use crate::tools;
 
-fn specification(file: &str) -> String {
+pub(crate) fn specification(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("bundle-spec").join(file);
     std::fs::read_to_string(path).unwrap()
 }
 
 /// The fenced `sh` blocks of a chapter, in order.
-fn shell_blocks(text: &str) -> Vec<&str> {
+pub(crate) fn shell_blocks(text: &str) -> Vec<&str> {
     text.split("```sh\n")
         .skip(1)
         .map(|rest| rest.split("```").next().unwrap())
@@ -29,7 +29,7 @@ fn shell_blocks(text: &str) -> Vec<&str> {
 }
 
 /// Runs one block as it is written, and gives its standard output if it succeeds.
-fn run(block: &str, folder: &Path) -> Option<String> {
+pub(crate) fn run(block: &str, folder: &Path) -> Option<String> {
     let output = Command::new("sh")
         .args(["-eu", "-c", block])
         .current_dir(folder)

@@ -116,6 +116,30 @@ impl Home {
             }
             Confinement::DeadProxies => Command::new(program),
         };
+        self.empty(&mut command);
+        command
+    }
+
+    /// The same, on the loopback of a process that [`Home::command`] began: a client beside its server.
+    pub(crate) fn command_beside(&self, process: u32, program: impl AsRef<OsStr>) -> Command {
+        let mut command = match confinement() {
+            Confinement::Namespace(words) => {
+                let mut command = Command::new("nsenter");
+                command.args(["--target", &process.to_string(), "--net"]);
+                if words.contains(&"--map-root-user") {
+                    command.args(["--user", "--preserve-credentials"]);
+                }
+                command.arg(program);
+                command
+            }
+            Confinement::DeadProxies => Command::new(program),
+        };
+        self.empty(&mut command);
+        command
+    }
+
+    /// Takes the surroundings away from a command.
+    fn empty(&self, command: &mut Command) {
         command
             .env_clear()
             .env("HOME", self.path())
@@ -133,7 +157,6 @@ impl Home {
             }
             command.env("NO_PROXY", "127.0.0.1,localhost");
         }
-        command
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use sealift::ecosystem::{
     ClientConfig, ClientEnvironment, Companions, Content, Coordinate, DocumentContent, DocumentRequest, Ecosystem,
-    Facts, Files, Held, Located, Mismatch, NewDocument, NewProof, PlacedFile, RepositoryPlace, Selection,
+    Facts, Files, Held, Located, Mismatch, NamedBy, NewDocument, NewProof, PlacedFile, RepositoryPlace, Selection,
     SelectionError, Upstream, UpstreamBase, UpstreamError, Wanted,
 };
 use sealift::model::{Artifact, Claim, Proof, ProofState};
@@ -88,6 +88,7 @@ impl Ecosystem for Fake {
         Ok(client
             .variable("FAKE_INDEX")
             .map(|url| UpstreamBase {
+                named_by: NamedBy::Client,
                 ecosystem: "fake",
                 scope: None,
                 url,

@@ -99,15 +99,24 @@ impl RawBundle {
 
     /// The same, over two volumes; the large file crosses them.
     pub(crate) fn two_volumes() -> Self {
-        Self { segments_per_volume: Some(4), ..Self::sample() }
+        Self {
+            segments_per_volume: Some(4),
+            ..Self::sample()
+        }
     }
 
     /// Writes the volumes.
     pub(crate) fn build(&self, edits: &Edits) -> Vec<Vec<u8>> {
         let mut objects = self.objects.clone();
-        objects.push(RawObject { content: PLAN.to_vec(), zstd: false });
+        objects.push(RawObject {
+            content: PLAN.to_vec(),
+            zstd: false,
+        });
         for (name, content) in &self.files {
-            objects.push(RawObject { content: content.clone(), zstd: name.ends_with(".txt") });
+            objects.push(RawObject {
+                content: content.clone(),
+                zstd: name.ends_with(".txt"),
+            });
         }
         objects.sort_by_key(|object| Digest::of(&object.content));
         objects.dedup_by_key(|object| Digest::of(&object.content));
@@ -118,18 +127,28 @@ impl RawBundle {
             records.push(record);
             members.extend(own);
         }
-        let mut artifacts: Vec<Value> = self.files.iter().map(|(name, content)| artifact(name, content)).collect();
+        let mut artifacts: Vec<Value> = self
+            .files
+            .iter()
+            .map(|(name, content)| artifact(name, content))
+            .collect();
         artifacts.sort_by_key(|artifact| artifact["artifact"]["file"].as_str().unwrap().to_owned());
         records.extend(artifacts);
         run(&edits.records, &mut records);
-        let mut text: Vec<u8> = records.iter().flat_map(|record| [strict_json::write(record), b"\n".to_vec()].concat()).collect();
+        let mut text: Vec<u8> = records
+            .iter()
+            .flat_map(|record| [strict_json::write(record), b"\n".to_vec()].concat())
+            .collect();
         run(&edits.catalog_text, &mut text);
         let mut frame = sealift::bundle::frame::encode(&text).unwrap();
         run(&edits.catalog_frame, &mut frame);
         let per_volume = self.segments_per_volume.unwrap_or(members.len());
         let mut volumes: Vec<Vec<Member>> = members.chunks(per_volume).map(<[Member]>::to_vec).collect();
         let count = |kind: &str| records.iter().filter(|record| record.get(kind).is_some()).count();
-        let object_bytes: u64 = records.iter().filter_map(|record| record["object"]["size"].as_u64()).sum();
+        let object_bytes: u64 = records
+            .iter()
+            .filter_map(|record| record["object"]["size"].as_u64())
+            .sum();
         let mut manifest = json!({
             "base": null,
             "catalog": {
@@ -163,12 +182,24 @@ impl RawBundle {
         run(&edits.envelope, &mut envelope);
         let total = volumes.len();
         for (index, volume) in volumes.iter_mut().enumerate() {
-            let mut head = vec![Member { name: "manifest.dsse.json".into(), data: envelope.clone() }];
+            let mut head = vec![Member {
+                name: "manifest.dsse.json".into(),
+                data: envelope.clone(),
+            }];
             for (version, bytes) in &self.roots {
-                head.push(Member { name: format!("roots/{version}.dsse.json"), data: bytes.clone() });
+                head.push(Member {
+                    name: format!("roots/{version}.dsse.json"),
+                    data: bytes.clone(),
+                });
             }
-            head.push(Member { name: "catalog.ndjson.zst".into(), data: frame.clone() });
-            head.push(Member { name: format!("volume/{}-of-{total}", index + 1), data: Vec::new() });
+            head.push(Member {
+                name: "catalog.ndjson.zst".into(),
+                data: frame.clone(),
+            });
+            head.push(Member {
+                name: format!("volume/{}-of-{total}", index + 1),
+                data: Vec::new(),
+            });
             head.append(volume);
             *volume = head;
         }
@@ -188,8 +219,16 @@ impl RawBundle {
 
     fn store(&self, object: &RawObject) -> (Value, Vec<Member>) {
         let digest = Digest::of(&object.content);
-        let stored = if object.zstd { sealift::bundle::frame::encode(&object.content).unwrap() } else { object.content.clone() };
-        let parts: Vec<&[u8]> = if stored.is_empty() { vec![&[]] } else { stored.chunks(self.segment_size).collect() };
+        let stored = if object.zstd {
+            sealift::bundle::frame::encode(&object.content).unwrap()
+        } else {
+            object.content.clone()
+        };
+        let parts: Vec<&[u8]> = if stored.is_empty() {
+            vec![&[]]
+        } else {
+            stored.chunks(self.segment_size).collect()
+        };
         let mut record = json!({ "object": {
             "digest": digest.to_string(),
             "encoding": if object.zstd { "zstd" } else { "identity" },
@@ -209,7 +248,10 @@ impl RawBundle {
             .enumerate()
             .map(|(index, part)| {
                 let number = if many { format!(".{index:06}") } else { String::new() };
-                Member { name: format!("objects/{}/{}{suffix}{number}", &hex[..2], &hex[2..]), data: part.to_vec() }
+                Member {
+                    name: format!("objects/{}/{}{suffix}{number}", &hex[..2], &hex[2..]),
+                    data: part.to_vec(),
+                }
             })
             .collect();
         (record, members)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use sealift::ecosystem::{DocumentRequest, Fetched, Upstream, UpstreamBase, UpstreamError};
+use sealift::ecosystem::{DocumentRequest, Fetched, NamedBy, Upstream, UpstreamBase, UpstreamError};
 
 /// What the registry answers to one URL.
 enum Answer {
@@ -23,11 +23,21 @@ impl Registry {
     /// A registry that the client's configuration names for every name or for one scope.
     pub(crate) fn at(mut self, ecosystem: &'static str, scope: Option<&str>, url: &str) -> Self {
         self.bases.push(UpstreamBase {
+            named_by: NamedBy::Client,
             ecosystem,
             scope: scope.map(str::to_owned),
             url: url.to_owned(),
             authorization: None,
         });
+        self
+    }
+
+    /// A registry that the lockfile names for the name in question.
+    pub(crate) fn locked(mut self, ecosystem: &'static str, url: &str) -> Self {
+        self = self.at(ecosystem, None, url);
+        if let Some(base) = self.bases.last_mut() {
+            base.named_by = NamedBy::LockfileForName;
+        }
         self
     }
 

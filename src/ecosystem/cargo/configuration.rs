@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::{CRATES_IO, ID, toml_reason};
-use crate::ecosystem::{ClientEnvironment, SelectionError, UpstreamBase};
+use crate::ecosystem::{ClientEnvironment, NamedBy, SelectionError, Transport, UpstreamBase};
 
 /// Replacements of replacements are followed so far; a longer chain is a circle.
 const MAX_REPLACEMENTS: usize = 16;
@@ -20,6 +20,7 @@ const MAX_REPLACEMENTS: usize = 16;
 pub(crate) struct Configuration {
     sources: BTreeMap<String, Source>,
     registries: BTreeMap<String, Registry>,
+    proxy: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -28,6 +29,13 @@ struct ConfigurationFile {
     source: BTreeMap<String, Source>,
     #[serde(default)]
     registries: BTreeMap<String, Registry>,
+    #[serde(default)]
+    http: Http,
+}
+
+#[derive(Default, Deserialize)]
+struct Http {
+    proxy: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -120,6 +128,7 @@ impl Configuration {
                 .take()
                 .or(source.local_registry.map(|path| base.join(path)));
         }
+        self.proxy = self.proxy.take().or(file.http.proxy);
         for (name, registry) in file.registries {
             let known = self.registries.entry(name).or_default();
             known.index = known.index.take().or(registry.index);
@@ -138,6 +147,7 @@ impl Configuration {
                 continue;
             }
             bases.push(UpstreamBase {
+                named_by: NamedBy::Client,
                 ecosystem: ID,
                 scope: Some(source),
                 authorization: self.token(&url),
@@ -145,6 +155,17 @@ impl Configuration {
             });
         }
         bases
+    }
+
+    /// `http.proxy`, and its variable.
+    pub(crate) fn transport(&self, client: &dyn ClientEnvironment) -> Transport {
+        const VARIABLE: &str = "CARGO_HTTP_PROXY";
+        let variable = client.variable(VARIABLE).map(|proxy| (proxy, VARIABLE.to_owned()));
+        let setting = || Some((self.proxy.clone()?, "http.proxy".to_owned()));
+        Transport {
+            proxy: variable.or_else(setting).filter(|(proxy, _)| !proxy.is_empty()),
+            no_proxy: None,
+        }
     }
 
     /// The local-registry folders that stand in for sources.
@@ -253,7 +274,7 @@ fn parse(path: &Path, text: &str) -> Result<ConfigurationFile, SelectionError> {
     let table: toml::Table = toml::from_str(text).map_err(|error| malformed(toml_reason(text, &error)))?;
     table
         .try_into()
-        .map_err(|_| malformed("a `source` or `registries` table is not as Cargo reads it".to_owned()))
+        .map_err(|_| malformed("an `http`, `source` or `registries` table is not as Cargo reads it".to_owned()))
 }
 
 #[cfg(test)]
@@ -381,6 +402,25 @@ mod tests {
         let read = Configuration::read(&client(&[("/w/.cargo/config.toml", config)], &[])).unwrap();
         assert_eq!(read.folders(), [Path::new("/w/crates")]);
         assert!(read.bases().is_empty());
+    }
+
+    #[test]
+    fn the_proxy_is_cargo_s_own() {
+        let near = ("/w/.cargo/config.toml", "http.proxy = \"http://near.example.com\"\n");
+        let far = (
+            "/home/u/.cargo/config.toml",
+            "[http]\nproxy = \"http://far.example.com\"\n",
+        );
+        let proxy = |client: &Client| Configuration::read(client).unwrap().transport(client).proxy;
+        let found = |text: &str, setting: &str| Some((text.to_owned(), setting.to_owned()));
+        assert_eq!(
+            proxy(&client(&[near, far], &[])),
+            found("http://near.example.com", "http.proxy")
+        );
+        let variable = ("CARGO_HTTP_PROXY", "http://variable.example.com");
+        let expected = found("http://variable.example.com", "CARGO_HTTP_PROXY");
+        assert_eq!(proxy(&client(&[near], &[variable])), expected);
+        assert_eq!(proxy(&client(&[], &[])), None);
     }
 
     #[test]

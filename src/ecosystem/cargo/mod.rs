@@ -20,8 +20,8 @@ use std::path::PathBuf;
 
 use super::{
     ClientConfig, ClientEnvironment, Companions, Content, Coordinate, DocumentContent, Ecosystem, Facts, Files, Held,
-    Located, Mismatch, PlacedFile, RepositoryPlace, Selection, SelectionError, Upstream, UpstreamBase, UpstreamError,
-    Wanted,
+    Located, Mismatch, PlacedFile, RepositoryPlace, Selection, SelectionError, Transport, Upstream, UpstreamBase,
+    UpstreamError, Wanted,
 };
 use crate::model::Artifact;
 
@@ -83,6 +83,11 @@ impl Ecosystem for Cargo {
             "run `cargo fetch --locked` beside the lockfile, so that the crates lie in Cargo's cache, or name a sparse \
              registry in `.cargo/config.toml`",
         )
+    }
+
+    fn transport(&self, client: &dyn ClientEnvironment) -> Transport {
+        // A configuration that cannot be read is reported by `upstreams`.
+        configuration::Configuration::read(client).map_or_else(|_| Transport::default(), |read| read.transport(client))
     }
 
     fn locate(&self, wanted: &Wanted, upstream: &dyn Upstream) -> Result<Vec<Located>, UpstreamError> {

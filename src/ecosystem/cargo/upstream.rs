@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::configuration::with_slash;
 use super::{ID, INDEX_LINES, coordinate, index_line};
 use crate::ecosystem::{
-    Companions, DocumentRequest, Located, NewDocument, Upstream, UpstreamBase, UpstreamError, Wanted,
+    Companions, DocumentRequest, Located, NamedBy, NewDocument, Upstream, UpstreamBase, UpstreamError, Wanted,
 };
 use crate::model::{Algorithm, Artifact};
 
@@ -36,7 +36,7 @@ pub(crate) fn locate(wanted: &Wanted, upstream: &dyn Upstream) -> Result<Vec<Loc
     let mut failed = UpstreamError::NoUpstream {
         ecosystem: ID.to_owned(),
     };
-    for base in bases_for(wanted, upstream) {
+    for base in bases_for(wanted.registry.as_deref(), upstream) {
         match template(&base, upstream) {
             Ok(template) => {
                 return Ok(vec![Located {
@@ -54,23 +54,26 @@ pub(crate) fn locate(wanted: &Wanted, upstream: &dyn Upstream) -> Result<Vec<Loc
 
 /// The bases for one crate: those of its own source or of every source, and the sparse index that the lockfile itself
 /// names. A registry configured for one source is never asked about another's crates.
-fn bases_for(wanted: &Wanted, upstream: &dyn Upstream) -> Vec<String> {
-    let configured = upstream.bases(ID);
+fn bases_for(source: Option<&str>, upstream: &dyn Upstream) -> Vec<String> {
+    let mut configured = upstream.bases(ID);
+    configured.retain(|base| !is_locked(base));
     let mut urls: Vec<String> = configured
         .iter()
-        .filter(|base| base.scope.is_none() || base.scope == wanted.registry)
+        .filter(|base| base.scope.is_none() || base.scope.as_deref() == source)
         .map(|base| with_slash(base.url.strip_prefix("sparse+").unwrap_or(&base.url)))
         .collect();
-    let replaced = configured.iter().any(|base| base.scope == wanted.registry);
-    if let Some(url) = wanted
-        .registry
-        .as_deref()
-        .and_then(|source| source.strip_prefix("sparse+"))
+    let replaced = configured.iter().any(|base| base.scope.as_deref() == source);
+    if let Some(url) = source.and_then(|source| source.strip_prefix("sparse+"))
         && !replaced
     {
         urls.push(with_slash(url));
     }
     urls
+}
+
+/// A lockfile's own entry is the source as it stands there, which others may serve.
+const fn is_locked(base: &UpstreamBase) -> bool {
+    matches!(base.named_by, NamedBy::LockfileForName | NamedBy::LockfileForAll)
 }
 
 fn template(base: &str, upstream: &dyn Upstream) -> Result<String, UpstreamError> {
@@ -139,9 +142,15 @@ pub(crate) fn accompany(
         return Ok(companions);
     }
     let mut missing: Vec<&Artifact> = artifacts.iter().collect();
+    // Loose crates have no source: only registries that serve every source hear of them.
+    let known = upstream.bases(ID);
+    let sources = known
+        .iter()
+        .filter(|base| is_locked(base))
+        .map(|base| Some(base.url.as_str()));
+    let sources: Vec<_> = sources.chain([None]).collect();
     let mut asked = BTreeSet::new();
-    for UpstreamBase { url: base, .. } in upstream.bases(ID) {
-        let base = with_slash(base.strip_prefix("sparse+").unwrap_or(&base));
+    for base in sources.into_iter().flat_map(|source| bases_for(source, upstream)) {
         if missing.is_empty() || !asked.insert(base.clone()) {
             continue;
         }

@@ -47,9 +47,8 @@ fn check_folders(files: &BTreeMap<RelativePath, Digest>) -> Result<(), Mismatch>
     let mut keys: BTreeMap<String, &RelativePath> = BTreeMap::new();
     for file in files.keys() {
         if let Some(other) = keys.insert(file.collision_key(), file) {
-            return Err(
-                Mismatch::collision("two files differ only in upper and lower case").comparing(other.as_str(), file.as_str())
-            );
+            return Err(Mismatch::collision("two files differ only in upper and lower case")
+                .comparing(other.as_str(), file.as_str()));
         }
     }
     for (key, file) in &keys {
@@ -57,7 +56,9 @@ fn check_folders(files: &BTreeMap<RelativePath, Digest>) -> Result<(), Mismatch>
         while let Some((parent, _)) = folder.rsplit_once('/') {
             // The list that the repository writes is a file, too.
             if parent == LIST_NAME.to_lowercase() || keys.contains_key(parent) {
-                return Err(Mismatch::collision(format!("{parent} is a file, and the folder of {file}")));
+                return Err(Mismatch::collision(format!(
+                    "{parent} is a file, and the folder of {file}"
+                )));
             }
             folder = parent;
         }

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::coordinate;
 use crate::ecosystem::ClientConfig;
-use crate::ecosystem::{ClientEnvironment, RepositoryPlace, SelectionError, UpstreamBase, Wanted};
+use crate::ecosystem::{ClientEnvironment, NamedBy, RepositoryPlace, SelectionError, Transport, UpstreamBase, Wanted};
 use crate::model::Algorithm;
 
 /// Where the clients' caches would hold the wanted tarball.
@@ -128,6 +128,7 @@ pub(crate) fn upstreams(client: &dyn ClientEnvironment) -> Result<Vec<UpstreamBa
             });
         }
         let base = UpstreamBase {
+            named_by: NamedBy::Client,
             ecosystem: super::ID,
             scope: scope.map(str::to_owned),
             url: coordinate::without_credentials(url).trim_end_matches('/').to_owned(),
@@ -150,6 +151,22 @@ pub(crate) fn upstreams(client: &dyn ClientEnvironment) -> Result<Vec<UpstreamBa
     Ok(bases)
 }
 
+/// npm asks every registry through `https-proxy`, or else `proxy` (`npm-registry-fetch`: `src/index.js`).
+pub(crate) fn transport(client: &dyn ClientEnvironment) -> Transport {
+    let settings = Settings::read(client);
+    let is_set = |(value, _): &(&str, &str)| !matches!(*value, "" | "null" | "false");
+    let proxy = ["https-proxy", "proxy"].into_iter().find_map(|key| {
+        settings
+            .find(key)
+            .filter(is_set)
+            .map(|(value, file)| (value, format!("{key} in {file}")))
+    });
+    Transport {
+        proxy: proxy.map(|(value, setting)| (value.to_owned(), setting)),
+        no_proxy: settings.setting("noproxy").map(str::to_owned),
+    }
+}
+
 /// npm's settings, strongest first: environment, the project's `.npmrc`, the user's.
 struct Settings {
     entries: Vec<Setting>,
@@ -168,12 +185,16 @@ impl Settings {
             client.variable(&name).or_else(|| client.variable(&name.to_uppercase()))
         };
         let mut entries = Vec::new();
-        for key in ["registry", "cache"] {
-            entries.extend(variable(key).filter(|value| !value.is_empty()).map(|value| Setting {
-                key: key.to_owned(),
-                value,
-                file: format!("npm_config_{key}"),
-            }));
+        for key in ["registry", "cache", "proxy", "https-proxy", "noproxy"] {
+            entries.extend(
+                variable(&key.replace('-', "_"))
+                    .filter(|value| !value.is_empty())
+                    .map(|value| Setting {
+                        key: key.to_owned(),
+                        value,
+                        file: format!("npm_config_{key}"),
+                    }),
+            );
         }
         let user = variable("userconfig")
             .map(PathBuf::from)

@@ -18,8 +18,8 @@ pub use layout::{REGISTRY, packument_path, tarball_path};
 
 use super::{
     ClientConfig, ClientEnvironment, Companions, Content, Coordinate, DocumentContent, Ecosystem, Facts, Files, Held,
-    Located, Mismatch, PlacedFile, RepositoryPlace, Selection, SelectionError, Upstream, UpstreamBase, UpstreamError,
-    Wanted,
+    Located, Mismatch, PlacedFile, RepositoryPlace, Selection, SelectionError, Transport, Upstream, UpstreamBase,
+    UpstreamError, Wanted,
 };
 use crate::model::Artifact;
 
@@ -52,6 +52,10 @@ impl Ecosystem for Npm {
 
     fn upstreams(&self, client: &dyn ClientEnvironment) -> Result<Vec<UpstreamBase>, SelectionError> {
         client::upstreams(client)
+    }
+
+    fn transport(&self, client: &dyn ClientEnvironment) -> Transport {
+        client::transport(client)
     }
 
     fn locate(&self, wanted: &Wanted, upstream: &dyn Upstream) -> Result<Vec<Located>, UpstreamError> {

@@ -6,7 +6,8 @@
 use super::coordinate;
 use super::packument::{self, Dist, Packument};
 use crate::ecosystem::{
-    Companions, DocumentRequest, Fetched, Located, NewDocument, NewProof, Upstream, UpstreamBase, UpstreamError, Wanted,
+    Companions, DocumentRequest, Fetched, Located, NamedBy, NewDocument, NewProof, Upstream, UpstreamBase,
+    UpstreamError, Wanted,
 };
 use crate::model::{Artifact, Proof, ProofState};
 
@@ -42,7 +43,7 @@ pub(crate) fn locate(wanted: &Wanted, upstream: &dyn Upstream) -> Result<Vec<Loc
         let registry = wanted.registry.as_deref().map(|url| url.trim_end_matches('/'));
         let is_configured = configured
             .iter()
-            .any(|base| Some(base.url.trim_end_matches('/')) == registry);
+            .any(|base| !is_locked(base) && Some(base.url.trim_end_matches('/')) == registry);
         let mut located = Vec::new();
         if registry.is_some() && !is_configured {
             let mirrors = configured_for(&wanted.name, &configured).into_iter();
@@ -103,7 +104,7 @@ pub(crate) fn accompany(
             };
             let dist = dist.map_err(|error| malformed(&fetched.url, error))?;
             let signature = if dist.is_signed() {
-                NewProof::Present(SIGNATURE, vec![fetched.bytes.clone()])
+                NewProof::InDocument(SIGNATURE, packument::KIND)
             } else {
                 without(SIGNATURE, Served::missing(served.signatures))
             };
@@ -187,11 +188,21 @@ fn ask(upstream: &dyn Upstream, url: String, max_bytes: u64) -> Result<Option<Fe
     }
 }
 
-/// The base URLs to ask about a name, without a slash at their end: those configured for it, then where it came from.
+/// The base URLs to ask about a name, without a slash at their end: those configured for it, then those that lockfiles
+/// name for it, then where it came from.
 fn bases(name: &str, origin: Option<&str>, upstream: &dyn Upstream) -> Result<Vec<String>, UpstreamError> {
-    let mut bases = configured_for(name, &upstream.bases(super::ID));
-    let origin = origin.map(|url| url.trim_end_matches('/').to_owned());
-    bases.extend(origin.filter(|origin| !bases.contains(origin)));
+    let known = upstream.bases(super::ID);
+    let mut bases = configured_for(name, &known);
+    let locked = known
+        .iter()
+        .filter(|base| is_locked(base))
+        .map(|base| base.url.as_str());
+    for url in locked.chain(origin) {
+        let url = url.trim_end_matches('/').to_owned();
+        if !bases.contains(&url) {
+            bases.push(url);
+        }
+    }
     if bases.is_empty() {
         return Err(UpstreamError::NoUpstream {
             ecosystem: super::ID.to_owned(),
@@ -204,13 +215,19 @@ fn bases(name: &str, origin: Option<&str>, upstream: &dyn Upstream) -> Result<Ve
 /// own is not asked for elsewhere: its names are nobody else's business.
 fn configured_for(name: &str, configured: &[UpstreamBase]) -> Vec<String> {
     let serving = |scope: Option<&str>| -> Vec<String> {
-        let bases = configured.iter().filter(|base| base.scope.as_deref() == scope);
+        let bases = configured
+            .iter()
+            .filter(|base| base.scope.as_deref() == scope && !is_locked(base));
         bases.map(|base| base.url.trim_end_matches('/').to_owned()).collect()
     };
     match coordinate::scope(name).map(|scope| serving(Some(scope))) {
         Some(scoped) if !scoped.is_empty() => scoped,
         _ => serving(None),
     }
+}
+
+const fn is_locked(base: &UpstreamBase) -> bool {
+    matches!(base.named_by, NamedBy::LockfileForName | NamedBy::LockfileForAll)
 }
 
 /// Asks for the full form: the short one has neither times nor all that is needed to serve it again.

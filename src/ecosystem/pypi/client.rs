@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::coordinate::read_file_name;
 use super::{ID, url};
-use crate::ecosystem::{ClientConfig, ClientEnvironment, RepositoryPlace, SelectionError, UpstreamBase, Wanted};
+use crate::ecosystem::{
+    ClientConfig, ClientEnvironment, NamedBy, RepositoryPlace, SelectionError, Transport, UpstreamBase, Wanted,
+};
 
 /// The indexes of the clients' configuration, strongest first: uv's, then pip's, each as the client itself orders them.
 pub(super) fn upstreams(client: &dyn ClientEnvironment) -> Result<Vec<UpstreamBase>, SelectionError> {
@@ -71,6 +73,7 @@ impl Found {
         {
             Some(known) => known.authorization = known.authorization.take().or(authorization),
             None => self.bases.push(UpstreamBase {
+                named_by: NamedBy::Client,
                 ecosystem: ID,
                 scope: None,
                 url,
@@ -241,9 +244,39 @@ fn pip_files(client: &dyn ClientEnvironment) -> Vec<PathBuf> {
     files
 }
 
-/// Reads `index-url` and `extra-index-url` out of pip's ini file: the sections of installing and downloading.
+/// Reads `index-url` and `extra-index-url` out of pip's ini file.
 fn pip_file(path: &Path, text: &str, found: &mut Found) -> Result<(), SelectionError> {
     let place = path.display().to_string();
+    let values = pip_settings(&place, text)?;
+    for wanted in ["index-url", "extra-index-url"] {
+        for (_, value) in values.iter().filter(|(key, _)| key == wanted) {
+            for index in value.split_ascii_whitespace() {
+                found.add(index, &place)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// pip's `proxy`, and its variable. A file that cannot be read is reported by [`upstreams`].
+pub(super) fn transport(client: &dyn ClientEnvironment) -> Transport {
+    const VARIABLE: &str = "PIP_PROXY";
+    let variable = client.variable(VARIABLE).map(|proxy| (proxy, VARIABLE.to_owned()));
+    let in_file = |path: PathBuf| {
+        let place = path.display().to_string();
+        let values = pip_settings(&place, &client.read(&path)?).ok()?;
+        let (_, proxy) = values.into_iter().rfind(|(key, _)| key == "proxy")?;
+        Some((proxy, format!("proxy in {place}")))
+    };
+    let proxy = variable.or_else(|| pip_files(client).into_iter().find_map(in_file));
+    Transport {
+        proxy: proxy.filter(|(proxy, _)| !proxy.is_empty()),
+        no_proxy: None,
+    }
+}
+
+/// The settings of installing and downloading in pip's ini file; those of other sections have no key.
+fn pip_settings(place: &str, text: &str) -> Result<Vec<(String, String)>, SelectionError> {
     let mut section = String::new();
     let mut key = String::new();
     let mut values: Vec<(String, String)> = Vec::new();
@@ -264,7 +297,7 @@ fn pip_file(path: &Path, text: &str, found: &mut Found) -> Result<(), SelectionE
         }
         let Some((name, value)) = line.split_once(['=', ':']) else {
             return Err(SelectionError::Malformed {
-                file: place,
+                file: place.to_owned(),
                 reason: "a line is neither a section nor a setting".to_owned(),
             });
         };
@@ -274,14 +307,7 @@ fn pip_file(path: &Path, text: &str, found: &mut Found) -> Result<(), SelectionE
         }
         values.push((key.clone(), value.trim().to_owned()));
     }
-    for wanted in ["index-url", "extra-index-url"] {
-        for (_, value) in values.iter().filter(|(key, _)| key == wanted) {
-            for index in value.split_ascii_whitespace() {
-                found.add(index, &place)?;
-            }
-        }
-    }
-    Ok(())
+    Ok(values)
 }
 
 /// Poetry keeps downloaded files under their own names, four folders deep (its `artifacts` cache). pip keeps response

@@ -19,8 +19,8 @@ use std::path::PathBuf;
 
 use super::{
     ClientConfig, ClientEnvironment, Companions, Content, Coordinate, DocumentContent, Ecosystem, Facts, Files, Held,
-    Located, Mismatch, PlacedFile, RepositoryPlace, Selection, SelectionError, Upstream, UpstreamBase, UpstreamError,
-    Wanted,
+    Located, Mismatch, PlacedFile, RepositoryPlace, Selection, SelectionError, Transport, Upstream, UpstreamBase,
+    UpstreamError, Wanted,
 };
 use crate::model::Artifact;
 
@@ -64,6 +64,10 @@ impl Ecosystem for Pypi {
 
     fn upstreams(&self, client: &dyn ClientEnvironment) -> Result<Vec<UpstreamBase>, SelectionError> {
         client::upstreams(client)
+    }
+
+    fn transport(&self, client: &dyn ClientEnvironment) -> Transport {
+        client::transport(client)
     }
 
     fn locate(&self, wanted: &Wanted, upstream: &dyn Upstream) -> Result<Vec<Located>, UpstreamError> {

@@ -9,7 +9,7 @@ use super::simple::{KIND_HTML, KIND_JSON, Page, PageFile, Provenance};
 use super::version::Version;
 use super::{ATTESTATIONS, ID, url};
 use crate::ecosystem::{
-    Companions, DocumentRequest, Fetched, Located, NewDocument, NewProof, Upstream, UpstreamError, Wanted,
+    Companions, DocumentRequest, Fetched, Located, NamedBy, NewDocument, NewProof, Upstream, UpstreamError, Wanted,
 };
 use crate::model::{Artifact, Claim, Proof, ProofState};
 
@@ -283,14 +283,21 @@ fn fetch_page(base: &str, name: &str, upstream: &dyn Upstream) -> Result<Option<
     Ok(Some(FoundPage { kind, fetched, page }))
 }
 
-/// The indexes to ask, each once: the lockfile's own first.
+/// The indexes to ask, each once: what the operator names, then what the lockfile names. Where the lockfile says which
+/// index a project comes from, those of the client's configuration never hear its name.
 fn bases(registry: Option<&str>, upstream: &dyn Upstream) -> Vec<String> {
-    let configured = upstream.bases(ID);
-    let mut bases: Vec<String> = Vec::new();
-    for url in registry
+    let mut known = upstream.bases(ID);
+    if registry.is_some() || known.iter().any(|base| base.named_by == NamedBy::LockfileForName) {
+        known.retain(|base| base.named_by != NamedBy::Client);
+    }
+    let (operator, others): (Vec<_>, Vec<_>) = known
         .into_iter()
-        .chain(configured.iter().map(|base| base.url.as_str()))
-    {
+        .map(|base| (base.named_by, base.url))
+        .partition(|(by, _)| *by == NamedBy::Operator);
+    let operator = operator.into_iter().map(|(_, url)| url);
+    let others = others.into_iter().map(|(_, url)| url);
+    let mut bases: Vec<String> = Vec::new();
+    for url in operator.chain(registry.map(str::to_owned)).chain(others) {
         let url = url.trim_end_matches('/').to_owned();
         if !bases.contains(&url) {
             bases.push(url);

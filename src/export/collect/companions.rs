@@ -6,8 +6,9 @@ use super::content::{SourceObject, hash};
 use super::parallel::in_parallel;
 use super::trouble::Trouble;
 use super::{Event, Sources};
-use crate::ecosystem::{Companions, Ecosystem, NewProof, UpstreamError};
-use crate::model::{Artifact, Digest, Document, Proof, ProofState};
+use crate::ecosystem::{Companions, Ecosystem, NewProof, UpstreamBase, UpstreamError};
+use crate::export::select::Chosen;
+use crate::model::{Artifact, Digest, Document, Proof, ProofState, Unable};
 use crate::net::{Address, Cache, Client, Freshness};
 
 /// Documents, and the objects that hold documents and proofs.
@@ -19,26 +20,34 @@ pub(super) struct Gathered {
 
 /// Asks for all names, in parallel, and writes what was found into the artifacts. Without a client nobody is asked, and
 /// every artifact says so.
-pub(super) fn gather(artifacts: &mut [Artifact], sources: &Sources<'_>) -> (Gathered, Vec<Trouble>) {
+pub(super) fn gather(artifacts: &mut [Artifact], wanted: &[Chosen], sources: &Sources<'_>) -> (Gathered, Vec<Trouble>) {
     for artifact in artifacts.iter_mut() {
         artifact.proofs = not_asked(sources.ecosystem(&artifact.ecosystem));
     }
     let Some(client) = sources.client else {
         return (Gathered::default(), Vec::new());
     };
-    let mut names: BTreeMap<(String, String), Vec<Artifact>> = BTreeMap::new();
+    let mut names: BTreeMap<(String, String), Named> = BTreeMap::new();
     for artifact in artifacts.iter() {
-        names
-            .entry((artifact.ecosystem.clone(), artifact.name.clone()))
-            .or_default()
-            .push(artifact.clone());
+        let key = (artifact.ecosystem.clone(), artifact.name.clone());
+        names.entry(key).or_default().artifacts.push(artifact.clone());
+    }
+    for chosen in wanted {
+        let key = (chosen.wanted.ecosystem.to_owned(), chosen.wanted.name.clone());
+        if let Some(named) = names.get_mut(&key) {
+            for base in &chosen.upstreams {
+                if !named.upstreams.contains(base) {
+                    named.upstreams.push(base.clone());
+                }
+            }
+        }
     }
     let names: Vec<_> = names.into_iter().collect();
-    let results = in_parallel(&names, super::REQUESTS_AT_ONCE, |((ecosystem, name), artifacts)| {
+    let results = in_parallel(&names, super::REQUESTS_AT_ONCE, |((ecosystem, name), named)| {
         let Some(ecosystem) = sources.ecosystem(ecosystem) else {
             return Ok(None);
         };
-        let result = of_name(ecosystem, name, artifacts, client, sources);
+        let result = of_name(ecosystem, name, named, client, sources);
         (sources.progress)(Event::Asked);
         result
     });
@@ -67,8 +76,15 @@ pub(super) fn gather(artifacts: &mut [Artifact], sources: &Sources<'_>) -> (Gath
     (gathered, troubles)
 }
 
+/// The artifacts of one name, and the upstreams that lockfiles name for them.
+#[derive(Default)]
+struct Named {
+    artifacts: Vec<Artifact>,
+    upstreams: Vec<UpstreamBase>,
+}
+
 /// Every kind of proof that the ecosystem's registries can have, not asked for.
-fn not_asked(ecosystem: Option<&'static dyn Ecosystem>) -> Vec<Proof> {
+pub(super) fn not_asked(ecosystem: Option<&'static dyn Ecosystem>) -> Vec<Proof> {
     ecosystem
         .map_or(&[][..], |ecosystem| ecosystem.proof_kinds())
         .iter()
@@ -99,7 +115,7 @@ struct Stored {
 fn of_name(
     ecosystem: &'static dyn Ecosystem,
     name: &str,
-    artifacts: &[Artifact],
+    Named { artifacts, upstreams }: &Named,
     client: &Client,
     sources: &Sources<'_>,
 ) -> Result<Option<Stored>, Trouble> {
@@ -112,7 +128,7 @@ fn of_name(
     } else {
         Freshness::Asked
     };
-    let companions = match ecosystem.accompany(name, artifacts, &client.view(freshness)) {
+    let companions = match ecosystem.accompany(name, artifacts, &client.view(freshness).with_lockfiles(upstreams)) {
         Ok(companions) => companions,
         Err(UpstreamError::NoUpstream { .. }) => return Ok(None),
         Err(error) => {
@@ -130,6 +146,25 @@ fn of_name(
             .map_err(|error| Trouble::unable("the cache cannot be used", error))?;
     }
     Ok(Some(stored))
+}
+
+/// The documents of a kind that proofs lie in.
+fn in_documents(
+    ecosystem: &'static dyn Ecosystem,
+    name: &str,
+    documents: &[Document],
+    kind: &str,
+) -> Result<Vec<Digest>, Trouble> {
+    let found: Vec<Digest> = documents
+        .iter()
+        .filter(|document| document.kind == kind)
+        .map(|document| document.digest)
+        .collect();
+    if found.is_empty() {
+        let what = format!("{} {name}: a proof lies in no document that came", ecosystem.id());
+        return Err(Trouble::Unable(Box::new(Unable::new(what))));
+    }
+    Ok(found)
 }
 
 fn store(
@@ -169,7 +204,7 @@ fn store(
         // One entry for each kind, in the ecosystem's order; what it did not speak of was not asked.
         for kind in ecosystem.proof_kinds() {
             let found = given.into_iter().flatten().find(|proof| match proof {
-                NewProof::Present(present, _) => present == kind,
+                NewProof::Present(present, _) | NewProof::InDocument(present, _) => present == kind,
                 NewProof::Without(proof) => proof.kind == *kind,
             });
             all.push(match found {
@@ -177,6 +212,11 @@ fn store(
                     kind: (*kind).to_owned(),
                     state: ProofState::Present,
                     objects: parts.iter().map(|bytes| keep(bytes)).collect::<Result<_, _>>()?,
+                },
+                Some(NewProof::InDocument(_, document_kind)) => Proof {
+                    kind: (*kind).to_owned(),
+                    state: ProofState::Present,
+                    objects: in_documents(ecosystem, name, &documents, document_kind)?,
                 },
                 Some(NewProof::Without(proof)) if proof.state != ProofState::Present => without(kind, proof.state),
                 _ => without(kind, ProofState::NotAsked),

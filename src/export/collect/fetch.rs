@@ -3,22 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::content::hash;
-use super::local::{Found, Looked, Origin, needed, settled_key};
+use super::local::{Found, Looked, Origin, cached_from, needed, settled_key};
 use super::trouble::{Trouble, of_fetching, of_locating, subject};
 use super::{Event, Sources};
 use crate::ecosystem::{Ecosystem, Located, UpstreamError, Wanted};
+use crate::export::select::Chosen;
 use crate::model::{Claim, Code, Refusal, Unable};
 use crate::net::{Client, FileRequest, Freshness, Obtained};
 
 /// Completes what was found on this machine. What upstream gave is kept in the cache, also if something else fails.
 pub(super) fn complete(
-    wanted: &Wanted,
+    chosen: &Chosen,
     looked: &mut Looked,
     ecosystem: &dyn Ecosystem,
     client: &Client,
     sources: &Sources<'_>,
 ) -> Result<(), Trouble> {
-    let located = match locate(wanted, ecosystem, client) {
+    let wanted = &chosen.wanted;
+    let located = match locate(chosen, ecosystem, client) {
         Ok(located) => located,
         // Files that nobody serves any more do not spoil those at hand.
         Err(UpstreamError::NoUpstream { .. } | UpstreamError::NotListed { .. }) if !looked.found.is_empty() => {
@@ -38,7 +40,17 @@ pub(super) fn complete(
         let claims = accepted(wanted, places[0]);
         let is_it = |found: &Found| found.claim.as_ref().is_some_and(|claim| claims.contains(claim));
         if !looked.found.iter().any(is_it) {
-            looked.found.push(from_any(wanted, file, &places, client, sources)?);
+            let urls = places.iter().map(|place| place.url.clone()).collect();
+            // The lockfile's own addresses have been tried.
+            let cached = match wanted.urls.is_empty() {
+                true => cached_from(wanted, file, urls, ecosystem, sources).filter(is_it),
+                false => None,
+            };
+            let found = match cached {
+                Some(found) => found,
+                None => from_any(wanted, file, &places, client, sources)?,
+            };
+            looked.found.push(found);
         }
     }
     if looked.found.is_empty() {
@@ -62,21 +74,23 @@ pub(super) fn complete(
 
 /// Where the artifact's files are served: by documents of the cache if they list all, else by documents of now.
 pub(super) fn locate(
-    wanted: &Wanted,
+    chosen: &Chosen,
     ecosystem: &dyn Ecosystem,
     client: &Client,
 ) -> Result<Vec<Located>, UpstreamError> {
+    let wanted = &chosen.wanted;
+    let view = |freshness| client.view(freshness).with_lockfiles(&chosen.upstreams);
     let lists_all = |located: &[Located]| {
         wanted.file.is_some() && !located.is_empty()
             || needed(wanted)
                 .iter()
                 .all(|claim| located.iter().any(|place| place.claims.contains(claim)))
     };
-    match ecosystem.locate(wanted, &client.view(Freshness::Cached)) {
+    match ecosystem.locate(wanted, &view(Freshness::Cached)) {
         Ok(located) if lists_all(&located) => Ok(located),
         Err(error @ UpstreamError::NoUpstream { .. }) => Err(error),
         // A document that was asked in this run is not asked again.
-        _ => ecosystem.locate(wanted, &client.view(Freshness::Asked)),
+        _ => ecosystem.locate(wanted, &view(Freshness::Asked)),
     }
 }
 

@@ -133,6 +133,29 @@ pub(super) fn look(wanted: &Wanted, ecosystem: &dyn Ecosystem, folders: &FolderI
     search.looked
 }
 
+/// Looks in the clients' caches for one file, of which upstream has said where it is served: some caches go by address.
+pub(super) fn cached_from(
+    wanted: &Wanted,
+    file: &str,
+    urls: Vec<String>,
+    ecosystem: &dyn Ecosystem,
+    sources: &Sources<'_>,
+) -> Option<Found> {
+    let located = Wanted {
+        file: Some(file.to_owned()),
+        urls,
+        ..wanted.clone()
+    };
+    let mut search = Search {
+        wanted: &located,
+        ecosystem,
+        sources,
+        looked: Looked::default(),
+    };
+    search.in_client_caches();
+    search.looked.found.pop()
+}
+
 /// The stated digests of the strongest algorithm: those that the wanted artifact's files must have.
 pub(super) fn needed(wanted: &Wanted) -> Vec<&Claim> {
     let strongest = Claim::strongest(&wanted.claims);

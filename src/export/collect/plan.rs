@@ -1,12 +1,14 @@
 //! What an export would do (`--dry-run`): looks on this machine and asks for documents, and fetches no artifact.
 
+use std::collections::BTreeMap;
+
 use super::fetch::{accepted, locate};
 use super::local::{Found, Looked, needed};
 use super::parallel::in_parallel;
 use super::trouble::{Trouble, not_found, of_locating, stop, subject};
-use super::{Sources, artifact_of, companions, look_everywhere, mismatch};
+use super::{SourceObject, Sources, artifact_of, companions, look_everywhere, mismatch, unique};
 use crate::export::select::{Chosen, Selected};
-use crate::model::{Algorithm, Artifact, Digest, ProofState, Stop};
+use crate::model::{Algorithm, Artifact, Digest, Document, ProofState, Stop};
 
 /// What an export would do.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -31,6 +33,15 @@ pub struct Plan {
     pub left_out: Vec<String>,
     /// What the operator should know.
     pub warnings: Vec<String>,
+    /// The artifacts that the bundle would have, sorted. Those to be fetched have a digest that only stands for them,
+    /// where the lockfile does not state it.
+    pub artifacts: Vec<Artifact>,
+    /// The registries' documents, as far as they could be asked for.
+    pub documents: Vec<Document>,
+    /// The objects that are here, once each, sorted by digest.
+    pub objects: Vec<SourceObject>,
+    /// The files to be fetched: digests as in `artifacts`, and sizes, 0 where nobody states them.
+    pub missing: Vec<(Digest, u64)>,
 }
 
 /// Finds out what an export would do. Stops where the export would.
@@ -46,6 +57,7 @@ pub fn plan(selected: &Selected, sources: &Sources<'_>) -> Result<Plan, Stop> {
         ..Plan::default()
     };
     let mut artifacts = Vec::new();
+    let mut strangers = Vec::new();
     let mut troubles = Vec::new();
     for ((_, looked), result) in items.iter().zip(results) {
         plan.at_hand += looked.found.len() as u64;
@@ -57,31 +69,60 @@ pub fn plan(selected: &Selected, sources: &Sources<'_>) -> Result<Plan, Stop> {
                     plan.to_fetch += 1;
                     plan.bytes_to_fetch += file.size.unwrap_or(0);
                     plan.of_unknown_size += u64::from(file.size.is_none());
-                    match file.artifact {
-                        Some(artifact) => artifacts.push(artifact),
-                        None => plan.proof_unknown.push(file.what),
+                    plan.missing.push((file.artifact.digest, file.size.unwrap_or(0)));
+                    if file.digest_is_known {
+                        artifacts.push(file.artifact);
+                    } else {
+                        plan.proof_unknown.push(file.what);
+                        strangers.push(file.artifact);
                     }
                 }
             }
         }
     }
+    let mut objects = BTreeMap::new();
     for (chosen, looked) in &items {
-        artifacts.extend(looked.found.iter().map(|found| artifact_of(chosen, found)));
+        for found in &looked.found {
+            artifacts.push(artifact_of(chosen, found));
+            objects
+                .entry(found.hashed.digest)
+                .or_insert_with(|| found.hashed.object(&found.file));
+        }
     }
-    let (gathered, more) = companions::gather(&mut artifacts, sources);
+    let (mut artifacts, clashes) = unique(artifacts);
+    troubles.extend(clashes);
+    let (gathered, more) = companions::gather(&mut artifacts, selected.wanted(), sources);
     troubles.extend(more);
     if let Some(stop) = stop(troubles) {
         return Err(stop);
     }
-    plan.companions = (
-        gathered.objects.len() as u64,
-        gathered.objects.iter().map(|object| object.size).sum(),
-    );
+    // The registry's keys come with every name, and are one object.
+    let companions: BTreeMap<Digest, u64> = gathered
+        .objects
+        .iter()
+        .map(|object| (object.digest, object.size))
+        .collect();
+    plan.companions = (companions.len() as u64, companions.values().sum());
     plan.without_proof = artifacts
         .iter()
         .filter(|artifact| artifact.proofs.iter().all(|proof| proof.state != ProofState::Present))
         .map(|artifact| format!("{artifact} {}", artifact.file))
         .collect();
+    for mut stranger in strangers {
+        let ecosystem = sources.ecosystem(&stranger.ecosystem);
+        stranger.proofs = companions::not_asked(ecosystem);
+        artifacts.push(stranger);
+    }
+    let (artifacts, clashes) = unique(artifacts);
+    if let Some(stop) = stop(clashes) {
+        return Err(stop);
+    }
+    for object in gathered.objects {
+        objects.entry(object.digest).or_insert(object);
+    }
+    plan.artifacts = artifacts;
+    plan.documents = gathered.documents;
+    plan.objects = objects.into_values().collect();
     for list in [&mut plan.without_proof, &mut plan.proof_unknown] {
         list.sort();
         list.dedup();
@@ -93,8 +134,9 @@ pub fn plan(selected: &Selected, sources: &Sources<'_>) -> Result<Plan, Stop> {
 struct Missing {
     what: String,
     size: Option<u64>,
-    /// Where the lockfile states its SHA-256, so that proofs can be asked for already.
-    artifact: Option<Artifact>,
+    artifact: Artifact,
+    /// Whether the lockfile states its SHA-256, so that proofs can be asked for already.
+    digest_is_known: bool,
 }
 
 fn of_one(chosen: &Chosen, looked: &Looked, sources: &Sources<'_>) -> Result<Vec<Missing>, Trouble> {
@@ -109,7 +151,7 @@ fn of_one(chosen: &Chosen, looked: &Looked, sources: &Sources<'_>) -> Result<Vec
             None => Err(not_found(wanted, ecosystem).into()),
         };
     };
-    let located = locate(wanted, ecosystem, client).map_err(|error| of_locating(wanted, ecosystem, error));
+    let located = locate(chosen, ecosystem, client).map_err(|error| of_locating(wanted, ecosystem, error));
     let located = match located {
         Err(_) if !looked.found.is_empty() => return Ok(Vec::new()),
         other => other?,
@@ -126,19 +168,22 @@ fn of_one(chosen: &Chosen, looked: &Looked, sources: &Sources<'_>) -> Result<Vec
             [claim] if claim.algorithm() == Algorithm::Sha256 => claim.bytes().try_into().ok().map(Digest::from_bytes),
             _ => None,
         };
+        let what = format!("{} {}", subject(wanted), place.file);
+        let artifact = Artifact {
+            ecosystem: wanted.ecosystem.to_owned(),
+            name: wanted.name.clone(),
+            version: wanted.version.clone(),
+            file: place.file.clone(),
+            digest: digest.unwrap_or_else(|| Digest::of(what.as_bytes())),
+            origin: place.url.clone(),
+            reason: chosen.reason.clone(),
+            proofs: Vec::new(),
+        };
         missing.push(Missing {
-            what: format!("{} {}", subject(wanted), place.file),
+            what,
             size: wanted.size.or(place.size),
-            artifact: digest.map(|digest| Artifact {
-                ecosystem: wanted.ecosystem.to_owned(),
-                name: wanted.name.clone(),
-                version: wanted.version.clone(),
-                file: place.file.clone(),
-                digest,
-                origin: place.url.clone(),
-                reason: chosen.reason.clone(),
-                proofs: Vec::new(),
-            }),
+            artifact,
+            digest_is_known: digest.is_some(),
         });
     }
     debug_assert!(missing.len() <= needed(wanted).len().max(located.len()));

@@ -63,7 +63,7 @@ pub(super) fn stop(troubles: Vec<Trouble>) -> Option<Stop> {
             Unable::new(what)
                 .because(source)
                 .code(Code::UpstreamFailed)
-                .hint("try again later; what was fetched is kept")
+                .hint("try again later; what was fetched is kept. Where all bytes are at hand, `--offline` asks nobody")
                 .into(),
         );
     }

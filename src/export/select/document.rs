@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{Input, Place, Request, SelectError, Source, inputs};
 use crate::crypto::yaml;
-use crate::ecosystem::{Ecosystem, UpstreamBase};
+use crate::ecosystem::{Ecosystem, NamedBy, UpstreamBase};
 use crate::model::Claim;
 
 /// The only version of the format.
@@ -95,6 +95,7 @@ impl Request {
                     reason: error.to_string(),
                 })?;
                 Ok(UpstreamBase {
+                    named_by: NamedBy::Operator,
                     ecosystem: inputs::find(ecosystems, &entry.ecosystem)?.id(),
                     scope: entry.scope,
                     url: entry.url,
@@ -144,7 +145,10 @@ impl Request {
             } else {
                 return Err(match source.path.metadata() {
                     Ok(_) => SelectError::UnknownLockfile { file: source.written },
-                    Err(error) => SelectError::Unreadable { path: source.path, source: error },
+                    Err(error) => SelectError::Unreadable {
+                        path: source.path,
+                        source: error,
+                    },
                 });
             }
         }

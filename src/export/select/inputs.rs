@@ -1,6 +1,6 @@
 //! Reads one input: a lockfile, a folder of artifacts, a set of plain files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Gathered, Input, Place, SelectError, Source};
 use crate::ecosystem::files::{self, checksums};
-use crate::ecosystem::{Ecosystem, Files, SelectionError, Wanted};
+use crate::ecosystem::{Ecosystem, Files, NamedBy, SelectionError, UpstreamBase, Wanted};
 use crate::model::{Claim, Digest};
 
 /// The largest lockfiles of monorepos have some 10 MiB.
@@ -119,6 +119,18 @@ fn lockfile(
         .read_lockfile(&file_name, &text, &Beside(beside))
         .map_err(|error| one(error.into()))?;
     let mut errors = Vec::new();
+    let for_one: BTreeSet<String> = selection
+        .wanted
+        .iter()
+        .filter_map(|wanted| wanted.registry.clone())
+        .collect();
+    // What no entry names as its own registry holds for every entry, as with `--extra-index-url`.
+    let for_all: Vec<UpstreamBase> = selection
+        .upstreams
+        .iter()
+        .filter(|base| !for_one.contains(&base.url))
+        .cloned()
+        .collect();
     for mut wanted in selection.wanted {
         if Claim::strongest(&wanted.claims).is_none() {
             errors.push(SelectError::Unpinned {
@@ -128,7 +140,8 @@ fn lockfile(
             continue;
         }
         wanted.path = wanted.path.map(|path| beside.join(path));
-        gathered.add(wanted, &source.written);
+        let upstreams = upstreams_of(&wanted, &selection.upstreams, &for_all);
+        gathered.add(wanted, &source.written, upstreams);
     }
     gathered.left_out.extend(
         selection
@@ -144,6 +157,21 @@ fn lockfile(
         "source": source.written,
         "digest": Digest::of(text.as_bytes()).to_string(),
     }))
+}
+
+/// The upstreams that a lockfile names for one of its entries: its registry, and those for all entries.
+fn upstreams_of(wanted: &Wanted, named: &[UpstreamBase], for_all: &[UpstreamBase]) -> Vec<UpstreamBase> {
+    let own = wanted.registry.as_ref().map(|registry| UpstreamBase {
+        ecosystem: wanted.ecosystem,
+        scope: None,
+        url: registry.clone(),
+        authorization: named
+            .iter()
+            .find(|base| base.url == *registry)
+            .and_then(|base| base.authorization.clone()),
+        named_by: NamedBy::LockfileForName,
+    });
+    own.into_iter().chain(for_all.iter().cloned()).collect()
 }
 
 fn folder(
@@ -200,7 +228,7 @@ fn folder(
             path: Some(path.clone()),
             size: None,
         };
-        gathered.add(wanted, &source.written);
+        gathered.add(wanted, &source.written, Vec::new());
     }
     leave_special(source, &listing, gathered);
     Ok(json!({ "kind": "folder", "source": source.written, "ecosystem": ecosystem }))
@@ -245,6 +273,7 @@ fn file_set(
         gathered.add(
             plain(name, version, relative, claims, Some(path.clone()), Vec::new()),
             &source.written,
+            Vec::new(),
         );
     }
     leave_special(source, &listing, gathered);
@@ -285,7 +314,7 @@ fn single_file(
             (address.to_string(), None, vec![url.clone()])
         }
     };
-    gathered.add(plain(name, version, file, claims, path, urls), "selection");
+    gathered.add(plain(name, version, file, claims, path, urls), "selection", Vec::new());
     Ok(json!({
         "kind": "file", "source": written, "name": name, "version": version, "file": file, "digest": claim.to_string(),
     }))

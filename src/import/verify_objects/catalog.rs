@@ -7,10 +7,10 @@ use std::path::Path;
 
 use super::{Workspace, write_failed};
 use crate::bundle::catalog::{Checker, Encoding, Object, Record, RecordError, Totals};
+use crate::bundle::container;
 use crate::bundle::frame::{self, DecodeError, FrameError};
 use crate::bundle::limits::MAX_CATALOG_LINE_BYTES;
 use crate::bundle::manifest::Manifest;
-use crate::bundle::container;
 use crate::crypto::strict_json;
 use crate::ecosystem;
 use crate::import::open::VolumeReader;
@@ -40,10 +40,14 @@ pub(super) fn receive(reader: &mut VolumeReader, manifest: &Manifest, keep: Opti
     reader.padding(summary.size)?;
     let found = hasher.finish();
     if found != summary.digest {
-        return Err(Refusal::new(Code::DigestMismatch, reader.name(), "the catalog is not the one that was signed")
-            .comparing(summary.digest, found)
-            .hint("copy the volume again from the sending side")
-            .into());
+        return Err(Refusal::new(
+            Code::DigestMismatch,
+            reader.name(),
+            "the catalog is not the one that was signed",
+        )
+        .comparing(summary.digest, found)
+        .hint("copy the volume again from the sending side")
+        .into());
     }
     Ok(())
 }
@@ -62,18 +66,17 @@ pub(super) fn check(path: &Path, manifest: &Manifest, workspace: &Workspace<'_>)
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             line.extend_from_slice(&bytes[..end]);
             bytes = &bytes[end + 1..];
-            if let Err(refusal) = take_line(&line, &mut checker, &mut tally, manifest.segment_size) {
+            let taken =
+                check_length(&line).and_then(|()| take_line(&line, &mut checker, &mut tally, manifest.segment_size));
+            if let Err(refusal) = taken {
                 stop = Some(refusal);
                 return Err(std::io::Error::other("refused"));
             }
             line.clear();
         }
         line.extend_from_slice(bytes);
-        if line.len() > MAX_CATALOG_LINE_BYTES {
-            stop = Some(
-                Refusal::new(Code::SizeExceeded, "the catalog", "a line is longer than the limit")
-                    .comparing(format!("at most {MAX_CATALOG_LINE_BYTES} bytes"), "more"),
-            );
+        if let Err(refusal) = check_length(&line) {
+            stop = Some(refusal);
             return Err(std::io::Error::other("refused"));
         }
         Ok(())
@@ -86,7 +89,12 @@ pub(super) fn check(path: &Path, manifest: &Manifest, workspace: &Workspace<'_>)
         DecodeError::Sink(source) => Unable::new("cannot read the catalog").because(source).into(),
     })?;
     if !line.is_empty() {
-        return Err(Refusal::new(Code::ContainerNotExact, "the catalog", "its last line does not end in a line feed").into());
+        return Err(Refusal::new(
+            Code::ContainerNotExact,
+            "the catalog",
+            "its last line does not end in a line feed",
+        )
+        .into());
     }
     let expected = Totals {
         objects: manifest.catalog.objects,
@@ -95,13 +103,34 @@ pub(super) fn check(path: &Path, manifest: &Manifest, workspace: &Workspace<'_>)
         documents: manifest.catalog.documents,
         artifacts: manifest.catalog.artifacts,
     };
-    checker.finish(manifest.plan, expected).map_err(|error| record_refusal(&error))?;
+    checker
+        .finish(manifest.plan, expected)
+        .map_err(|error| record_refusal(&error))?;
     Ok(tally.finish()?)
 }
 
-fn take_line(line: &[u8], checker: &mut Checker<'_>, tally: &mut VolumeTally<'_>, segment_size: u64) -> Result<(), Refusal> {
-    let record: Record = strict_json::read(line).map_err(|error| {
-        Refusal::new(Code::JsonNotStrict, "the catalog", format!("a record does not fit: {error}"))
+fn check_length(line: &[u8]) -> Result<(), Refusal> {
+    if line.len() <= MAX_CATALOG_LINE_BYTES {
+        return Ok(());
+    }
+    Err(
+        Refusal::new(Code::SizeExceeded, "the catalog", "a line is longer than the limit")
+            .comparing(format!("at most {MAX_CATALOG_LINE_BYTES} bytes"), "more"),
+    )
+}
+
+fn take_line(
+    line: &[u8],
+    checker: &mut Checker<'_>,
+    tally: &mut VolumeTally<'_>,
+    segment_size: u64,
+) -> Result<(), Refusal> {
+    let record: Record = strict_json::read_canonical(line).map_err(|error| {
+        Refusal::new(
+            Code::JsonNotStrict,
+            "the catalog",
+            format!("a record does not fit: {error}"),
+        )
     })?;
     checker.take(&record).map_err(|error| record_refusal(&error))?;
     if let Record::Object(object) = &record {
@@ -120,13 +149,22 @@ struct VolumeTally<'a> {
 
 impl<'a> VolumeTally<'a> {
     const fn new(manifest: &'a Manifest) -> Self {
-        Self { manifest, volume: 0, segments: 0, bytes: 0 }
+        Self {
+            manifest,
+            volume: 0,
+            segments: 0,
+            bytes: 0,
+        }
     }
 
     fn take(&mut self, object: &Object, segment_size: u64) -> Result<(), Refusal> {
         for index in 0..object.segment_count(segment_size) {
             let Some(volume) = self.manifest.volumes.get(self.volume) else {
-                return Err(Refusal::new(Code::ContainerNotExact, "the manifest", "its volumes hold fewer segments than the catalog lists"));
+                return Err(Refusal::new(
+                    Code::ContainerNotExact,
+                    "the manifest",
+                    "its volumes hold fewer segments than the catalog lists",
+                ));
             };
             self.segments += 1;
             self.bytes += container::member_bytes(object.segment_bytes(segment_size, index));
@@ -143,15 +181,23 @@ impl<'a> VolumeTally<'a> {
     }
 
     fn wrong_bytes(&self, expected: u64) -> Refusal {
-        Refusal::new(Code::ContainerNotExact, format!("volume {} in the manifest", self.volume + 1), "its size is not the sum of its segments")
-            .comparing(expected, self.bytes)
+        Refusal::new(
+            Code::ContainerNotExact,
+            format!("volume {} in the manifest", self.volume + 1),
+            "its size is not the sum of its segments",
+        )
+        .comparing(expected, self.bytes)
     }
 
     fn finish(&self) -> Result<(), Refusal> {
         if self.volume == self.manifest.volumes.len() {
             Ok(())
         } else {
-            Err(Refusal::new(Code::ContainerNotExact, "the manifest", "its volumes hold more segments than the catalog lists"))
+            Err(Refusal::new(
+                Code::ContainerNotExact,
+                "the manifest",
+                "its volumes hold more segments than the catalog lists",
+            ))
         }
     }
 }
@@ -166,8 +212,13 @@ impl Records {
     /// Begins at the first record.
     pub(in crate::import) fn open(path: &Path) -> Result<Self, Stop> {
         let file = BufReader::with_capacity(256 << 10, open(path)?);
-        let decoder = zstd::stream::read::Decoder::with_buffer(file).map_err(unreadable)?.single_frame();
-        Ok(Self { lines: BufReader::with_capacity(256 << 10, decoder), line: Vec::new() })
+        let decoder = zstd::stream::read::Decoder::with_buffer(file)
+            .map_err(unreadable)?
+            .single_frame();
+        Ok(Self {
+            lines: BufReader::with_capacity(256 << 10, decoder),
+            line: Vec::new(),
+        })
     }
 
     /// The next record.
@@ -176,7 +227,9 @@ impl Records {
         if self.lines.read_until(b'\n', &mut self.line).map_err(unreadable)? == 0 {
             return Ok(None);
         }
-        serde_json::from_slice(&self.line).map(Some).map_err(|error| unreadable(error.into()))
+        serde_json::from_slice(&self.line)
+            .map(Some)
+            .map_err(|error| unreadable(error.into()))
     }
 
     /// The next object; `None` when the objects are over.
@@ -189,17 +242,23 @@ impl Records {
 }
 
 fn open(path: &Path) -> Result<File, Stop> {
-    File::open(path).map_err(|error| Unable::new(format!("cannot read {}", path.display())).because(error).into())
+    File::open(path).map_err(|error| {
+        Unable::new(format!("cannot read {}", path.display()))
+            .because(error)
+            .into()
+    })
 }
 
 fn unreadable(error: std::io::Error) -> Stop {
-    Unable::new("cannot read the staged catalog again").because(error).into()
+    Unable::new("cannot read the staged catalog again")
+        .because(error)
+        .into()
 }
 
 /// A frame's fault as a refusal.
 pub(super) fn frame_refusal(subject: &str, error: &FrameError) -> Stop {
     let code = match error {
-        FrameError::TooLarge { .. } | FrameError::Decode(_) => Code::SizeExceeded,
+        FrameError::TooLarge { .. } | FrameError::Decode(_) | FrameError::Demands(_) => Code::SizeExceeded,
         _ => Code::ContainerNotExact,
     };
     let mut reason = error.to_string();
@@ -229,6 +288,8 @@ pub(super) fn is_encoded(object: &Object) -> bool {
 /// Reads a whole small file.
 pub(super) fn read_all(path: &Path) -> Result<Vec<u8>, Stop> {
     let mut bytes = Vec::new();
-    open(path)?.read_to_end(&mut bytes).map_err(|error| Unable::new(format!("cannot read {}", path.display())).because(error))?;
+    open(path)?
+        .read_to_end(&mut bytes)
+        .map_err(|error| Unable::new(format!("cannot read {}", path.display())).because(error))?;
     Ok(bytes)
 }

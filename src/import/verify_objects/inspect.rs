@@ -53,11 +53,17 @@ pub(super) fn inspect(catalog: &Path, manifest: &Manifest, workspace: &Workspace
     loop {
         let record = artifacts.next()?;
         if let Some(Record::Artifact(artifact)) = &record {
-            if !current.as_ref().is_some_and(|(ecosystem, name, _)| *ecosystem == artifact.ecosystem && *name == artifact.name) {
+            if !current
+                .as_ref()
+                .is_some_and(|(ecosystem, name, _)| *ecosystem == artifact.ecosystem && *name == artifact.name)
+            {
                 let found = documents.of(&artifact.ecosystem, &artifact.name)?;
                 current = Some((artifact.ecosystem.clone(), artifact.name.clone(), found));
             }
-            let found = current.as_ref().map(|(_, _, documents)| documents.clone()).unwrap_or_default();
+            let found = current
+                .as_ref()
+                .map(|(_, _, documents)| documents.clone())
+                .unwrap_or_default();
             round.push((artifact.clone(), found));
         }
         if round.len() == ROUND || record.is_none() {
@@ -65,7 +71,8 @@ pub(super) fn inspect(catalog: &Path, manifest: &Manifest, workspace: &Workspace
             for result in inspect_round(&round, workspace) {
                 match result {
                     Ok(examined) => {
-                        serde_json::to_writer(&mut output, &examined).map_err(|error| write_failed(&path, error.into()))?;
+                        serde_json::to_writer(&mut output, &examined)
+                            .map_err(|error| write_failed(&path, error.into()))?;
                         output.write_all(b"\n").map_err(|error| write_failed(&path, error))?;
                     }
                     Err(Stop::Refused(more)) => refusals.extend(more),
@@ -99,7 +106,10 @@ struct Documents {
 
 impl Documents {
     fn open(catalog: &Path) -> Result<Self, Stop> {
-        let mut this = Self { records: Records::open(catalog)?, ahead: None };
+        let mut this = Self {
+            records: Records::open(catalog)?,
+            ahead: None,
+        };
         this.advance()?;
         Ok(this)
     }
@@ -144,13 +154,19 @@ fn inspect_round(round: &[(Artifact, Vec<Document>)], workspace: &Workspace<'_>)
                 scope.spawn(move || {
                     // Neighbours share their documents: each is read once.
                     let mut cache: Option<(Vec<Document>, Vec<DocumentContent>)> = None;
-                    part.iter().map(|(artifact, documents)| inspect_one(artifact, documents, &mut cache, workspace)).collect::<Vec<_>>()
+                    part.iter()
+                        .map(|(artifact, documents)| inspect_one(artifact, documents, &mut cache, workspace))
+                        .collect::<Vec<_>>()
                 })
             })
             .collect();
         handles
             .into_iter()
-            .flat_map(|handle| handle.join().unwrap_or_else(|_| vec![Err(Unable::new("an inspection ended unexpectedly").into())]))
+            .flat_map(|handle| {
+                handle
+                    .join()
+                    .unwrap_or_else(|_| vec![Err(Unable::new("an inspection ended unexpectedly").into())])
+            })
             .collect()
     })
 }
@@ -165,19 +181,28 @@ fn inspect_one(
     let ecosystem = ecosystem::find(&artifact.ecosystem)
         .ok_or_else(|| Refusal::new(Code::UnknownFormat, subject(), "its ecosystem is not known"))?;
     if !cache.as_ref().is_some_and(|(known, _)| known == documents) {
-        let contents = documents.iter().map(|document| read_document(document, workspace)).collect::<Result<Vec<_>, Stop>>()?;
+        let contents = documents
+            .iter()
+            .map(|document| read_document(document, workspace))
+            .collect::<Result<Vec<_>, Stop>>()?;
         *cache = Some((documents.to_vec(), contents));
     }
     let contents = cache.as_ref().map_or(&[][..], |(_, contents)| contents);
     let path = workspace.locate(&artifact.digest);
     let size = fs::metadata(&path).map_err(|error| cannot_read(&path, error))?.len();
-    let mut content = LazyFile { path: &path, file: None };
-    let facts = ecosystem.inspect(artifact, &mut content, contents).map_err(|mismatch| {
-        let mut refusal = Refusal::new(mismatch.code, subject(), mismatch.reason);
-        refusal.expected = mismatch.expected;
-        refusal.found = mismatch.found;
-        refusal.hint("its bytes are as signed, so it was published or packed like this: leave it out of the selection")
-    })?;
+    let mut content = LazyFile {
+        path: &path,
+        file: None,
+    };
+    let facts = ecosystem
+        .inspect(artifact, &mut content, contents)
+        .map_err(|mismatch| {
+            let mut refusal = Refusal::new(mismatch.code, subject(), mismatch.reason);
+            refusal.expected = mismatch.expected;
+            refusal.found = mismatch.found;
+            refusal
+                .hint("its bytes are as signed, so it was published or packed like this: leave it out of the selection")
+        })?;
     let mut derived = BTreeMap::new();
     for (label, bytes) in facts.derived {
         let digest = Digest::of(&bytes);
@@ -187,7 +212,12 @@ fn inspect_one(
         }
         derived.insert(label, (digest, bytes.len() as u64));
     }
-    Ok(Examined { artifact: artifact.clone(), size, facts: facts.json, derived })
+    Ok(Examined {
+        artifact: artifact.clone(),
+        size,
+        facts: facts.json,
+        derived,
+    })
 }
 
 fn read_document(document: &Document, workspace: &Workspace<'_>) -> Result<DocumentContent, Stop> {
@@ -202,7 +232,10 @@ fn read_document(document: &Document, workspace: &Workspace<'_>) -> Result<Docum
         .comparing(format!("at most {MAX_DOCUMENT_BYTES} bytes"), format!("{size} bytes"))
         .into());
     }
-    Ok(DocumentContent { document: document.clone(), bytes: read_all(&path)? })
+    Ok(DocumentContent {
+        document: document.clone(),
+        bytes: read_all(&path)?,
+    })
 }
 
 /// A file that is opened when somebody first reads it: plain files need no look.
@@ -243,17 +276,30 @@ impl ExaminedReader {
     pub(in crate::import) fn open(staging: &Path) -> Result<Self, Stop> {
         let path = staging.join(EXAMINED);
         let file = File::open(&path).map_err(|error| cannot_read(&path, error))?;
-        Ok(Self { lines: BufReader::new(file), path, line: Vec::new() })
+        Ok(Self {
+            lines: BufReader::new(file),
+            path,
+            line: Vec::new(),
+        })
     }
 
     /// The next artifact.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "each step may fail: an iterator of results would go on after a failure"
+    )]
     pub fn next(&mut self) -> Result<Option<Examined>, Stop> {
         self.line.clear();
-        let count = self.lines.read_until(b'\n', &mut self.line).map_err(|error| cannot_read(&self.path, error))?;
+        let count = self
+            .lines
+            .read_until(b'\n', &mut self.line)
+            .map_err(|error| cannot_read(&self.path, error))?;
         if count == 0 {
             return Ok(None);
         }
-        serde_json::from_slice(&self.line).map(Some).map_err(|error| cannot_read(&self.path, error.into()).into())
+        serde_json::from_slice(&self.line)
+            .map(Some)
+            .map_err(|error| cannot_read(&self.path, error.into()).into())
     }
 }
 

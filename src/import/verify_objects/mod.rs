@@ -18,9 +18,8 @@ use crate::store::{Store, object_path};
 
 use super::authenticate::{Authenticated, Voucher};
 use super::open::VolumeReader;
-pub use inspect::Examined;
 pub(super) use catalog::Records;
-pub(super) use inspect::ExaminedReader;
+pub use inspect::{Examined, ExaminedReader};
 
 /// Where verification may write, how many threads it may use, and whom it tells how far it is.
 pub struct Workspace<'a> {
@@ -135,7 +134,8 @@ pub fn verify_objects(authenticated: Authenticated, workspace: &Workspace<'_>) -
     let (manifest, manifest_digest, envelope, voucher, volumes) = authenticated.into_parts();
     let catalog_path = workspace.staging.join(CATALOG);
     prepare(&workspace.staging)?;
-    let total = volumes.len() as u64 * manifest.catalog.size + manifest.volumes.iter().map(|volume| volume.bytes).sum::<u64>();
+    let total =
+        volumes.len() as u64 * manifest.catalog.size + manifest.volumes.iter().map(|volume| volume.bytes).sum::<u64>();
     workspace.progress.begin("verify", total);
     let mut fresh = vec![false; manifest.volumes.len()];
     for (index, mut reader) in volumes.into_iter().enumerate() {
@@ -150,9 +150,13 @@ pub fn verify_objects(authenticated: Authenticated, workspace: &Workspace<'_>) -
         }
         let number = which_volume(&mut reader, manifest.volumes.len())?;
         if fresh[number - 1] {
-            return Err(Refusal::new(Code::ContainerNotExact, reader.name(), format!("volume {number} was given twice"))
-                .hint("give each volume once")
-                .into());
+            return Err(Refusal::new(
+                Code::ContainerNotExact,
+                reader.name(),
+                format!("volume {number} was given twice"),
+            )
+            .hint("give each volume once")
+            .into());
         }
         pipeline::verify_volume(&mut reader, number, &manifest, &catalog_path, workspace)?;
         reader.end()?;
@@ -160,16 +164,27 @@ pub fn verify_objects(authenticated: Authenticated, workspace: &Workspace<'_>) -
         fresh[number - 1] = true;
     }
     workspace.progress.finish();
-    let (present, missing): (Vec<usize>, Vec<usize>) =
-        (1..=manifest.volumes.len()).partition(|number| workspace.staging.join(VOLUMES).join(number.to_string()).is_file());
+    let (present, missing): (Vec<usize>, Vec<usize>) = (1..=manifest.volumes.len())
+        .partition(|number| workspace.staging.join(VOLUMES).join(number.to_string()).is_file());
     if !missing.is_empty() {
         let (label, count) = (manifest.label(), manifest.volumes.len());
-        return Ok(Verified::Incomplete(Incomplete { label, present, missing, count }));
+        return Ok(Verified::Incomplete(Incomplete {
+            label,
+            present,
+            missing,
+            count,
+        }));
     }
     pipeline::complete(&manifest, &catalog_path, &fresh, workspace)?;
     inspect::inspect(&catalog_path, &manifest, workspace)?;
     let staging = workspace.staging.clone();
-    Ok(Verified::Intact(Box::new(Intact { manifest, manifest_digest, envelope, voucher, staging })))
+    Ok(Verified::Intact(Box::new(Intact {
+        manifest,
+        manifest_digest,
+        envelope,
+        voucher,
+        staging,
+    })))
 }
 
 const CHECKED: &str = "catalog.checked";
@@ -204,19 +219,27 @@ fn mark(path: &Path) -> Result<(), Stop> {
 /// Finds out which volume of the set this is, by comparing its mark with each that there could be.
 fn which_volume(reader: &mut VolumeReader, count: usize) -> Result<usize, Stop> {
     let found = reader.header()?;
-    (1..=count).find(|number| found == container::header(&container::volume_name(*number, count), 0)).ok_or_else(|| {
-        reader
-            .not_exact("the member that says which volume this is does not fit the manifest")
-            .comparing(format!("one of {count} volume marks"), super::open::describe(&found))
-            .into()
-    })
+    (1..=count)
+        .find(|number| found == container::header(&container::volume_name(*number, count), 0))
+        .ok_or_else(|| {
+            reader
+                .not_exact("the member that says which volume this is does not fit the manifest")
+                .comparing(format!("one of {count} volume marks"), super::open::describe(&found))
+                .into()
+        })
 }
 
 /// Writing to the staging folder failed.
 pub(crate) fn write_failed(path: &Path, error: io::Error) -> Unable {
     let full = error.kind() == io::ErrorKind::StorageFull || error.kind() == io::ErrorKind::QuotaExceeded;
-    let unable = Unable::new(format!("cannot write {}", path.display())).because(error).code(Code::PublicationRolledBack);
-    if full { unable.hint("make room on the enclave's disk, and import again; nothing was changed") } else { unable }
+    let unable = Unable::new(format!("cannot write {}", path.display()))
+        .because(error)
+        .code(Code::PublicationRolledBack);
+    if full {
+        unable.hint("make room on the enclave's disk, and import again; nothing was changed")
+    } else {
+        unable
+    }
 }
 
 impl Workspace<'_> {

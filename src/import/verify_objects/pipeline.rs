@@ -40,7 +40,12 @@ pub(super) fn verify_volume(
     let pool = Pool::new();
     let findings = Findings::default();
     let (jobs, queue) = bounded::<Job>(2 * workspace.threads);
-    let worker = Worker { volume: reader.name().to_owned(), manifest, workspace, findings: &findings };
+    let worker = Worker {
+        volume: reader.name().to_owned(),
+        manifest,
+        workspace,
+        findings: &findings,
+    };
     let read = thread::scope(|scope| {
         for _ in 0..workspace.threads.max(1) {
             let queue = queue.clone();
@@ -52,7 +57,14 @@ pub(super) fn verify_volume(
             });
         }
         drop(queue);
-        let mut feeder = Feeder { reader, pool: &pool, jobs: &jobs, worker: &worker, scope, batch: Batch::default() };
+        let mut feeder = Feeder {
+            reader,
+            pool: &pool,
+            jobs: &jobs,
+            worker: &worker,
+            scope,
+            batch: Batch::default(),
+        };
         let read = feeder.feed(number, catalog);
         drop(jobs);
         read
@@ -69,7 +81,12 @@ pub(super) fn complete(
     workspace: &Workspace<'_>,
 ) -> Result<(), Stop> {
     let findings = Findings::default();
-    let worker = Worker { volume: "staging".to_owned(), manifest, workspace, findings: &findings };
+    let worker = Worker {
+        volume: "staging".to_owned(),
+        manifest,
+        workspace,
+        findings: &findings,
+    };
     let (sender, queue) = bounded::<Object>(64);
     let read = thread::scope(|scope| {
         for _ in 0..workspace.threads.max(1) {
@@ -116,7 +133,7 @@ fn select_incomplete(
     while let Some(object) = records.next_object()? {
         let count = object.segment_count(manifest.segment_size);
         let first = ends.partition_point(|end| *end <= segment);
-        let last = ends.partition_point(|end| *end <= segment + count - 1);
+        let last = ends.partition_point(|end| *end < segment + count);
         segment += count;
         if (first != last || !fresh[first]) && (findings.full() || sender.send(object).is_err()) {
             break;
@@ -150,7 +167,10 @@ impl Pool {
     fn take(&self) -> Buffer {
         let mut bytes = self.free.recv().unwrap_or_default();
         bytes.resize(BUFFER_BYTES, 0);
-        Buffer { bytes, home: self.home.clone() }
+        Buffer {
+            bytes,
+            home: self.home.clone(),
+        }
     }
 }
 
@@ -179,7 +199,10 @@ impl Findings {
                 }
             }
             unable => {
-                self.unable.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(unable);
+                self.unable
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner)
+                    .get_or_insert(unable);
                 self.stop.store(true, Ordering::Relaxed);
             }
         }
@@ -190,10 +213,17 @@ impl Findings {
     }
 
     fn into_result(self) -> Result<(), Stop> {
-        if let Some(unable) = self.unable.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+        if let Some(unable) = self
+            .unable
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        {
             return Err(unable);
         }
-        let mut refusals = self.refusals.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut refusals = self
+            .refusals
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if refusals.is_empty() {
             return Ok(());
         }
@@ -216,7 +246,11 @@ enum Job {
     /// Whole members, headers and padding included, in one buffer.
     Batch(Buffer, Vec<Member>),
     /// A large segment, whose bytes follow in pieces.
-    Segment { member: Member, chunks: Receiver<Arc<Chunk>>, large: Arc<Large> },
+    Segment {
+        member: Member,
+        chunks: Receiver<Arc<Chunk>>,
+        large: Arc<Large>,
+    },
 }
 
 struct Chunk {
@@ -255,7 +289,10 @@ impl<'scope> Feeder<'scope, '_, '_> {
     fn feed(&mut self, number: usize, catalog: &Path) -> Result<(), Stop> {
         let manifest = self.worker.manifest;
         let size = manifest.segment_size;
-        let start: u64 = manifest.volumes[..number - 1].iter().map(|volume| volume.segments).sum();
+        let start: u64 = manifest.volumes[..number - 1]
+            .iter()
+            .map(|volume| volume.segments)
+            .sum();
         let end = start + manifest.volumes[number - 1].segments;
         let mut records = Records::open(catalog)?;
         let mut next = 0;
@@ -270,7 +307,11 @@ impl<'scope> Feeder<'scope, '_, '_> {
                     && container::member_bytes(object.segment_bytes(size, range.start)) <= BUFFER_BYTES as u64
                     && object.stored() <= size
                 {
-                    self.small(Member { segment: range.start, size: object.segment_bytes(size, range.start), object })?;
+                    self.small(Member {
+                        segment: range.start,
+                        size: object.segment_bytes(size, range.start),
+                        object,
+                    })?;
                 } else {
                     self.flush()?;
                     self.large(&object, range)?;
@@ -293,7 +334,8 @@ impl<'scope> Feeder<'scope, '_, '_> {
         }
         let pool = self.pool;
         let buffer = self.batch.buffer.get_or_insert_with(|| pool.take());
-        self.reader.exact(&mut buffer.bytes[self.batch.used..self.batch.used + bytes])?;
+        self.reader
+            .exact(&mut buffer.bytes[self.batch.used..self.batch.used + bytes])?;
         self.worker.workspace.progress.advance(bytes as u64);
         self.batch.used += bytes;
         self.batch.members.push(member);
@@ -309,7 +351,9 @@ impl<'scope> Feeder<'scope, '_, '_> {
     }
 
     fn send(&self, job: Job) -> Result<(), Stop> {
-        self.jobs.send(job).map_err(|_| Unable::new("the threads that hash have ended").into())
+        self.jobs
+            .send(job)
+            .map_err(|_| Unable::new("the threads that hash have ended").into())
     }
 
     /// Reads an object's segments in pieces, each segment for one thread; a further one hashes the content where it is
@@ -335,10 +379,21 @@ impl<'scope> Feeder<'scope, '_, '_> {
         for segment in segments {
             let bytes = object.segment_bytes(size, segment);
             self.reader.expect(&object.member_name(size, segment), bytes)?;
-            self.worker.workspace.progress.advance(BLOCK + container::padding(bytes));
+            self.worker
+                .workspace
+                .progress
+                .advance(BLOCK + container::padding(bytes));
             let (sender, chunks) = unbounded();
-            let member = Member { object: Arc::clone(object), segment, size: bytes };
-            self.send(Job::Segment { member, chunks, large: Arc::clone(&large) })?;
+            let member = Member {
+                object: Arc::clone(object),
+                segment,
+                size: bytes,
+            };
+            self.send(Job::Segment {
+                member,
+                chunks,
+                large: Arc::clone(&large),
+            })?;
             let mut rest = bytes;
             while rest > 0 {
                 let mut buffer = self.pool.take();
@@ -398,12 +453,18 @@ impl Worker<'_> {
             let mut block = [0; 512];
             block.copy_from_slice(header);
             return Err(self
-                .refusal(Code::ContainerNotExact, &name, "its header is not the one that the signed catalog determines")
+                .refusal(
+                    Code::ContainerNotExact,
+                    &name,
+                    "its header is not the one that the signed catalog determines",
+                )
                 .comparing(format!("member `{name}` of {} bytes", member.size), describe(&block))
                 .into());
         }
         if padding.iter().any(|byte| *byte != 0) {
-            return Err(self.refusal(Code::ContainerNotExact, &name, "the padding after it is not zero").into());
+            return Err(self
+                .refusal(Code::ContainerNotExact, &name, "the padding after it is not zero")
+                .into());
         }
         let found = Digest::of(data);
         let expected = object.segment_digest(member.segment);
@@ -426,7 +487,8 @@ impl Worker<'_> {
             let bytes = &chunk.buffer.bytes[..chunk.length];
             hasher.update(bytes);
             if let Some(file) = &large.target {
-                file.write_all_at(bytes, offset).map_err(|error| write_failed(&large.target_path, error))?;
+                file.write_all_at(bytes, offset)
+                    .map_err(|error| write_failed(&large.target_path, error))?;
             }
             offset += bytes.len() as u64;
             received += bytes.len() as u64;
@@ -452,15 +514,22 @@ impl Worker<'_> {
         if is_encoded(object) {
             return self.decode_stored(object);
         }
-        let content = large.content.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let content = large
+            .content
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
         if let Some(digest) = content {
-            let found = digest.recv().map_err(|_| Unable::new("the thread that hashes has ended"))?;
+            let found = digest
+                .recv()
+                .map_err(|_| Unable::new("the thread that hashes has ended"))?;
             if found != object.digest {
                 return Err(self.wrong_content(object, found).into());
             }
         }
         if large.target.is_some() {
-            fs::rename(&large.target_path, self.staged(object)?).map_err(|error| write_failed(&large.target_path, error))?;
+            fs::rename(&large.target_path, self.staged(object)?)
+                .map_err(|error| write_failed(&large.target_path, error))?;
         }
         Ok(())
     }
@@ -472,7 +541,11 @@ impl Worker<'_> {
         let target = if skip {
             None
         } else {
-            let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&target_path);
+            let file = fs::OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(&target_path);
             Some(file.map_err(|error| write_failed(&target_path, error))?)
         };
         Ok(Large {
@@ -514,9 +587,13 @@ impl Worker<'_> {
             return Ok(());
         }
         self.forget_volumes();
-        Err(Refusal::new(Code::ObjectMissing, format!("object {}", object.digest), "it is not in the staging folder any more")
-            .hint("give all volumes again")
-            .into())
+        Err(Refusal::new(
+            Code::ObjectMissing,
+            format!("object {}", object.digest),
+            "it is not in the staging folder any more",
+        )
+        .hint("give all volumes again")
+        .into())
     }
 
     /// After an earlier run's work turned out damaged: the next run reads every volume again.
@@ -528,7 +605,8 @@ impl Worker<'_> {
 
     /// Compares stored bytes that came in several runs with their segments' digests, before anything decodes them.
     fn verify_stored_segments(&self, object: &Object, path: &Path) -> Result<(), Stop> {
-        let file = File::open(path).map_err(|error| Unable::new(format!("cannot read {}", path.display())).because(error))?;
+        let file =
+            File::open(path).map_err(|error| Unable::new(format!("cannot read {}", path.display())).because(error))?;
         let size = self.manifest.segment_size;
         let mut buffer = vec![0; BUFFER_BYTES];
         for segment in 0..object.segment_count(size) {
@@ -545,7 +623,9 @@ impl Worker<'_> {
             let (expected, found) = (object.segment_digest(segment), hasher.finish());
             if expected != found {
                 self.forget_volumes();
-                return Err(self.wrong_digest(&object.member_name(size, segment), expected, found).into());
+                return Err(self
+                    .wrong_digest(&object.member_name(size, segment), expected, found)
+                    .into());
             }
         }
         Ok(())
@@ -554,10 +634,13 @@ impl Worker<'_> {
     /// Decodes a large object's stored bytes, all of whose segments have been verified, and verifies the content.
     fn decode_stored(&self, object: &Object) -> Result<(), Stop> {
         let path = self.stored(object);
-        let file = File::open(&path).map_err(|error| Unable::new(format!("cannot read {}", path.display())).because(error))?;
+        let file =
+            File::open(&path).map_err(|error| Unable::new(format!("cannot read {}", path.display())).because(error))?;
         let aside = path.with_extension("content");
         let mut target = File::create(&aside).map_err(|error| write_failed(&aside, error))?;
-        let found = self.decode(object, BufReader::with_capacity(BUFFER_BYTES, file), &aside, |bytes| target.write_all(bytes))?;
+        let found = self.decode(object, BufReader::with_capacity(BUFFER_BYTES, file), &aside, |bytes| {
+            target.write_all(bytes)
+        })?;
         let _ = fs::remove_file(&path);
         if found != object.digest {
             let _ = fs::remove_file(&aside);
@@ -569,9 +652,14 @@ impl Worker<'_> {
     /// Decodes a small object's stored bytes, which have been verified, verifies the content and writes it.
     fn write_decoded(&self, object: &Object, data: &[u8]) -> Result<(), Stop> {
         let path = self.staged(object)?;
-        let mut target =
-            if self.workspace.holds(&object.digest) { None } else { Some(File::create(&path).map_err(|error| write_failed(&path, error))?) };
-        let found = self.decode(object, data, &path, |bytes| target.as_mut().map_or(Ok(()), |file| file.write_all(bytes)))?;
+        let mut target = if self.workspace.holds(&object.digest) {
+            None
+        } else {
+            Some(File::create(&path).map_err(|error| write_failed(&path, error))?)
+        };
+        let found = self.decode(object, data, &path, |bytes| {
+            target.as_mut().map_or(Ok(()), |file| file.write_all(bytes))
+        })?;
         if found != object.digest {
             let _ = fs::remove_file(&path);
             return Err(self.wrong_content(object, found).into());
@@ -619,22 +707,31 @@ impl Worker<'_> {
     }
 
     fn wrong_digest(&self, member: &str, expected: Digest, found: Digest) -> Refusal {
-        self.refusal(Code::DigestMismatch, member, "it does not have the digest that the catalog lists")
-            .comparing(expected, found)
-            .hint("copy the volume again from the sending side")
+        self.refusal(
+            Code::DigestMismatch,
+            member,
+            "it does not have the digest that the catalog lists",
+        )
+        .comparing(expected, found)
+        .hint("copy the volume again from the sending side")
     }
 
     fn wrong_content(&self, object: &Object, found: Digest) -> Refusal {
-        Refusal::new(Code::DigestMismatch, format!("object {} in {}", object.digest, self.volume), "its content is not what its name says")
-            .comparing(object.digest, found)
-            .hint("every segment is as signed, so the exporter packed it wrongly: export again")
+        Refusal::new(
+            Code::DigestMismatch,
+            format!("object {} in {}", object.digest, self.volume),
+            "its content is not what its name says",
+        )
+        .comparing(object.digest, found)
+        .hint("every segment is as signed, so the exporter packed it wrongly: export again")
     }
 }
 
 /// Hashes a file of the staging folder.
 fn hash_file(path: &Path) -> Result<Digest, Stop> {
     let mut hasher = Hasher::new();
-    let mut file = File::open(path).map_err(|error| Unable::new(format!("cannot read {}", path.display())).because(error))?;
+    let mut file =
+        File::open(path).map_err(|error| Unable::new(format!("cannot read {}", path.display())).because(error))?;
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         let count = std::io::Read::read(&mut file, &mut buffer)

@@ -315,3 +315,25 @@ fn clients_are_pointed_at_one_index() {
         assert!(!pip(loopback).contains("trusted-host"), "{loopback}");
     }
 }
+
+#[test]
+fn the_proxy_is_pip_s_own() {
+    let files = [
+        (
+            "/home/me/.config/pip/pip.conf",
+            "[global]\nproxy = http://proxy.example.com:3128\n",
+        ),
+        ("/etc/pip.conf", "[install]\nproxy = http://far.example.com\n"),
+    ];
+    let proxy = |machine: &Machine| pypi().transport(machine).proxy;
+    let (address, setting) = proxy(&Machine::new([], files)).unwrap();
+    assert_eq!(address, "http://proxy.example.com:3128");
+    assert_eq!(setting, "proxy in /home/me/.config/pip/pip.conf");
+    let variable = [("PIP_PROXY", "http://variable.example.com")];
+    assert_eq!(
+        proxy(&Machine::new(variable, files)).unwrap().0,
+        "http://variable.example.com"
+    );
+    let other = [("/etc/pip.conf", "[freeze]\nproxy = http://far.example.com\n")];
+    assert_eq!(proxy(&Machine::new([], other)), None);
+}

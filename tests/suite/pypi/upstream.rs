@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use sealift::ecosystem::{DocumentRequest, Fetched, Located, NewProof, Upstream, UpstreamBase, UpstreamError, Wanted};
+use sealift::ecosystem::{
+    DocumentRequest, Fetched, Located, NamedBy, NewProof, Upstream, UpstreamBase, UpstreamError, Wanted,
+};
 use sealift::model::{Artifact, Claim, Digest, ProofState};
 
 use super::{artifact, fixture, pypi};
@@ -16,6 +18,8 @@ const PAGE: &str = "https://index.example.com/simple/foo/";
 #[derive(Default)]
 struct Fake {
     bases: Vec<&'static str>,
+    /// Who named a base, where it is not the client's configuration.
+    named_by: BTreeMap<&'static str, NamedBy>,
     answers: BTreeMap<String, (String, Vec<u8>)>,
     failures: BTreeMap<String, u16>,
     asked: Mutex<Vec<String>>,
@@ -57,6 +61,7 @@ impl Upstream for Fake {
         self.bases
             .iter()
             .map(|url| UpstreamBase {
+                named_by: self.named_by.get(url).copied().unwrap_or(NamedBy::Client),
                 ecosystem: "pypi",
                 scope: None,
                 url: (*url).into(),
@@ -201,21 +206,36 @@ fn indexes_are_asked_in_order_and_each_once() {
         "https://index.example.com/simple",
     ];
     let mut wanted = wanted(&["foo-1.0.tar.gz"]);
-    wanted.registry = Some("https://own.example.com/".into());
     assert_eq!(pypi().locate(&wanted, &upstream).unwrap().len(), 1);
-    assert_eq!(
-        upstream.asked(),
-        [
-            "https://own.example.com/foo/",
-            "https://first.example.com/simple/foo/",
-            PAGE
-        ]
-    );
+    assert_eq!(upstream.asked(), ["https://first.example.com/simple/foo/", PAGE]);
     // An index that fails does not hide another that has it, and is named where none has.
-    upstream.failures.insert("https://own.example.com/foo/".into(), 500);
+    let first = "https://first.example.com/simple/foo/";
+    upstream.failures.insert(first.into(), 500);
     assert_eq!(pypi().locate(&wanted, &upstream).unwrap().len(), 1);
     upstream.answers.clear();
-    assert_eq!(message(&wanted, &upstream), "https://own.example.com/foo/ answered 500");
+    assert_eq!(message(&wanted, &upstream), format!("{first} answered 500"));
+    // The lockfile's own index is asked before one that it names for everything; the client's do not hear of the name.
+    wanted.registry = Some("https://own.example.com/".into());
+    upstream.asked.lock().unwrap().clear();
+    upstream.named_by.insert(BASE, NamedBy::LockfileForAll);
+    message(&wanted, &upstream);
+    assert_eq!(upstream.asked(), ["https://own.example.com/foo/", PAGE]);
+    // The operator's word comes first.
+    upstream.asked.lock().unwrap().clear();
+    upstream.named_by.insert(BASE, NamedBy::Operator);
+    message(&wanted, &upstream);
+    assert_eq!(upstream.asked(), [PAGE, "https://own.example.com/foo/"]);
+}
+
+#[test]
+fn a_private_name_is_told_to_its_own_index_only() {
+    let mut upstream = Fake::with(JSON, page(""));
+    upstream.bases = vec!["https://own.example.com", BASE];
+    upstream
+        .named_by
+        .insert("https://own.example.com", NamedBy::LockfileForName);
+    assert_eq!(state(&upstream), (ProofState::NotServed, 0));
+    assert_eq!(upstream.asked(), ["https://own.example.com/foo/"]);
 }
 
 fn source() -> Artifact {
@@ -233,6 +253,7 @@ fn state(upstream: &Fake) -> (ProofState, usize) {
             assert_eq!((*kind, bytes.len()), ("pypi-attestations", 1));
             (ProofState::Present, companions.documents.len())
         }
+        NewProof::InDocument(..) => panic!("an index page holds no proof"),
         NewProof::Without(proof) => {
             assert_eq!(proof.kind, pypi().proof_kinds()[0]);
             assert!(proof.objects.is_empty());

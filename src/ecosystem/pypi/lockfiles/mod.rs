@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use super::coordinate::{Kind, normal_name, read_file_name};
 use super::version::Version;
 use super::{ID, url};
-use crate::ecosystem::{Files, Selection, SelectionError, UpstreamBase, Wanted};
+use crate::ecosystem::{Files, NamedBy, Selection, SelectionError, UpstreamBase, Wanted};
 use crate::model::{Claim, ClaimError};
 
 /// A lockfile's format.
@@ -168,6 +168,7 @@ impl Draft {
             url::without_credentials(text).ok_or_else(|| self.malformed("an index is not an http or https URL"))?;
         if !self.selection.upstreams.iter().any(|known| known.url == url) {
             self.selection.upstreams.push(UpstreamBase {
+                named_by: NamedBy::LockfileForAll,
                 ecosystem: ID,
                 scope: None,
                 url: url.clone(),

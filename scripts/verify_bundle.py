@@ -1,0 +1,1784 @@
+#!/usr/bin/env python3
+"""An independent reader of sealift's bundle format 1, written from bundle-spec/ alone.
+
+    verify_bundle.py --root ROOT.dsse.json [--root NEXT.dsse.json ...] [--now TIME] MEDIA...
+    verify_bundle.py --vectors bundle-spec/vectors
+    verify_bundle.py --wycheproof tests/fixtures/wycheproof
+
+It needs Python 3.9 and, beside the standard library, some zstd: Python 3.14's own, the package `zstandard`, libzstd.so.1
+or the command `zstd`. It shares no code with the Rust, and brings its own signatures, JSON rules and tar headers.
+
+It checks everything about a bundle but two things, and says so: whether an artifact's own content fits its name, and
+whether publishers' proofs hold. It has no memory of earlier imports, so order is judged for vectors only. Nothing here
+runs in constant time: it handles public keys only.
+
+Exit: 0 accepted; 1 refused; 2 wrong command line; 3 could not be done. Volumes that are missing are no refusal.
+"""
+
+import argparse
+import base64
+import binascii
+import bisect
+import contextlib
+import ctypes
+import ctypes.util
+import datetime
+import errno
+import functools
+import hashlib
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+import tempfile
+import unicodedata
+
+# The ecosystems of format 1 and their kinds of proof, in the order that a catalog states them (catalog.md §4).
+PROOF_KINDS = {
+    "cargo": [],
+    "files": [],
+    "npm": ["npm-signature", "npm-attestations"],
+    "pypi": ["pypi-attestations"],
+}
+
+# limits.md
+MAX_MANIFEST_ENVELOPE_BYTES = 1 << 20
+MAX_ROOT_ENVELOPE_BYTES = 64 << 10
+MAX_SIGNATURES = 64
+MAX_ROOTS = 64
+MAX_APPROVALS = 64
+MAX_CATALOG_BYTES = 1 << 30
+MAX_CATALOG_CONTENT_BYTES = 8 << 30
+MAX_CATALOG_LINE_BYTES = 16 << 20
+MAX_OBJECTS = MAX_ARTIFACTS = MAX_DOCUMENTS = 4 << 20
+MAX_VOLUMES = 10_000
+MAX_OBJECT_BYTES = 8 << 40
+MIN_SEGMENT_BYTES, MAX_SEGMENT_BYTES = 4 << 10, 1 << 30
+MAX_ZSTD_WINDOW_BYTES = 1 << 23
+MAX_RECIPIENTS = 64
+MAX_NAME_BYTES = 512
+MAX_SEQUENCE_JUMP = 64
+MAX_CREATED_AHEAD_SECONDS = 86_400
+MAX_CLOCK_BEHIND_SECONDS = 600
+MAX_JSON_DEPTH = 16
+MAX_JSON_INTEGER = (1 << 53) - 1
+
+BLOCK = 512
+CHUNK = 1 << 20
+
+
+class Refused(Exception):
+    """The bundle was judged and is wrong: the same bundle would be refused again."""
+
+    def __init__(self, code, subject, reason):
+        super().__init__(f"{subject}: {reason}")
+        self.code, self.subject, self.reason = code, subject, reason
+
+
+class Unable(Exception):
+    """This run failed: a file cannot be read, or a program is missing."""
+
+
+# ---- strict JSON: seal.md §2
+
+BRACKETS_AND_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class NotStrict(ValueError):
+    """A text breaks the rules of strict JSON or of its schema."""
+
+
+def read_json(data):
+    """Reads strict JSON, refusing what it forbids before any value is used."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise NotStrict(f"not UTF-8: {error}") from None
+    if text[:1] in " \t\n\r\ufeff" or text[-1:] in " \t\n\r":
+        raise NotStrict("something stands around the document")
+    if text.count("[") + text.count("{") > MAX_JSON_DEPTH:
+        check_depth(text)
+    try:
+        value = json.loads(
+            text, object_pairs_hook=unique_keys, parse_int=plain_integer, parse_float=no_float, parse_constant=no_float
+        )
+    except NotStrict:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise NotStrict(f"not JSON: {error}") from None
+    if "\\u" in text and any(SURROGATE.search(part) for part in strings_in(value)):
+        raise NotStrict("a string holds a lone surrogate")
+    return value
+
+
+def check_depth(text):
+    depth = 0
+    for match in BRACKETS_AND_STRINGS.finditer(text):
+        if match[0] in "[{":
+            depth += 1
+            if depth > MAX_JSON_DEPTH:
+                raise NotStrict("nested deeper than 16")
+        elif match[0] in "]}":
+            depth -= 1
+
+
+def unique_keys(pairs):
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise NotStrict("a key stands twice in one object")
+    return value
+
+
+def plain_integer(text):
+    if text == "-0" or len(text) > 17 or abs(int(text)) > MAX_JSON_INTEGER:
+        raise NotStrict(f"{text[:20]} is not a plain integer within 2^53 - 1")
+    return int(text)
+
+
+def no_float(text):
+    raise NotStrict(f"{text[:20]} is not an integer")
+
+
+def strings_in(value):
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from strings_in(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from strings_in(item)
+
+
+# ---- schemas: each type is a function that gives the value or raises NotStrict
+
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z", re.ASCII)
+FIRST_TIME = datetime.datetime(1970, 1, 1)
+
+
+def text(value):
+    if not isinstance(value, str):
+        raise NotStrict("not a string")
+    return value
+
+
+def integer(value, highest=MAX_JSON_INTEGER):
+    if type(value) is not int or not 0 <= value <= highest:
+        raise NotStrict(f"not an integer from 0 to {highest}")
+    return value
+
+
+def digest(value):
+    if not DIGEST.fullmatch(text(value)):
+        raise NotStrict("not a digest `sha256:` and 64 lower-case hexadecimal digits")
+    return value
+
+
+def time(value):
+    """Seconds since 1970 of `2026-11-21T12:00:00Z`, the one spelling of a time."""
+    match = TIME.fullmatch(text(value))
+    try:
+        moment = datetime.datetime(*map(int, match.groups())) if match else None
+    except ValueError:
+        moment = None
+    if moment is None or moment < FIRST_TIME:
+        raise NotStrict("not a time such as 2026-01-31T12:00:00Z")
+    return int((moment - FIRST_TIME).total_seconds())
+
+
+def spell(seconds):
+    return (FIRST_TIME + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def word(*words):
+    def check(value):
+        if text(value) not in words:
+            raise NotStrict(f"not one of {', '.join(words)}")
+        return value
+
+    return check
+
+
+def list_of(item):
+    def check(value):
+        if not isinstance(value, list):
+            raise NotStrict("not a list")
+        return [item(part) for part in value]
+
+    return check
+
+
+def map_of(key, item):
+    def check(value):
+        if not isinstance(value, dict):
+            raise NotStrict("not an object")
+        return {key(name): item(part) for name, part in value.items()}
+
+    return check
+
+
+def or_null(item):
+    return lambda value: None if value is None else item(value)
+
+
+def anything(value):
+    return value
+
+
+def nothing_critical(value):
+    if list_of(text)(value):
+        raise NotStrict(f"the critical extension {value[0]!r} is not known")
+    return value
+
+
+def struct(optional=(), **fields):
+    """A closed schema: every field that is not optional is there, and no other."""
+    optional = dict(optional)
+    known = {**fields, **optional}
+
+    def check(value):
+        if not isinstance(value, dict):
+            raise NotStrict("not an object")
+        for name in value:
+            if name not in known:
+                raise NotStrict(f"the field {name[:100]!r} is not known")
+        result = {name: None for name in optional}
+        for name, kind in known.items():
+            if name in value:
+                try:
+                    result[name] = kind(value[name])
+                except NotStrict as error:
+                    raise NotStrict(f"`{name}`: {error}") from None
+            elif name in fields:
+                raise NotStrict(f"the field `{name}` is missing")
+        return result
+
+    return check
+
+
+SEGMENTS = list_of(digest)
+ENVELOPE = struct(payload=text, payloadType=text, signatures=list_of(struct(keyid=text, sig=text)))
+ROOT = struct(
+    version=integer,
+    epoch=integer,
+    expires=time,
+    profile=word("evaluation", "standard", "strict"),
+    enclave=struct(name=text, id=digest),
+    keys=map_of(digest, struct(person=text, public=text)),
+    roles=map_of(
+        word("root", "trust", "policy", "export", "approve", "import", "log"),
+        struct(keys=list_of(digest), threshold=lambda value: integer(value, (1 << 32) - 1)),
+    ),
+    optional={"ext": map_of(text, anything), "critical": nothing_critical},
+)
+APPROVAL = struct(
+    manifest=digest,
+    decision=word("approved", "rejected"),
+    seen=list_of(text),
+    reason=text,
+    created=time,
+    expires=time,
+    optional={"ticket": or_null(text), "ext": map_of(text, anything), "critical": nothing_critical},
+)
+MANIFEST = struct(
+    catalog=struct(
+        artifacts=integer,
+        content_size=integer,
+        digest=digest,
+        documents=integer,
+        object_bytes=integer,
+        objects=integer,
+        size=integer,
+    ),
+    created=time,
+    epoch=integer,
+    format=integer,
+    generator=text,
+    not_after=time,
+    plan=digest,
+    recipients=list_of(digest),
+    roots=list_of(struct(digest=digest, size=integer, version=integer)),
+    segment_size=integer,
+    sequence=integer,
+    stream=text,
+    volumes=list_of(struct(bytes=integer, segments=integer)),
+    optional={"base": or_null(digest), "previous": or_null(digest), "critical": list_of(text)},
+)
+OBJECT = struct(
+    digest=digest,
+    encoding=word("identity", "zstd"),
+    size=integer,
+    optional={"segments": SEGMENTS, "stored_size": or_null(integer)},
+)
+DOCUMENT = struct(ecosystem=text, name=text, kind=text, digest=digest, origin=text)
+PROOF = struct(
+    kind=text, state=word("present", "absent", "not-served", "not-asked"), optional={"objects": list_of(digest)}
+)
+ARTIFACT = struct(
+    ecosystem=text,
+    name=text,
+    version=text,
+    file=text,
+    digest=digest,
+    origin=text,
+    reason=text,
+    proofs=list_of(PROOF),
+)
+RECORDS = {"object": OBJECT, "document": DOCUMENT, "artifact": ARTIFACT}
+
+
+def record(value):
+    """A catalog line: an object with exactly one field, which names the record's kind (catalog.md §1)."""
+    if not isinstance(value, dict) or len(value) != 1:
+        raise NotStrict("not an object with one field")
+    ((kind, body),) = value.items()
+    if kind not in RECORDS:
+        raise NotStrict(f"records of kind {kind[:100]!r} are not known")
+    return kind, RECORDS[kind](body)
+
+
+def read_record(line):
+    """A catalog line has one spelling: sorted keys, no white space, empty lists left out (catalog.md §1)."""
+    found = read_document(line, record, "the catalog's record")
+    value = json.loads(line)
+    body = next(iter(value.values()))
+    lists = [body.get("segments")] + [proof.get("objects") for proof in body.get("proofs", [])]
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    if [] in lists or text.encode() != line:
+        raise Refused("json-not-strict", "the catalog's record", "it is not the text that its values are written as")
+    return found
+
+
+def read_document(data, schema, subject):
+    try:
+        return schema(read_json(data))
+    except NotStrict as error:
+        raise Refused("json-not-strict", subject, f"it is not in strict JSON or does not fit its schema: {error}") from None
+
+
+# ---- Ed25519: RFC 8032 §5.1, with the checks of seal.md §4
+
+P = 2**255 - 19
+L = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+ROOT_OF_MINUS_ONE = pow(2, (P - 1) // 4, P)
+NEUTRAL = (0, 1, 1, 0)
+
+
+def ed_add(a, b):
+    """RFC 8032 §5.1.4, in extended coordinates; complete, so it doubles too."""
+    p, q = (a[1] - a[0]) * (b[1] - b[0]) % P, (a[1] + a[0]) * (b[1] + b[0]) % P
+    r, s = 2 * a[3] * b[3] * D % P, 2 * a[2] * b[2] % P
+    e, f, g, h = q - p, s - r, s + r, q + p
+    return (e * f % P, g * h % P, f * g % P, e * h % P)
+
+
+def ed_multiply(scalar, point):
+    result = NEUTRAL
+    for bit in bin(scalar)[2:]:
+        result = ed_add(result, result)
+        if bit == "1":
+            result = ed_add(result, point)
+    return result
+
+
+def ed_equal(a, b):
+    return (a[0] * b[2] - b[0] * a[2]) % P == 0 and (a[1] * b[2] - b[1] * a[2]) % P == 0
+
+
+def ed_decode(data):
+    """A point from its canonical 32 bytes, or None (RFC 8032 §5.1.3)."""
+    number = int.from_bytes(data, "little")
+    sign, y = number >> 255, number & ((1 << 255) - 1)
+    if y >= P:
+        return None
+    square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if (x * x - square) % P:
+        x = x * ROOT_OF_MINUS_ONE % P
+    if (x * x - square) % P or (x == 0 and sign):
+        return None
+    if x & 1 != sign:
+        x = P - x
+    return (x, y, 1, x * y % P)
+
+
+def ed_small_order(point):
+    return ed_equal(ed_multiply(8, point), NEUTRAL)
+
+
+ED_BASE = ed_decode(bytes([0x58]) + bytes([0x66]) * 31)
+
+
+def ed_key(data):
+    point = ed_decode(data)
+    if point is None:
+        return "it is no point of the curve, or not in its canonical encoding"
+    if ed_small_order(point):
+        return "it is a point of small order"
+    if not ed_equal(ed_multiply(L, point), NEUTRAL):
+        return "it is outside the prime-order group"
+    return point
+
+
+def ed_verify(data, point, message, signature):
+    if len(signature) != 64:
+        return False
+    r, s = ed_decode(signature[:32]), int.from_bytes(signature[32:], "little")
+    if r is None or s >= L or ed_small_order(r):
+        return False
+    k = int.from_bytes(hashlib.sha512(signature[:32] + data + message).digest(), "little") % L
+    return ed_equal(ed_multiply(s, ED_BASE), ed_add(r, ed_multiply(k, point)))
+
+
+# ---- ECDSA: FIPS 186-5 §6.4.2 over the curves of SP 800-186 §3.2.1; all have a = -3
+
+
+class Curve:
+    def __init__(self, p, n, b, x, y, hasher):
+        self.p, self.n, self.b, self.base, self.hasher = p, n, b, (x, y), hasher
+        self.length = (p.bit_length() + 7) // 8
+
+    def key(self, data):
+        """A point from its uncompressed form (SEC 1 §2.3.4), or why not. The order is prime: any point but zero will do."""
+        if len(data) != 1 + 2 * self.length or data[0] != 4:
+            return "it is no uncompressed point"
+        x, y = (int.from_bytes(part, "big") for part in (data[1 : 1 + self.length], data[1 + self.length :]))
+        if x >= self.p or y >= self.p or (y * y - x * x * x + 3 * x - self.b) % self.p:
+            return "it is no point of the curve"
+        return (x, y)
+
+    def add(self, a, b):
+        if a is None or b is None:
+            return a or b
+        if a[0] == b[0] and (a[1] + b[1]) % self.p == 0:
+            return None
+        slope = (3 * a[0] * a[0] - 3, 2 * a[1]) if a == b else (b[1] - a[1], b[0] - a[0])
+        ratio = slope[0] * pow(slope[1], -1, self.p)
+        x = (ratio * ratio - a[0] - b[0]) % self.p
+        return (x, (ratio * (a[0] - x) - a[1]) % self.p)
+
+    def multiply(self, scalar, point):
+        result = None
+        for bit in bin(scalar)[2:]:
+            result = self.add(result, result)
+            if bit == "1":
+                result = self.add(result, point)
+        return result
+
+    def verify(self, _data, point, message, signature):
+        numbers = der_integers(signature)
+        if numbers is None or not all(0 < number < self.n for number in numbers):
+            return False
+        r, s = numbers
+        # Both digests have exactly as many bits as the order.
+        e = int.from_bytes(self.hasher(message).digest(), "big")
+        w = pow(s, -1, self.n)
+        result = self.add(
+            self.multiply(e * w % self.n, self.base), self.multiply(r * w % self.n, point)
+        )
+        return result is not None and result[0] % self.n == r
+
+
+def der_integers(data):
+    """The two numbers of a strict DER `SEQUENCE { r INTEGER, s INTEGER }`, or None. None of ours has 128 bytes."""
+    if len(data) < 2 or data[0] != 0x30 or data[1] != len(data) - 2 or data[1] > 127:
+        return None
+    numbers, rest = [], data[2:]
+    while rest:
+        if len(rest) < 3 or rest[0] != 2 or not 0 < rest[1] <= len(rest) - 2:
+            return None
+        body, rest = rest[2 : 2 + rest[1]], rest[2 + rest[1] :]
+        if body[0] > 127 or (body[0] == 0 and len(body) > 1 and body[1] < 128):
+            return None
+        numbers.append(int.from_bytes(body, "big"))
+    return numbers if len(numbers) == 2 else None
+
+
+P256 = Curve(
+    2**256 - 2**224 + 2**192 + 2**96 - 1,
+    0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
+    0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B,
+    0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
+    0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
+    hashlib.sha256,
+)
+P384 = Curve(
+    2**384 - 2**128 - 2**96 + 2**32 - 1,
+    0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973,
+    0xB3312FA7E23EE7E4988E056BE3F82D19181D9C6EFE8141120314088F5013875AC656398D8A2ED19D2A85C8EDD3EC2AEF,
+    0xAA87CA22BE8B05378EB1C71EF320AD746E1D3B628BA79B9859F741E082542A385502F25DBF55296C3A545E3872760AB7,
+    0x3617DE4A96262C6F5D9E98BF9292DC29F8F41DBD289A147CE9DA3113B5F0B8C00A60B1CE1D7E819D7A431D7C90EA0E5F,
+    hashlib.sha384,
+)
+
+# seal.md §4: the header of each algorithm's SubjectPublicKeyInfo, the key's length, and who checks and verifies.
+ALGORITHMS = [
+    (bytes.fromhex("302a300506032b6570032100"), 32, ed_key, ed_verify),
+    (bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200"), 65, P256.key, P256.verify),
+    (bytes.fromhex("3076301006072a8648ce3d020106052b81040022036200"), 97, P384.key, P384.verify),
+]
+
+
+@functools.lru_cache(maxsize=1024)
+def public_key(info):
+    """Gives (verify function, None) for a SubjectPublicKeyInfo, or (None, why it may not be used)."""
+    for header, length, check, verify in ALGORITHMS:
+        if info.startswith(header):
+            data = info[len(header) :]
+            point = check(data) if len(data) == length else "it has the wrong length"
+            if isinstance(point, str):
+                return None, point
+            return functools.partial(verify, data, point), None
+    return None, "its algorithm is not known"
+
+
+# ---- envelopes: seal.md §1, §3
+
+
+def sha256(data):
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def decode_base64(value, subject):
+    """One alphabet or the other, padded, unused bits zero: decoding and encoding again must give the same text."""
+    data = value.encode("utf-8")
+    for decode, encode in (
+        (base64.b64decode, base64.b64encode),
+        (base64.urlsafe_b64decode, base64.urlsafe_b64encode),
+    ):
+        with contextlib.suppress(binascii.Error):
+            decoded = decode(data)
+            if encode(decoded) == data:
+                return decoded
+    raise Refused("json-not-strict", subject, "a field is not in base64")
+
+
+class Envelope:
+    def __init__(self, data, subject):
+        if len(data) > MAX_MANIFEST_ENVELOPE_BYTES:
+            raise Refused("preauth-limit-exceeded", subject, "the envelope is larger than 1 MiB")
+        wire = read_document(data, ENVELOPE, subject)
+        if len(wire["signatures"]) > MAX_SIGNATURES:
+            raise Refused("preauth-limit-exceeded", subject, "the envelope carries more than 64 signatures")
+        self.signatures = [(part["keyid"], decode_base64(part["sig"], subject)) for part in wire["signatures"]]
+        self.payload = decode_base64(wire["payload"], subject)
+        self.type = wire["payloadType"]
+
+    def message(self):
+        """The pre-authentication encoding (DSSE 1.0.2)."""
+        kind = self.type.encode("utf-8")
+        return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(self.payload), self.payload)
+
+    def check_kind(self, kind, subject):
+        if self.type != f"application/vnd.sealift.{kind}.v1+json":
+            raise Refused("wrong-document-kind", subject, f"it is not a {kind} but {self.type[:100]!r}")
+
+
+# ---- roots: root.md
+
+PERSON = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
+ENCLAVE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+PROFILES = ["evaluation", "standard", "strict"]
+TOO_FEW = {"root": "root-chain-broken", "export": "export-signature-invalid"}
+
+
+class Root:
+    """A root that has been read and keeps the rules of root.md §3. Whether it is trusted is for the caller to know."""
+
+    def __init__(self, data, subject):
+        if len(data) > MAX_ROOT_ENVELOPE_BYTES:
+            raise Refused("preauth-limit-exceeded", subject, "the root's envelope is larger than 64 KiB")
+        self.envelope = Envelope(data, subject)
+        self.envelope.check_kind("root", subject)
+        self.fingerprint = sha256(self.envelope.payload)
+        self.subject = subject
+        fields = read_document(self.envelope.payload, ROOT, subject)
+        self.version, self.epoch, self.expires = fields["version"], fields["epoch"], fields["expires"]
+        self.profile, self.enclave, self.roles = fields["profile"], fields["enclave"], fields["roles"]
+        self.person, self.verifiers = {}, {}
+        for key_id, key in fields["keys"].items():
+            self.take_key(key_id, key)
+        self.check_rules()
+
+    def demand(self, holds, reason, code="threshold-invalid"):
+        if not holds:
+            raise Refused(code, self.subject, f"root {self.version}: {reason}")
+
+    def take_key(self, key_id, key):
+        info = None
+        with contextlib.suppress(binascii.Error, UnicodeEncodeError):
+            info = base64.b64decode(key["public"].encode("ascii"), validate=True)
+        canonical = info is not None and base64.b64encode(info).decode() == key["public"]
+        verify, why = public_key(info) if canonical else (None, "it is not in base64")
+        self.demand(verify, f"the key of {key['person']!r} may not be used: {why}", "key-not-allowed")
+        self.demand(sha256(info) == key_id, f"the key of {key['person']!r} does not stand under its own id")
+        self.person[key_id], self.verifiers[key_id] = key["person"], verify
+
+    def threshold(self, role):
+        return self.roles[role]["threshold"] if role in self.roles else 0
+
+    def persons(self, role):
+        return {self.person[key] for key in self.roles[role]["keys"]} if role in self.roles else set()
+
+    def check_rules(self):
+        """root.md §3."""
+        self.demand(self.version >= 1 and self.epoch >= 1, "version and epoch start at 1")
+        self.demand(ENCLAVE.fullmatch(self.enclave["name"]), "the enclave's name has another form")
+        for person in self.person.values():
+            self.demand(PERSON.fullmatch(person), f"{person!r} cannot name a person")
+        for role in ("root", "trust", "policy", "export", "approve", "import", "log"):
+            if role not in self.roles:
+                self.demand(role == "approve" and self.profile == "evaluation", f"nobody has the role {role}")
+                continue
+            keys = self.roles[role]["keys"]
+            self.demand(len(set(keys)) == len(keys), f"the role {role} names one key twice")
+            self.demand(all(key in self.person for key in keys), f"the role {role} names a key that is not listed")
+            fits = 1 <= self.threshold(role) <= len(self.persons(role))
+            self.demand(fits, f"the threshold of the role {role} is zero or more than its persons")
+        used = {key for role in self.roles.values() for key in role["keys"]}
+        self.demand(used == set(self.person), "a key has no role")
+        own = self.version > 1 or self.enclave["id"] in self.roles["import"]["keys"]
+        self.demand(own, "the enclave's id is not that of an import key")
+        if self.profile != "evaluation":
+            enough = self.threshold("root") >= 2 and len(self.persons("root")) >= 3
+            self.demand(enough, "the profile asks for two of three root persons")
+            both = self.persons("export") & self.persons("approve")
+            self.demand(not both, f"{sorted(both)} would export and approve", "roles-not-separate")
+        if self.profile == "strict":
+            for role in ("trust", "policy", "approve"):
+                self.demand(self.threshold(role) >= 2, f"the profile asks for two persons in the role {role}")
+
+    def all_signers(self, kind, envelope, subject):
+        """The (person, key id) of every valid signature; others are passed over (seal.md §3)."""
+        envelope.check_kind(kind, subject)
+        message = envelope.message()
+        return {
+            (self.person[key], key)
+            for key, signature in envelope.signatures
+            if key in self.verifiers and self.verifiers[key](message, signature)
+        }
+
+    def signers(self, role, kind, envelope, subject):
+        keys = self.roles[role]["keys"] if role in self.roles else []
+        return {signer for signer in self.all_signers(kind, envelope, subject) if signer[1] in keys}
+
+    def verify(self, role, kind, envelope, subject):
+        """Gives the persons who vouch, or refuses (root.md §4)."""
+        signers = self.signers(role, kind, envelope, subject)
+        persons = {person for person, _ in signers}
+        threshold = max(1, self.threshold(role))
+        if min(len(persons), len(signers)) < threshold:
+            reason = f"{len(persons)} of {threshold} persons with the role {role} have signed the {kind}"
+            raise Refused(TOO_FEW[role], subject, reason)
+        return sorted(persons)
+
+    def advance(self, data, subject):
+        """The next root, if it follows from this one (root.md §5)."""
+        following = Root(data, subject)
+        following.demand(
+            following.version == self.version + 1,
+            f"it does not follow root {self.version}",
+            "trust-version-out-of-order",
+        )
+        self.verify("root", "root", following.envelope, subject)
+        following.verify("root", "root", following.envelope, subject)
+        following.demand(following.enclave == self.enclave, "it is for another enclave", "root-chain-broken")
+        following.demand(
+            PROFILES.index(following.profile) >= PROFILES.index(self.profile), "it lowers the profile"
+        )
+        following.demand(
+            following.epoch in (self.epoch, self.epoch + 1), "it moves the epoch by more than one", "root-chain-broken"
+        )
+        return following
+
+
+def pinned_root(data, subject):
+    """A root that this site trusts already; it must be signed by its own threshold (root.md §1)."""
+    root = Root(data, subject)
+    root.verify("root", "root", root.envelope, subject)
+    return root
+
+
+# ---- the container: container.md
+
+
+def header(name, size):
+    """The one header that a member has (container.md §3)."""
+    block = bytearray(BLOCK)
+
+    def put(offset, data):
+        block[offset : offset + len(data)] = data
+
+    put(0, name.encode("ascii"))
+    put(100, b"0000644\0")
+    put(108, b"0000000\0" * 2)
+    put(124, b"%011o\0" % size)
+    put(136, b"00000000000\0")
+    put(148, b" " * 8)
+    put(156, b"0")
+    put(257, b"ustar\x0000")
+    put(329, b"0000000\0" * 2)
+    put(148, b"%06o\0 " % sum(block))
+    return bytes(block)
+
+
+def padding(size):
+    return -size % BLOCK
+
+
+def claimed_size(untrusted_header):
+    """The size that a header claims, or None (container.md §5): used to compute the header that it must be."""
+    digits = untrusted_header[124:135]
+    return int(digits, 8) if re.fullmatch(rb"[0-7]{11}", digits) else None
+
+
+class Volume:
+    """One volume, read once from its first byte to its last."""
+
+    def __init__(self, name, stream):
+        self.name, self.stream, self.position, self.kept = name, stream, 0, None
+
+    def chunks(self, size):
+        """So many bytes in pieces; a volume that ends before is refused (container.md §4)."""
+        while size:
+            data = self.read(min(size, CHUNK))
+            if not data:
+                raise Refused("object-missing", self.name, f"the volume ends too early, at byte {self.position}")
+            size -= len(data)
+            yield data
+
+    def read(self, size):
+        try:
+            data = self.stream.read(size)
+        except OSError as error:
+            raise Unable(f"cannot read {self.name} at byte {self.position}: {error}") from None
+        self.position += len(data)
+        return data
+
+    def exact(self, size):
+        return b"".join(self.chunks(size))
+
+    def header(self):
+        kept, self.kept = self.kept, None
+        return kept or self.exact(BLOCK)
+
+    def expect(self, name, size):
+        if self.header() != header(name, size):
+            self.not_exact(f"a header is not that of the member {name} of {size} bytes")
+
+    def padding(self, size):
+        if self.exact(padding(size)).strip(b"\0"):
+            self.not_exact("the padding after a member is not zero")
+
+    def data(self, size):
+        data = self.exact(size)
+        self.padding(size)
+        return data
+
+    def end(self):
+        if self.exact(2 * BLOCK).strip(b"\0"):
+            self.not_exact("the end is not two zero blocks")
+        if self.read(1):
+            self.not_exact("bytes follow the end")
+
+    def not_exact(self, reason):
+        raise Refused("container-not-exact", f"{self.name} at byte {self.position}", reason)
+
+
+# ---- open: container.md §5, §6
+
+
+def open_media(media):
+    """Reads the first envelope of each volume, and the approvals; believes nothing."""
+    volumes, approvals = [], []
+    for path in media:
+        if path == "-":
+            volumes.append(open_volume("-", sys.stdin.buffer))
+            continue
+        for file in list_files(path):
+            stream, name = open_plain(file), os.path.basename(file)
+            if is_approval(name):
+                data = stream.read(MAX_MANIFEST_ENVELOPE_BYTES + 1)
+                if len(data) > MAX_MANIFEST_ENVELOPE_BYTES:
+                    raise Refused("preauth-limit-exceeded", name, "the approval is larger than 1 MiB")
+                approvals.append((name, data))
+            else:
+                volumes.append(open_volume(name, stream))
+    if not volumes:
+        raise Unable("no volume was given")
+    return volumes, approvals
+
+
+def is_approval(name):
+    return ".approval-" in name and name.endswith(".dsse.json")
+
+
+def list_files(path):
+    try:
+        if not stat.S_ISDIR(os.lstat(path).st_mode):
+            return [path]
+        names = sorted(os.listdir(path), key=os.fsencode)
+    except OSError as error:
+        raise Unable(f"cannot read {path}: {error}") from None
+    return [os.path.join(path, name) for name in names if os.path.splitext(name)[1] == ".tar" or is_approval(name)]
+
+
+def open_plain(path):
+    """Opens a plain file; follows no link, and opens no device or pipe (container.md §6)."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise Refused("special-file", os.path.basename(path), "it is a symbolic link") from None
+        raise Unable(f"cannot read {path}: {error}") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Refused("special-file", os.path.basename(path), "it is not a plain file")
+    return os.fdopen(descriptor, "rb")
+
+
+def open_volume(name, stream):
+    """Reads one header and one envelope of bounded size, and nothing more (container.md §5)."""
+    volume = Volume(name, stream)
+    untrusted = volume.header()
+    size = claimed_size(untrusted)
+    if size is not None and size > MAX_MANIFEST_ENVELOPE_BYTES and untrusted.startswith(b"manifest.dsse.json"):
+        raise Refused("preauth-limit-exceeded", name, "the manifest's envelope is larger than 1 MiB")
+    if size is None or untrusted != header("manifest.dsse.json", size):
+        raise Refused("unknown-format", name, "it does not begin as a volume of bundle format 1")
+    volume.envelope = volume.data(size)
+    return volume
+
+
+# ---- authenticate: README.md, "The reader, in order"; manifest.md §4
+
+
+class Memory:
+    """What an enclave remembers of a stream; vectors bring one."""
+
+    def __init__(self, fields):
+        self.last = (fields.get("last_epoch", 0), fields.get("last_sequence", 0), fields.get("last_manifest"))
+        self.same_number = fields.get("same_number")
+        self.known_time = time(fields["known_time"]) if "known_time" in fields else None
+        self.record_gaps = fields.get("record_gaps", False)
+
+
+class Verdict:
+    """What was found out about a bundle."""
+
+    def __init__(self):
+        self.manifest = self.digest = self.root = None
+        self.exporters, self.approvers, self.missing, self.gap = [], [], [], None
+
+
+def authenticate(volumes, approvals, root, now, memory):
+    verdict, pinned = Verdict(), root.version
+    for volume in volumes:
+        roots = read_roots(volume, pinned)
+        for version, data in roots:
+            if version > root.version:
+                root = root.advance(data, f"root {version} in {volume.name}")
+        subject = f"manifest in {volume.name}"
+        envelope = Envelope(volume.envelope, subject)
+        exporters = root.verify("export", "manifest", envelope, subject)
+        found = sha256(envelope.payload)
+        if verdict.manifest is None:
+            verdict.manifest = read_document(envelope.payload, MANIFEST, subject)
+            check_manifest(verdict.manifest, subject)
+            verdict.digest, verdict.exporters = found, exporters
+        elif found != verdict.digest:
+            volume.not_exact("it belongs to another bundle than the first volume")
+        check_roots(volume, roots, verdict.manifest)
+    verdict.root = root
+    check_recipient(verdict.manifest, root)
+    if memory and verdict.digest in (memory.last[2], memory.same_number):
+        raise Refused("already-imported", label(verdict.manifest), "it was imported before; nothing changed")
+    check_time(verdict.manifest, root, now, memory)
+    base = verdict.manifest.get("base")
+    if memory and base is not None and base not in (memory.last[2], memory.same_number):
+        raise Refused("base-missing", label(verdict.manifest), "it builds on a bundle that was not imported")
+    if memory:
+        verdict.gap = check_order(verdict.manifest, verdict.digest, root, memory)
+    verdict.approvers = check_approvals(approvals, verdict, root, now)
+    return verdict
+
+
+def label(manifest):
+    return f"bundle {manifest['stream']} {manifest['epoch']}/{manifest['sequence']}"
+
+
+def read_roots(volume, pinned):
+    """The travelling roots, each behind the only header possible for it (manifest.md §5)."""
+    roots = []
+    while True:
+        untrusted = volume.header()
+        size = claimed_size(untrusted)
+        versions = [roots[-1][0] + 1] if roots else range(1, pinned + MAX_ROOTS + 1)
+        fits = size is not None and size <= MAX_ROOT_ENVELOPE_BYTES
+        version = next((v for v in versions if fits and untrusted == header(f"roots/{v}.dsse.json", size)), None)
+        if version is None:
+            volume.kept = untrusted
+            return roots
+        if len(roots) == MAX_ROOTS:
+            raise Refused("preauth-limit-exceeded", volume.name, "more than 64 roots travel")
+        roots.append((version, volume.data(size)))
+
+
+def check_roots(volume, roots, manifest):
+    found = [{"digest": sha256(data), "size": len(data), "version": version} for version, data in roots]
+    if found != manifest["roots"]:
+        volume.not_exact("its roots are not those that the manifest lists")
+
+
+def check_manifest(manifest, subject):
+    """manifest.md §3, in its order."""
+
+    def demand(holds, reason, code="json-not-strict"):
+        if not holds:
+            raise Refused(code, subject, reason)
+
+    demand(manifest["format"] == 1, f"format {manifest['format']} is not known", "unknown-format")
+    demand(not manifest["critical"], f"a critical extension is not known: {manifest['critical']}", "unknown-format")
+    demand(re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", manifest["stream"]), "`stream` is no stream's name")
+    demand(manifest["epoch"] >= 1 and manifest["sequence"] >= 1, "`epoch` and `sequence` begin at 1")
+    demand((manifest["sequence"] == 1) == (manifest["previous"] is None), "`previous` is there or not, wrongly")
+    demand(manifest["created"] <= manifest["not_after"], "`not_after` lies before `created`")
+    demand(1 <= len(manifest["generator"].encode()) <= 100, "`generator` must have 1 to 100 bytes")
+    recipients = manifest["recipients"]
+    demand(1 <= len(recipients) <= MAX_RECIPIENTS, "there must be 1 to 64 recipients")
+    demand(all(a < b for a, b in zip(recipients, recipients[1:])), "`recipients` do not ascend")
+    roots = manifest["roots"]
+    demand(1 <= len(roots) <= MAX_ROOTS, "there must be 1 to 64 roots")
+    versions = [root["version"] for root in roots]
+    demand(versions[0] >= 1 and versions == list(range(versions[0], versions[0] + len(roots))), "`roots` have a gap")
+    demand(all(1 <= root["size"] <= MAX_ROOT_ENVELOPE_BYTES for root in roots), "a root has 1 byte to 64 KiB")
+    segment = manifest["segment_size"]
+    power = segment & (segment - 1) == 0 and MIN_SEGMENT_BYTES <= segment <= MAX_SEGMENT_BYTES
+    demand(power, "`segment_size` must be a power of two from 4 KiB to 1 GiB")
+    catalog = manifest["catalog"]
+    demand(1 <= catalog["size"] <= MAX_CATALOG_BYTES, "the catalog must be stored in 1 byte to 1 GiB")
+    demand(catalog["content_size"] <= MAX_CATALOG_CONTENT_BYTES, "the catalog must expand to at most 8 GiB")
+    demand(1 <= catalog["objects"] <= MAX_OBJECTS, "the catalog must list 1 to 4,194,304 objects")
+    demand(catalog["artifacts"] <= MAX_ARTIFACTS and catalog["documents"] <= MAX_DOCUMENTS, "the catalog lists too much")
+    volumes = manifest["volumes"]
+    demand(1 <= len(volumes) <= MAX_VOLUMES, "there must be 1 to 10,000 volumes")
+    held = all(part["segments"] >= 1 and part["bytes"] >= part["segments"] * BLOCK for part in volumes)
+    demand(held, "every volume holds at least one segment")
+    demand(sum(part["bytes"] for part in volumes) <= MAX_OBJECT_BYTES * 1024, "the volumes' sizes overflow")
+
+
+def check_recipient(manifest, root):
+    if root.enclave["id"] not in manifest["recipients"]:
+        raise Refused("wrong-enclave", label(manifest), f"it was not made for {root.enclave['name']}")
+
+
+def check_time(manifest, root, now, memory):
+    """manifest.md §4: the clock, the root, the time of making, the end."""
+    reference = now
+    if memory and memory.known_time is not None:
+        if now + MAX_CLOCK_BEHIND_SECONDS < memory.known_time:
+            raise Refused("clock-behind", "the clock", "it shows an earlier time than is known")
+        reference = max(now, memory.known_time)
+    if reference > root.expires:
+        raise Refused("root-expired", f"root {root.version}", f"it expired at {spell(root.expires)}")
+    if manifest["created"] > now + MAX_CREATED_AHEAD_SECONDS:
+        raise Refused("time-implausible", label(manifest), "it claims to be made in the future")
+    if manifest["not_after"] < reference:
+        raise Refused("bundle-expired", label(manifest), f"its time to live passed at {spell(manifest['not_after'])}")
+
+
+def check_order(manifest, found, root, memory):
+    """manifest.md §4: epoch, number, predecessor. Gives the missing numbers where the site lets that pass."""
+
+    def refuse(code, reason):
+        raise Refused(code, label(manifest), reason)
+
+    if manifest["epoch"] < root.epoch:
+        refuse("rollback", "it belongs to an earlier epoch than the root's")
+    if manifest["epoch"] > root.epoch:
+        refuse("sequence-jump", "it belongs to a later epoch than the root's")
+    last_epoch, last_number, last_manifest = memory.last
+    known = last_manifest is not None and last_epoch == root.epoch
+    last_number = last_number if known else 0
+    number = manifest["sequence"]
+    if memory.same_number is not None and memory.same_number != found:
+        refuse("sequence-reused", "another bundle with this number was imported before")
+    if number <= last_number:
+        refuse("rollback", "a newer bundle of this stream has been imported")
+    if number - last_number > MAX_SEQUENCE_JUMP:
+        refuse("sequence-jump", "its number is further ahead than any real gap")
+    if number > last_number + 1:
+        if not memory.record_gaps:
+            refuse("sequence-gap", "bundles before it have not been imported")
+        return (last_number + 1, number - 1)
+    if known and manifest["previous"] != last_manifest:
+        refuse("sequence-reused", "it follows another bundle than the one imported last")
+    return None
+
+
+def check_approvals(approvals, verdict, root, now):
+    """approvals.md §2."""
+    envelopes = [(name, Envelope(data, name)) for name, data in approvals]
+    if len(envelopes) > MAX_APPROVALS:
+        raise Refused("preauth-limit-exceeded", "the approvals", "there are more than 64")
+    approved = set()
+    for name, envelope in envelopes:
+        signers = root.all_signers("approval", envelope, name)
+        if not signers:
+            continue
+        approval = read_document(envelope.payload, APPROVAL, name)
+        check_approval(approval, name)
+        if approval["manifest"] != verdict.digest:
+            continue
+        if any(person in verdict.exporters for person, _ in signers):
+            raise Refused("roles-not-separate", name, "a person who signed the manifest approved it")
+        for signer in sorted(root.signers("approve", "approval", envelope, name)):
+            if approval["decision"] == "rejected":
+                raise Refused("approvals-missing", name, f"{signer[0]} rejected it: {approval['reason']}")
+            if now <= approval["expires"]:
+                approved.add(signer)
+    persons = {person for person, _ in approved}
+    if min(len(persons), len(approved)) < root.threshold("approve"):
+        reason = f"{len(persons)} of {root.threshold('approve')} persons have approved"
+        raise Refused("approvals-missing", "the approvals", reason)
+    return sorted(persons)
+
+
+def check_approval(approval, name):
+    """approvals.md §1."""
+    texts = [(line, 2000) for line in approval["seen"] + [approval["reason"]]]
+    texts += [(approval["ticket"], 200)] if approval["ticket"] is not None else []
+    fits = (
+        approval["reason"].strip()
+        and 1 <= len(approval["seen"]) <= 100
+        and all(len(line.encode()) <= most for line, most in texts)
+        and not any(unicodedata.category(char) == "Cc" for line, _ in texts for char in line)
+        and approval["created"] <= approval["expires"]
+    )
+    if not fits:
+        raise Refused("json-not-strict", name, "a field of the approval is out of its range")
+
+
+# ---- zstd: catalog.md §5
+
+
+class Frame:
+    """Checks that stored bytes are exactly one frame with a bounded window (RFC 8878 §3.1.1), and decodes it.
+
+    Only bytes whose digest has been compared are fed. Which library decodes makes no difference to what is accepted:
+    the frame's header and its end are found here.
+    """
+
+    MAGIC = b"\x28\xb5\x2f\xfd"
+
+    def __init__(self, size, sink, subject):
+        self.size, self.sink, self.subject, self.found = size, sink, subject, 0
+        self.head, self.skip, self.step = b"", 0, self.read_header
+        self.decoder = new_decoder(self.take)
+
+    def feed(self, data):
+        self.walk(data)
+        try:
+            self.decoder.feed(data)
+        except DecodeError as error:
+            self.refuse("size-exceeded", f"the zstd frame cannot be decoded: {error}")
+
+    def finish(self):
+        """Ends the frame; its content has exactly the signed size."""
+        if self.step == self.read_header and not self.head.startswith(self.MAGIC):
+            self.refuse("container-not-exact", "the stored bytes are not one zstd frame")
+        if self.step is not None or self.skip:
+            self.refuse("size-exceeded", "the zstd frame is incomplete")
+        try:
+            self.decoder.finish()
+        except DecodeError as error:
+            self.refuse("size-exceeded", f"the zstd frame cannot be decoded: {error}")
+        if self.found != self.size:
+            self.refuse("container-not-exact", f"the frame holds {self.found} bytes and not {self.size}")
+
+    def take(self, content):
+        self.found += len(content)
+        if self.found > self.size:
+            self.refuse("size-exceeded", f"the frame expands to more than its signed size of {self.size} bytes")
+        self.sink(content)
+
+    def refuse(self, code, reason):
+        raise Refused(code, self.subject, reason)
+
+    def walk(self, data):
+        """Follows the frame's blocks to its end. `head` collects a header; `skip` bytes of a block are passed over."""
+        at = 0
+        while at < len(data):
+            if self.skip:
+                count = min(self.skip, len(data) - at)
+                self.skip -= count
+                at += count
+            elif self.step is None:
+                self.refuse("container-not-exact", "bytes follow the zstd frame")
+            else:
+                self.head += data[at : at + 1]
+                at += 1
+                if self.step():
+                    self.head = b""
+
+    def read_header(self):
+        """RFC 8878 §3.1.1.1: magic, descriptor, window, dictionary, content size."""
+        if not self.MAGIC.startswith(self.head[:4]):
+            self.refuse("container-not-exact", "the stored bytes are not one zstd frame")
+        if len(self.head) < 5:
+            return False
+        descriptor = self.head[4]
+        single = descriptor >> 5 & 1
+        dictionary_bytes = (0, 1, 2, 4)[descriptor & 3]
+        size_bytes = (single, 2, 4, 8)[descriptor >> 6]
+        end = 5 + (1 - single) + dictionary_bytes + size_bytes
+        if len(self.head) < end:
+            return False
+        if single:
+            window = int.from_bytes(self.head[end - size_bytes : end], "little") + (256 if size_bytes == 2 else 0)
+        else:
+            base = 1 << (10 + (self.head[5] >> 3))
+            window = base + base // 8 * (self.head[5] & 7)
+        dictionary = self.head[end - size_bytes - dictionary_bytes : end - size_bytes]
+        if descriptor & 8 or dictionary.strip(b"\0"):
+            self.refuse("size-exceeded", "the zstd frame asks for a dictionary, or sets a reserved bit")
+        if window > MAX_ZSTD_WINDOW_BYTES:
+            self.refuse("size-exceeded", f"the zstd frame asks for a window of {window} bytes")
+        self.checksum, self.step = descriptor >> 2 & 1, self.read_block
+        return True
+
+    def read_block(self):
+        """RFC 8878 §3.1.1.2: last, type, size in three bytes."""
+        if len(self.head) < 3:
+            return False
+        field = int.from_bytes(self.head, "little")
+        last, kind, size = field & 1, field >> 1 & 3, field >> 3
+        self.skip = 1 if kind == 1 else size
+        if last:
+            self.skip += 4 * self.checksum
+            self.step = None
+        return True
+
+
+class DecodeError(Exception):
+    """The library refuses the frame."""
+
+
+class StreamDecoder:
+    """Python 3.14's compression.zstd, or the package zstandard: both give an object with `decompress`."""
+
+    def __init__(self, module, take):
+        self.take = take
+        if module.__name__ == "zstandard":
+            self.error = module.ZstdError
+            self.stream = module.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW_BYTES).decompressobj()
+        else:
+            self.error = module.ZstdError
+            self.stream = module.ZstdDecompressor(options={module.DecompressionParameter.window_log_max: 23})
+
+    def feed(self, data):
+        # In small pieces: one compressed block gives at most 128 KiB, so output stays bounded too.
+        for at in range(0, len(data), 4096):
+            try:
+                content = self.stream.decompress(data[at : at + 4096])
+            except (self.error, EOFError) as error:
+                raise DecodeError(error) from None
+            self.take(content)
+
+    def finish(self):
+        if not getattr(self.stream, "eof", True):
+            raise DecodeError("the frame is incomplete")
+
+
+class Buffer(ctypes.Structure):
+    """ZSTD_inBuffer and ZSTD_outBuffer of zstd.h have the same shape."""
+
+    _fields_ = [("data", ctypes.c_void_p), ("size", ctypes.c_size_t), ("position", ctypes.c_size_t)]
+
+
+class LibraryDecoder:
+    """libzstd by its streaming interface (zstd.h, "Streaming decompression")."""
+
+    WINDOW_LOG_MAX = 100
+
+    def __init__(self, library, take):
+        self.library, self.take, self.rest = library, take, 1
+        self.context = library.ZSTD_createDCtx()
+        self.check(library.ZSTD_DCtx_setParameter(self.context, self.WINDOW_LOG_MAX, 23))
+        self.output = ctypes.create_string_buffer(128 << 10)
+
+    def feed(self, data):
+        source = Buffer(ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p), len(data), 0)
+        while True:
+            target = Buffer(ctypes.addressof(self.output), len(self.output), 0)
+            self.rest = self.check(
+                self.library.ZSTD_decompressStream(self.context, ctypes.byref(target), ctypes.byref(source))
+            )
+            if target.position:
+                self.take(ctypes.string_at(self.output, target.position))
+            if source.position == source.size and (target.position < target.size or self.rest == 0):
+                return
+
+    def check(self, result):
+        if self.library.ZSTD_isError(result):
+            raise DecodeError(self.library.ZSTD_getErrorName(result).decode())
+        return result
+
+    def finish(self):
+        if self.rest:
+            raise DecodeError("the frame is incomplete")
+
+    def __del__(self):
+        self.library.ZSTD_freeDCtx(self.context)
+
+
+class CommandDecoder:
+    """The command zstd, which reads what was collected in a temporary file."""
+
+    def __init__(self, take):
+        self.take, self.file = take, tempfile.TemporaryFile()
+
+    def feed(self, data):
+        self.file.write(data)
+
+    def finish(self):
+        self.file.seek(0)
+        command = ["zstd", "-q", "-d", "-c", f"--memory={MAX_ZSTD_WINDOW_BYTES}"]
+        with subprocess.Popen(command, stdin=self.file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            try:
+                for content in iter(lambda: process.stdout.read(CHUNK), b""):
+                    self.take(content)
+            except BaseException:
+                process.kill()
+                raise
+        self.file.close()
+        if process.returncode:
+            raise DecodeError("the command zstd failed")
+
+
+@functools.lru_cache(maxsize=1)
+def find_zstd():
+    """The first way to decode zstd that this machine has."""
+    with contextlib.suppress(ImportError):
+        from compression import zstd
+
+        return lambda take: StreamDecoder(zstd, take)
+    with contextlib.suppress(ImportError):
+        import zstandard
+
+        return lambda take: StreamDecoder(zstandard, take)
+    with contextlib.suppress(OSError, AttributeError):
+        library = ctypes.CDLL(ctypes.util.find_library("zstd") or "libzstd.so.1")
+        library.ZSTD_createDCtx.restype = ctypes.c_void_p
+        library.ZSTD_freeDCtx.argtypes = [ctypes.c_void_p]
+        library.ZSTD_DCtx_setParameter.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_int]
+        library.ZSTD_DCtx_setParameter.restype = ctypes.c_size_t
+        library.ZSTD_decompressStream.argtypes = [ctypes.c_void_p, ctypes.POINTER(Buffer), ctypes.POINTER(Buffer)]
+        library.ZSTD_decompressStream.restype = ctypes.c_size_t
+        library.ZSTD_isError.argtypes = library.ZSTD_getErrorName.argtypes = [ctypes.c_size_t]
+        library.ZSTD_getErrorName.restype = ctypes.c_char_p
+        return lambda take: LibraryDecoder(library, take)
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        subprocess.run(["zstd", "--version"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return CommandDecoder
+    raise Unable("no zstd is here: use Python 3.14, install the package zstandard, libzstd.so.1 or the command zstd")
+
+
+def new_decoder(take):
+    return find_zstd()(take)
+
+
+# ---- the catalog: catalog.md
+
+
+def receive_catalog(volume, manifest):
+    """Reads the catalog's member into a temporary file. Its bytes are those of the signed digest when this returns."""
+    summary, hasher = manifest["catalog"], hashlib.sha256()
+    volume.expect("catalog.ndjson.zst", summary["size"])
+    stored = tempfile.TemporaryFile()
+    for data in volume.chunks(summary["size"]):
+        hasher.update(data)
+        stored.write(data)
+    volume.padding(summary["size"])
+    if "sha256:" + hasher.hexdigest() != summary["digest"]:
+        raise Refused("digest-mismatch", volume.name, "the catalog is not the one that was signed")
+    return stored
+
+
+def catalog_records(stored, manifest):
+    """The catalog's records, decoded as a stream (catalog.md §1, §5)."""
+    subject, lines = "the catalog", []
+    rest = bytearray()
+
+    def split(content):
+        rest.extend(content)
+        if b"\n" in content:
+            *complete, last = bytes(rest).split(b"\n")
+            lines.extend(complete)
+            rest[:] = last
+        if len(rest) > MAX_CATALOG_LINE_BYTES or any(len(line) > MAX_CATALOG_LINE_BYTES for line in lines):
+            raise Refused("size-exceeded", subject, "a line is longer than 16 MiB")
+
+    frame = Frame(manifest["catalog"]["content_size"], split, subject)
+    stored.seek(0)
+    # Small pieces, so that few lines wait at a time.
+    for data in iter(lambda: stored.read(4096), b""):
+        frame.feed(data)
+        for line in lines:
+            yield read_record(line)
+        lines.clear()
+    frame.finish()
+    for line in lines:
+        yield read_record(line)
+    if rest:
+        raise Refused("container-not-exact", subject, "its last line does not end in a line feed")
+
+
+class Stored:
+    """An object's place in the volumes: its segments, their sizes, digests and names (catalog.md §2)."""
+
+    def __init__(self, fields, segment_size):
+        self.digest, self.encoding, self.size = fields["digest"], fields["encoding"], fields["size"]
+        self.length = self.size if fields["stored_size"] is None else fields["stored_size"]
+        self.segment_size = segment_size
+        self.count = max(1, -(-self.length // segment_size))
+        self.listed = fields["segments"] or []
+
+    def check(self, fields):
+        def demand(holds, reason):
+            if not holds:
+                raise Refused("json-not-strict", f"object {self.digest} in the catalog", reason)
+
+        demand(max(self.size, self.length) <= MAX_OBJECT_BYTES, "it is larger than 8 TiB")
+        if self.encoding == "identity":
+            demand(fields["stored_size"] is None, "it is stored as it is, and yet has a `stored_size`")
+        else:
+            demand(fields["stored_size"] is not None, "it is stored as zstd, and `stored_size` is missing")
+            demand(self.length < self.size, "it is stored as zstd, and is not smaller for it")
+        alone = self.encoding == "identity" and self.count == 1
+        demand(len(self.listed) == (0 if alone else self.count), "the number of its segments does not fit its size")
+
+    def segments(self):
+        """Each segment's member name, size and digest."""
+        digits = self.digest[len("sha256:") :]
+        name = f"objects/{digits[:2]}/{digits[2:]}" + (".zst" if self.encoding == "zstd" else "")
+        for index in range(self.count):
+            size = min(self.segment_size, self.length - index * self.segment_size)
+            suffix = f".{index:06}" if self.count > 1 else ""
+            yield name + suffix, size, self.listed[index] if self.listed else self.digest
+
+
+class CatalogChecker:
+    """Shape, order, references, limits and sums of a catalog (catalog.md §2 to §4)."""
+
+    def __init__(self, manifest):
+        self.manifest = manifest
+        self.objects, self.referenced = [], bytearray()
+        self.last = ("object",)
+        self.totals = dict.fromkeys(("objects", "object_bytes", "segments", "documents", "artifacts"), 0)
+        self.volume, self.in_volume = 0, [0, 0]
+
+    def refuse(self, code, reason):
+        raise Refused(code, "the catalog", reason)
+
+    def take(self, kind, fields):
+        getattr(self, "take_" + kind)(fields)
+
+    def in_order(self, what, *key):
+        """Objects, then documents, then artifacts; within each, strictly ascending by bytes."""
+        rank = {"object": 0, "document": 1, "artifact": 2}
+        if (rank[key[0]], *key[1:]) <= (rank[self.last[0]], *self.last[1:]):
+            self.refuse("container-not-exact", f"{what} is out of order or listed twice")
+        self.last = key
+
+    def count(self, kind, limit):
+        self.totals[kind] += 1
+        if self.totals[kind] > limit:
+            self.refuse("size-exceeded", f"it lists more than {limit} {kind}")
+
+    def take_object(self, fields):
+        self.in_order(f"object {fields['digest']}", "object", fields["digest"])
+        stored = Stored(fields, self.manifest["segment_size"])
+        stored.check(fields)
+        self.count("objects", MAX_OBJECTS)
+        self.objects.append(bytes.fromhex(stored.digest[7:]))
+        self.referenced.append(0)
+        self.totals["object_bytes"] += stored.size
+        self.totals["segments"] += stored.count
+        self.fill_volumes(stored)
+
+    def fill_volumes(self, stored):
+        """volumes.md §1: segments fill the volumes in the catalog's order."""
+        for _, size, _ in stored.segments():
+            if self.volume == len(self.manifest["volumes"]):
+                self.refuse("container-not-exact", "the manifest's volumes hold fewer segments than it lists")
+            expected = self.manifest["volumes"][self.volume]
+            self.in_volume[0] += 1
+            self.in_volume[1] += BLOCK + size + padding(size)
+            if self.in_volume[0] == expected["segments"]:
+                if self.in_volume[1] != expected["bytes"]:
+                    self.refuse("container-not-exact", f"volume {self.volume + 1} is not the sum of its segments")
+                self.volume, self.in_volume = self.volume + 1, [0, 0]
+
+    def take_document(self, fields):
+        what = f"document {fields['kind']} of {fields['ecosystem']}/{fields['name']}"
+        self.in_order(what, "document", fields["ecosystem"], fields["name"], fields["kind"], fields["digest"])
+        self.lengths(what, fields, "name", "kind", "origin")
+        self.proof_kinds(what, fields)
+        self.reference(what, fields["digest"])
+        self.count("documents", MAX_DOCUMENTS)
+
+    def take_artifact(self, fields):
+        what = f"artifact {fields['ecosystem']} {fields['name']} {fields['version']} ({fields['file']})"
+        self.in_order(what, "artifact", fields["ecosystem"], fields["name"], fields["version"], fields["file"])
+        self.lengths(what, fields, "name", "version", "file", "origin", "reason")
+        if [proof["kind"] for proof in fields["proofs"]] != self.proof_kinds(what, fields):
+            self.refuse("json-not-strict", f"{what}: it does not state each kind of proof of its ecosystem once")
+        for proof in fields["proofs"]:
+            objects = proof["objects"] or []
+            if (proof["state"] == "present") != bool(objects):
+                self.refuse("json-not-strict", f"{what}: {proof['kind']} is {proof['state']}, with {len(objects)} objects")
+            for name in objects:
+                self.reference(what, name)
+        self.reference(what, fields["digest"])
+        self.count("artifacts", MAX_ARTIFACTS)
+
+    def lengths(self, what, fields, *names):
+        for name in names:
+            if not 1 <= len(fields[name].encode()) <= MAX_NAME_BYTES:
+                self.refuse("unsafe-name", f"{what}: `{name}` must have 1 to 512 bytes")
+
+    def proof_kinds(self, what, fields):
+        if fields["ecosystem"] not in PROOF_KINDS:
+            self.refuse("unknown-format", f"{what}: the ecosystem is not known")
+        return PROOF_KINDS[fields["ecosystem"]]
+
+    def reference(self, what, name):
+        raw = bytes.fromhex(name[7:])
+        index = bisect.bisect_left(self.objects, raw)
+        if index == len(self.objects) or self.objects[index] != raw:
+            # A delta may leave out what the enclave holds; this reader has no enclave (manifest.md §2).
+            self.refuse("object-not-listed", f"{what} names object {name}, which is not listed")
+        self.referenced[index] = 1
+
+    def finish(self):
+        manifest = self.manifest
+        self.reference("the plan", manifest["plan"])
+        expected = dict(manifest["catalog"], segments=sum(part["segments"] for part in manifest["volumes"]))
+        for what, found in self.totals.items():
+            if found != expected[what]:
+                self.refuse("container-not-exact", f"its {what} are {found} and not {expected[what]}")
+        if 0 in self.referenced:
+            unused = self.objects[self.referenced.index(0)].hex()
+            self.refuse("container-not-exact", f"object sha256:{unused} is listed, and nothing names it")
+        if self.volume != len(manifest["volumes"]):
+            self.refuse("container-not-exact", "the manifest's volumes hold more segments than it lists")
+
+
+# ---- objects: volumes.md, catalog.md §2
+
+
+class Content:
+    """An object's content as its segments come, in order; digests and decodes."""
+
+    def __init__(self, stored):
+        self.stored, self.hasher = stored, hashlib.sha256()
+        subject = f"object {stored.digest}"
+        self.frame = Frame(stored.size, self.hasher.update, subject) if stored.encoding == "zstd" else None
+
+    def feed(self, data):
+        if self.frame:
+            self.frame.feed(data)
+        else:
+            self.hasher.update(data)
+
+    def finish(self):
+        if self.frame:
+            self.frame.finish()
+        if "sha256:" + self.hasher.hexdigest() != self.stored.digest:
+            raise Refused("digest-mismatch", f"object {self.stored.digest}", "its content is not what its name says")
+
+
+def read_segment(volume, name, size, expected, content):
+    """One member: header, bytes, padding, digest. The decoder gets the bytes only when their digest fits."""
+    volume.expect(name, size)
+    hasher = hashlib.sha256()
+    held = tempfile.SpooledTemporaryFile(max_size=8 * CHUNK) if content and content.frame else None
+    for data in volume.chunks(size):
+        hasher.update(data)
+        if held:
+            held.write(data)
+        elif content:
+            content.feed(data)
+    volume.padding(size)
+    if "sha256:" + hasher.hexdigest() != expected:
+        raise Refused("digest-mismatch", f"{name} in {volume.name}", "it has not the digest that the catalog lists")
+    if held:
+        held.seek(0)
+        for data in iter(lambda: held.read(CHUNK), b""):
+            content.feed(data)
+
+
+def verify_objects(volumes, manifest):
+    """Reads every volume to its end; gives the numbers of those that are missing."""
+    count, numbered, catalog = len(manifest["volumes"]), {}, None
+    for volume in volumes:
+        stored = receive_catalog(volume, manifest)
+        if catalog is None:
+            catalog, checker = stored, CatalogChecker(manifest)
+            for kind, fields in catalog_records(catalog, manifest):
+                checker.take(kind, fields)
+            checker.finish()
+        else:
+            stored.close()
+        mark = volume.header()
+        number = next((n for n in range(1, count + 1) if mark == header(f"volume/{n}-of-{count}", 0)), None)
+        if number is None:
+            volume.not_exact("the member that says which volume this is does not fit the manifest")
+        if number in numbered:
+            volume.not_exact(f"volume {number} was given twice")
+        numbered[number] = volume
+    read_volumes(numbered, manifest, catalog)
+    catalog.close()
+    return [number for number in range(1, count + 1) if number not in numbered]
+
+
+def read_volumes(numbered, manifest, catalog):
+    """Reads the volumes in the order of their numbers, so that an object that crosses volumes is hashed in one go."""
+    ends, number, done = [part["segments"] for part in manifest["volumes"]], 1, 0
+    for kind, fields in catalog_records(catalog, manifest):
+        if kind != "object":
+            break
+        stored = Stored(fields, manifest["segment_size"])
+        content = Content(stored)
+        for name, size, expected in stored.segments():
+            volume = numbered.get(number)
+            if volume:
+                read_segment(volume, name, size, expected, content)
+            else:
+                content = None  # a part is missing: its other segments are checked one by one
+            done += 1
+            if done == ends[number - 1]:
+                if volume:
+                    volume.end()
+                number, done = number + 1, 0
+        if content:
+            content.finish()
+
+
+# ---- the whole
+
+
+def verify(media, root, now, memory=None):
+    """All checks in their order (README.md); gives the verdict or raises Refused."""
+    volumes, approvals = open_media(media)
+    try:
+        verdict = authenticate(volumes, approvals, root, now, memory)
+        verdict.missing = verify_objects(volumes, verdict.manifest)
+    finally:
+        for volume in volumes:
+            volume.stream.close()
+    return verdict
+
+
+def printable(value):
+    """Names in a bundle may hold terminal controls; none is printed."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(value))
+
+
+def show(verdict):
+    manifest, root = verdict.manifest, verdict.root
+    count = len(manifest["volumes"])
+    lines = [
+        ("manifest", verdict.digest),
+        ("made", f"{spell(manifest['created'])}, to be imported until {spell(manifest['not_after'])}"),
+        ("root", f"{root.version}, profile {root.profile}, fingerprint {root.fingerprint}"),
+        ("exported by", ", ".join(verdict.exporters)),
+        ("approved by", ", ".join(verdict.approvers) or "nobody, and the root asks for nobody"),
+        ("holds", "{artifacts} artifacts, {documents} documents, {objects} objects, {object_bytes} bytes".format(**manifest["catalog"])),
+        ("volumes", f"{count - len(verdict.missing)} of {count}"),
+        ("not checked", "artifacts' own contents; publishers' proofs; order, which only an enclave remembers"),
+    ]
+    if verdict.missing:
+        lines.append(("missing", ", ".join(map(str, verdict.missing))))
+    print(f"{'incomplete' if verdict.missing else 'accepted'}: {printable(label(manifest))}")
+    for name, value in lines:
+        print(f"  {name:<12} {printable(value)}")
+
+
+# ---- vectors: README.md, "Vectors"
+
+
+def read_case(path):
+    """The few lines of TOML that a case.toml has: strings, integers and booleans, and one table."""
+    case, table = {}, None
+    with open(path, encoding="utf-8") as file:
+        for line in filter(None, map(str.strip, file)):
+            if line == "[memory]":
+                table = case["memory"] = {}
+                continue
+            name, _, value = line.partition(" = ")
+            (case if table is None else table)[name] = json.loads(value)
+    return case
+
+
+def judge_case(folder):
+    case = read_case(os.path.join(folder, "case.toml"))
+    memory = Memory(case["memory"]) if "memory" in case else None
+    with open(os.path.join(folder, "root.dsse.json"), "rb") as file:
+        root = pinned_root(file.read(), "root.dsse.json")
+    try:
+        verdict = verify([folder], root, time(case["now"]), memory)
+        found = "incomplete" if verdict.missing else "accepted"
+    except Refused as refused:
+        found = refused.code
+    return case, found
+
+
+def run_vectors(folder):
+    passed, failed, accepted = 0, 0, []
+    for place, folders, files in os.walk(folder):
+        folders.sort()
+        if "case.toml" not in files:
+            continue
+        case, found = judge_case(place)
+        if found != case["verdict"]:
+            failed += 1
+            print(f"{os.path.relpath(place, folder)}: {found} and not {case['verdict']}: {case['why']}")
+            continue
+        passed += 1
+        if found in ("accepted", "incomplete"):
+            accepted.append(place)
+    failed += validate_schemas(accepted)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+def validate_schemas(places):
+    """Checks the documents of accepted cases against the JSON Schemas; gives the number that do not fit."""
+    schemas = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "bundle-spec", "schemas")
+    try:
+        import jsonschema
+    except ImportError:
+        print("skipped: JSON Schemas (the package jsonschema is not here)")
+        return 0
+
+    def validator(name):
+        with open(os.path.join(schemas, name + ".schema.json"), encoding="utf-8") as file:
+            schema = json.load(file)
+        jsonschema.Draft202012Validator.check_schema(schema)
+        return jsonschema.Draft202012Validator(schema)
+
+    names = ("envelope", "root", "approval", "manifest", "catalog-record")
+    if not os.path.isdir(schemas):
+        print("skipped: JSON Schemas (bundle-spec/schemas is not beside this program's folder)")
+        return 0
+    validators = {name: validator(name) for name in names}
+    failed = 0
+    for place in places:
+        for name, value in documents_of(place):
+            for error in validators[name].iter_errors(value):
+                failed += 1
+                print(f"{place}: {name}: {error.message[:200]}")
+    return failed
+
+
+def documents_of(place):
+    """Every document of an accepted case with its schema's name."""
+    volumes, approvals = open_media([place])
+    with open(os.path.join(place, "root.dsse.json"), "rb") as file:
+        root = file.read()
+    for kind, data in [("root", root), *(("approval", data) for _, data in approvals)]:
+        yield "envelope", read_json(data)
+        yield kind, read_json(Envelope(data, kind).payload)
+    for volume in volumes:
+        with volume.stream:
+            envelope = Envelope(volume.envelope, volume.name)
+            manifest = read_document(envelope.payload, MANIFEST, volume.name)
+            yield "manifest", read_json(envelope.payload)
+            read_roots(volume, MAX_ROOTS)
+            with receive_catalog(volume, manifest) as stored:
+                for kind, fields in catalog_records(stored, manifest):
+                    present = {name: value for name, value in fields.items() if value is not None}
+                    yield "catalog-record", {kind: present}
+
+
+def run_wycheproof(folder):
+    """Checks this file's own signatures against Wycheproof's; invalid keys count as invalid signatures."""
+    passed = failed = 0
+    for name in sorted(os.listdir(folder)):
+        if not name.endswith(".json"):
+            continue
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            groups = json.load(file)["testGroups"]
+        for group in groups:
+            verify_signature, _ = public_key(bytes.fromhex(group["publicKeyDer"]))
+            for test in group["tests"]:
+                message, signature = bytes.fromhex(test["msg"]), bytes.fromhex(test["sig"])
+                valid = bool(verify_signature and verify_signature(message, signature))
+                if valid == (test["result"] == "valid"):
+                    passed += 1
+                else:
+                    failed += 1
+                    print(f"{name} {test['tcId']}: {'valid' if valid else 'invalid'} and not {test['result']}: {test['comment']}")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description="Verify a bundle without sealift: structure, trust and every byte.")
+    parser.add_argument("--root", action="append", metavar="FILE", help="the pinned root; then, in order, those that follow it")
+    parser.add_argument("--now", metavar="TIME", help="judge as of this time, such as 2026-01-31T12:00:00Z")
+    parser.add_argument("--vectors", metavar="FOLDER", help="judge every case of bundle-spec/vectors, and compare")
+    parser.add_argument("--wycheproof", metavar="FOLDER", help="check this program's own signatures")
+    parser.add_argument("media", nargs="*", metavar="MEDIA", help="volumes and approvals, or folders that hold them; - is standard input")
+    options = parser.parse_args()
+    if not options.vectors and not options.wycheproof and not (options.root and options.media):
+        parser.error("give --root and media, or --vectors")
+    if options.now:
+        try:
+            options.now = time(options.now)
+        except NotStrict as error:
+            parser.error(f"--now is {error}")
+    return options
+
+
+def load_roots(paths):
+    root = None
+    for path in paths:
+        try:
+            with open(path, "rb") as file:
+                data = file.read(MAX_ROOT_ENVELOPE_BYTES + 1)
+        except OSError as error:
+            raise Unable(f"cannot read {path}: {error}") from None
+        root = root.advance(data, path) if root else pinned_root(data, path)
+    return root
+
+
+def main():
+    options = arguments()
+    try:
+        if options.vectors:
+            return run_vectors(options.vectors)
+        if options.wycheproof:
+            return run_wycheproof(options.wycheproof)
+        now = options.now if options.now is not None else int(datetime.datetime.now(datetime.timezone.utc).timestamp())
+        show(verify(options.media, load_roots(options.root), now))
+        return 0
+    except Refused as refused:
+        print(f"refused: {printable(refused.subject)}: {printable(refused.reason)} [{refused.code}]", file=sys.stderr)
+        return 1
+    except Unable as unable:
+        print(f"error: {printable(unable)}", file=sys.stderr)
+        return 3
+
+
+if __name__ == "__main__":
+    sys.exit(main())
