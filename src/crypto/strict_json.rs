@@ -148,7 +148,7 @@ fn spells(found: &Value, understood: &Value) -> bool {
     }
 }
 
-/// Reads a record whose text must be the one that [`write`] makes: then no other check of its form is needed.
+/// Reads a record whose text must be the one that [`write()`] makes: then no other check of its form is needed.
 ///
 /// The type's fields must be declared in the order of their names.
 pub fn read_canonical<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, JsonError> {

@@ -42,9 +42,11 @@ pub enum LedgerError {
         /// The newest schema that this program knows.
         known: i64,
     },
-    /// The file cannot be made.
-    #[error("cannot make the ledger {path}")]
+    /// The file cannot be made or opened.
+    #[error("cannot {what} the ledger {path}")]
     File {
+        /// What was tried.
+        what: &'static str,
         /// The file.
         path: PathBuf,
         /// Why not.

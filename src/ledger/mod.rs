@@ -18,7 +18,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
+use rustix::fs::Access;
 
 use crate::model::{Digest, Timestamp};
 pub use error::LedgerError;
@@ -53,6 +54,7 @@ impl Ledger {
             return Err(LedgerError::Exists { path: path.to_owned() });
         }
         let failed = |source| LedgerError::File {
+            what: "make",
             path: path.to_owned(),
             source,
         };
@@ -90,18 +92,27 @@ impl Ledger {
         if !path.exists() {
             return Err(LedgerError::Missing { path: path.to_owned() });
         }
-        // SQLite would say no more than that it cannot read the file, as of one that is damaged.
-        rustix::fs::access(path, rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK).map_err(|error| {
-            LedgerError::File {
-                path: path.to_owned(),
-                source: error.into(),
-            }
+        // SQLite's own words leave out the file and the reason. Asked without opening it: closing a second descriptor
+        // would drop the locks that this process holds on the file (SQLite, "How To Corrupt" §2.2).
+        rustix::fs::access(path, Access::READ_OK | Access::WRITE_OK).map_err(|error| LedgerError::File {
+            what: "open",
+            path: path.to_owned(),
+            source: error.into(),
         })?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(LedgerError::sql("open"))?;
         let id: i32 = connection
             .query_row("PRAGMA application_id", [], |row| row.get(0))
-            .map_err(|_| LedgerError::NotALedger { path: path.to_owned() })?;
+            .map_err(|error| match error.sqlite_error_code() {
+                // Whoever has no rights to the file must not be told to restore it.
+                Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                    LedgerError::NotALedger { path: path.to_owned() }
+                }
+                _ => LedgerError::Sql {
+                    what: "open",
+                    source: error,
+                },
+            })?;
         if id != APPLICATION_ID {
             return Err(LedgerError::NotALedger { path: path.to_owned() });
         }
