@@ -11,7 +11,6 @@
     reason = "a benchmark reads, writes and measures by itself"
 )]
 #![expect(
-    clippy::disallowed_methods,
     clippy::print_stderr,
     clippy::unwrap_used,
     reason = "a measuring rod, and no part of the program: where something fails it ends"
