@@ -190,8 +190,9 @@ fn set_readable(file: &File) -> io::Result<()> {
     }
 }
 
-/// Bytes that are gathered before a write: many small members make one large write.
-const OUTPUT_BYTES: usize = 4 << 20;
+/// Bytes that are gathered before a write: many small members make one write, and what is copied to the system still lies in
+/// a core's cache.
+const OUTPUT_BYTES: usize = 256 << 10;
 
 /// Bytes after which the medium is asked to have them: more than a call costs, and a second's work for a stick.
 const SYNC_BYTES: u64 = 32 << 20;
