@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sealift::import::authenticate::{Approvals, Judgement, authenticate};
 use sealift::import::open::{Input, open};
-use sealift::import::verify_objects::{Silent, Workspace, verify_objects};
+use sealift::import::verify_objects::{Silent, Verified, Workspace, verify_objects};
 use sealift::model::{Code, Stop};
 
 use crate::people;
@@ -170,4 +170,37 @@ fn a_file_that_is_written_to_while_it_is_read_is_told() {
         panic!("the change went unnoticed");
     };
     assert_eq!(refusals[0].code, Code::MediumChanged);
+}
+
+#[test]
+fn a_catalog_that_was_changed_while_it_waited_is_not_believed() {
+    let root = people::sealed_root(&people::root_without_approval(), &[people::ANN]);
+    let two = RawBundle {
+        roots: vec![(1, root)],
+        ..RawBundle::two_volumes()
+    };
+    let staging = tempfile::tempdir().unwrap();
+    let trusted = people::pinned(&people::root_without_approval());
+    let volumes = two.build(&Edits::default());
+    let bring = |volume: &[u8]| {
+        let judgement = Judgement {
+            root: &trusted,
+            now: people::now(),
+            memory: None,
+            approvals: Approvals::Needed,
+        };
+        let workspace = Workspace {
+            staging: staging.path().to_owned(),
+            store: None,
+            threads: 2,
+            progress: &Silent,
+        };
+        let opened = open(vec![Input::Stream(Box::new(io::Cursor::new(volume.to_vec())))]).unwrap();
+        verify_objects(authenticate(opened, &judgement).result.unwrap(), &workspace).unwrap()
+    };
+    assert!(matches!(bring(&volumes[0]), Verified::Incomplete(_)));
+    // A whole catalog, and not the signed one.
+    let other = sealift::bundle::frame::encode(b"").unwrap();
+    std::fs::write(staging.path().join("catalog.ndjson.zst"), other).unwrap();
+    assert!(matches!(bring(&volumes[1]), Verified::Intact(_)));
 }

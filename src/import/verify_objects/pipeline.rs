@@ -728,7 +728,7 @@ impl Worker<'_> {
 }
 
 /// Hashes a file of the staging folder.
-fn hash_file(path: &Path) -> Result<Digest, Stop> {
+pub(super) fn hash_file(path: &Path) -> Result<Digest, Stop> {
     let mut hasher = Hasher::new();
     let mut file =
         File::open(path).map_err(|error| Unable::new(format!("cannot read {}", path.display())).because(error))?;
