@@ -318,9 +318,7 @@ fn answer_voucher(manifest: &Manifest, voucher: &Voucher, context: &Context) {
     for line in &voucher.not_checked {
         output.answer(&format!("  not checked: {line}"));
     }
-    output.answer(
-        "  not checked: the publishers' own signatures; they are carried, and will be judged by a later version",
-    );
+    output.answer("  not checked: the publishers' own signatures; they are carried and kept as they came");
     if voucher.profile == "evaluation" {
         output.warn("this enclave is for an evaluation: one key does everything");
     }

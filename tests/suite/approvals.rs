@@ -2,11 +2,14 @@
 
 use sealift::crypto::dsse::Envelope;
 use sealift::crypto::strict_json::{Critical, Extensions};
-use sealift::model::{Code, Digest};
+use sealift::import::authenticate::{Approvals, GapRule, Imported, Judgement, Memory, Position, authenticate};
+use sealift::import::open::{Input, open};
+use sealift::model::{Code, Digest, Stop, Timestamp};
 use sealift::trust::approval::{self, Approval, Decision, MAX_APPROVALS};
 use sealift::trust::{Kind, Profile, Role, TrustError};
 
 use crate::people::{self, APPROVER, EXPORTER, SECOND_APPROVER, STATION, id, key, now, pinned, root, sealed};
+use crate::raw_bundle::{Edits, RawBundle};
 
 fn manifest() -> Digest {
     Digest::of(b"manifest")
@@ -164,4 +167,60 @@ fn an_evaluation_without_approvers_asks_for_none() {
     root.keys.remove(&id(SECOND_APPROVER));
     let approved = approval::verify(&pinned(&root), &manifest(), &["dora".to_owned()], &[], now()).unwrap();
     assert_eq!(approved, approval::Approved::default());
+}
+
+/// A memory that holds nothing but approvals that came with earlier volumes.
+struct Kept(Vec<Vec<u8>>);
+
+impl Memory for Kept {
+    fn last(&self, _stream: &str) -> Result<Option<Position>, Stop> {
+        Ok(None)
+    }
+
+    fn numbered(&self, _stream: &str, _epoch: u64, _sequence: u64) -> Result<Option<Digest>, Stop> {
+        Ok(None)
+    }
+
+    fn imported(&self, _manifest: &Digest) -> Result<Option<Imported>, Stop> {
+        Ok(None)
+    }
+
+    fn known_time(&self) -> Result<Option<(Timestamp, String)>, Stop> {
+        Ok(None)
+    }
+
+    fn gap_rule(&self) -> GapRule {
+        GapRule::Refuse
+    }
+
+    fn kept_approvals(&self, _manifest: &Digest) -> Result<Vec<Vec<u8>>, Stop> {
+        Ok(self.0.clone())
+    }
+}
+
+#[test]
+fn a_kept_approval_counts_for_later_volumes_and_is_judged_like_a_new_one() {
+    let bundle = RawBundle::sample();
+    let volume = bundle.build(&Edits::default()).swap_remove(0);
+    let root = people::pinned(&people::root());
+    let code = |kept: Vec<Vec<u8>>| {
+        let opened = open(vec![Input::Stream(Box::new(std::io::Cursor::new(volume.clone())))]).unwrap();
+        let judgement = Judgement {
+            root: &root,
+            now: people::now(),
+            memory: Some(&Kept(kept)),
+            approvals: Approvals::Needed,
+        };
+        match authenticate(opened, &judgement).result {
+            Ok(_) => None,
+            Err(Stop::Refused(refusals)) => Some(refusals[0].code),
+            Err(Stop::Unable(unable)) => panic!("{unable:?}"),
+        }
+    };
+    let by = |key| vec![crate::vectors::approval(&bundle.manifest_digest(), key)];
+    assert_eq!(code(Vec::new()), Some(Code::ApprovalsMissing));
+    assert_eq!(code(by(people::APPROVER)), None);
+    assert_eq!(code(by(98)), Some(Code::ApprovalsMissing));
+    assert_eq!(code(by(people::EXPORTER)), Some(Code::RolesNotSeparate));
+    assert_eq!(code(vec![b"{}".to_vec()]), Some(Code::JsonNotStrict));
 }
