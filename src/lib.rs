@@ -7,6 +7,7 @@
 //! - [`import`]: the receiving side, one file per step: open, authenticate, verify, decide, stage, commit, receipt
 //! - [`bundle`]: the bytes of our own format; `bundle-spec/` is its text
 //! - [`ecosystem`]: what is particular to pypi, npm, cargo and plain files
+//! - [`evidence`]: what outsiders signed about artifacts, judged with no network; one folder a kind
 //! - [`trust`]: what a site has pinned: roots, roles, persons, keys
 //! - [`repository`]: the local repository that clients read: tree, generations, lock
 //! - [`store`]: objects on disk, named by digest
@@ -25,6 +26,7 @@ pub mod cli;
 pub mod crypto;
 pub mod ecosystem;
 pub mod enclave;
+pub mod evidence;
 #[cfg(feature = "export")]
 pub mod export;
 pub mod import;

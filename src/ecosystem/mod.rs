@@ -12,9 +12,9 @@ pub mod pypi;
 mod purl;
 
 use std::collections::BTreeMap;
-use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
+pub use crate::model::Content;
 pub use purl::{Purl, PurlError, decode, purl};
 
 use crate::model::{Artifact, Claim, Code, Digest, Document, Proof, RelativePath};
@@ -269,11 +269,6 @@ pub enum NewProof {
     /// Any other state.
     Without(Proof),
 }
-
-/// An artifact's bytes, verified, for reading.
-pub trait Content: Read + Seek {}
-
-impl<T: Read + Seek> Content for T {}
 
 /// A registry document with its bytes.
 #[derive(Debug, Clone)]

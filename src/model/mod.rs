@@ -1,17 +1,25 @@
 //! Nouns that rooms exchange, as plain data. This room names no other.
 
+mod anchor;
 mod artifact;
 mod claim;
 mod code;
+mod content;
 mod digest;
+mod finding;
+mod identity;
 mod path;
 mod stop;
 mod timestamp;
 
+pub use anchor::{Anchor, Material, ScopePattern, SpeaksFor};
 pub use artifact::{Artifact, Document, Name, Proof, ProofState, bundle_label};
 pub use claim::{Algorithm, Claim, ClaimError, MultiHasher, Unsatisfied};
 pub use code::Code;
+pub use content::Content;
 pub use digest::{Digest, DigestError, Hasher};
+pub use finding::{Doubt, Fault, Finding, Level, LogEntry, LogProof, Outcome, SignedAt, Signer, TimeSource};
+pub use identity::{Differs, IDENTITY_FIELDS, Identity, IdentityPattern, PatternError, segment_glob};
 pub use path::{RelativePath, UnsafeName};
 pub use stop::{Refusal, Stop, Unable};
 pub use timestamp::{Timestamp, TimestampError};

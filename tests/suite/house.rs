@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["model"]),
     ("trust", &["model", "crypto"]),
     ("bundle", &["model", "archive", "crypto"]),
+    ("evidence", &["model", "archive", "trust", "crypto"]),
     ("ecosystem", &["model", "archive", "crypto"]),
     ("repository", &["model", "store"]),
     ("ledger", &["model", "ecosystem"]),

@@ -1,0 +1,91 @@
+//! Schemes whose signature lies beside the bytes that it signs: one adapter makes a kind of each, and a signed list of checksums
+//! uses them alike.
+
+use super::{Context, Evidence, EvidenceKind};
+use crate::model::{Artifact, Content, Doubt, Finding};
+
+/// A scheme of detached signatures.
+pub trait Detached: Sync {
+    /// The kind's id.
+    fn id(&self) -> &'static str;
+
+    /// The largest signature, in bytes, with its reason at the implementer's.
+    fn max_bytes(&self) -> usize;
+
+    /// Whether these bytes are, by their first ones, a signature of this scheme.
+    fn recognises(&self, untrusted_signature: &[u8]) -> bool;
+
+    /// Judges a signature over a message for an artifact (its scope; the message may be a list that names it). One finding
+    /// for each signature inside.
+    fn judge(
+        &self,
+        untrusted_signature: &[u8],
+        message: &mut dyn Content,
+        artifact: &Artifact,
+        context: &Context<'_>,
+    ) -> Vec<Finding>;
+}
+
+/// A kind whose proof's objects are detached signatures over the artifact's bytes.
+pub struct DetachedKind<T: 'static>(pub &'static T);
+
+impl<T: Detached> EvidenceKind for DetachedKind<T> {
+    fn id(&self) -> &'static str {
+        self.0.id()
+    }
+
+    fn open<'a>(
+        &self,
+        objects: Vec<Vec<u8>>,
+        context: &'a Context<'a>,
+    ) -> Result<Box<dyn Evidence + 'a>, Box<Finding>> {
+        if objects.is_empty() {
+            return Err(Box::new(Finding::undecided(
+                self.id(),
+                Doubt::Incomplete,
+                "the proof holds no signature",
+            )));
+        }
+        Ok(Box::new(Signatures {
+            scheme: self.0,
+            objects,
+            context,
+        }))
+    }
+}
+
+struct Signatures<'a, T: 'static> {
+    scheme: &'static T,
+    objects: Vec<Vec<u8>>,
+    context: &'a Context<'a>,
+}
+
+impl<T: Detached> Evidence for Signatures<'_, T> {
+    fn judge(&self, artifact: &Artifact, content: &mut dyn Content) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for signature in &self.objects {
+            if signature.len() > self.scheme.max_bytes() {
+                findings.push(Finding::undecided(
+                    self.scheme.id(),
+                    Doubt::TooLarge,
+                    format!(
+                        "the signature has {} bytes, and at most {} are judged",
+                        signature.len(),
+                        self.scheme.max_bytes()
+                    ),
+                ));
+                continue;
+            }
+            if content.rewind().is_err() {
+                findings.push(Finding::undecided(
+                    self.scheme.id(),
+                    Doubt::Incomplete,
+                    "the signed bytes could not be read",
+                ));
+                continue;
+            }
+            findings.extend(self.scheme.judge(signature, content, artifact, self.context));
+        }
+        findings
+    }
+}

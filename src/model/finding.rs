@@ -1,0 +1,305 @@
+//! What judging a proof came to.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Identity, Timestamp};
+
+/// How well an artifact is vouched for (design.md §3), from nothing to everything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Nothing vouches for it.
+    #[default]
+    None,
+    /// The exporter saw this digest in a lockfile, or over TLS.
+    Observed,
+    /// A registry or distribution signed the digest.
+    Registry,
+    /// A pinned key of the publisher signed it.
+    Publisher,
+    /// Publisher's identity, provenance, transparency log and a proven signing time.
+    Provenance,
+}
+
+impl Level {
+    /// Every level, from the lowest.
+    pub const ALL: [Self; 5] = [
+        Self::None,
+        Self::Observed,
+        Self::Registry,
+        Self::Publisher,
+        Self::Provenance,
+    ];
+
+    /// The word in policies and reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Observed => "observed",
+            Self::Registry => "registry",
+            Self::Publisher => "publisher",
+            Self::Provenance => "provenance",
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// The result of judging one proof against the anchors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Finding {
+    /// The evidence kind's id, such as `sigstore`.
+    pub kind: String,
+    /// Confirmed, contradicted or undecided.
+    pub outcome: Outcome,
+    /// Why, in one line that a person understands; no full stop.
+    pub reason: String,
+    /// Who signed, as far as the proof shows; believed only if the outcome is confirmed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signers: Vec<Signer>,
+    /// When it was signed, and who says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_at: Option<SignedAt>,
+    /// The transparency log's entry that was checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogEntry>,
+    /// The signature's algorithm, such as `ECDSA P-256 with SHA-256`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<String>,
+    /// The names of the anchors that it rests on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub anchors: Vec<String>,
+    /// What the signed statement says beside the digest: predicate type, builder, source, commit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<(String, String)>,
+    /// What was not checked, or is weaker than usual, one phrase each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// The three states of a finding. No code merges the last two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Checked, and right: the artifact reaches this level.
+    Confirmed(Level),
+    /// Checked, and wrong.
+    Contradicted(Fault),
+    /// Could not be checked.
+    Undecided(Doubt),
+}
+
+/// What is wrong with a proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    /// A signature does not verify with the key that it names.
+    SignatureWrong,
+    /// The proof is about other bytes, another name or another version.
+    SubjectDiffers,
+    /// Well signed, by somebody else than this site pinned for the name.
+    IdentityDiffers,
+    /// A certificate chain, its purpose or its constraints are wrong.
+    ChainWrong,
+    /// A key or certificate was not valid at the time of signing.
+    NotValidThen,
+    /// A signed document has run out.
+    Expired,
+    /// A key, certificate, identity or artifact is revoked.
+    Revoked,
+    /// A key or algorithm is too weak to prove anything.
+    Weak,
+    /// A transparency log's entry, promise, inclusion proof or checkpoint is wrong.
+    LogWrong,
+    /// A timestamp is wrong.
+    TimeWrong,
+    /// Its bytes are not of its format.
+    Malformed,
+}
+
+/// Why a proof could not be judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Doubt {
+    /// This site has no anchor of that type.
+    NoAnchor,
+    /// No anchor has the key, authority or identity that signed.
+    UnknownSigner,
+    /// The anchor is there, and its scope or window does not cover this artifact.
+    OutOfScope,
+    /// An algorithm that this program does not verify.
+    UnknownAlgorithm,
+    /// A format or version that this program does not know.
+    UnknownFormat,
+    /// Nothing proves when it was signed, and that decides.
+    NoProvenTime,
+    /// Something that the proof needs is missing.
+    Incomplete,
+    /// It is larger than what is judged.
+    TooLarge,
+}
+
+/// Who signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Signer {
+    /// A bare key, by the fingerprint that its format uses, and its owner as the anchor calls it.
+    Key {
+        /// The fingerprint, such as 40 hex digits of OpenPGP, `SHA256:…` of SSH, or sha256 of the SubjectPublicKeyInfo.
+        fingerprint: String,
+        /// A user id or the anchor's name, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<String>,
+    },
+    /// A certificate of X.509.
+    Certificate {
+        /// SHA-256 over its DER.
+        fingerprint: String,
+        /// Its subject.
+        subject: String,
+        /// Its issuer.
+        issuer: String,
+    },
+    /// Somebody whom an identity provider vouched for.
+    Identity(Identity),
+}
+
+/// When a proof was signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedAt {
+    /// The time.
+    pub time: Timestamp,
+    /// Who says so.
+    pub source: TimeSource,
+}
+
+/// Who says when a proof was signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TimeSource {
+    /// The signer alone: a claim.
+    Signer,
+    /// A transparency log's signed promise or entry.
+    Log,
+    /// A timestamp authority's token (RFC 3161).
+    TimestampAuthority,
+}
+
+impl TimeSource {
+    /// Whether somebody other than the signer vouches for the time.
+    pub const fn is_proven(self) -> bool {
+        !matches!(self, Self::Signer)
+    }
+}
+
+/// An entry of a transparency log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogEntry {
+    /// The log, by the name in its checkpoint or by its key's id.
+    pub id: String,
+    /// The entry's index, as decimal digits.
+    pub index: String,
+    /// How it is proven: an inclusion proof, or the log's promise alone.
+    pub proof: LogProof,
+}
+
+/// How an entry of a log is proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogProof {
+    /// An inclusion proof up to a signed checkpoint.
+    Inclusion,
+    /// The log's signed promise to include it, and no more.
+    Promise,
+}
+
+impl Finding {
+    /// A finding with an outcome and its reason.
+    pub fn new(kind: &str, outcome: Outcome, reason: impl Into<String>) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            outcome,
+            reason: reason.into(),
+            signers: Vec::new(),
+            signed_at: None,
+            log: None,
+            algorithm: None,
+            anchors: Vec::new(),
+            claims: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Checked, and right.
+    pub fn confirmed(kind: &str, level: Level, reason: impl Into<String>) -> Self {
+        Self::new(kind, Outcome::Confirmed(level), reason)
+    }
+
+    /// Checked, and wrong.
+    pub fn contradicted(kind: &str, fault: Fault, reason: impl Into<String>) -> Self {
+        Self::new(kind, Outcome::Contradicted(fault), reason)
+    }
+
+    /// Could not be checked.
+    pub fn undecided(kind: &str, doubt: Doubt, reason: impl Into<String>) -> Self {
+        Self::new(kind, Outcome::Undecided(doubt), reason)
+    }
+
+    /// The level that it lifts the artifact to: `none` unless it is confirmed.
+    pub const fn level(&self) -> Level {
+        match self.outcome {
+            Outcome::Confirmed(level) => level,
+            Outcome::Contradicted(_) | Outcome::Undecided(_) => Level::None,
+        }
+    }
+
+    /// Whether it was checked and is right.
+    pub const fn is_confirmed(&self) -> bool {
+        matches!(self.outcome, Outcome::Confirmed(_))
+    }
+
+    /// Whether it was checked and is wrong.
+    pub const fn is_contradicted(&self) -> bool {
+        matches!(self.outcome, Outcome::Contradicted(_))
+    }
+
+    /// Adds a signer.
+    #[must_use]
+    pub fn by(mut self, signer: Signer) -> Self {
+        self.signers.push(signer);
+        self
+    }
+
+    /// Adds the name of an anchor that it rests on.
+    #[must_use]
+    pub fn resting_on(mut self, anchor: &str) -> Self {
+        self.anchors.push(anchor.to_owned());
+        self
+    }
+
+    /// Adds a note.
+    #[must_use]
+    pub fn noting(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Confirmed(level) => write!(f, "confirmed: {level}"),
+            Self::Contradicted(_) => f.write_str("contradicted"),
+            Self::Undecided(_) => f.write_str("undecided"),
+        }
+    }
+}
