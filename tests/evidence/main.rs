@@ -5,13 +5,42 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
 mod data;
+mod fixtures;
+mod npm_signature;
+mod small_signatures;
 mod support;
 
-use data::{Judge, Suite};
+use data::Suite;
 
 /// Which cases of which folder are judged by whom. A row of an index that no suite claims fails the test, and so does one that two
 /// claim.
-const SUITES: &[Suite] = &[];
+const SUITES: &[Suite] = &[
+    Suite {
+        folder: "03-npm",
+        prefix: "dist/",
+        judge: npm_signature::collection,
+    },
+    Suite {
+        folder: "03-npm",
+        prefix: "pair/other-tarball",
+        judge: npm_signature::collection,
+    },
+    Suite {
+        folder: "03-npm",
+        prefix: "pair/sig-of-other",
+        judge: npm_signature::collection,
+    },
+    Suite {
+        folder: "03-npm",
+        prefix: "pair/wrong-keyid",
+        judge: npm_signature::collection,
+    },
+    Suite {
+        folder: "08-minisign-signify-sshsig",
+        prefix: "",
+        judge: small_signatures::collection,
+    },
+];
 
 /// Rows that are not about proofs, each with its reason: `folder`, `prefix`, `reason`.
 const OUT_OF_SCOPE: &[(&str, &str, &str)] = &[];
@@ -19,10 +48,4 @@ const OUT_OF_SCOPE: &[(&str, &str, &str)] = &[];
 #[test]
 fn every_case_comes_to_the_verdict_of_its_index() {
     data::run(SUITES, OUT_OF_SCOPE);
-}
-
-/// A judge that fits the table; suites coerce their functions to it.
-#[expect(dead_code, reason = "named by the table once it has rows")]
-const fn fits(judge: Judge) -> Judge {
-    judge
 }
