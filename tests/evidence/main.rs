@@ -5,13 +5,45 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
 mod data;
+mod sigstore;
 mod support;
 
-use data::{Judge, Suite};
+use data::Suite;
 
 /// Which cases of which folder are judged by whom. A row of an index that no suite claims fails the test, and so does one that two
 /// claim.
-const SUITES: &[Suite] = &[];
+const SUITES: &[Suite] = &[
+    Suite {
+        folder: "01-sigstore-bundles",
+        prefix: "",
+        judge: sigstore::bundles,
+    },
+    Suite {
+        folder: "02-pypi-attestations",
+        prefix: "",
+        judge: sigstore::pypi,
+    },
+    Suite {
+        folder: "03-npm",
+        prefix: "attestations/",
+        judge: sigstore::npm,
+    },
+    Suite {
+        folder: "03-npm",
+        prefix: "pair/attestation-",
+        judge: sigstore::npm,
+    },
+    Suite {
+        folder: "07-oci",
+        prefix: "bundles/",
+        judge: sigstore::image,
+    },
+    Suite {
+        folder: "10-provenance-models-osv",
+        prefix: "slsa/",
+        judge: sigstore::provenance,
+    },
+];
 
 /// Rows that are not about proofs, each with its reason: `folder`, `prefix`, `reason`.
 const OUT_OF_SCOPE: &[(&str, &str, &str)] = &[];
@@ -19,10 +51,4 @@ const OUT_OF_SCOPE: &[(&str, &str, &str)] = &[];
 #[test]
 fn every_case_comes_to_the_verdict_of_its_index() {
     data::run(SUITES, OUT_OF_SCOPE);
-}
-
-/// A judge that fits the table; suites coerce their functions to it.
-#[expect(dead_code, reason = "named by the table once it has rows")]
-const fn fits(judge: Judge) -> Judge {
-    judge
 }
