@@ -13,6 +13,7 @@ mod npm_signature;
 mod pinned;
 mod reading;
 mod signify;
+mod sigstore;
 mod sshsig;
 
 use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestamp};
@@ -21,9 +22,14 @@ pub use detached::{Detached, DetachedKind};
 
 /// Every kind of evidence that this program judges.
 pub const ALL: &[&dyn EvidenceKind] = &[
+    &sigstore::CONDA_ATTESTATIONS,
     &DetachedKind(&minisign::Minisign),
+    &sigstore::NPM_ATTESTATIONS,
     &npm_signature::NpmSignature,
+    &sigstore::PYPI_ATTESTATIONS,
+    &sigstore::RUBYGEMS_ATTESTATIONS,
     &DetachedKind(&signify::Signify),
+    &sigstore::SIGSTORE,
     &DetachedKind(&sshsig::Sshsig),
 ];
 

@@ -7,6 +7,7 @@
 mod data;
 mod fixtures;
 mod npm_signature;
+mod sigstore;
 mod small_signatures;
 mod support;
 
@@ -39,6 +40,36 @@ const SUITES: &[Suite] = &[
         folder: "08-minisign-signify-sshsig",
         prefix: "",
         judge: small_signatures::collection,
+    },
+    Suite {
+        folder: "01-sigstore-bundles",
+        prefix: "",
+        judge: sigstore::bundles,
+    },
+    Suite {
+        folder: "02-pypi-attestations",
+        prefix: "",
+        judge: sigstore::pypi,
+    },
+    Suite {
+        folder: "03-npm",
+        prefix: "attestations/",
+        judge: sigstore::npm,
+    },
+    Suite {
+        folder: "03-npm",
+        prefix: "pair/attestation-",
+        judge: sigstore::npm,
+    },
+    Suite {
+        folder: "07-oci",
+        prefix: "bundles/",
+        judge: sigstore::image,
+    },
+    Suite {
+        folder: "10-provenance-models-osv",
+        prefix: "slsa/",
+        judge: sigstore::provenance,
     },
 ];
 
