@@ -7,10 +7,13 @@
 //! `README.md`, and its id in the table of `bundle-spec/catalog.md` §4. Each folder has `mod.rs`, `parse.rs` (bounded), `verify.rs` (checks in the
 //! order of the spec), `anchor.rs` (what a pinned key or root is), as far as there is something to say.
 
+mod cosign;
 mod detached;
+mod dsse;
 mod minisign;
 mod npm_signature;
 mod pinned;
+mod public_key;
 mod reading;
 mod signify;
 mod sigstore;
@@ -23,6 +26,8 @@ pub use detached::{Detached, DetachedKind};
 /// Every kind of evidence that this program judges.
 pub const ALL: &[&dyn EvidenceKind] = &[
     &sigstore::CONDA_ATTESTATIONS,
+    &cosign::Cosign,
+    &dsse::Dsse,
     &DetachedKind(&minisign::Minisign),
     &sigstore::NPM_ATTESTATIONS,
     &npm_signature::NpmSignature,

@@ -4,7 +4,9 @@
 #![expect(clippy::disallowed_methods, reason = "tests read files")]
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
+mod cosign;
 mod data;
+mod dsse;
 mod fixtures;
 mod npm_signature;
 mod sigstore;
@@ -70,6 +72,16 @@ const SUITES: &[Suite] = &[
         folder: "10-provenance-models-osv",
         prefix: "slsa/",
         judge: sigstore::provenance,
+    },
+    Suite {
+        folder: "07-oci",
+        prefix: "cosign/",
+        judge: cosign::collection,
+    },
+    Suite {
+        folder: "10-provenance-models-osv",
+        prefix: "vsa/",
+        judge: dsse::summaries,
     },
 ];
 

@@ -18,10 +18,10 @@ mod legacy;
 mod library;
 mod lists;
 mod npm;
-mod parse;
+pub(crate) mod parse;
 mod pypi;
-mod refusal;
-mod statement;
+pub(crate) mod refusal;
+pub(crate) mod statement;
 mod verify;
 
 use serde_json::Value;
