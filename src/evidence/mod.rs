@@ -8,10 +8,12 @@
 //! order of the spec), `anchor.rs` (what a pinned key or root is), as far as there is something to say.
 
 mod detached;
+mod update;
 
 use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestamp};
 
 pub use detached::{Detached, DetachedKind};
+pub use update::check_follows;
 
 /// Every kind of evidence that this program judges.
 pub const ALL: &[&dyn EvidenceKind] = &[];

@@ -15,7 +15,7 @@ use std::thread;
 use crate::bundle::catalog::{Checker, Encoding, Object, Record, Totals};
 use crate::bundle::container::{self, member_bytes};
 use crate::bundle::frame;
-use crate::bundle::manifest::{CatalogSummary, FORMAT, Manifest, TravellingRoot};
+use crate::bundle::manifest::{CatalogSummary, FORMAT, Manifest, SideData, TravellingRoot};
 use crate::bundle::volumes;
 use crate::crypto::strict_json;
 use crate::ecosystem;
@@ -42,6 +42,8 @@ pub struct Heading {
     pub recipients: BTreeSet<Digest>,
     /// The roots that travel: version and envelope.
     pub roots: Vec<(u64, Vec<u8>)>,
+    /// What travels beside the artifacts.
+    pub side_data: BTreeMap<SideData, Vec<u8>>,
     /// The largest volume, in bytes; without one a single volume is written.
     pub volume_bytes: Option<u64>,
 }
@@ -88,26 +90,34 @@ const ENVELOPE_SLACK_BYTES: u64 = 24 << 10;
 /// Writes catalog and manifest. Compressible objects are compressed into `spool`, where that makes them smaller.
 pub fn describe(contents: Contents, heading: &Heading, spool: &Path, threads: usize) -> Result<Described, Stop> {
     let segment_size = volumes::segment_size_for(heading.volume_bytes);
-    let (contents, plan) = contents.with_plan();
+    let (contents, plan) = contents.with_plan(&heading.side_data);
     let stored = store_all(contents.objects, segment_size, spool, threads)?;
     compose(contents.artifacts, contents.documents, stored, plan, heading)
 }
 
 impl Contents {
-    /// Makes the plan an object like the others; gives its digest.
-    pub(super) fn with_plan(mut self) -> (Self, Digest) {
+    /// Makes the plan and the side data objects like the others; gives the plan's digest.
+    pub(super) fn with_plan(mut self, side_data: &BTreeMap<SideData, Vec<u8>>) -> (Self, Digest) {
+        for bytes in side_data.values() {
+            self.add_object(bytes.clone());
+        }
         let plan = std::mem::take(&mut self.plan);
-        let plan_digest = Digest::of(&plan);
-        if let Err(place) = self.objects.binary_search_by_key(&plan_digest, |object| object.digest) {
+        let plan_digest = self.add_object(plan);
+        (self, plan_digest)
+    }
+
+    fn add_object(&mut self, bytes: Vec<u8>) -> Digest {
+        let digest = Digest::of(&bytes);
+        if let Err(place) = self.objects.binary_search_by_key(&digest, |object| object.digest) {
             let object = SourceObject {
-                digest: plan_digest,
-                size: plan.len() as u64,
-                source: Source::Memory(plan),
+                digest,
+                size: bytes.len() as u64,
+                source: Source::Memory(bytes),
                 compressible: true,
             };
             self.objects.insert(place, object);
         }
-        (self, plan_digest)
+        digest
     }
 }
 
@@ -126,7 +136,14 @@ pub(super) fn compose(
         .map(|stored| Record::Object(stored.object.clone()))
         .chain(sorted_documents(documents).into_iter().map(Record::Document))
         .chain(artifacts.into_iter().map(Record::Artifact));
-    let (catalog, totals, content_size) = write_catalog(records, segment_size, plan_digest)?;
+    let side_data: BTreeMap<SideData, Digest> = heading
+        .side_data
+        .iter()
+        .map(|(kind, bytes)| (*kind, Digest::of(bytes)))
+        .collect();
+    let named =
+        std::iter::once(("the plan", plan_digest)).chain(side_data.iter().map(|(kind, digest)| (kind.word(), *digest)));
+    let (catalog, totals, content_size) = write_catalog(records, segment_size, named)?;
     let catalog_summary = CatalogSummary {
         artifacts: totals.artifacts,
         content_size,
@@ -159,6 +176,7 @@ pub(super) fn compose(
             .collect(),
         segment_size,
         sequence: heading.sequence,
+        side_data,
         stream: heading.stream.clone(),
         volumes: Vec::new(),
     };
@@ -243,7 +261,7 @@ fn sorted_documents(mut documents: Vec<Document>) -> Vec<Document> {
 fn write_catalog(
     records: impl Iterator<Item = Record>,
     segment_size: u64,
-    plan: Digest,
+    named: impl Iterator<Item = (&'static str, Digest)>,
 ) -> Result<(Vec<u8>, Totals, u64), Stop> {
     let proof_kinds = |id: &str| ecosystem::find(id).map(ecosystem::Ecosystem::proof_kinds);
     let nothing_elsewhere = |_: &Digest| false;
@@ -271,7 +289,7 @@ fn write_catalog(
         io::Write::write_all(&mut encoder, &line).map_err(failed)?;
     }
     checker
-        .finish(plan, totals)
+        .finish(named, totals)
         .map_err(|error| Unable::new("the catalog would be refused").because(error))?;
     Ok((encoder.finish().map_err(failed)?, totals, content_size))
 }

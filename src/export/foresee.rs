@@ -35,7 +35,7 @@ pub fn foresee(
         objects: plan.objects.iter().cloned().map(Into::into).collect(),
         plan: plan_text.to_vec(),
     };
-    let (contents, plan_digest) = contents.with_plan();
+    let (contents, plan_digest) = contents.with_plan(&heading.side_data);
     let mut stored = store_all(contents.objects, segment_size, spool, threads)?;
     stored.extend(
         plan.missing
