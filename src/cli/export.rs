@@ -149,7 +149,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         let plan = plan(&selected, &sources)?;
         let next = Stream::peek(&streams, &stream, epoch)?;
         let heading = heading(arguments, stream, next, &trust, context)?;
-        let foreseen = foresee(&plan, selected.plan(), &heading, spool.path(), threads)?;
+        let (plan, foreseen) = foresee(plan, &selected, &heading, spool.path(), threads)?;
         drop(bars);
         report_plan(&plan, &foreseen, arguments, context);
         return Ok(Exit::Done);
@@ -164,15 +164,15 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         ));
     }
     let heading = heading(arguments, stream, numbers.next(epoch), &trust, context)?;
-    let collected = collect(selected, &sources)?.into_parts();
+    let collected = collect(selected, &sources)?;
     bars.finish();
-    for line in &collected.warnings {
+    for line in collected.warnings() {
         context.output.warn(&escape(line));
     }
-    for line in &collected.left_out {
+    for line in collected.left_out() {
         context.output.warn(&format!("left out: {}", escape(line)));
     }
-    let counts = collected.counts.clone();
+    let counts = collected.counts().clone();
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("."));
     let target = Target {
         media: &out,
@@ -343,6 +343,7 @@ fn show(bars: &Bars, event: Event) {
         Event::Fetched { bytes } => bars.advance(bytes),
         Event::Asking { names } => bars.items("ask", names),
         Event::Asked => bars.advance(1),
+        Event::Looked => bars.advance(1),
         Event::Hashed { .. } | Event::Arrived => {}
     }
 }
@@ -412,7 +413,7 @@ fn report_plan(plan: &Plan, foreseen: &Foreseen, arguments: &Arguments, context:
             "volumes": foreseen.volumes,
             "volume_bytes": foreseen.volume_bytes,
             "sizes": if is_exact { "known" } else { "at-least" },
-            "without_proof": plan.without_proof,
+            "without_proof": plan.without_proof().collect::<Vec<_>>(),
             "proof_unknown": plan.proof_unknown,
             "left_out": plan.left_out,
             "warnings": plan.warnings,
@@ -452,13 +453,13 @@ fn report_plan(plan: &Plan, foreseen: &Foreseen, arguments: &Arguments, context:
         if foreseen.volumes == 1 { "volume" } else { "volumes" },
         size(foreseen.volume_bytes)
     ));
-    list(output, "without any proof", &plan.without_proof);
+    list(output, "without any proof", plan.without_proof());
     list(
         output,
         "whose proofs can only be asked once they are fetched",
-        &plan.proof_unknown,
+        plan.proof_unknown.iter(),
     );
-    list(output, "left out", &plan.left_out);
+    list(output, "left out", plan.left_out.iter());
     for line in &plan.warnings {
         output.warn(&escape(line));
     }
@@ -467,15 +468,16 @@ fn report_plan(plan: &Plan, foreseen: &Foreseen, arguments: &Arguments, context:
 /// How many lines of a list are printed before the rest is only counted; `--json` has them all.
 const LISTED: usize = 20;
 
-fn list(output: &super::Output, title: &str, lines: &[String]) {
-    if lines.is_empty() {
+fn list(output: &super::Output, title: &str, lines: impl ExactSizeIterator<Item = impl AsRef<str>>) {
+    let count = lines.len();
+    if count == 0 {
         return;
     }
-    output.answer(&format!("{} {title}:", lines.len()));
-    for line in lines.iter().take(LISTED) {
-        output.answer(&format!("  {}", escape(line)));
+    output.answer(&format!("{count} {title}:"));
+    for line in lines.take(LISTED) {
+        output.answer(&format!("  {}", escape(line.as_ref())));
     }
-    if lines.len() > LISTED {
-        output.answer(&format!("  and {} more; --json lists them all", lines.len() - LISTED));
+    if count > LISTED {
+        output.answer(&format!("  and {} more; --json lists them all", count - LISTED));
     }
 }
