@@ -9,6 +9,7 @@
 
 mod detached;
 mod update;
+pub mod x509;
 
 use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestamp};
 
@@ -16,7 +17,7 @@ pub use detached::{Detached, DetachedKind};
 pub use update::check_follows;
 
 /// Every kind of evidence that this program judges.
-pub const ALL: &[&dyn EvidenceKind] = &[];
+pub const ALL: &[&dyn EvidenceKind] = &[&DetachedKind(x509::CMS)];
 
 /// Finds a kind by its id.
 pub fn find(id: &str) -> Option<&'static dyn EvidenceKind> {

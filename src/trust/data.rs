@@ -139,6 +139,7 @@ fn check_anchor(anchor: &Anchor) -> Result<(), TrustError> {
         | Material::AllowedSigners(text)
         | Material::MinisignKey(text)
         | Material::SignifyKey(text)
+        | Material::TimestampCertificates(text)
         | Material::TufRoot(text) => {
             if text.trim().is_empty() {
                 return fault("material", "is empty");

@@ -4,7 +4,9 @@
 #![expect(clippy::disallowed_methods, reason = "tests read files")]
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
+mod cms;
 mod data;
+mod forge;
 mod support;
 
 use data::{Judge, Suite};
