@@ -8,13 +8,14 @@
 //! order of the spec), `anchor.rs` (what a pinned key or root is), as far as there is something to say.
 
 mod detached;
+mod openpgp;
 
 use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestamp};
 
 pub use detached::{Detached, DetachedKind};
 
 /// Every kind of evidence that this program judges.
-pub const ALL: &[&dyn EvidenceKind] = &[];
+pub const ALL: &[&dyn EvidenceKind] = &[&DetachedKind(&openpgp::Openpgp)];
 
 /// Finds a kind by its id.
 pub fn find(id: &str) -> Option<&'static dyn EvidenceKind> {
