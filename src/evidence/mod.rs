@@ -10,6 +10,7 @@
 mod detached;
 mod update;
 pub mod x509;
+mod openpgp;
 
 use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestamp};
 
@@ -17,7 +18,11 @@ pub use detached::{Detached, DetachedKind};
 pub use update::check_follows;
 
 /// Every kind of evidence that this program judges.
-pub const ALL: &[&dyn EvidenceKind] = &[&DetachedKind(x509::CMS)];
+#[rustfmt::skip]
+pub const ALL: &[&dyn EvidenceKind] = &[
+    &DetachedKind(x509::CMS),
+    &DetachedKind(&openpgp::Openpgp),
+];
 
 /// Finds a kind by its id.
 pub fn find(id: &str) -> Option<&'static dyn EvidenceKind> {
