@@ -7,6 +7,7 @@
 //! `README.md`, and its id in the table of `bundle-spec/catalog.md` §4. Each folder has `mod.rs`, `parse.rs` (bounded), `verify.rs` (checks in the
 //! order of the spec), `anchor.rs` (what a pinned key or root is), as far as there is something to say.
 
+mod describe;
 mod detached;
 mod update;
 pub mod x509;
@@ -14,6 +15,7 @@ mod openpgp;
 
 use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestamp};
 
+pub use describe::{armored, describe};
 pub use detached::{Detached, DetachedKind};
 pub use update::check_follows;
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use sequoia_openpgp::Cert;
 use sequoia_openpgp::cert::CertParser;
 use sequoia_openpgp::parse::Parse as _;
 
@@ -29,13 +30,25 @@ pub fn check_follows(before: &[Anchor], after: &[Anchor]) -> Result<(), String> 
 
 /// The fingerprints of the certificates' primary keys.
 fn primaries(name: &str, armored: &str) -> Result<BTreeSet<String>, String> {
-    let unreadable = |error: &dyn std::fmt::Display| format!("anchor `{name}` is no OpenPGP certificate: {error}");
-    let parser = CertParser::from_bytes(armored.as_bytes()).map_err(|error| unreadable(&error))?;
-    let found = parser
-        .map(|certificate| Ok(certificate.map_err(|error| unreadable(&error))?.fingerprint().to_hex()))
-        .collect::<Result<BTreeSet<String>, String>>()?;
+    let certificates = certificates(armored).map_err(|reason| format!("anchor `{name}`: {reason}"))?;
+    Ok(certificates
+        .iter()
+        .map(|certificate| certificate.fingerprint().to_hex())
+        .collect())
+}
+
+/// Reads certificates, in one armor or several after each other.
+pub(super) fn certificates(armored: &str) -> Result<Vec<Cert>, String> {
+    let unreadable = |error: &dyn std::fmt::Display| format!("it is no OpenPGP certificate: {error}");
+    let end = "-----END PGP PUBLIC KEY BLOCK-----";
+    let mut found = Vec::new();
+    for block in armored.split_inclusive(end).filter(|block| block.contains(end)) {
+        for certificate in CertParser::from_bytes(block.as_bytes()).map_err(|error| unreadable(&error))? {
+            found.push(certificate.map_err(|error| unreadable(&error))?);
+        }
+    }
     if found.is_empty() {
-        return Err(format!("anchor `{name}` holds no OpenPGP certificate"));
+        return Err("it holds no OpenPGP certificate in armor".to_owned());
     }
     Ok(found)
 }

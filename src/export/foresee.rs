@@ -30,7 +30,14 @@ pub fn foresee(
 ) -> Result<(Plan, Foreseen), Stop> {
     let segment_size = volumes::segment_size_for(heading.volume_bytes);
     let (holdings, documents) = plan.lend();
-    let contents = Contents::with_plan(holdings, documents, selected.plan_head(), selected.choices(), heading, spool)?;
+    let contents = Contents::with_plan(
+        holdings,
+        documents,
+        selected.plan_head(),
+        selected.choices(),
+        heading,
+        spool,
+    )?;
     let (holdings, documents, plan_digest) = contents.into_parts();
     let stored = store_all(holdings, segment_size, spool, threads)?;
     let described = compose(stored, documents, plan_digest, heading, spool)?;

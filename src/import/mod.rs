@@ -64,6 +64,7 @@ pub fn import(
     let opened = open(inputs)?;
     let root = trust.current().clone();
     let site = Site::load(trust)?;
+    site.check_not_rolled_back(&enclave.ledger)?;
     let memory = EnclaveMemory {
         ledger: &enclave.ledger,
         folder,

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::bundle::manifest::{Manifest, SideData};
 use crate::crypto::dsse::MAX_ENVELOPE_BYTES;
+use crate::ledger::Ledger;
 use crate::model::{Code, Digest, Refusal, Stop, Unable};
 use crate::trust::folder::{FolderError, TrustFolder};
 use crate::trust::{Kind, Revocations, Standing, TrustData, data};
@@ -48,6 +49,33 @@ impl Site {
             this.revocations = Some((standing, document));
         }
         Ok(this)
+    }
+
+    /// Fails if the enclave remembers a newer version than stands in the folder: an older one was put back.
+    pub fn check_not_rolled_back(&self, ledger: &Ledger) -> Result<(), Stop> {
+        let stands = [
+            (Kind::TrustData, self.trust_data.as_ref().map(|(standing, _)| standing)),
+            (
+                Kind::Revocations,
+                self.revocations.as_ref().map(|(standing, _)| standing),
+            ),
+        ];
+        for (kind, standing) in stands {
+            let Some((version, digest)) = ledger.standing(&kind.to_string())? else {
+                continue;
+            };
+            let found = standing.map_or(0, |standing| standing.version);
+            let same = standing.is_some_and(|standing| standing.digest == digest);
+            if found < version || (found == version && !same) {
+                return Err(Unable::new(format!(
+                    "the enclave's {kind} stands at version {found}, and this enclave has had version {version}"
+                ))
+                .code(Code::StateRolledBack)
+                .hint("restore the enclave's folder `trust` from its own backup, and find out who put the older one there")
+                .into());
+            }
+        }
+        Ok(())
     }
 
     /// The trust data that counts, with its version and digest.

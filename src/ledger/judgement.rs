@@ -1,6 +1,6 @@
 //! What proofs came to: kept with each artifact, and searched by whoever asks what rests on a key.
 
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::import::Recorded;
 use super::query::text_json;
@@ -120,16 +120,20 @@ impl Import<'_> {
 
     /// Records which version of a document stands from now on.
     pub fn standing(&self, kind: &str, version: u64, digest: &Digest) -> Result<(), LedgerError> {
-        self.connection()
-            .execute(
-                "INSERT INTO standing (kind, version, digest) VALUES (?1, ?2, ?3)
-                 ON CONFLICT DO UPDATE SET version = excluded.version, digest = excluded.digest
-                 WHERE excluded.version > version",
-                params![kind, integer(version, "the version")?, digest.as_bytes()],
-            )
-            .map_err(LedgerError::sql("write"))?;
-        Ok(())
+        note_standing(self.connection(), kind, version, digest)
     }
+}
+
+fn note_standing(connection: &Connection, kind: &str, version: u64, digest: &Digest) -> Result<(), LedgerError> {
+    connection
+        .execute(
+            "INSERT INTO standing (kind, version, digest) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET version = excluded.version, digest = excluded.digest
+             WHERE excluded.version > version",
+            params![kind, integer(version, "the version")?, digest.as_bytes()],
+        )
+        .map_err(LedgerError::sql("write"))?;
+    Ok(())
 }
 
 impl Ledger {
@@ -229,6 +233,11 @@ impl Ledger {
                 })
             })
             .transpose()
+    }
+
+    /// Records which version of a document stands from now on; an older one changes nothing.
+    pub fn note_standing(&self, kind: &str, version: u64, digest: &Digest) -> Result<(), LedgerError> {
+        note_standing(&self.connection, kind, version, digest)
     }
 
     /// The newest version of a document that ever stood here.
