@@ -7,6 +7,7 @@
 
 pub mod cargo;
 pub mod files;
+pub mod maven;
 pub mod npm;
 pub mod pypi;
 mod purl;
@@ -20,7 +21,7 @@ pub use purl::{Purl, PurlError, decode, purl};
 use crate::model::{Artifact, Claim, Code, Digest, Document, Proof, RelativePath};
 
 /// Every ecosystem that this program knows.
-pub const ALL: &[&dyn Ecosystem] = &[&cargo::Cargo, &files::PlainFiles, &npm::Npm, &pypi::Pypi];
+pub const ALL: &[&dyn Ecosystem] = &[&cargo::Cargo, &files::PlainFiles, &maven::Maven, &npm::Npm, &pypi::Pypi];
 
 /// Finds an ecosystem by its id.
 pub fn find(id: &str) -> Option<&'static dyn Ecosystem> {
