@@ -39,6 +39,7 @@ import unicodedata
 PROOF_KINDS = {
     "cargo": [],
     "files": [],
+    "maven": ["openpgp", "sigstore"],
     "npm": ["npm-signature", "npm-attestations"],
     "pypi": ["pypi-attestations"],
 }

@@ -314,7 +314,9 @@ fn complete_one(chosen: &Chosen, looked: &mut Looked, sources: &Sources<'_>) -> 
     };
     let fetched = match sources.client {
         // A loose file that has no stated digest is at its path or nowhere.
-        Some(client) if !wanted.claims.is_empty() => fetch::complete(chosen, looked, ecosystem, client, sources),
+        Some(client) if !wanted.claims.is_empty() || wanted.path.is_none() => {
+            fetch::complete(chosen, looked, ecosystem, client, sources)
+        }
         _ if !looked.found.is_empty() => Ok(()),
         _ => Err(trouble::not_found(wanted, ecosystem).into()),
     };

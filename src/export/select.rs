@@ -51,6 +51,13 @@ pub enum Input {
         /// The ecosystem; without it, each name has to tell.
         ecosystem: Option<String>,
     },
+    /// Artifacts named one by one.
+    Coordinates {
+        /// The ecosystem.
+        ecosystem: String,
+        /// The coordinates, as the ecosystem writes them.
+        coordinates: Vec<String>,
+    },
     /// All plain files in a folder, as one set.
     Files {
         /// The set's name.

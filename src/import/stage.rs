@@ -1,6 +1,6 @@
 //! Intact -> `Staged`: all files written aside. Clients see nothing of it yet, and a stop here leaves them as they were.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::thread;
 
@@ -9,10 +9,10 @@ use super::site::Brought;
 use super::verify_evidence::{EvidenceSummary, Judged};
 use super::verify_objects::{Intact, Progress};
 use crate::bundle::catalog::Record;
-use crate::ecosystem::{self, Held, PlacedContent, PlacedFile};
+use crate::ecosystem::{self, Ecosystem, Held, Members, Mismatch, PlacedContent, PlacedFile};
 use crate::enclave::Enclave;
 use crate::ledger::{BundleRecord, Import, Judgement};
-use crate::model::{Code, Digest, Name, Refusal, Stop, Timestamp, Unable};
+use crate::model::{Code, Digest, Name, Refusal, RelativePath, Stop, Timestamp, Unable};
 use crate::repository::{NameFiles, Repository, RootNode, StagedGeneration};
 use crate::store::Adopted;
 
@@ -82,8 +82,10 @@ pub fn stage<'a>(
     }
     let evidence = record_artifacts(&judged, &import, repository, &mut summary, now, progress)?;
     let mut stager = repository.stager(base)?;
+    let mut shared = BTreeMap::new();
     import.for_each_touched(|name, held| {
         let files = place(name, held, &import, repository)?;
+        note_shared(name, held, &mut shared)?;
         import.paths(name, files.iter().map(|(path, _)| path))?;
         stager.name(&NameFiles {
             name: name.clone(),
@@ -91,6 +93,11 @@ pub fn stage<'a>(
         })?;
         Ok::<_, Stop>(())
     })?;
+    for (name, members) in shared {
+        let files = place_shared(&name, &members, &import, repository)?;
+        import.paths(&name, files.iter().map(|(path, _)| path))?;
+        stager.name(&NameFiles { name, files })?;
+    }
     let generation = stager.finish()?;
     progress.finish();
     Ok(Staged {
@@ -235,15 +242,73 @@ fn place(
     held: &[Held],
     import: &Import<'_>,
     repository: &Repository,
-) -> Result<Vec<(crate::model::RelativePath, Digest)>, Stop> {
-    let ecosystem = ecosystem::find(&name.ecosystem)
-        .ok_or_else(|| Refusal::new(Code::UnknownFormat, name.to_string(), "its ecosystem is not known"))?;
-    let placed = ecosystem.layout(&name.name, held).map_err(|mismatch| {
-        let mut refusal = Refusal::new(mismatch.code, name.to_string(), mismatch.reason);
-        refusal.expected = mismatch.expected;
-        refusal.found = mismatch.found;
-        refusal
-    })?;
+) -> Result<Vec<(RelativePath, Digest)>, Stop> {
+    let placed = known(name)?
+        .layout(&name.name, held)
+        .map_err(|mismatch| refusal(name, mismatch))?;
+    store(placed, import, repository)
+}
+
+fn known(name: &Name) -> Result<&'static dyn Ecosystem, Stop> {
+    ecosystem::find(&name.ecosystem)
+        .ok_or_else(|| Refusal::new(Code::UnknownFormat, name.to_string(), "its ecosystem is not known").into())
+}
+
+fn refusal(name: &Name, mismatch: Mismatch) -> Refusal {
+    let mut refusal = Refusal::new(mismatch.code, name.to_string(), mismatch.reason);
+    refusal.expected = mismatch.expected;
+    refusal.found = mismatch.found;
+    refusal
+}
+
+/// Notes the shared pages in which a touched name has a part: each is made once, when all names are recorded.
+fn note_shared(name: &Name, held: &[Held], shared: &mut BTreeMap<Name, BTreeSet<Members>>) -> Result<(), Stop> {
+    let pages = known(name)?
+        .shared(&name.name, held)
+        .map_err(|mismatch| refusal(name, mismatch))?;
+    for page in pages {
+        let key = Name {
+            ecosystem: name.ecosystem.clone(),
+            name: page.name,
+        };
+        shared.entry(key).or_default().extend(page.members);
+    }
+    Ok(())
+}
+
+/// Computes pages that several names share.
+fn place_shared(
+    name: &Name,
+    members: &BTreeSet<Members>,
+    import: &Import<'_>,
+    repository: &Repository,
+) -> Result<Vec<(RelativePath, Digest)>, Stop> {
+    let mut held = Vec::new();
+    for member in members {
+        match member {
+            Members::Name(member) => held.extend(import.held(&Name {
+                ecosystem: name.ecosystem.clone(),
+                name: member.clone(),
+            })?),
+            Members::Beginning(beginning) => {
+                for member in import.names_beginning(&name.ecosystem, beginning)? {
+                    held.extend(import.held(&member)?);
+                }
+            }
+        }
+    }
+    let placed = known(name)?
+        .layout_shared(&name.name, &held)
+        .map_err(|mismatch| refusal(name, mismatch))?;
+    store(placed, import, repository)
+}
+
+/// Stores the pages among the files of a name.
+fn store(
+    placed: Vec<PlacedFile>,
+    import: &Import<'_>,
+    repository: &Repository,
+) -> Result<Vec<(RelativePath, Digest)>, Stop> {
     placed
         .into_iter()
         .map(|PlacedFile { path, content }| match content {

@@ -251,6 +251,29 @@ impl Import<'_> {
         held(&self.transaction, name)
     }
 
+    /// All names of an ecosystem that begin with a text, this import's included.
+    pub fn names_beginning(&self, ecosystem: &str, beginning: &str) -> Result<Vec<Name>, LedgerError> {
+        let failed = LedgerError::sql;
+        let mut statement = self
+            .transaction
+            .prepare_cached(
+                "SELECT name FROM names WHERE ecosystem = ?1 AND name >= ?2 AND substr(name, 1, length(?2)) = ?2 AND name < ?2 || ?3
+                 ORDER BY name",
+            )
+            .map_err(failed("read"))?;
+        // The last character there is: no name with that beginning comes after.
+        let rows = statement
+            .query_map(params![ecosystem, beginning, "\u{10ffff}"], |row| row.get(0))
+            .map_err(failed("read"))?;
+        rows.map(|name| {
+            Ok(Name {
+                ecosystem: ecosystem.to_owned(),
+                name: name.map_err(failed("read"))?,
+            })
+        })
+        .collect()
+    }
+
     /// Claims the paths of one name. Another name's path, or one that differs only in case, is refused.
     pub fn paths<'p>(&self, name: &Name, paths: impl IntoIterator<Item = &'p RelativePath>) -> Result<(), LedgerError> {
         let failed = LedgerError::sql;

@@ -206,7 +206,8 @@ impl Search<'_> {
     }
 
     fn in_folders(&mut self, folders: &FolderIndex) {
-        if self.looked.is_complete {
+        // Without a digest a name is no reason to take a file: other groups have files of the same name.
+        if self.looked.is_complete || self.wanted.claims.is_empty() {
             return;
         }
         for claim in needed(self.wanted) {
@@ -239,10 +240,12 @@ impl Search<'_> {
     }
 
     fn in_own_cache(&mut self) {
-        if self.looked.is_complete || self.wanted.claims.is_empty() {
+        let (cache, wanted) = (self.sources.cache, self.wanted);
+        // A file at a path of its own, without a digest, is that file or none. Without either, what upstream once gave for
+        // this version stays what it is: a second export gives the same.
+        if self.looked.is_complete || wanted.claims.is_empty() && wanted.path.is_some() {
             return;
         }
-        let (cache, wanted) = (self.sources.cache, self.wanted);
         let settled = cache.settled(&settled_key(wanted));
         let is_settled = settled.as_ref().is_some_and(|files| !files.is_empty());
         let obtained = settled.unwrap_or_else(|| {

@@ -196,7 +196,10 @@ fn of_one(chosen: &Chosen, looked: &Looked, sources: &Sources<'_>) -> Result<Vec
     let mut seen = std::collections::BTreeSet::new();
     for place in &located {
         let claims = accepted(wanted, place);
-        let is_it = |found: &Found| found.claim.as_ref().is_some_and(|claim| claims.contains(claim));
+        let is_it = |found: &Found| match &found.claim {
+            Some(claim) => claims.contains(claim),
+            None => found.file == place.file,
+        };
         if !seen.insert(&place.file) || looked.found.iter().any(is_it) {
             continue;
         }

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use super::listing::{Listing, list};
 use super::{Gathered, Input, Place, SelectError, Source};
 use crate::ecosystem::files::{self, checksums};
-use crate::ecosystem::{Ecosystem, Files, NamedBy, SelectionError, UpstreamBase, Wanted};
+use crate::ecosystem::{
+    Ecosystem, Files, NamedBy, Recognised, Selection, SelectionError, Unpinned, UpstreamBase, Wanted,
+};
 use crate::model::{Claim, Digest};
 
 /// The largest lockfiles of monorepos have some 10 MiB.
@@ -25,6 +27,9 @@ pub(super) fn read(
     match input {
         Input::Lockfile(source) => lockfile(source, ecosystems, gathered),
         Input::Folder { source, ecosystem } => folder(source, ecosystem.as_deref(), ecosystems, gathered),
+        Input::Coordinates { ecosystem, coordinates } => {
+            named_one_by_one(ecosystem, coordinates, ecosystems, gathered).map_err(|error| vec![error])
+        }
         Input::Files {
             name,
             version,
@@ -113,6 +118,39 @@ fn lockfile(
     let selection = ecosystem
         .read_lockfile(&file_name, &text, &Beside(beside))
         .map_err(|error| one(error.into()))?;
+    let errors = take(selection, ecosystem, &source.written, beside, gathered);
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    Ok(json!({
+        "kind": "lockfile",
+        "source": source.written,
+        "digest": Digest::of(text.as_bytes()).to_string(),
+    }))
+}
+
+fn named_one_by_one(
+    ecosystem: &str,
+    coordinates: &[String],
+    ecosystems: &[&'static dyn Ecosystem],
+    gathered: &mut Gathered,
+) -> Result<Value, SelectError> {
+    let found = find(ecosystems, ecosystem)?;
+    let selection = found.read_coordinates(coordinates)?;
+    match take(selection, found, "selection", Path::new("."), gathered).pop() {
+        Some(error) => Err(error),
+        None => Ok(json!({ "kind": "coordinates", "ecosystem": ecosystem, "coordinates": coordinates })),
+    }
+}
+
+/// Takes what a lockfile or list asks for; its paths are relative to `beside`. Gives what is not pinned.
+fn take(
+    selection: Selection,
+    ecosystem: &dyn Ecosystem,
+    written: &str,
+    beside: &Path,
+    gathered: &mut Gathered,
+) -> Vec<SelectError> {
     let mut errors = Vec::new();
     let for_one: BTreeSet<String> = selection
         .wanted
@@ -126,32 +164,35 @@ fn lockfile(
         .filter(|base| !for_one.contains(&base.url))
         .cloned()
         .collect();
+    let mut unpinned = 0_u64;
     for mut wanted in selection.wanted {
-        if Claim::strongest(&wanted.claims).is_none() {
+        let is_pinned = Claim::strongest(&wanted.claims).is_some();
+        if !is_pinned && !(wanted.claims.is_empty() && ecosystem.unpinned() == Unpinned::AsServed) {
             errors.push(SelectError::Unpinned {
                 artifact: format!("{} {} {}", wanted.ecosystem, wanted.name, wanted.version),
-                asked_by: source.written.clone(),
+                asked_by: written.to_owned(),
             });
             continue;
         }
         wanted.path = wanted.path.map(|path| beside.join(path));
         let upstreams = upstreams_of(&wanted, &selection.upstreams, &for_all);
-        gathered.add(wanted, &source.written, upstreams);
+        if is_pinned {
+            gathered.add(wanted, written, upstreams);
+        } else {
+            unpinned += 1;
+            gathered.add(wanted, &format!("{written} (without a digest)"), upstreams);
+        }
     }
-    gathered.left_out.extend(
-        selection
-            .left_out
-            .into_iter()
-            .map(|what| format!("{}: {what}", source.written)),
-    );
-    if !errors.is_empty() {
-        return Err(errors);
+    if unpinned > 0 {
+        gathered.warnings.push(format!(
+            "{written}: {unpinned} entries have no digest: their files are taken as the upstream serves them, and only TLS and \
+             the upstream's own checksums vouch for them"
+        ));
     }
-    Ok(json!({
-        "kind": "lockfile",
-        "source": source.written,
-        "digest": Digest::of(text.as_bytes()).to_string(),
-    }))
+    gathered
+        .left_out
+        .extend(selection.left_out.into_iter().map(|what| format!("{written}: {what}")));
+    errors
 }
 
 /// The upstreams that a lockfile names for one of its entries: its registry, and those for all entries.
@@ -185,16 +226,31 @@ fn folder(
     for (relative, path) in listing.files() {
         let relative = &*relative;
         let file_name = relative.rsplit('/').next().unwrap_or(relative);
-        let known: Vec<_> = candidates
+        let said: Vec<_> = candidates
             .iter()
-            .filter_map(|ecosystem| Some((ecosystem, ecosystem.recognise(file_name)?)))
+            .map(|ecosystem| (ecosystem, ecosystem.recognise_in_folder(relative)))
+            .collect();
+        let known: Vec<_> = said
+            .iter()
+            .filter_map(|(ecosystem, said)| match said {
+                Recognised::Artifact(coordinate) => Some((*ecosystem, coordinate.clone())),
+                _ => None,
+            })
             .collect();
         let leave = |gathered: &mut Gathered, why: &str| {
             gathered.left_out.push(format!("{}: {relative} {why}", source.written));
         };
         let (ecosystem, coordinate) = match known.as_slice() {
             [] => {
-                leave(gathered, "is not named as an artifact");
+                let refused = said.iter().find_map(|(_, said)| match said {
+                    Recognised::Refused(why) => Some(*why),
+                    _ => None,
+                });
+                if let Some(why) = refused {
+                    leave(gathered, why);
+                } else if !said.iter().any(|(_, said)| *said == Recognised::Bookkeeping) {
+                    leave(gathered, "is not named as an artifact");
+                }
                 continue;
             }
             [(ecosystem, coordinate)] => (*ecosystem, coordinate.clone()),
