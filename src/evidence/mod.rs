@@ -9,9 +9,16 @@
 
 mod describe;
 mod detached;
+mod minisign;
+mod npm_signature;
+mod openpgp;
+mod pinned;
+mod reading;
+mod signify;
+mod sigstore;
+mod sshsig;
 mod update;
 pub mod x509;
-mod openpgp;
 
 use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestamp};
 
@@ -22,8 +29,17 @@ pub use update::check_follows;
 /// Every kind of evidence that this program judges.
 #[rustfmt::skip]
 pub const ALL: &[&dyn EvidenceKind] = &[
-    &DetachedKind(x509::CMS),
+    &DetachedKind(&minisign::Minisign),
     &DetachedKind(&openpgp::Openpgp),
+    &DetachedKind(&signify::Signify),
+    &DetachedKind(&sshsig::Sshsig),
+    &DetachedKind(x509::CMS),
+    &npm_signature::NpmSignature,
+    &sigstore::CONDA_ATTESTATIONS,
+    &sigstore::NPM_ATTESTATIONS,
+    &sigstore::PYPI_ATTESTATIONS,
+    &sigstore::RUBYGEMS_ATTESTATIONS,
+    &sigstore::SIGSTORE,
 ];
 
 /// Finds a kind by its id.
