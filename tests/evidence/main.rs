@@ -28,6 +28,26 @@ const SUITES: &[Suite] = &[
         prefix: "debsrc/hello-swapped",
         judge: openpgp::debsrc,
     },
+    Suite {
+        folder: "04-openpgp",
+        prefix: "rpm/",
+        judge: openpgp::rpm,
+    },
+    Suite {
+        folder: "04-openpgp",
+        prefix: "helm/",
+        judge: openpgp::helm,
+    },
+    Suite {
+        folder: "04-openpgp",
+        prefix: "cpan/",
+        judge: openpgp::cpan,
+    },
+    Suite {
+        folder: "07-oci",
+        prefix: "simple-signing/",
+        judge: openpgp::simple_signing,
+    },
 ];
 
 /// Rows that are not about proofs, each with its reason: `folder`, `prefix`, `reason`.
