@@ -8,6 +8,7 @@
 //! order of the spec), `anchor.rs` (what a pinned key or root is), as far as there is something to say.
 
 mod detached;
+pub mod notation;
 pub mod x509;
 
 use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestamp};
@@ -15,7 +16,7 @@ use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestam
 pub use detached::{Detached, DetachedKind};
 
 /// Every kind of evidence that this program judges.
-pub const ALL: &[&dyn EvidenceKind] = &[&DetachedKind(x509::CMS)];
+pub const ALL: &[&dyn EvidenceKind] = &[&DetachedKind(x509::CMS), notation::NOTATION];
 
 /// Finds a kind by its id.
 pub fn find(id: &str) -> Option<&'static dyn EvidenceKind> {

@@ -7,13 +7,18 @@
 mod cms;
 mod data;
 mod forge;
+mod notation;
 mod support;
 
 use data::{Judge, Suite};
 
 /// Which cases of which folder are judged by whom. A row of an index that no suite claims fails the test, and so does one that two
 /// claim.
-const SUITES: &[Suite] = &[];
+const SUITES: &[Suite] = &[Suite {
+    folder: "07-oci",
+    prefix: "notation/",
+    judge: notation::judge_row,
+}];
 
 /// Rows that are not about proofs, each with its reason: `folder`, `prefix`, `reason`.
 const OUT_OF_SCOPE: &[(&str, &str, &str)] = &[];
