@@ -9,6 +9,7 @@
 
 mod detached;
 pub mod notation;
+pub mod nuget;
 pub mod x509;
 
 use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestamp};
@@ -16,7 +17,7 @@ use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestam
 pub use detached::{Detached, DetachedKind};
 
 /// Every kind of evidence that this program judges.
-pub const ALL: &[&dyn EvidenceKind] = &[&DetachedKind(x509::CMS), notation::NOTATION];
+pub const ALL: &[&dyn EvidenceKind] = &[&DetachedKind(x509::CMS), notation::NOTATION, nuget::NUGET];
 
 /// Finds a kind by its id.
 pub fn find(id: &str) -> Option<&'static dyn EvidenceKind> {

@@ -8,17 +8,25 @@ mod cms;
 mod data;
 mod forge;
 mod notation;
+mod nuget;
 mod support;
 
 use data::{Judge, Suite};
 
 /// Which cases of which folder are judged by whom. A row of an index that no suite claims fails the test, and so does one that two
 /// claim.
-const SUITES: &[Suite] = &[Suite {
-    folder: "07-oci",
-    prefix: "notation/",
-    judge: notation::judge_row,
-}];
+const SUITES: &[Suite] = &[
+    Suite {
+        folder: "07-oci",
+        prefix: "notation/",
+        judge: notation::judge_row,
+    },
+    Suite {
+        folder: "09-other-package-signatures",
+        prefix: "nuget/",
+        judge: nuget::judge_row,
+    },
+];
 
 /// Rows that are not about proofs, each with its reason: `folder`, `prefix`, `reason`.
 const OUT_OF_SCOPE: &[(&str, &str, &str)] = &[];
