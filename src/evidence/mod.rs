@@ -14,7 +14,9 @@ mod detached;
 mod helm;
 mod listed;
 mod minisign;
+pub mod notation;
 mod npm_signature;
+pub mod nuget;
 mod openpgp;
 mod pinned;
 mod reading;
@@ -53,6 +55,7 @@ pub const ALL: &[&dyn EvidenceKind] = &[
     &sigstore::SIGSTORE,
     &simple_signing::SimpleSigning,
 ];
+pub const ALL: &[&dyn EvidenceKind] = &[&DetachedKind(x509::CMS), notation::NOTATION, nuget::NUGET];
 
 /// Finds a kind by its id.
 pub fn find(id: &str) -> Option<&'static dyn EvidenceKind> {

@@ -8,7 +8,9 @@ mod cms;
 mod data;
 mod fixtures;
 mod forge;
+mod notation;
 mod npm_signature;
+mod nuget;
 mod openpgp;
 mod sigstore;
 mod small_signatures;
@@ -35,8 +37,10 @@ const SUITES: &[Suite] = &[
     suite("04-openpgp", "maven/", openpgp::maven),
     suite("04-openpgp", "rpm/", openpgp::rpm),
     suite("07-oci", "bundles/", sigstore::image),
+    suite("07-oci", "notation/", notation::judge_row),
     suite("07-oci", "simple-signing/", openpgp::simple_signing),
     suite("08-minisign-signify-sshsig", "", small_signatures::collection),
+    suite("09-other-package-signatures", "nuget/", nuget::judge_row),
     suite("10-provenance-models-osv", "slsa/", sigstore::provenance),
 ];
 
