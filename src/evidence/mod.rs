@@ -45,7 +45,9 @@ pub const ALL: &[&dyn EvidenceKind] = &[
     &DetachedKind(&sshsig::Sshsig),
     &DetachedKind(x509::CMS),
     &helm::HelmProvenance,
+    notation::NOTATION,
     &npm_signature::NpmSignature,
+    nuget::NUGET,
     &rpm::Repomd,
     &rpm::RpmSignature,
     &sigstore::CONDA_ATTESTATIONS,
@@ -55,7 +57,6 @@ pub const ALL: &[&dyn EvidenceKind] = &[
     &sigstore::SIGSTORE,
     &simple_signing::SimpleSigning,
 ];
-pub const ALL: &[&dyn EvidenceKind] = &[&DetachedKind(x509::CMS), notation::NOTATION, nuget::NUGET];
 
 /// Finds a kind by its id.
 pub fn find(id: &str) -> Option<&'static dyn EvidenceKind> {
