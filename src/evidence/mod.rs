@@ -17,6 +17,7 @@ pub use detached::{Detached, DetachedKind};
 /// Every kind of evidence that this program judges.
 pub const ALL: &[&dyn EvidenceKind] = &[
     &sigstore::CONDA_ATTESTATIONS,
+    &sigstore::ModelSigning,
     &sigstore::NPM_ATTESTATIONS,
     &sigstore::PYPI_ATTESTATIONS,
     &sigstore::RUBYGEMS_ATTESTATIONS,

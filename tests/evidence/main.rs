@@ -40,6 +40,11 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         folder: "10-provenance-models-osv",
+        prefix: "models/",
+        judge: sigstore::model,
+    },
+    Suite {
+        folder: "10-provenance-models-osv",
         prefix: "slsa/",
         judge: sigstore::provenance,
     },
