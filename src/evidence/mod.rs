@@ -51,6 +51,7 @@ pub const ALL: &[&dyn EvidenceKind] = &[
     &rpm::Repomd,
     &rpm::RpmSignature,
     &sigstore::CONDA_ATTESTATIONS,
+    &sigstore::ModelSigning,
     &sigstore::NPM_ATTESTATIONS,
     &sigstore::PYPI_ATTESTATIONS,
     &sigstore::RUBYGEMS_ATTESTATIONS,

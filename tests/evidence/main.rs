@@ -41,6 +41,7 @@ const SUITES: &[Suite] = &[
     suite("07-oci", "simple-signing/", openpgp::simple_signing),
     suite("08-minisign-signify-sshsig", "", small_signatures::collection),
     suite("09-other-package-signatures", "nuget/", nuget::judge_row),
+    suite("10-provenance-models-osv", "models/", sigstore::model),
     suite("10-provenance-models-osv", "slsa/", sigstore::provenance),
 ];
 
