@@ -5,6 +5,7 @@
 //! (`-r other.txt`) and artifacts beside them; an artifact's bytes are used only if they have the stated digest.
 
 mod document;
+mod entries;
 mod inputs;
 
 use std::collections::{BTreeMap, BTreeSet};
