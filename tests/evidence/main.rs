@@ -4,89 +4,56 @@
 #![expect(clippy::disallowed_methods, reason = "tests read files")]
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
+mod cms;
 mod cosign;
 mod data;
 mod dsse;
 mod fixtures;
+mod forge;
+mod notation;
 mod npm_signature;
+mod nuget;
+mod openpgp;
 mod sigstore;
 mod small_signatures;
 mod support;
 
-use data::Suite;
+use data::{Suite, suite};
 
 /// Which cases of which folder are judged by whom. A row of an index that no suite claims fails the test, and so does one that two
 /// claim.
+#[rustfmt::skip]
 const SUITES: &[Suite] = &[
-    Suite {
-        folder: "03-npm",
-        prefix: "dist/",
-        judge: npm_signature::collection,
-    },
-    Suite {
-        folder: "03-npm",
-        prefix: "pair/other-tarball",
-        judge: npm_signature::collection,
-    },
-    Suite {
-        folder: "03-npm",
-        prefix: "pair/sig-of-other",
-        judge: npm_signature::collection,
-    },
-    Suite {
-        folder: "03-npm",
-        prefix: "pair/wrong-keyid",
-        judge: npm_signature::collection,
-    },
-    Suite {
-        folder: "08-minisign-signify-sshsig",
-        prefix: "",
-        judge: small_signatures::collection,
-    },
-    Suite {
-        folder: "01-sigstore-bundles",
-        prefix: "",
-        judge: sigstore::bundles,
-    },
-    Suite {
-        folder: "02-pypi-attestations",
-        prefix: "",
-        judge: sigstore::pypi,
-    },
-    Suite {
-        folder: "03-npm",
-        prefix: "attestations/",
-        judge: sigstore::npm,
-    },
-    Suite {
-        folder: "03-npm",
-        prefix: "pair/attestation-",
-        judge: sigstore::npm,
-    },
-    Suite {
-        folder: "07-oci",
-        prefix: "bundles/",
-        judge: sigstore::image,
-    },
-    Suite {
-        folder: "10-provenance-models-osv",
-        prefix: "slsa/",
-        judge: sigstore::provenance,
-    },
-    Suite {
-        folder: "07-oci",
-        prefix: "cosign/",
-        judge: cosign::collection,
-    },
-    Suite {
-        folder: "10-provenance-models-osv",
-        prefix: "vsa/",
-        judge: dsse::summaries,
-    },
+    suite("01-sigstore-bundles", "", sigstore::bundles),
+    suite("02-pypi-attestations", "", sigstore::pypi),
+    suite("03-npm", "attestations/", sigstore::npm),
+    suite("03-npm", "dist/", npm_signature::collection),
+    suite("03-npm", "pair/attestation-", sigstore::npm),
+    suite("03-npm", "pair/other-tarball", npm_signature::collection),
+    suite("03-npm", "pair/sig-of-other", npm_signature::collection),
+    suite("03-npm", "pair/wrong-keyid", npm_signature::collection),
+    suite("04-openpgp", "cpan/", openpgp::cpan),
+    suite("04-openpgp", "debsrc/hello-swapped", openpgp::debsrc),
+    suite("04-openpgp", "debsrc/hello-upstream", openpgp::debsrc),
+    suite("04-openpgp", "helm/", openpgp::helm),
+    suite("04-openpgp", "maven/", openpgp::maven),
+    suite("04-openpgp", "rpm/", openpgp::rpm),
+    suite("07-oci", "bundles/", sigstore::image),
+    suite("07-oci", "cosign/", cosign::collection),
+    suite("07-oci", "notation/", notation::judge_row),
+    suite("07-oci", "simple-signing/", openpgp::simple_signing),
+    suite("08-minisign-signify-sshsig", "", small_signatures::collection),
+    suite("09-other-package-signatures", "nuget/", nuget::judge_row),
+    suite("10-provenance-models-osv", "models/", sigstore::model),
+    suite("10-provenance-models-osv", "slsa/", sigstore::provenance),
+    suite("10-provenance-models-osv", "vsa/", dsse::summaries),
 ];
 
 /// Rows that are not about proofs, each with its reason: `folder`, `prefix`, `reason`.
-const OUT_OF_SCOPE: &[(&str, &str, &str)] = &[];
+#[rustfmt::skip]
+const OUT_OF_SCOPE: &[(&str, &str, &str)] = &[
+    ("04-openpgp", "debsrc/hello-dsc-hashes", "digests in a description whose signer is not at hand prove nothing by themselves"),
+];
 
 #[test]
 fn every_case_comes_to_the_verdict_of_its_index() {
