@@ -24,10 +24,12 @@ mod pinned;
 mod public_key;
 mod reading;
 mod rpm;
+mod securesystems;
 mod signify;
 mod sigstore;
 mod simple_signing;
 mod sshsig;
+pub mod tuf;
 mod update;
 pub mod x509;
 
@@ -62,6 +64,7 @@ pub const ALL: &[&dyn EvidenceKind] = &[
     &sigstore::RUBYGEMS_ATTESTATIONS,
     &sigstore::SIGSTORE,
     &simple_signing::SimpleSigning,
+    &tuf::Tuf,
 ];
 
 /// Finds a kind by its id.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::evidence::reading::shown;
 use crate::evidence::sigstore::parse;
 use crate::evidence::sigstore::refusal::Refusal;
+use crate::evidence::simple_signing::split;
 use crate::model::{Artifact, Digest, Doubt, Fault};
 
 /// The media type of payloads.
@@ -186,17 +187,6 @@ pub(super) fn check_payload(payload: &[u8], artifact: &Artifact) -> Result<Vec<(
         claims.push(("creator".to_owned(), shown(creator)));
     }
     Ok(claims)
-}
-
-/// The repository and the tag of a reference; a digest behind them says what was compared already.
-fn split(reference: &str) -> (&str, Option<&str>) {
-    let bare = reference.split_once('@').map_or(reference, |(bare, _)| bare);
-    // A colon before the last slash is a port's.
-    let name = bare.rfind('/').map_or(0, |slash| slash + 1);
-    match bare[name..].find(':') {
-        Some(colon) => (&bare[..name + colon], Some(&bare[name + colon + 1..])),
-        None => (bare, None),
-    }
 }
 
 #[cfg(test)]
