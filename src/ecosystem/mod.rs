@@ -12,6 +12,7 @@ pub mod npm;
 pub mod pypi;
 mod purl;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +27,19 @@ pub const ALL: &[&dyn Ecosystem] = &[&cargo::Cargo, &files::PlainFiles, &maven::
 /// Finds an ecosystem by its id.
 pub fn find(id: &str) -> Option<&'static dyn Ecosystem> {
     ALL.iter().copied().find(|ecosystem| ecosystem.id() == id)
+}
+
+/// Which of two versions comes first ([`Ecosystem::compare_versions`]), by an ecosystem's id.
+pub fn compare_versions(ecosystem: &str, one: &str, other: &str) -> Option<Ordering> {
+    if one == other {
+        return Some(Ordering::Equal);
+    }
+    find(ecosystem)?.compare_versions(one, other)
+}
+
+/// The key under which two names are taken for the same ([`Ecosystem::collision_key`]), by an ecosystem's id.
+pub fn collision_key(ecosystem: &str, name: &str) -> String {
+    find(ecosystem).map_or_else(|| name.to_lowercase(), |ecosystem| ecosystem.collision_key(name))
 }
 
 /// One ecosystem's knowledge.
@@ -66,6 +80,11 @@ pub trait Ecosystem: Sync {
     /// in case alone collide on some disks, and registries may refuse more.
     fn collision_key(&self, name: &str) -> String {
         name.to_lowercase()
+    }
+
+    /// Which of two versions comes first by the ecosystem's own order; `None` where one of them is no version, or there is no order.
+    fn compare_versions(&self, _one: &str, _other: &str) -> Option<Ordering> {
+        None
     }
 
     /// The files in the client's own caches that would hold the wanted artifact's bytes as published. May be empty.
@@ -526,5 +545,34 @@ impl Mismatch {
         self.expected = Some(expected.into());
         self.found = Some(found.into());
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_have_their_ecosystems_order() {
+        for (ecosystem, one, other, order) in [
+            ("npm", "1.9.0", "1.10.0", Some(Ordering::Less)),
+            ("npm", "1.0.0-rc.1", "1.0.0", Some(Ordering::Less)),
+            ("cargo", "1.0.0+a", "1.0.0+b", Some(Ordering::Equal)),
+            ("pypi", "1.0", "1.0.0", Some(Ordering::Equal)),
+            ("pypi", "1.0rc1", "1.0", Some(Ordering::Less)),
+            ("pypi", "1!0", "2", Some(Ordering::Greater)),
+            ("npm", "one", "1.0.0", None),
+            ("files", "1", "2", None),
+            ("files", "1", "1", Some(Ordering::Equal)),
+            ("nothing", "1", "2", None),
+        ] {
+            assert_eq!(
+                compare_versions(ecosystem, one, other),
+                order,
+                "{ecosystem} {one} {other}"
+            );
+        }
+        assert_eq!(collision_key("pypi", "Corp_*"), "corp-*");
+        assert_eq!(collision_key("nothing", "Corp_*"), "corp_*");
     }
 }

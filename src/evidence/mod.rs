@@ -7,14 +7,40 @@
 //! `README.md`, and its id in the table of `bundle-spec/catalog.md` §4. Each folder has `mod.rs`, `parse.rs` (bounded), `verify.rs` (checks in the
 //! order of the spec), `anchor.rs` (what a pinned key or root is), as far as there is something to say.
 
+mod describe;
 mod detached;
+mod minisign;
+mod npm_signature;
+mod openpgp;
+mod pinned;
+mod reading;
+mod signify;
+mod sigstore;
+mod sshsig;
+mod update;
+pub mod x509;
 
 use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestamp};
 
+pub use describe::{armored, describe};
 pub use detached::{Detached, DetachedKind};
+pub use update::check_follows;
 
 /// Every kind of evidence that this program judges.
-pub const ALL: &[&dyn EvidenceKind] = &[];
+#[rustfmt::skip]
+pub const ALL: &[&dyn EvidenceKind] = &[
+    &DetachedKind(&minisign::Minisign),
+    &DetachedKind(&openpgp::Openpgp),
+    &DetachedKind(&signify::Signify),
+    &DetachedKind(&sshsig::Sshsig),
+    &DetachedKind(x509::CMS),
+    &npm_signature::NpmSignature,
+    &sigstore::CONDA_ATTESTATIONS,
+    &sigstore::NPM_ATTESTATIONS,
+    &sigstore::PYPI_ATTESTATIONS,
+    &sigstore::RUBYGEMS_ATTESTATIONS,
+    &sigstore::SIGSTORE,
+];
 
 /// Finds a kind by its id.
 pub fn find(id: &str) -> Option<&'static dyn EvidenceKind> {

@@ -5,11 +5,13 @@ use std::fs;
 use std::thread;
 
 use super::open::display_path;
+use super::site::Brought;
+use super::verify_evidence::{EvidenceSummary, Judged};
 use super::verify_objects::{Intact, Progress};
 use crate::bundle::catalog::Record;
 use crate::ecosystem::{self, Ecosystem, Held, Members, Mismatch, PlacedContent, PlacedFile};
 use crate::enclave::Enclave;
-use crate::ledger::{BundleRecord, Import};
+use crate::ledger::{BundleRecord, Import, Judgement};
 use crate::model::{Code, Digest, Name, Refusal, RelativePath, Stop, Timestamp, Unable};
 use crate::repository::{NameFiles, Repository, RootNode, StagedGeneration};
 use crate::store::Adopted;
@@ -21,6 +23,8 @@ pub struct Staged<'a> {
     pub(super) repository: &'a Repository,
     pub(super) generation: StagedGeneration,
     pub(super) summary: Summary,
+    pub(super) brought: Brought,
+    pub(super) evidence: EvidenceSummary,
 }
 
 /// What an import brought, in numbers.
@@ -46,7 +50,8 @@ pub struct Counts {
 /// Takes verified objects into the store, records them in a transaction that is still open, and writes the tree of the
 /// next generation.
 pub fn stage<'a>(
-    intact: Intact,
+    judged: Judged,
+    brought: Brought,
     enclave: &'a mut Enclave,
     now: Timestamp,
     progress: &dyn Progress,
@@ -56,6 +61,7 @@ pub fn stage<'a>(
         .generation()?
         .map(|generation| RootNode::new(generation.root));
     let repository = &enclave.repository;
+    let intact = judged.intact();
     let manifest = intact.manifest();
     let import = enclave.ledger.begin(BundleRecord {
         manifest: intact.manifest_digest(),
@@ -69,9 +75,12 @@ pub fn stage<'a>(
     })?;
     progress.begin("stage", manifest.catalog.objects + manifest.catalog.artifacts);
     let mut summary = Summary::default();
-    take_objects(&intact, &import, repository, &mut summary, progress)?;
-    keep_seals(&intact, &import, repository)?;
-    record_artifacts(&intact, &import, repository, &mut summary, progress)?;
+    take_objects(intact, &import, repository, &mut summary, progress)?;
+    keep_seals(intact, &import, repository)?;
+    for standing in &brought.standing {
+        import.standing(&standing.kind.to_string(), standing.version, &standing.digest)?;
+    }
+    let evidence = record_artifacts(&judged, &import, repository, &mut summary, now, progress)?;
     let mut stager = repository.stager(base)?;
     let mut shared = BTreeMap::new();
     import.for_each_touched(|name, held| {
@@ -92,11 +101,13 @@ pub fn stage<'a>(
     let generation = stager.finish()?;
     progress.finish();
     Ok(Staged {
-        intact,
+        intact: judged.into_intact(),
         import,
         repository,
         generation,
         summary,
+        brought,
+        evidence,
     })
 }
 
@@ -186,29 +197,43 @@ fn keep_seals(intact: &Intact, import: &Import<'_>, repository: &Repository) -> 
 }
 
 fn record_artifacts(
-    intact: &Intact,
+    judged: &Judged,
     import: &Import<'_>,
     repository: &Repository,
     summary: &mut Summary,
+    now: Timestamp,
     progress: &dyn Progress,
-) -> Result<(), Stop> {
-    let mut examined = intact.examined()?;
-    while let Some(item) = examined.next()? {
+) -> Result<EvidenceSummary, Stop> {
+    let mut evidence = EvidenceSummary::default();
+    let mut artifacts = judged.artifacts()?;
+    while let Some(artifact) = artifacts.next()? {
+        evidence.count(&artifact);
+        let level = artifact.level();
+        let (item, findings) = (artifact.examined, artifact.findings);
         for (digest, _) in item.derived.values() {
-            adopt(intact, repository, digest)?;
+            adopt(judged.intact(), repository, digest)?;
         }
         let counts = summary.ecosystems.entry(item.artifact.ecosystem.clone()).or_default();
         counts.artifacts += 1;
         counts.bytes += item.size;
-        import.artifact(&Held {
+        let recorded = import.artifact(&Held {
             artifact: item.artifact,
             size: item.size,
             facts: item.facts,
             derived: item.derived,
         })?;
+        import.judgement(
+            recorded,
+            &Judgement {
+                level,
+                findings,
+                decision: String::new(),
+                judged: now,
+            },
+        )?;
         progress.advance(1);
     }
-    Ok(())
+    Ok(evidence)
 }
 
 /// Computes what clients find of one name, and stores the pages among it.

@@ -9,7 +9,7 @@ use super::content::{Hashed, hash};
 use super::parallel::in_parallel;
 use super::{Event, Sources};
 use crate::ecosystem::{Ecosystem, Wanted};
-use crate::export::select::Chosen;
+use crate::export::select::{Choices, index as number};
 use crate::model::{Algorithm, Claim, Unable, Unsatisfied};
 
 /// Where bytes were found.
@@ -77,10 +77,12 @@ const MAX_FOLDER_FILES: usize = 1_000_000;
 const MAX_STAR_FOLDERS: usize = 10_000;
 
 /// Hashes all files of the folders, once, in every algorithm that some wanted artifact needs.
-pub(super) fn index(folders: &[PathBuf], wanted: &[Chosen], sources: &Sources<'_>) -> Result<FolderIndex, Unable> {
-    let algorithms: BTreeSet<Algorithm> = wanted
-        .iter()
-        .filter_map(|chosen| Claim::strongest(&chosen.wanted.claims))
+pub(super) fn index(folders: &[PathBuf], choices: &Choices, sources: &Sources<'_>) -> Result<FolderIndex, Unable> {
+    if folders.is_empty() {
+        return Ok(FolderIndex::default());
+    }
+    let algorithms: BTreeSet<Algorithm> = (0..choices.len())
+        .filter_map(|at| Claim::strongest(&choices.claims(number(at))))
         .collect();
     let unreadable =
         |path: &Path, error: std::io::Error| Unable::new(format!("cannot read {}", path.display())).because(error);

@@ -1,12 +1,13 @@
 //! Reads one input: a lockfile, a folder of artifacts, a set of plain files.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::listing::{Listing, list};
 use super::{Gathered, Input, Place, SelectError, Source, entries};
 use crate::ecosystem::files::{self, checksums};
 use crate::ecosystem::{Ecosystem, Files, NamedBy, Recognised, SelectionError, UpstreamBase, Wanted};
@@ -14,12 +15,6 @@ use crate::model::{Claim, Digest};
 
 /// The largest lockfiles of monorepos have some 10 MiB.
 const MAX_LOCKFILE_BYTES: u64 = 64 << 20;
-
-/// A folder of downloads holds thousands; more is a wrong path, such as a whole disk.
-const MAX_FOLDER_FILES: usize = 1_000_000;
-
-/// Downloads lie flat or a few levels deep.
-const MAX_FOLDER_DEPTH: usize = 16;
 
 /// Reads an input; gives its entry in the plan, or all that is wrong with it.
 pub(super) fn read(
@@ -160,7 +155,8 @@ fn folder(
     };
     let listing = list(&source.path).map_err(one)?;
     let stated = stated(source, None, &listing)?;
-    for (relative, path) in &listing.files {
+    for (relative, path) in listing.files() {
+        let relative = &*relative;
         let file_name = relative.rsplit('/').next().unwrap_or(relative);
         let said: Vec<_> = candidates
             .iter()
@@ -197,7 +193,7 @@ fn folder(
         };
         let claims = match &stated {
             None => Vec::new(),
-            Some(stated) => match stated.get(relative.as_str()) {
+            Some(stated) => match stated.get(relative) {
                 Some(claim) => vec![claim.clone()],
                 None => {
                     leave(gathered, "is not in the list of checksums");
@@ -213,7 +209,7 @@ fn folder(
             claims,
             urls: Vec::new(),
             registry: None,
-            path: Some(path.clone()),
+            path: Some(path),
             size: None,
         };
         gathered.add(wanted, &source.written, Vec::new());
@@ -234,13 +230,14 @@ fn file_set(
     let stated = stated(source, checksums, &listing)?;
     let list_name = checksums.and_then(Path::to_str);
     let mut errors = Vec::new();
-    for (relative, path) in &listing.files {
-        if Some(relative.as_str()) == list_name {
+    for (relative, path) in listing.files() {
+        let relative = &*relative;
+        if Some(relative) == list_name {
             continue;
         }
         let claims = match &stated {
             None => Vec::new(),
-            Some(stated) => match stated.get(relative.as_str()) {
+            Some(stated) => match stated.get(relative) {
                 Some(claim) => vec![claim.clone()],
                 None => {
                     gathered.left_out.push(format!(
@@ -259,7 +256,7 @@ fn file_set(
             continue;
         }
         gathered.add(
-            plain(name, version, relative, claims, Some(path.clone()), Vec::new()),
+            plain(name, version, relative, claims, Some(path), Vec::new()),
             &source.written,
             Vec::new(),
         );
@@ -367,8 +364,8 @@ fn stated(
             reason: error.to_string(),
         }]
     })?;
-    let present = listing.files.iter().map(|(relative, _)| relative.as_str());
-    let missing: Vec<_> = checksums::compare(&entries, present)
+    let missing: Vec<_> = listing
+        .compare(&entries)
         .missing
         .into_iter()
         .map(|file| SelectError::Missing {
@@ -384,58 +381,8 @@ fn stated(
     ))
 }
 
-/// A folder's plain files, sorted, without a list of checksums of the usual name; and what is neither file nor folder.
-struct Listing {
-    files: Vec<(String, PathBuf)>,
-    special: Vec<String>,
-}
-
-fn list(folder: &Path) -> Result<Listing, SelectError> {
-    let mut listing = Listing {
-        files: Vec::new(),
-        special: Vec::new(),
-    };
-    let unreadable = |path: &Path, source: std::io::Error| SelectError::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
-    // The folder itself may be a link that the operator gave; links within it are not followed.
-    let folder = fs::canonicalize(folder).map_err(|source| unreadable(folder, source))?;
-    let walk = walkdir::WalkDir::new(&folder)
-        .min_depth(1)
-        .max_depth(MAX_FOLDER_DEPTH)
-        .follow_links(false)
-        .sort_by_file_name();
-    for entry in walk {
-        let entry = entry.map_err(|error| {
-            let path = error.path().unwrap_or(&folder).to_owned();
-            unreadable(&path, error.into())
-        })?;
-        if entry.file_type().is_dir() {
-            continue;
-        }
-        let relative = entry.path().strip_prefix(&folder).unwrap_or(entry.path());
-        let Some(relative) = relative.to_str().map(|text| text.replace('\\', "/")) else {
-            listing.special.push(relative.to_string_lossy().into_owned());
-            continue;
-        };
-        if !entry.file_type().is_file() {
-            listing.special.push(relative);
-        } else if relative != checksums::LIST_NAME {
-            listing.files.push((relative, entry.into_path()));
-        }
-        if listing.files.len() > MAX_FOLDER_FILES {
-            return Err(unreadable(
-                &folder,
-                std::io::Error::other("it holds more than 1,000,000 files"),
-            ));
-        }
-    }
-    Ok(listing)
-}
-
 fn leave_special(source: &Source, listing: &Listing, gathered: &mut Gathered) {
-    for relative in &listing.special {
+    for relative in listing.special() {
         gathered
             .left_out
             .push(format!("{}: {relative} is not a plain file", source.written));
