@@ -8,7 +8,9 @@ mod cms;
 mod data;
 mod fixtures;
 mod forge;
+mod notation;
 mod npm_signature;
+mod nuget;
 mod openpgp;
 mod sigstore;
 mod small_signatures;
@@ -28,11 +30,18 @@ const SUITES: &[Suite] = &[
     suite("03-npm", "pair/other-tarball", npm_signature::collection),
     suite("03-npm", "pair/sig-of-other", npm_signature::collection),
     suite("03-npm", "pair/wrong-keyid", npm_signature::collection),
+    suite("04-openpgp", "cpan/", openpgp::cpan),
     suite("04-openpgp", "debsrc/hello-swapped", openpgp::debsrc),
     suite("04-openpgp", "debsrc/hello-upstream", openpgp::debsrc),
+    suite("04-openpgp", "helm/", openpgp::helm),
     suite("04-openpgp", "maven/", openpgp::maven),
+    suite("04-openpgp", "rpm/", openpgp::rpm),
     suite("07-oci", "bundles/", sigstore::image),
+    suite("07-oci", "notation/", notation::judge_row),
+    suite("07-oci", "simple-signing/", openpgp::simple_signing),
     suite("08-minisign-signify-sshsig", "", small_signatures::collection),
+    suite("09-other-package-signatures", "nuget/", nuget::judge_row),
+    suite("10-provenance-models-osv", "models/", sigstore::model),
     suite("10-provenance-models-osv", "slsa/", sigstore::provenance),
 ];
 

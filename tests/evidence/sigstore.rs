@@ -240,3 +240,45 @@ pub(crate) fn provenance(row: &Row) -> Judged {
     }
     Judged::Findings(findings)
 }
+
+/// `10-provenance-models-osv/models/`: every file that is signed, and what lies beside.
+pub(crate) fn model(row: &Row) -> Judged {
+    let (folder, signature) = match row.case.as_str() {
+        "models/changed-file" => ("models/v1.1.0-certificate", "models/v1.1.0-certificate"),
+        "models/swapped-signature" => ("models/v1.0.1-elliptic-key", "models/v1.1.0-certificate"),
+        "models/wrong-identity" => ("models/v1.0.0-sigstore", "models/v1.0.0-sigstore"),
+        case => (case, case),
+    };
+    let anchors = match row.root.as_str() {
+        "prod" => vec![root(row.text("roots/prod-trusted_root.json"))],
+        key if key.ends_with("pub.pem") => vec![anchor("the key", Material::PublicKey(row.text(key)))],
+        authority => vec![anchor("the authority", Material::Certificates(row.text(authority)))],
+    };
+    let proof = row.read(&format!("{signature}/model.sig"));
+    let mut findings = Vec::new();
+    for file in ["signme-1", "signme-2"] {
+        let mut bytes = row.read(&format!("{folder}/{file}"));
+        if row.case == "models/changed-file" && file == "signme-1" {
+            bytes[0] ^= 1;
+        }
+        let artifact = artifact("huggingface", "org/model", "1", file, &bytes);
+        let judged = if row.root == "prod" {
+            judge(
+                "model-signing",
+                row,
+                vec![proof.clone()],
+                &artifact,
+                &bytes,
+                anchors.clone(),
+            )
+        } else {
+            support::judge("model-signing", vec![proof.clone()], &artifact, &bytes, &anchors, DAY)
+        };
+        assert_eq!(judged.len(), 1);
+        if row.verdict == "valid" {
+            assert_eq!(judged[0].level(), Level::Publisher, "{judged:?}");
+        }
+        findings.extend(judged);
+    }
+    Judged::Findings(findings)
+}

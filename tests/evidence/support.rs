@@ -66,8 +66,8 @@ pub(crate) fn judge(
 
 /// OpenPGP certificates as an anchor holds them: armored, whatever the file was.
 pub(crate) fn certificates(bytes: &[u8]) -> Material {
-    if bytes.starts_with(b"-----") {
-        return Material::Openpgp(String::from_utf8(bytes.to_vec()).unwrap());
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Material::Openpgp(text.to_owned());
     }
     let encoded = base64::engine::general_purpose::STANDARD.encode(bytes);
     Material::Openpgp(format!(

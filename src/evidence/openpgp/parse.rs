@@ -36,6 +36,11 @@ pub(super) struct Cleartext {
     pub(super) signatures: Vec<Signature>,
 }
 
+/// Whether a line opens a signed text.
+pub(super) fn is_cleartext(untrusted: &[u8]) -> bool {
+    Lines::of(untrusted).find(BEGIN_TEXT).is_some()
+}
+
 /// Reads a signed text. Lines before and after the frame are passed over.
 pub(super) fn cleartext(untrusted: &[u8]) -> Result<Cleartext, Error> {
     bound(untrusted, MAX_DOCUMENT_BYTES)?;

@@ -32,18 +32,25 @@ pub(crate) enum TokenSigner {
 impl Authority {
     /// Takes a certificate; one that cannot be read was refused with its root.
     pub(crate) fn read(der: &[u8]) -> Option<Self> {
-        let certificate = Certificate::from_der(der).ok()?.tbs_certificate;
+        Certificate::from_der(der)
+            .ok()
+            .map(|certificate| Self::of(&certificate))
+    }
+
+    /// Takes a certificate.
+    pub(crate) fn of(certificate: &Certificate) -> Self {
+        let certificate = &certificate.tbs_certificate;
         let key_id = certificate
             .get::<SubjectKeyIdentifier>()
             .ok()
             .flatten()
             .map(|(_, id)| id.0.into_bytes());
-        Some(Self {
+        Self {
             key_id,
-            subject: certificate.subject,
-            issuer: certificate.issuer,
-            serial: certificate.serial_number,
-        })
+            subject: certificate.subject.clone(),
+            issuer: certificate.issuer.clone(),
+            serial: certificate.serial_number.clone(),
+        }
     }
 
     /// Whether a certificate names this authority as its issuer: by the key where both say one (RFC 5280 §4.2.1.1), for two of an

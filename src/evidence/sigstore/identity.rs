@@ -7,9 +7,10 @@ use x509_cert::der::asn1::{ObjectIdentifier, Utf8StringRef};
 use x509_cert::der::{Decode, Encode, Tag, Tagged};
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::time::Time;
 
 use super::refusal::Refusal;
-use crate::model::{Digest, IDENTITY_FIELDS, Identity, Signer};
+use crate::model::{Digest, IDENTITY_FIELDS, Identity, Signer, Timestamp};
 
 /// The arc of Fulcio's extensions.
 const ARC: &str = "1.3.6.1.4.1.57264.1";
@@ -114,6 +115,14 @@ fn bare_text(bytes: &[u8]) -> Result<String, Refusal> {
 
 fn text(bytes: &[u8]) -> Result<String, Refusal> {
     String::from_utf8(bytes.to_vec()).map_err(|_| Refusal::malformed("a name in the certificate is not UTF-8"))
+}
+
+/// When a certificate is valid, both ends included.
+pub(crate) fn validity(certificate: &Certificate) -> (Timestamp, Timestamp) {
+    let seconds =
+        |time: Time| Timestamp::from_seconds(i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX));
+    let validity = certificate.tbs_certificate.validity;
+    (seconds(validity.not_before), seconds(validity.not_after))
 }
 
 /// Shows a certificate that names nobody whom an identity provider knows.

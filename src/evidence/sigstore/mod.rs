@@ -13,10 +13,12 @@
 
 mod anchor;
 mod authority;
+mod chain;
 mod identity;
 mod legacy;
 mod library;
 mod lists;
+mod model;
 mod npm;
 mod parse;
 mod pypi;
@@ -27,6 +29,7 @@ mod verify;
 use serde_json::Value;
 
 pub(crate) use lists::{CONDA_ATTESTATIONS, RUBYGEMS_ATTESTATIONS, SIGSTORE};
+pub(crate) use model::ModelSigning;
 pub(crate) use npm::NPM_ATTESTATIONS;
 pub(crate) use pypi::PYPI_ATTESTATIONS;
 

@@ -184,6 +184,33 @@ pub(crate) fn shape(bundle: &Value) -> Result<Shape, Refusal> {
     })
 }
 
+/// Checks a bundle without log and time, as model signatures by keys and by certificates are: v0.3 by name, with a chain of
+/// certificates where it has one.
+pub(crate) fn plain_shape(bundle: &Value) -> Result<(), Refusal> {
+    let Some(object) = bundle.as_object() else {
+        return Err(Refusal::malformed("a signature is not a JSON object"));
+    };
+    version(object)?;
+    let material = object
+        .get("verificationMaterial")
+        .and_then(Value::as_object)
+        .ok_or_else(|| Refusal::malformed("the signature has no verification material"))?;
+    exactly_one(material, &[("x509CertificateChain", ()), ("publicKey", ())])?;
+    exactly_one(object, &[("dsseEnvelope", ()), ("messageSignature", ())])?;
+    if let Some(chain) = material.get("x509CertificateChain").and_then(Value::as_object) {
+        list(chain, "certificates")?;
+    }
+    for name in ["tlogEntries", "rfc3161Timestamps"] {
+        if !list(material, name)?.is_empty() {
+            return Err(Refusal::doubt(
+                Doubt::UnknownFormat,
+                "a log entry beside a key's or an authority's signature is not judged here",
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn version(object: &Map<String, Value>) -> Result<Version, Refusal> {
     // The library takes a bundle without a media type for v0.1, of which the least is asked.
     match object.get("mediaType").and_then(Value::as_str) {
@@ -305,7 +332,7 @@ fn list<'a>(object: &'a Map<String, Value>, name: &str) -> Result<&'a [Value], R
 }
 
 fn exactly_one<T: Copy>(object: &Map<String, Value>, choices: &[(&str, T)]) -> Result<T, Refusal> {
-    let mut found = choices.iter().filter(|(name, _)| object.contains_key(*name));
+    let mut found = choices.iter().filter(|(name, _)| present(object, name).is_some());
     match (found.next(), found.next()) {
         (Some((_, one)), None) => Ok(*one),
         (first, _) => {

@@ -32,7 +32,7 @@ const PUBLISH: &[&str] = &[
     "https://in-toto.io/attestation/release/v0.1",
 ];
 /// Statements that say no more than that the signer signed.
-const SIGNATURE: &[&str] = &["https://sigstore.dev/cosign/sign/v1"];
+const SIGNATURE: &[&str] = &["https://sigstore.dev/cosign/sign/v1", super::model::SIGNATURE];
 /// A verifier's verdict, which may be a bad one.
 const VERDICT: &[&str] = &[
     "https://slsa.dev/verification_summary/v0.2",
