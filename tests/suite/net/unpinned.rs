@@ -51,7 +51,7 @@ fn a_broken_transfer_begins_again() {
     let count = AtomicUsize::new(0);
     let server = Server::start(move |request| {
         let mut response = Response::ranged(request, &served, "v1");
-        if count.fetch_add(1, Ordering::SeqCst) % 2 == 0 {
+        if count.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) {
             response.cut_after = Some(2_000_000);
         }
         response
