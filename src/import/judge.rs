@@ -256,10 +256,13 @@ fn cannot_read(path: &Path, error: std::io::Error) -> Unable {
     Unable::new(format!("cannot read {}", path.display())).because(error)
 }
 
+/// Ecosystem, name and version.
+type Coordinate = (String, String, String);
+
 /// The digests that lockfiles stated, as the plan took them over.
 #[derive(Debug, Default)]
 pub struct Planned {
-    wanted: BTreeMap<(String, String, String), Vec<(Option<String>, Vec<Claim>)>>,
+    wanted: BTreeMap<Coordinate, Vec<(Option<String>, Vec<Claim>)>>,
 }
 
 #[derive(Deserialize)]

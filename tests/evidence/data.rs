@@ -50,8 +50,6 @@ pub(crate) enum Judged {
     Findings(Vec<Finding>),
     /// A check that gives no findings (an archive's reader, a list of advisories) accepted or refused it, and why.
     Answer(Result<(), String>),
-    /// Not judged, and why.
-    OutOfScope(&'static str),
 }
 
 /// Judges one case.
@@ -191,10 +189,6 @@ pub(crate) fn run(suites: &[Suite], out_of_scope: &[(&str, &str, &str)]) {
                 continue;
             };
             let (accepted, said) = match judged {
-                Judged::OutOfScope(_) => {
-                    count.out_of_scope += 1;
-                    continue;
-                }
                 Judged::Answer(answer) => (answer.is_ok(), answer.err().unwrap_or_default()),
                 Judged::Findings(findings) => (accepts(&findings), tell(&findings)),
             };
