@@ -17,6 +17,7 @@ mod openpgp;
 mod sigstore;
 mod small_signatures;
 mod support;
+mod tuf;
 
 use data::{Suite, suite};
 
@@ -38,6 +39,7 @@ const SUITES: &[Suite] = &[
     suite("04-openpgp", "helm/", openpgp::helm),
     suite("04-openpgp", "maven/", openpgp::maven),
     suite("04-openpgp", "rpm/", openpgp::rpm),
+    suite("05-tuf", "", tuf::collection),
     suite("07-oci", "bundles/", sigstore::image),
     suite("07-oci", "cosign/", cosign::collection),
     suite("07-oci", "notation/", notation::judge_row),
@@ -59,14 +61,11 @@ const OUT_OF_SCOPE: &[(&str, &str, &str)] = &[
 #[rustfmt::skip]
 const NOT_YET: &[(&str, &str)] = &[
     ("04-openpgp", "debian/"),
-    ("05-tuf", ""),
     ("06-go-checksum-notes", ""),
-    ("07-oci", "cosign/"),
     ("07-oci", "layouts/"),
     ("09-other-package-signatures", "apk/"),
     ("09-other-package-signatures", "authenticode/"),
     ("09-other-package-signatures", "gem/"),
-    ("10-provenance-models-osv", "vsa/"),
     ("10-provenance-models-osv", "in-toto/"),
     ("10-provenance-models-osv", "osv/"),
     ("12-vectors", ""),
