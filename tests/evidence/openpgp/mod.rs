@@ -1,5 +1,7 @@
 //! OpenPGP: detached signatures, signed text, and the kinds that use them.
 
+mod frames;
+mod lists;
 mod maker;
 mod signatures;
 
