@@ -31,7 +31,7 @@ const SUITES: &[Suite] = &[
     Suite {
         folder: "04-openpgp",
         prefix: "rpm/",
-        judge: openpgp::rpm,
+        judge: openpgp::rpm_packages,
     },
     Suite {
         folder: "04-openpgp",
