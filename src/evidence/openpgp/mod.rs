@@ -30,6 +30,7 @@ use parse::MAX_SIGNATURE_BYTES;
 use verify::Allowed;
 
 pub(crate) use error::Error;
+pub(crate) use sequoia::certificates;
 pub(crate) use verify::{Question, Signatures, Signs, suites_only};
 
 /// Detached signatures over an artifact's bytes: `.asc`, `.sig`.

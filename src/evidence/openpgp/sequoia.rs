@@ -16,7 +16,7 @@ use sequoia_openpgp::parse::{Dearmor, PacketParserBuilder, PacketParserResult, P
 use sequoia_openpgp::types::{HashAlgorithm, RevocationStatus, SignatureType};
 use sequoia_openpgp::{KeyHandle, Packet as Inner};
 
-pub(super) use sequoia_openpgp::Cert;
+pub(crate) use sequoia_openpgp::Cert;
 
 use super::error::Error;
 use super::parse::MAX_DOCUMENT_BYTES;
@@ -30,7 +30,8 @@ const MAX_PACKETS: usize = 256;
 /// The most certificates in one anchor: a distribution's keyring has 20, its maintainers' 1,000.
 const MAX_CERTIFICATES: usize = 4096;
 
-const ARMOR_KEY: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
+const BEGIN_KEY: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
+const END_KEY: &str = "-----END PGP PUBLIC KEY BLOCK-----";
 
 /// A packet, as far as this room tells them apart.
 #[derive(Debug)]
@@ -73,7 +74,7 @@ impl Packet {
 
 /// A signature, or a packet that should be one and has a version or form that the library does not know.
 #[derive(Debug, Clone)]
-pub(super) struct Signature(Option<sequoia_openpgp::packet::Signature>);
+pub(super) struct Signature(Option<Box<sequoia_openpgp::packet::Signature>>);
 
 /// Reads packets, armored or binary, without descending into containers.
 pub(super) fn packets(untrusted: &[u8]) -> Result<Vec<Packet>, Error> {
@@ -105,7 +106,7 @@ pub(super) fn packets(untrusted: &[u8]) -> Result<Vec<Packet>, Error> {
 
 fn sort(packet: Inner) -> Packet {
     match packet {
-        Inner::Signature(signature) => Packet::Signature(Signature(Some(signature))),
+        Inner::Signature(signature) => Packet::Signature(Signature(Some(Box::new(signature)))),
         Inner::OnePassSig(announced) => Packet::OnePass { last: announced.last() },
         Inner::Literal(literal) => Packet::Literal(literal.body().to_vec()),
         Inner::CompressedData(compressed) => Packet::Compressed {
@@ -124,18 +125,19 @@ fn sort(packet: Inner) -> Packet {
 }
 
 /// Reads a signature packet once more, repaired.
-fn again(body: &[u8]) -> Option<sequoia_openpgp::packet::Signature> {
+fn again(body: &[u8]) -> Option<Box<sequoia_openpgp::packet::Signature>> {
     match Inner::from_bytes(&repair::repaired(body)?) {
-        Ok(Inner::Signature(signature)) => Some(signature),
+        Ok(Inner::Signature(signature)) => Some(Box::new(signature)),
         _ => None,
     }
 }
 
-/// Reads an anchor's certificates: blocks of armor, one after the other. Secret parts are dropped.
-pub(super) fn certificates(armored: &str) -> Result<Vec<Cert>, Error> {
+/// Reads an anchor's certificates: blocks of armor, one after the other, each closed. Secret parts are dropped.
+pub(crate) fn certificates(armored: &str) -> Result<Vec<Cert>, Error> {
     let mut certificates = Vec::new();
-    for (at, _) in armored.match_indices(ARMOR_KEY) {
-        let block = &armored[at..];
+    for block in armored.split(BEGIN_KEY).skip(1) {
+        let (block, _) = block.split_once(END_KEY).ok_or(Error::Unfinished)?;
+        let block = format!("{BEGIN_KEY}{block}{END_KEY}\n");
         let mode = Dearmor::Enabled(ReaderMode::Tolerant(Some(Kind::PublicKey)));
         let parser = PacketParserBuilder::from_bytes(block.as_bytes())
             .and_then(|builder| builder.dearmor(mode).build())
@@ -148,7 +150,7 @@ pub(super) fn certificates(armored: &str) -> Result<Vec<Cert>, Error> {
         }
     }
     if certificates.is_empty() {
-        return Err(Error::Damaged);
+        return Err(Error::NoCertificate);
     }
     Ok(certificates)
 }

@@ -121,3 +121,40 @@ fn dsa_proves_nothing() {
     );
     assert!(finding.reason.contains("DSA"), "{}", finding.reason);
 }
+
+#[test]
+fn a_distributions_release_is_signed_by_two_keys() {
+    let Some(root) = crate::data::root() else { return };
+    let folder = root.join("04-openpgp");
+    let keys = std::fs::read(folder.join("keys/debian-archive-keyring.gpg")).unwrap();
+    let release = std::fs::read(folder.join("debian/bookworm-updates/InRelease")).unwrap();
+    let asked = |release: &[u8]| {
+        let artifact = artifact("deb", "InRelease", "1", "InRelease", release);
+        let anchors = [anchor("archive", certificates(&keys))];
+        judge(
+            "signed-checksums",
+            vec![release.to_vec()],
+            &artifact,
+            release,
+            &anchors,
+            DAY,
+        )
+    };
+    // Well signed, and no list of this kind: that shows that both signatures were found good.
+    let findings = asked(&release);
+    assert_eq!(findings.len(), 2);
+    for finding in &findings {
+        assert_eq!(
+            finding.outcome,
+            Outcome::Undecided(Doubt::UnknownFormat),
+            "{}",
+            finding.reason
+        );
+        assert!(finding.claims.iter().any(|(name, _)| name == "signing-key"));
+    }
+    assert_ne!(findings[0].signers, findings[1].signers);
+    let changed = String::from_utf8(release).unwrap().replacen("Debian", "Evil", 1);
+    for finding in asked(changed.as_bytes()) {
+        assert_eq!(finding.outcome, Outcome::Contradicted(Fault::SignatureWrong));
+    }
+}

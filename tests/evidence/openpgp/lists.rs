@@ -1,6 +1,7 @@
 //! Signed lists: checksums in every form, Helm's provenance, CPAN's checksums.
 
-use sealift::model::{Anchor, Claim, Doubt, Fault, Finding, Level, MultiHasher, Outcome, ScopePattern};
+use base64::Engine as _;
+use sealift::model::{Anchor, Claim, Doubt, Fault, Finding, Level, Material, MultiHasher, Outcome, ScopePattern};
 
 use super::maker::{Maker, armor};
 use super::signatures::one;
@@ -148,6 +149,31 @@ fn a_list_is_read_only_if_somebody_known_signed_it() {
         judge("signed-checksums", twice, &artifact, TOOL, &pinned(), DAY).len(),
         1
     );
+}
+
+#[test]
+fn a_list_may_be_signed_by_any_scheme() {
+    use ed25519_dalek::{Signer as _, SigningKey};
+    let encode = |parts: &[&[u8]]| base64::engine::general_purpose::STANDARD.encode(parts.concat());
+    let list = format!("{}  tool-1.tar.gz\n", digest("sha256", TOOL));
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let number = [1; 8];
+    let public = encode(&[b"Ed", &number, key.verifying_key().as_bytes()]);
+    let made = encode(&[b"Ed", &number, &key.sign(list.as_bytes()).to_bytes()]);
+    let signature = format!("untrusted comment: verify with tool.pub\n{made}\n").into_bytes();
+    let artifact = artifact("files", "tool", "1", "tool-1.tar.gz", TOOL);
+    let anchors = [anchor("signify", Material::SignifyKey(public))];
+    let asked = |list: &str, anchors: &[Anchor]| {
+        let objects = vec![list.as_bytes().to_vec(), signature.clone()];
+        one(judge("signed-checksums", objects, &artifact, TOOL, anchors, DAY))
+    };
+    let finding = asked(&list, &anchors);
+    assert_eq!(finding.outcome, GOOD, "{}", finding.reason);
+    assert_eq!(finding.kind, "signed-checksums");
+    let wrong = asked(&list.replace("tool-1", "tool-2"), &anchors).outcome;
+    assert_eq!(wrong, Outcome::Contradicted(Fault::SignatureWrong));
+    // Anchors of another scheme say nothing about it.
+    assert_eq!(asked(&list, &pinned()).outcome, Outcome::Undecided(Doubt::NoAnchor));
 }
 
 fn chart(text: &str) -> Finding {

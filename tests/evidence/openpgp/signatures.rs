@@ -155,6 +155,29 @@ fn of_several_anchors_the_one_in_scope_counts() {
 }
 
 #[test]
+fn an_anchor_pins_what_is_shown_of_it() {
+    let text = |maker: &Maker| match maker.material() {
+        Material::Openpgp(text) => text,
+        _ => unreachable!(),
+    };
+    let (first, second) = (Maker::new(1, BORN), Maker::new(2, BORN));
+    let both = Material::Openpgp(format!("{}{}", text(&first), text(&second)));
+    let shown = sealift::evidence::describe(&both).unwrap();
+    assert!(shown[0].starts_with(&first.fingerprint()) && shown[1].starts_with(&second.fingerprint()));
+    let anchors = [anchor("both", both)];
+    assert_eq!(one(ask(second.sign(SIGNED, BYTES), &anchors)).outcome, GOOD);
+    // A block that is not closed, or hidden in another, is neither shown nor pinned.
+    let hidden = text(&first).replace("-----END PGP PUBLIC KEY BLOCK-----\n", &text(&second));
+    let hidden = Material::Openpgp(hidden);
+    assert!(sealift::evidence::describe(&hidden).is_err());
+    let anchors = [anchor("hidden", hidden)];
+    for maker in [first, second] {
+        let outcome = one(ask(maker.sign(SIGNED, BYTES), &anchors)).outcome;
+        assert_eq!(outcome, open(Doubt::UnknownSigner));
+    }
+}
+
+#[test]
 fn weak_hashes_prove_nothing() {
     let maker = Maker::new(1, BORN);
     let changes: [super::maker::Change; 3] = [
