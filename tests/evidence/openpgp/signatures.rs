@@ -201,6 +201,10 @@ fn a_short_rsa_key_proves_nothing() {
     let (short, long) = (key(1024), key(2048));
     assert_eq!(outcome(short.sign(SIGNED, BYTES), &short), wrong(Fault::Weak));
     assert_eq!(outcome(long.sign(SIGNED, BYTES), &long), GOOD);
+    // Nor does it vouch for a better one.
+    let short = short.subkey(2, BORN, KeyFlags::empty().set_signing(), Bound::Both, plain);
+    let by_subkey = short.sign_as(By::Subkey(0), SignatureType::Binary, SIGNED, BYTES, plain);
+    assert_eq!(outcome(by_subkey, &short), wrong(Fault::Weak));
 }
 
 /// A signature packet of version 3 (RFC 9580 §5.2.2): what old signers of packages still make.
