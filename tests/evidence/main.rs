@@ -5,7 +5,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
 mod cms;
+mod cosign;
 mod data;
+mod dsse;
 mod fixtures;
 mod forge;
 mod notation;
@@ -37,12 +39,14 @@ const SUITES: &[Suite] = &[
     suite("04-openpgp", "maven/", openpgp::maven),
     suite("04-openpgp", "rpm/", openpgp::rpm_packages),
     suite("07-oci", "bundles/", sigstore::image),
+    suite("07-oci", "cosign/", cosign::collection),
     suite("07-oci", "notation/", notation::judge_row),
     suite("07-oci", "simple-signing/", openpgp::simple_signing),
     suite("08-minisign-signify-sshsig", "", small_signatures::collection),
     suite("09-other-package-signatures", "nuget/", nuget::judge_row),
     suite("10-provenance-models-osv", "models/", sigstore::model),
     suite("10-provenance-models-osv", "slsa/", sigstore::provenance),
+    suite("10-provenance-models-osv", "vsa/", dsse::summaries),
 ];
 
 /// Rows that are not about proofs, each with its reason: `folder`, `prefix`, `reason`.

@@ -11,6 +11,7 @@ use super::openpgp::{self, Question, Signed, Signs, suites_only};
 use super::{Context, Evidence, EvidenceKind};
 use crate::model::{Artifact, Content, Doubt, Finding};
 use parse::Payload;
+pub(in crate::evidence) use parse::split;
 
 /// OpenPGP signatures of container images.
 pub(crate) struct SimpleSigning;
