@@ -7,14 +7,21 @@
 //! `README.md`, and its id in the table of `bundle-spec/catalog.md` §4. Each folder has `mod.rs`, `parse.rs` (bounded), `verify.rs` (checks in the
 //! order of the spec), `anchor.rs` (what a pinned key or root is), as far as there is something to say.
 
+mod describe;
 mod detached;
+mod openpgp;
 mod sigstore;
+mod update;
+pub mod x509;
 
 use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestamp};
 
+pub use describe::{armored, describe};
 pub use detached::{Detached, DetachedKind};
+pub use update::check_follows;
 
 /// Every kind of evidence that this program judges.
+#[rustfmt::skip]
 pub const ALL: &[&dyn EvidenceKind] = &[
     &sigstore::CONDA_ATTESTATIONS,
     &sigstore::ModelSigning,
@@ -22,6 +29,8 @@ pub const ALL: &[&dyn EvidenceKind] = &[
     &sigstore::PYPI_ATTESTATIONS,
     &sigstore::RUBYGEMS_ATTESTATIONS,
     &sigstore::SIGSTORE,
+    &DetachedKind(x509::CMS),
+    &DetachedKind(&openpgp::Openpgp),
 ];
 
 /// Finds a kind by its id.

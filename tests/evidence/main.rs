@@ -4,7 +4,10 @@
 #![expect(clippy::disallowed_methods, reason = "tests read files")]
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
+mod cms;
 mod data;
+mod forge;
+mod openpgp;
 mod sigstore;
 mod support;
 
@@ -48,10 +51,29 @@ const SUITES: &[Suite] = &[
         prefix: "slsa/",
         judge: sigstore::provenance,
     },
+    Suite {
+        folder: "04-openpgp",
+        prefix: "maven/",
+        judge: openpgp::maven,
+    },
+    Suite {
+        folder: "04-openpgp",
+        prefix: "debsrc/hello-upstream",
+        judge: openpgp::debsrc,
+    },
+    Suite {
+        folder: "04-openpgp",
+        prefix: "debsrc/hello-swapped",
+        judge: openpgp::debsrc,
+    },
 ];
 
 /// Rows that are not about proofs, each with its reason: `folder`, `prefix`, `reason`.
-const OUT_OF_SCOPE: &[(&str, &str, &str)] = &[];
+const OUT_OF_SCOPE: &[(&str, &str, &str)] = &[(
+    "04-openpgp",
+    "debsrc/hello-dsc-hashes",
+    "digests in a description whose signer is not at hand prove nothing by themselves",
+)];
 
 #[test]
 fn every_case_comes_to_the_verdict_of_its_index() {

@@ -1,25 +1,22 @@
 //! Reads one input: a lockfile, a folder of artifacts, a set of plain files.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::listing::{Listing, list};
 use super::{Gathered, Input, Place, SelectError, Source};
 use crate::ecosystem::files::{self, checksums};
-use crate::ecosystem::{Ecosystem, Files, NamedBy, SelectionError, UpstreamBase, Wanted};
+use crate::ecosystem::{
+    Ecosystem, Files, NamedBy, Recognised, Selection, SelectionError, Unpinned, UpstreamBase, Wanted,
+};
 use crate::model::{Claim, Digest};
 
 /// The largest lockfiles of monorepos have some 10 MiB.
 const MAX_LOCKFILE_BYTES: u64 = 64 << 20;
-
-/// A folder of downloads holds thousands; more is a wrong path, such as a whole disk.
-const MAX_FOLDER_FILES: usize = 1_000_000;
-
-/// Downloads lie flat or a few levels deep.
-const MAX_FOLDER_DEPTH: usize = 16;
 
 /// Reads an input; gives its entry in the plan, or all that is wrong with it.
 pub(super) fn read(
@@ -30,6 +27,9 @@ pub(super) fn read(
     match input {
         Input::Lockfile(source) => lockfile(source, ecosystems, gathered),
         Input::Folder { source, ecosystem } => folder(source, ecosystem.as_deref(), ecosystems, gathered),
+        Input::Coordinates { ecosystem, coordinates } => {
+            named_one_by_one(ecosystem, coordinates, ecosystems, gathered).map_err(|error| vec![error])
+        }
         Input::Files {
             name,
             version,
@@ -118,6 +118,39 @@ fn lockfile(
     let selection = ecosystem
         .read_lockfile(&file_name, &text, &Beside(beside))
         .map_err(|error| one(error.into()))?;
+    let errors = take(selection, ecosystem, &source.written, beside, gathered);
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    Ok(json!({
+        "kind": "lockfile",
+        "source": source.written,
+        "digest": Digest::of(text.as_bytes()).to_string(),
+    }))
+}
+
+fn named_one_by_one(
+    ecosystem: &str,
+    coordinates: &[String],
+    ecosystems: &[&'static dyn Ecosystem],
+    gathered: &mut Gathered,
+) -> Result<Value, SelectError> {
+    let found = find(ecosystems, ecosystem)?;
+    let selection = found.read_coordinates(coordinates)?;
+    match take(selection, found, "selection", Path::new("."), gathered).pop() {
+        Some(error) => Err(error),
+        None => Ok(json!({ "kind": "coordinates", "ecosystem": ecosystem, "coordinates": coordinates })),
+    }
+}
+
+/// Takes what a lockfile or list asks for; its paths are relative to `beside`. Gives what is not pinned.
+fn take(
+    selection: Selection,
+    ecosystem: &dyn Ecosystem,
+    written: &str,
+    beside: &Path,
+    gathered: &mut Gathered,
+) -> Vec<SelectError> {
     let mut errors = Vec::new();
     let for_one: BTreeSet<String> = selection
         .wanted
@@ -131,32 +164,35 @@ fn lockfile(
         .filter(|base| !for_one.contains(&base.url))
         .cloned()
         .collect();
+    let mut unpinned = 0_u64;
     for mut wanted in selection.wanted {
-        if Claim::strongest(&wanted.claims).is_none() {
+        let is_pinned = Claim::strongest(&wanted.claims).is_some();
+        if !is_pinned && !(wanted.claims.is_empty() && ecosystem.unpinned() == Unpinned::AsServed) {
             errors.push(SelectError::Unpinned {
                 artifact: format!("{} {} {}", wanted.ecosystem, wanted.name, wanted.version),
-                asked_by: source.written.clone(),
+                asked_by: written.to_owned(),
             });
             continue;
         }
         wanted.path = wanted.path.map(|path| beside.join(path));
         let upstreams = upstreams_of(&wanted, &selection.upstreams, &for_all);
-        gathered.add(wanted, &source.written, upstreams);
+        if is_pinned {
+            gathered.add(wanted, written, upstreams);
+        } else {
+            unpinned += 1;
+            gathered.add(wanted, &format!("{written} (without a digest)"), upstreams);
+        }
     }
-    gathered.left_out.extend(
-        selection
-            .left_out
-            .into_iter()
-            .map(|what| format!("{}: {what}", source.written)),
-    );
-    if !errors.is_empty() {
-        return Err(errors);
+    if unpinned > 0 {
+        gathered.warnings.push(format!(
+            "{written}: {unpinned} entries have no digest: their files are taken as the upstream serves them, and only TLS and \
+             the upstream's own checksums vouch for them"
+        ));
     }
-    Ok(json!({
-        "kind": "lockfile",
-        "source": source.written,
-        "digest": Digest::of(text.as_bytes()).to_string(),
-    }))
+    gathered
+        .left_out
+        .extend(selection.left_out.into_iter().map(|what| format!("{written}: {what}")));
+    errors
 }
 
 /// The upstreams that a lockfile names for one of its entries: its registry, and those for all entries.
@@ -187,18 +223,34 @@ fn folder(
     };
     let listing = list(&source.path).map_err(one)?;
     let stated = stated(source, None, &listing)?;
-    for (relative, path) in &listing.files {
+    for (relative, path) in listing.files() {
+        let relative = &*relative;
         let file_name = relative.rsplit('/').next().unwrap_or(relative);
-        let known: Vec<_> = candidates
+        let said: Vec<_> = candidates
             .iter()
-            .filter_map(|ecosystem| Some((ecosystem, ecosystem.recognise(file_name)?)))
+            .map(|ecosystem| (ecosystem, ecosystem.recognise_in_folder(relative)))
+            .collect();
+        let known: Vec<_> = said
+            .iter()
+            .filter_map(|(ecosystem, said)| match said {
+                Recognised::Artifact(coordinate) => Some((*ecosystem, coordinate.clone())),
+                _ => None,
+            })
             .collect();
         let leave = |gathered: &mut Gathered, why: &str| {
             gathered.left_out.push(format!("{}: {relative} {why}", source.written));
         };
         let (ecosystem, coordinate) = match known.as_slice() {
             [] => {
-                leave(gathered, "is not named as an artifact");
+                let refused = said.iter().find_map(|(_, said)| match said {
+                    Recognised::Refused(why) => Some(*why),
+                    _ => None,
+                });
+                if let Some(why) = refused {
+                    leave(gathered, why);
+                } else if !said.iter().any(|(_, said)| *said == Recognised::Bookkeeping) {
+                    leave(gathered, "is not named as an artifact");
+                }
                 continue;
             }
             [(ecosystem, coordinate)] => (*ecosystem, coordinate.clone()),
@@ -209,7 +261,7 @@ fn folder(
         };
         let claims = match &stated {
             None => Vec::new(),
-            Some(stated) => match stated.get(relative.as_str()) {
+            Some(stated) => match stated.get(relative) {
                 Some(claim) => vec![claim.clone()],
                 None => {
                     leave(gathered, "is not in the list of checksums");
@@ -225,7 +277,7 @@ fn folder(
             claims,
             urls: Vec::new(),
             registry: None,
-            path: Some(path.clone()),
+            path: Some(path),
             size: None,
         };
         gathered.add(wanted, &source.written, Vec::new());
@@ -246,13 +298,14 @@ fn file_set(
     let stated = stated(source, checksums, &listing)?;
     let list_name = checksums.and_then(Path::to_str);
     let mut errors = Vec::new();
-    for (relative, path) in &listing.files {
-        if Some(relative.as_str()) == list_name {
+    for (relative, path) in listing.files() {
+        let relative = &*relative;
+        if Some(relative) == list_name {
             continue;
         }
         let claims = match &stated {
             None => Vec::new(),
-            Some(stated) => match stated.get(relative.as_str()) {
+            Some(stated) => match stated.get(relative) {
                 Some(claim) => vec![claim.clone()],
                 None => {
                     gathered.left_out.push(format!(
@@ -271,7 +324,7 @@ fn file_set(
             continue;
         }
         gathered.add(
-            plain(name, version, relative, claims, Some(path.clone()), Vec::new()),
+            plain(name, version, relative, claims, Some(path), Vec::new()),
             &source.written,
             Vec::new(),
         );
@@ -379,8 +432,8 @@ fn stated(
             reason: error.to_string(),
         }]
     })?;
-    let present = listing.files.iter().map(|(relative, _)| relative.as_str());
-    let missing: Vec<_> = checksums::compare(&entries, present)
+    let missing: Vec<_> = listing
+        .compare(&entries)
         .missing
         .into_iter()
         .map(|file| SelectError::Missing {
@@ -396,58 +449,8 @@ fn stated(
     ))
 }
 
-/// A folder's plain files, sorted, without a list of checksums of the usual name; and what is neither file nor folder.
-struct Listing {
-    files: Vec<(String, PathBuf)>,
-    special: Vec<String>,
-}
-
-fn list(folder: &Path) -> Result<Listing, SelectError> {
-    let mut listing = Listing {
-        files: Vec::new(),
-        special: Vec::new(),
-    };
-    let unreadable = |path: &Path, source: std::io::Error| SelectError::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
-    // The folder itself may be a link that the operator gave; links within it are not followed.
-    let folder = fs::canonicalize(folder).map_err(|source| unreadable(folder, source))?;
-    let walk = walkdir::WalkDir::new(&folder)
-        .min_depth(1)
-        .max_depth(MAX_FOLDER_DEPTH)
-        .follow_links(false)
-        .sort_by_file_name();
-    for entry in walk {
-        let entry = entry.map_err(|error| {
-            let path = error.path().unwrap_or(&folder).to_owned();
-            unreadable(&path, error.into())
-        })?;
-        if entry.file_type().is_dir() {
-            continue;
-        }
-        let relative = entry.path().strip_prefix(&folder).unwrap_or(entry.path());
-        let Some(relative) = relative.to_str().map(|text| text.replace('\\', "/")) else {
-            listing.special.push(relative.to_string_lossy().into_owned());
-            continue;
-        };
-        if !entry.file_type().is_file() {
-            listing.special.push(relative);
-        } else if relative != checksums::LIST_NAME {
-            listing.files.push((relative, entry.into_path()));
-        }
-        if listing.files.len() > MAX_FOLDER_FILES {
-            return Err(unreadable(
-                &folder,
-                std::io::Error::other("it holds more than 1,000,000 files"),
-            ));
-        }
-    }
-    Ok(listing)
-}
-
 fn leave_special(source: &Source, listing: &Listing, gathered: &mut Gathered) {
-    for relative in &listing.special {
+    for relative in listing.special() {
         gathered
             .left_out
             .push(format!("{}: {relative} is not a plain file", source.written));
