@@ -7,8 +7,10 @@
 mod cms;
 mod data;
 mod forge;
+mod instance;
 mod openpgp;
 mod sigstore;
+mod sigstore_checks;
 mod support;
 
 use data::Suite;
