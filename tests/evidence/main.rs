@@ -8,9 +8,11 @@ mod cms;
 mod data;
 mod forge;
 mod instance;
+mod model_checks;
 mod openpgp;
 mod sigstore;
 mod sigstore_checks;
+mod sigstore_kinds;
 mod support;
 
 use data::Suite;

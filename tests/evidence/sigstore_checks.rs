@@ -527,6 +527,32 @@ fn only_a_pinned_identity_counts() {
 }
 
 #[test]
+fn a_builder_pinned_without_its_users_is_noted() {
+    let instance = Instance::new();
+    let judged = |repository: &str, pin: Anchor| {
+        let signer = instance.signer(&Named {
+            extensions: vec![san(&[uri(SUBJECT)]), field(8, ISSUER), field(12, repository)],
+            ..Named::default()
+        });
+        let finding = judge(
+            &instance.stated(&provenance(), &signer, SIGNED),
+            &[root_anchor(&instance.root()), pin],
+        );
+        expect(&finding, PROVEN);
+        noted(&finding, "whoever uses it fits")
+    };
+    assert!(judged("https://forge.example.com/else/where", pin(SUBJECT)));
+    assert!(judged("https://forge.example.com/acme/too", pin(SUBJECT)));
+    assert!(!judged("https://forge.example.com/acme/tool", pin(SUBJECT)));
+    let mut both = pin(SUBJECT);
+    if let Material::Identity(pattern) = &mut both.material {
+        let repository = "https://forge.example.com/else/where".to_owned();
+        pattern.fields.insert("repository".to_owned(), repository);
+    }
+    assert!(!judged("https://forge.example.com/else/where", both));
+}
+
+#[test]
 fn a_certificate_names_one_person_once() {
     let instance = Instance::new();
     let with = |extensions: Vec<Vec<u8>>| {
@@ -545,7 +571,10 @@ fn a_certificate_names_one_person_once() {
         malformed,
     );
     expect(&with(vec![field(8, ISSUER)]), malformed);
-    expect(&with(vec![san(&[uri(SUBJECT)])]), malformed);
+    // Without an identity provider the certificate's issuer stands in its place.
+    let unprovided = with(vec![san(&[uri(SUBJECT)])]);
+    expect(&unprovided, wrong(Fault::IdentityDiffers));
+    assert!(unprovided.reason.contains("CN=Instance"), "{}", unprovided.reason);
     expect(
         &with(vec![san(&[uri(SUBJECT)]), field(8, ISSUER), field(8, ISSUER)]),
         malformed,
