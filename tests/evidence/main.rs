@@ -10,11 +10,15 @@ mod data;
 mod dsse;
 mod fixtures;
 mod forge;
+mod instance;
+mod model_checks;
 mod notation;
 mod npm_signature;
 mod nuget;
 mod openpgp;
 mod sigstore;
+mod sigstore_checks;
+mod sigstore_kinds;
 mod small_signatures;
 mod support;
 
