@@ -10,11 +10,15 @@ mod data;
 mod dsse;
 mod fixtures;
 mod forge;
+mod instance;
+mod model_checks;
 mod notation;
 mod npm_signature;
 mod nuget;
 mod openpgp;
 mod sigstore;
+mod sigstore_checks;
+mod sigstore_kinds;
 mod small_signatures;
 mod support;
 mod tuf;
@@ -38,7 +42,7 @@ const SUITES: &[Suite] = &[
     suite("04-openpgp", "debsrc/hello-upstream", openpgp::debsrc),
     suite("04-openpgp", "helm/", openpgp::helm),
     suite("04-openpgp", "maven/", openpgp::maven),
-    suite("04-openpgp", "rpm/", openpgp::rpm),
+    suite("04-openpgp", "rpm/", openpgp::rpm_packages),
     suite("05-tuf", "", tuf::collection),
     suite("07-oci", "bundles/", sigstore::image),
     suite("07-oci", "cosign/", cosign::collection),

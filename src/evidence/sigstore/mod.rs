@@ -15,6 +15,7 @@ mod anchor;
 mod authority;
 mod chain;
 mod identity;
+mod keyed;
 mod legacy;
 mod library;
 mod lists;
