@@ -17,6 +17,7 @@ mod helm;
 mod listed;
 mod minisign;
 pub mod notation;
+mod note;
 mod npm_signature;
 pub mod nuget;
 mod openpgp;
@@ -29,6 +30,7 @@ mod signify;
 mod sigstore;
 mod simple_signing;
 mod sshsig;
+pub mod sumdb;
 pub mod tuf;
 mod update;
 pub mod x509;
@@ -64,6 +66,7 @@ pub const ALL: &[&dyn EvidenceKind] = &[
     &sigstore::RUBYGEMS_ATTESTATIONS,
     &sigstore::SIGSTORE,
     &simple_signing::SimpleSigning,
+    &sumdb::Sumdb,
     &tuf::Tuf,
 ];
 
