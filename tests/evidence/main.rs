@@ -7,6 +7,7 @@
 mod cms;
 mod data;
 mod forge;
+mod jar;
 mod notation;
 mod nuget;
 mod support;
