@@ -8,6 +8,7 @@
 //! order of the spec), `anchor.rs` (what a pinned key or root is), as far as there is something to say.
 
 mod detached;
+pub mod gem;
 pub mod jar;
 pub mod notation;
 pub mod nuget;
@@ -18,7 +19,13 @@ use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestam
 pub use detached::{Detached, DetachedKind};
 
 /// Every kind of evidence that this program judges.
-pub const ALL: &[&dyn EvidenceKind] = &[&DetachedKind(x509::CMS), jar::JAR, notation::NOTATION, nuget::NUGET];
+pub const ALL: &[&dyn EvidenceKind] = &[
+    &DetachedKind(x509::CMS),
+    gem::GEM,
+    jar::JAR,
+    notation::NOTATION,
+    nuget::NUGET,
+];
 
 /// Finds a kind by its id.
 pub fn find(id: &str) -> Option<&'static dyn EvidenceKind> {

@@ -7,6 +7,7 @@
 mod cms;
 mod data;
 mod forge;
+mod gem;
 mod jar;
 mod notation;
 mod nuget;
@@ -21,6 +22,11 @@ const SUITES: &[Suite] = &[
         folder: "07-oci",
         prefix: "notation/",
         judge: notation::judge_row,
+    },
+    Suite {
+        folder: "09-other-package-signatures",
+        prefix: "gem/",
+        judge: gem::judge_row,
     },
     Suite {
         folder: "09-other-package-signatures",
