@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests read files")]
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
+mod authenticode;
 mod cms;
 mod data;
 mod forge;
@@ -22,6 +23,11 @@ const SUITES: &[Suite] = &[
         folder: "07-oci",
         prefix: "notation/",
         judge: notation::judge_row,
+    },
+    Suite {
+        folder: "09-other-package-signatures",
+        prefix: "authenticode/",
+        judge: authenticode::judge_row,
     },
     Suite {
         folder: "09-other-package-signatures",
