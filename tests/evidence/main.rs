@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests read files")]
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
+mod apk;
 mod authenticode;
 mod cms;
 mod data;
@@ -23,6 +24,11 @@ const SUITES: &[Suite] = &[
         folder: "07-oci",
         prefix: "notation/",
         judge: notation::judge_row,
+    },
+    Suite {
+        folder: "09-other-package-signatures",
+        prefix: "apk/",
+        judge: apk::judge_row,
     },
     Suite {
         folder: "09-other-package-signatures",

@@ -16,7 +16,7 @@ use super::{Context, Evidence, EvidenceKind};
 use crate::archive::zip::{Zip, ZipError};
 use crate::model::{Artifact, Content, Doubt, Fault, Finding};
 
-pub(crate) use verify::{Block, SignedJar};
+pub(crate) use verify::SignedJar;
 
 /// The kind.
 pub const JAR: &dyn EvidenceKind = &Jar;
