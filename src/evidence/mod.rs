@@ -7,13 +7,17 @@
 //! `README.md`, and its id in the table of `bundle-spec/catalog.md` §4. Each folder has `mod.rs`, `parse.rs` (bounded), `verify.rs` (checks in the
 //! order of the spec), `anchor.rs` (what a pinned key or root is), as far as there is something to say.
 
+pub mod apk;
+pub mod authenticode;
 mod checksums;
 mod cosign;
 mod cpan;
 mod describe;
 mod detached;
 mod dsse;
+pub mod gem;
 mod helm;
+pub mod jar;
 mod listed;
 mod minisign;
 pub mod notation;
@@ -42,19 +46,23 @@ pub use update::check_follows;
 /// Every kind of evidence that this program judges.
 #[rustfmt::skip]
 pub const ALL: &[&dyn EvidenceKind] = &[
+    apk::APK,
+    authenticode::AUTHENTICODE,
+    gem::GEM,
+    jar::JAR,
+    notation::NOTATION,
+    nuget::NUGET,
     &checksums::SignedChecksums,
     &cosign::Cosign,
     &cpan::CpanChecksums,
-    &dsse::Dsse,
     &DetachedKind(&minisign::Minisign),
     &DetachedKind(&openpgp::Openpgp),
     &DetachedKind(&signify::Signify),
     &DetachedKind(&sshsig::Sshsig),
     &DetachedKind(x509::CMS),
+    &dsse::Dsse,
     &helm::HelmProvenance,
-    notation::NOTATION,
     &npm_signature::NpmSignature,
-    nuget::NUGET,
     &rpm::Repomd,
     &rpm::RpmSignature,
     &sigstore::CONDA_ATTESTATIONS,

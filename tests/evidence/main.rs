@@ -4,13 +4,17 @@
 #![expect(clippy::disallowed_methods, reason = "tests read files")]
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
+mod apk;
+mod authenticode;
 mod cms;
 mod cosign;
 mod data;
 mod dsse;
 mod fixtures;
 mod forge;
+mod gem;
 mod instance;
+mod jar;
 mod model_checks;
 mod notation;
 mod npm_signature;
@@ -47,6 +51,9 @@ const SUITES: &[Suite] = &[
     suite("07-oci", "notation/", notation::judge_row),
     suite("07-oci", "simple-signing/", openpgp::simple_signing),
     suite("08-minisign-signify-sshsig", "", small_signatures::collection),
+    suite("09-other-package-signatures", "apk/", apk::judge_row),
+    suite("09-other-package-signatures", "authenticode/", authenticode::judge_row),
+    suite("09-other-package-signatures", "gem/", gem::judge_row),
     suite("09-other-package-signatures", "nuget/", nuget::judge_row),
     suite("10-provenance-models-osv", "models/", sigstore::model),
     suite("10-provenance-models-osv", "slsa/", sigstore::provenance),
@@ -65,12 +72,7 @@ const NOT_YET: &[(&str, &str)] = &[
     ("04-openpgp", "debian/"),
     ("05-tuf", ""),
     ("06-go-checksum-notes", ""),
-    ("07-oci", "cosign/"),
     ("07-oci", "layouts/"),
-    ("09-other-package-signatures", "apk/"),
-    ("09-other-package-signatures", "authenticode/"),
-    ("09-other-package-signatures", "gem/"),
-    ("10-provenance-models-osv", "vsa/"),
     ("10-provenance-models-osv", "in-toto/"),
     ("10-provenance-models-osv", "osv/"),
     ("12-vectors", ""),
