@@ -6,6 +6,7 @@
 
 mod choices;
 mod document;
+mod entries;
 mod inputs;
 mod listing;
 mod plan;

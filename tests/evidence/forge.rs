@@ -426,3 +426,67 @@ pub(crate) fn token(authority: &Holder, stamped: &[u8], at: &str, peculiar: &Tok
     let info = Info::new(authority, &content, &how).finish(&[]);
     message(TST, Some(octets(&content)), &[authority], &[info])
 }
+
+// Archives.
+
+/// A zip of stored entries.
+pub(crate) fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut directory = Vec::new();
+    for (name, content) in entries {
+        let (local, record) = zip_entry(name, content, u32::try_from(bytes.len()).unwrap());
+        bytes.extend(local);
+        directory.extend(record);
+    }
+    finish_zip(bytes, &directory, u16::try_from(entries.len()).unwrap())
+}
+
+fn zip_entry(name: &str, content: &[u8], offset: u32) -> (Vec<u8>, Vec<u8>) {
+    let mut crc = flate2::Crc::new();
+    crc.update(content);
+    let size = u32::try_from(content.len()).unwrap().to_le_bytes();
+    let mut common = vec![20, 0, 0, 0, 0, 0, 0, 0, 0x21, 0];
+    common.extend(crc.sum().to_le_bytes());
+    common.extend(size);
+    common.extend(size);
+    common.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
+    common.extend([0, 0]);
+    let local = [b"PK\x03\x04", common.as_slice(), name.as_bytes(), content].concat();
+    let mut record = [b"PK\x01\x02\x14\0", common.as_slice(), &[0; 10]].concat();
+    record.extend(offset.to_le_bytes());
+    record.extend(name.as_bytes());
+    (local, record)
+}
+
+fn finish_zip(mut bytes: Vec<u8>, directory: &[u8], count: u16) -> Vec<u8> {
+    let offset = u32::try_from(bytes.len()).unwrap().to_le_bytes();
+    let size = u32::try_from(directory.len()).unwrap().to_le_bytes();
+    let count = count.to_le_bytes();
+    bytes.extend(directory);
+    bytes.extend([b"PK\x05\x06\0\0\0\0", &count[..], &count, &size, &offset, &[0, 0]].concat());
+    bytes
+}
+
+/// Puts one more entry into a zip: last, or as the first of all.
+pub(crate) fn insert(zip: &[u8], name: &str, content: &[u8], first: bool) -> Vec<u8> {
+    let u32_at = |at: usize| u32::from_le_bytes(zip[at..at + 4].try_into().unwrap());
+    let end = zip.len() - 22;
+    let count = u16::from_le_bytes(zip[end + 10..end + 12].try_into().unwrap());
+    let start = u32_at(end + 16) as usize;
+    let (entries, mut directory) = (&zip[..start], zip[start..end].to_vec());
+    let (local, record) = zip_entry(name, content, if first { 0 } else { u32_at(end + 16) });
+    if !first {
+        directory.extend(record);
+        return finish_zip([entries, &local].concat(), &directory, count + 1);
+    }
+    let mut at = 0;
+    while at < directory.len() {
+        let field = |at: usize| usize::from(u16::from_le_bytes(directory[at..at + 2].try_into().unwrap()));
+        let length = 46 + field(at + 28) + field(at + 30) + field(at + 32);
+        let offset = u32::from_le_bytes(directory[at + 42..at + 46].try_into().unwrap());
+        let moved = offset + u32::try_from(local.len()).unwrap();
+        directory[at + 42..at + 46].copy_from_slice(&moved.to_le_bytes());
+        at += length;
+    }
+    finish_zip([&local, entries].concat(), &[record, directory].concat(), count + 1)
+}

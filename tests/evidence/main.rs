@@ -6,80 +6,73 @@
 
 mod cms;
 mod data;
+mod fixtures;
 mod forge;
 mod instance;
 mod model_checks;
+mod notation;
+mod npm_signature;
+mod nuget;
 mod openpgp;
 mod sigstore;
 mod sigstore_checks;
 mod sigstore_kinds;
+mod small_signatures;
 mod support;
 
-use data::Suite;
+use data::{Suite, suite};
 
 /// Which cases of which folder are judged by whom. A row of an index that no suite claims fails the test, and so does one that two
 /// claim.
+#[rustfmt::skip]
 const SUITES: &[Suite] = &[
-    Suite {
-        folder: "01-sigstore-bundles",
-        prefix: "",
-        judge: sigstore::bundles,
-    },
-    Suite {
-        folder: "02-pypi-attestations",
-        prefix: "",
-        judge: sigstore::pypi,
-    },
-    Suite {
-        folder: "03-npm",
-        prefix: "attestations/",
-        judge: sigstore::npm,
-    },
-    Suite {
-        folder: "03-npm",
-        prefix: "pair/attestation-",
-        judge: sigstore::npm,
-    },
-    Suite {
-        folder: "07-oci",
-        prefix: "bundles/",
-        judge: sigstore::image,
-    },
-    Suite {
-        folder: "10-provenance-models-osv",
-        prefix: "models/",
-        judge: sigstore::model,
-    },
-    Suite {
-        folder: "10-provenance-models-osv",
-        prefix: "slsa/",
-        judge: sigstore::provenance,
-    },
-    Suite {
-        folder: "04-openpgp",
-        prefix: "maven/",
-        judge: openpgp::maven,
-    },
-    Suite {
-        folder: "04-openpgp",
-        prefix: "debsrc/hello-upstream",
-        judge: openpgp::debsrc,
-    },
-    Suite {
-        folder: "04-openpgp",
-        prefix: "debsrc/hello-swapped",
-        judge: openpgp::debsrc,
-    },
+    suite("01-sigstore-bundles", "", sigstore::bundles),
+    suite("02-pypi-attestations", "", sigstore::pypi),
+    suite("03-npm", "attestations/", sigstore::npm),
+    suite("03-npm", "dist/", npm_signature::collection),
+    suite("03-npm", "pair/attestation-", sigstore::npm),
+    suite("03-npm", "pair/other-tarball", npm_signature::collection),
+    suite("03-npm", "pair/sig-of-other", npm_signature::collection),
+    suite("03-npm", "pair/wrong-keyid", npm_signature::collection),
+    suite("04-openpgp", "cpan/", openpgp::cpan),
+    suite("04-openpgp", "debsrc/hello-swapped", openpgp::debsrc),
+    suite("04-openpgp", "debsrc/hello-upstream", openpgp::debsrc),
+    suite("04-openpgp", "helm/", openpgp::helm),
+    suite("04-openpgp", "maven/", openpgp::maven),
+    suite("04-openpgp", "rpm/", openpgp::rpm),
+    suite("07-oci", "bundles/", sigstore::image),
+    suite("07-oci", "notation/", notation::judge_row),
+    suite("07-oci", "simple-signing/", openpgp::simple_signing),
+    suite("08-minisign-signify-sshsig", "", small_signatures::collection),
+    suite("09-other-package-signatures", "nuget/", nuget::judge_row),
+    suite("10-provenance-models-osv", "models/", sigstore::model),
+    suite("10-provenance-models-osv", "slsa/", sigstore::provenance),
 ];
 
 /// Rows that are not about proofs, each with its reason: `folder`, `prefix`, `reason`.
-const OUT_OF_SCOPE: &[(&str, &str, &str)] = &[(
-    "04-openpgp",
-    "debsrc/hello-dsc-hashes",
-    "digests in a description whose signer is not at hand prove nothing by themselves",
-)];
+#[rustfmt::skip]
+const OUT_OF_SCOPE: &[(&str, &str, &str)] = &[
+    ("04-openpgp", "debsrc/hello-dsc-hashes", "digests in a description whose signer is not at hand prove nothing by themselves"),
+];
+
+/// Cases whose kind is not written yet: they are counted apart, and the test fails when a suite claims one that is still listed.
+#[rustfmt::skip]
+const NOT_YET: &[(&str, &str)] = &[
+    ("04-openpgp", "debian/"),
+    ("05-tuf", ""),
+    ("06-go-checksum-notes", ""),
+    ("07-oci", "cosign/"),
+    ("07-oci", "layouts/"),
+    ("09-other-package-signatures", "apk/"),
+    ("09-other-package-signatures", "authenticode/"),
+    ("09-other-package-signatures", "gem/"),
+    ("10-provenance-models-osv", "vsa/"),
+    ("10-provenance-models-osv", "in-toto/"),
+    ("10-provenance-models-osv", "osv/"),
+    ("12-vectors", ""),
+];
 
 #[test]
 fn every_case_comes_to_the_verdict_of_its_index() {
-    data::run(SUITES, OUT_OF_SCOPE);
+    data::run(SUITES, OUT_OF_SCOPE, NOT_YET);
 }

@@ -349,7 +349,7 @@ fn page_schema_and_program_agree() {
     // The upstream's ecosystem is one that these tests do not have.
     let example = example.replace("ecosystem: npm", "ecosystem: fake");
     let request = Request::read("sealift.yaml", &example, folder.path(), ALL).unwrap();
-    assert_eq!(request.inputs.len(), 4);
+    assert_eq!(request.inputs.len(), 5);
     assert_eq!(request.upstreams[0].scope.as_deref(), Some("@corp"));
 
     let schema: serde_json::Value =
@@ -369,7 +369,7 @@ fn page_schema_and_program_agree() {
         names.split('`').skip(1).step_by(2).map(str::to_owned).collect()
     };
     assert_eq!(known(&format!("{SCHEMA}xyz: 1\nselect: []\n")), keys(&schema));
-    let entries: std::collections::BTreeSet<String> = ["lockfile", "folder", "files", "file"]
+    let entries: std::collections::BTreeSet<String> = ["lockfile", "folder", "coordinates", "files", "file"]
         .iter()
         .flat_map(|kind| keys(&schema["$defs"][kind]))
         .collect();

@@ -93,7 +93,8 @@ pub(crate) fn check_version(version: &str) -> Result<(), Mismatch> {
         ))
         .comparing("one exact version", version));
     }
-    if is_snapshot(version) || matches!(version, "LATEST" | "RELEASE") {
+    // Gradle's `1.+` is the newest that begins so.
+    if is_snapshot(version) || matches!(version, "LATEST" | "RELEASE") || version.ends_with('+') {
         return Err(
             Mismatch::new("what is behind this version changes: only releases are carried")
                 .comparing("a release", version),
@@ -291,6 +292,7 @@ mod tests {
             "(,1]",
             "${x}",
             "LATEST",
+            "1.+",
             "RELEASE",
             "1.0-SNAPSHOT",
             "1.0-snapshot",

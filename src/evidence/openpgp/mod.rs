@@ -17,6 +17,7 @@
 mod anchor;
 mod error;
 mod parse;
+mod repair;
 mod sequoia;
 mod strength;
 mod verify;
@@ -32,7 +33,7 @@ pub(crate) use error::Error;
 pub(crate) use verify::{Question, Signatures, Signs, suites_only};
 
 /// Detached signatures over an artifact's bytes: `.asc`, `.sig`.
-pub struct Openpgp;
+pub(crate) struct Openpgp;
 
 /// The kind's id.
 const ID: &str = "openpgp";
@@ -64,6 +65,11 @@ impl Detached for Openpgp {
     }
 }
 
+/// Whether bytes look like a signed text.
+pub(crate) fn is_cleartext(untrusted: &[u8]) -> bool {
+    parse::is_cleartext(untrusted)
+}
+
 /// Judges detached signatures over a message: one finding for each.
 pub(crate) fn verify_detached(
     message: &mut dyn Content,
@@ -85,22 +91,14 @@ pub(crate) fn verify_cleartext(
     artifact: &Artifact,
     kind: &str,
 ) -> (Vec<Finding>, Option<Vec<u8>>) {
-    answer(
-        open_cleartext(untrusted_document, context, kind),
-        context,
-        artifact,
-        kind,
-    )
-}
-
-/// Judges a signed message: one finding for each signature, and the bytes that they cover if one is confirmed.
-pub(crate) fn verify_inline(
-    untrusted_message: &[u8],
-    context: &Context<'_>,
-    artifact: &Artifact,
-    kind: &str,
-) -> (Vec<Finding>, Option<Vec<u8>>) {
-    answer(open_inline(untrusted_message, context, kind), context, artifact, kind)
+    match open_cleartext(untrusted_document, context, kind) {
+        Ok(signed) => {
+            let findings = signed.signatures.findings(&question(kind, artifact, context));
+            let text = findings.iter().any(Finding::is_confirmed).then_some(signed.content);
+            (findings, text)
+        }
+        Err(finding) => (vec![*finding], None),
+    }
 }
 
 /// Signatures with the bytes that they cover.
@@ -163,22 +161,6 @@ pub(crate) fn open_inline(untrusted_message: &[u8], context: &Context<'_>, kind:
         signatures,
         content: content.into_inner(),
     })
-}
-
-fn answer(
-    signed: Result<Signed, Box<Finding>>,
-    context: &Context<'_>,
-    artifact: &Artifact,
-    kind: &str,
-) -> (Vec<Finding>, Option<Vec<u8>>) {
-    match signed {
-        Ok(signed) => {
-            let findings = signed.signatures.findings(&question(kind, artifact, context));
-            let content = findings.iter().any(Finding::is_confirmed).then_some(signed.content);
-            (findings, content)
-        }
-        Err(finding) => (vec![*finding], None),
-    }
 }
 
 fn question<'a>(kind: &'a str, artifact: &'a Artifact, context: &'a Context<'a>) -> Question<'a> {

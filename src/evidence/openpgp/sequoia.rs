@@ -20,6 +20,7 @@ pub(super) use sequoia_openpgp::Cert;
 
 use super::error::Error;
 use super::parse::MAX_DOCUMENT_BYTES;
+use super::repair;
 use super::strength::{self, AnyStrength, AtSigning, Strength, hash_name};
 use crate::model::{Content, Fault, Timestamp};
 
@@ -35,7 +36,7 @@ const ARMOR_KEY: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
 #[derive(Debug)]
 pub(super) enum Packet {
     /// A signature.
-    Signature(Signature),
+    Signature(Box<Signature>),
     /// The announcement of a signature; the last one of a message says so.
     OnePass {
         /// Whether it is the last.
@@ -104,7 +105,7 @@ pub(super) fn packets(untrusted: &[u8]) -> Result<Vec<Packet>, Error> {
 
 fn sort(packet: Inner) -> Packet {
     match packet {
-        Inner::Signature(signature) => Packet::Signature(Signature(Some(signature))),
+        Inner::Signature(signature) => Packet::Signature(Box::new(Signature(Some(signature)))),
         Inner::OnePassSig(announced) => Packet::OnePass { last: announced.last() },
         Inner::Literal(literal) => Packet::Literal(literal.body().to_vec()),
         Inner::CompressedData(compressed) => Packet::Compressed {
@@ -115,8 +116,18 @@ fn sort(packet: Inner) -> Packet {
             },
         },
         Inner::Marker(_) | Inner::Padding(_) => Packet::Padding,
-        Inner::Unknown(unknown) if unknown.tag() == Tag::Signature => Packet::Signature(Signature(None)),
+        Inner::Unknown(unknown) if unknown.tag() == Tag::Signature => {
+            Packet::Signature(Box::new(Signature(again(unknown.body()))))
+        }
         other => Packet::Other(other.tag().to_string()),
+    }
+}
+
+/// Reads a signature packet once more, repaired.
+fn again(body: &[u8]) -> Option<sequoia_openpgp::packet::Signature> {
+    match Inner::from_bytes(&repair::repaired(body)?) {
+        Ok(Inner::Signature(signature)) => Some(signature),
+        _ => None,
     }
 }
 
@@ -205,8 +216,6 @@ pub(super) struct Claimed {
     pub(super) created: Option<Timestamp>,
     /// How long it counts, in seconds from its creation.
     pub(super) valid_seconds: Option<u64>,
-    /// The packet's version.
-    pub(super) version: u8,
     /// A critical subpacket that this program does not know (RFC 9580 §5.2.3.7).
     pub(super) unknown_critical: Option<String>,
 }
@@ -229,7 +238,6 @@ impl Signature {
                 .signature_validity_period()
                 .map(|period| period.as_secs())
                 .filter(|seconds| *seconds > 0),
-            version: signature.version(),
             unknown_critical: strength::unknown_critical(signature),
         })
     }

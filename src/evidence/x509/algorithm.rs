@@ -249,7 +249,8 @@ pub(crate) fn key_name(key: &SubjectPublicKeyInfoOwned) -> Result<String, Refusa
     }
 }
 
-fn rsa_bits(key: &SubjectPublicKeyInfoOwned) -> Result<usize, Refusal> {
+/// How many bits an RSA key's modulus has.
+pub(crate) fn rsa_bits(key: &SubjectPublicKeyInfoOwned) -> Result<usize, Refusal> {
     let broken = || Refusal::malformed("its RSA key is not of RFC 8017");
     let key = RsaKey::from_der(key.subject_public_key.raw_bytes()).map_err(|_| broken())?;
     let (modulus, exponent) = (key.modulus.as_bytes(), key.exponent.as_bytes());

@@ -1,6 +1,6 @@
 //! Timestamp tokens (RFC 3161): a pinned authority proves that a signature existed at a time.
 
-use der::asn1::{Int, ObjectIdentifier, OctetString};
+use der::asn1::{Int, OctetString};
 use der::{Any, Decode, Reader, Sequence, SliceReader, Tag, TagNumber, Tagged};
 use x509_cert::ext::Extensions;
 use x509_cert::spki::AlgorithmIdentifierOwned;
@@ -72,7 +72,7 @@ pub(crate) fn prove_time(
             Ok(proven) => best = proven,
             Err(refusal) => match refusal.outcome() {
                 Outcome::Contradicted(fault) if fault != Fault::Weak => {
-                    return Err(refusal.of("its timestamp").as_fault(Fault::TimeWrong));
+                    return Err(refusal.of("its timestamp").with_fault(Fault::TimeWrong));
                 }
                 _ if matches!(best, Stamp::Proven { .. }) => {}
                 _ => {
@@ -207,7 +207,10 @@ impl Info {
         if next()?.decode_as::<u8>().map_err(broken)? != 1 {
             return Err(Refusal::unsure(Doubt::UnknownFormat, "it is of another version than 1"));
         }
-        next()?.decode_as::<ObjectIdentifier>().map_err(broken)?;
+        // The policy, of which nothing is asked; the library's identifiers have three arcs at least, and this one may have two.
+        if next()?.tag() != Tag::ObjectIdentifier {
+            return Err(Refusal::malformed("it is not of RFC 3161"));
+        }
         let imprint: Imprint = next()?.decode_as().map_err(broken)?;
         next()?.decode_as::<Int>().map_err(broken)?;
         let time = next()?;

@@ -1,6 +1,6 @@
 //! Reads one input: a lockfile, a folder of artifacts, a set of plain files.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -8,11 +8,9 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::listing::{Listing, list};
-use super::{Gathered, Input, Place, SelectError, Source};
+use super::{Gathered, Input, Place, SelectError, Source, entries};
 use crate::ecosystem::files::{self, checksums};
-use crate::ecosystem::{
-    Ecosystem, Files, NamedBy, Recognised, Selection, SelectionError, Unpinned, UpstreamBase, Wanted,
-};
+use crate::ecosystem::{Ecosystem, Files, NamedBy, Recognised, SelectionError, UpstreamBase, Wanted};
 use crate::model::{Claim, Digest};
 
 /// The largest lockfiles of monorepos have some 10 MiB.
@@ -28,7 +26,7 @@ pub(super) fn read(
         Input::Lockfile(source) => lockfile(source, ecosystems, gathered),
         Input::Folder { source, ecosystem } => folder(source, ecosystem.as_deref(), ecosystems, gathered),
         Input::Coordinates { ecosystem, coordinates } => {
-            named_one_by_one(ecosystem, coordinates, ecosystems, gathered).map_err(|error| vec![error])
+            entries::coordinates(ecosystem, coordinates, ecosystems, gathered).map_err(|error| vec![error])
         }
         Input::Files {
             name,
@@ -118,7 +116,7 @@ fn lockfile(
     let selection = ecosystem
         .read_lockfile(&file_name, &text, &Beside(beside))
         .map_err(|error| one(error.into()))?;
-    let errors = take(selection, ecosystem, &source.written, beside, gathered);
+    let errors = entries::take(selection, ecosystem, &source.written, beside, gathered);
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -129,74 +127,8 @@ fn lockfile(
     }))
 }
 
-fn named_one_by_one(
-    ecosystem: &str,
-    coordinates: &[String],
-    ecosystems: &[&'static dyn Ecosystem],
-    gathered: &mut Gathered,
-) -> Result<Value, SelectError> {
-    let found = find(ecosystems, ecosystem)?;
-    let selection = found.read_coordinates(coordinates)?;
-    match take(selection, found, "selection", Path::new("."), gathered).pop() {
-        Some(error) => Err(error),
-        None => Ok(json!({ "kind": "coordinates", "ecosystem": ecosystem, "coordinates": coordinates })),
-    }
-}
-
-/// Takes what a lockfile or list asks for; its paths are relative to `beside`. Gives what is not pinned.
-fn take(
-    selection: Selection,
-    ecosystem: &dyn Ecosystem,
-    written: &str,
-    beside: &Path,
-    gathered: &mut Gathered,
-) -> Vec<SelectError> {
-    let mut errors = Vec::new();
-    let for_one: BTreeSet<String> = selection
-        .wanted
-        .iter()
-        .filter_map(|wanted| wanted.registry.clone())
-        .collect();
-    // What no entry names as its own registry holds for every entry, as with `--extra-index-url`.
-    let for_all: Vec<UpstreamBase> = selection
-        .upstreams
-        .iter()
-        .filter(|base| !for_one.contains(&base.url))
-        .cloned()
-        .collect();
-    let mut unpinned = 0_u64;
-    for mut wanted in selection.wanted {
-        let is_pinned = Claim::strongest(&wanted.claims).is_some();
-        if !is_pinned && !(wanted.claims.is_empty() && ecosystem.unpinned() == Unpinned::AsServed) {
-            errors.push(SelectError::Unpinned {
-                artifact: format!("{} {} {}", wanted.ecosystem, wanted.name, wanted.version),
-                asked_by: written.to_owned(),
-            });
-            continue;
-        }
-        wanted.path = wanted.path.map(|path| beside.join(path));
-        let upstreams = upstreams_of(&wanted, &selection.upstreams, &for_all);
-        if is_pinned {
-            gathered.add(wanted, written, upstreams);
-        } else {
-            unpinned += 1;
-            gathered.add(wanted, &format!("{written} (without a digest)"), upstreams);
-        }
-    }
-    if unpinned > 0 {
-        gathered.warnings.push(format!(
-            "{written}: {unpinned} entries have no digest: their files are taken as the upstream serves them, and only TLS and \
-             the upstream's own checksums vouch for them"
-        ));
-    }
-    gathered
-        .left_out
-        .extend(selection.left_out.into_iter().map(|what| format!("{written}: {what}")));
-    errors
-}
-
 /// The upstreams that a lockfile names for one of its entries: its registry, and those for all entries.
-fn upstreams_of(wanted: &Wanted, named: &[UpstreamBase], for_all: &[UpstreamBase]) -> Vec<UpstreamBase> {
+pub(super) fn upstreams_of(wanted: &Wanted, named: &[UpstreamBase], for_all: &[UpstreamBase]) -> Vec<UpstreamBase> {
     let own = wanted.registry.as_ref().map(|registry| UpstreamBase {
         ecosystem: wanted.ecosystem,
         scope: None,

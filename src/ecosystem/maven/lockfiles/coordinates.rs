@@ -4,7 +4,7 @@
 //! Source: Maven Resolver, `DefaultArtifact`; Maven Dependency Plugin, `DependencyStatusSets` and the tree's text writer.
 
 use super::super::coordinate::Kind;
-use super::{malformed, wanted};
+use super::{malformed, wanted, without_doubles};
 use crate::ecosystem::{Mismatch, Selection, SelectionError};
 
 /// What the plugin puts behind a coordinate.
@@ -20,6 +20,7 @@ pub(in super::super) fn read(lines: &[String]) -> Result<Selection, SelectionErr
     for line in lines {
         take(line.trim(), &mut selection).map_err(|error| malformed("coordinates", line, describe(&error)))?;
     }
+    without_doubles(&mut selection);
     Ok(selection)
 }
 
@@ -51,6 +52,7 @@ pub(super) fn read_list(file: &str, text: &str) -> Result<Selection, SelectionEr
         }
         take(word, &mut selection).map_err(|error| malformed(file, format!("line {}", index + 1), describe(&error)))?;
     }
+    without_doubles(&mut selection);
     selection.left_out.push(NOT_LISTED.to_owned());
     Ok(selection)
 }
@@ -125,12 +127,9 @@ fn take(text: &str, selection: &mut Selection) -> Result<(), Mismatch> {
         return Ok(());
     }
     let kind = kind.filter(|kind| *kind != Kind::new("jar", None));
-    let mut add = |kind: Option<&Kind>| -> Result<(), Mismatch> {
-        let one = wanted(&name, version, kind, Vec::new())?;
-        if !selection.wanted.contains(&one) {
-            selection.wanted.push(one);
-        }
-        Ok(())
+    let mut add = |kind: Option<&Kind>| {
+        selection.wanted.push(wanted(&name, version, kind, Vec::new())?);
+        Ok::<_, Mismatch>(())
     };
     if let Some(kind) = &kind {
         add(Some(&Kind::new("pom", None)))?;

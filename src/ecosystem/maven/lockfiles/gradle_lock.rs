@@ -2,7 +2,7 @@
 //!
 //! Source: Gradle's documentation, "Locking Versions", "Lock state file".
 
-use super::{malformed, wanted};
+use super::{malformed, wanted, without_doubles};
 use crate::ecosystem::{Selection, SelectionError};
 
 pub(super) fn read(file: &str, text: &str) -> Result<Selection, SelectionError> {
@@ -28,10 +28,11 @@ pub(super) fn read(file: &str, text: &str) -> Result<Selection, SelectionError> 
             selection
                 .left_out
                 .push(format!("{coordinate}: no configuration has it"));
-        } else if !selection.wanted.contains(&one) {
+        } else {
             selection.wanted.push(one);
         }
     }
+    without_doubles(&mut selection);
     selection.left_out.push(
         "parents, platforms, plugins and their markers are in no lockfile of Gradle's: take `caches/modules-2/files-2.1`, which a \
          build has filled"

@@ -4,6 +4,8 @@ mod coordinates;
 mod gradle_lock;
 mod verification;
 
+use std::collections::BTreeSet;
+
 use super::coordinate::{self, Kind};
 use crate::ecosystem::{Selection, SelectionError, Wanted};
 use crate::model::Claim;
@@ -38,6 +40,20 @@ fn reader(file_name: &str) -> Option<Reader> {
         _ if is_list => Some(coordinates::read_list),
         _ => None,
     }
+}
+
+/// Takes off what is wanted twice: a version's pom comes with all that it says is beside it.
+fn without_doubles(selection: &mut Selection) {
+    let mut all = BTreeSet::new();
+    for wanted in selection.wanted.iter().filter(|wanted| wanted.file.is_none()) {
+        all.insert((wanted.name.clone(), wanted.version.clone()));
+    }
+    let mut seen = BTreeSet::new();
+    selection.wanted.retain(|wanted| {
+        let key = (wanted.name.clone(), wanted.version.clone());
+        let is_pom = wanted.file.as_deref().is_some_and(|file| file.ends_with(".pom"));
+        !(is_pom && all.contains(&key)) && seen.insert((key, wanted.file.clone()))
+    });
 }
 
 fn malformed(file: &str, place: impl std::fmt::Display, reason: impl std::fmt::Display) -> SelectionError {
