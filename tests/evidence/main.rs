@@ -45,6 +45,7 @@ const SUITES: &[Suite] = &[
     suite("04-openpgp", "debsrc/hello-upstream", openpgp::debsrc),
     suite("04-openpgp", "helm/", openpgp::helm),
     suite("04-openpgp", "maven/", openpgp::maven),
+    suite("04-openpgp", "rpm/", openpgp::rpm),
     suite("04-openpgp", "rpm/", openpgp::rpm_packages),
     suite("07-oci", "bundles/", sigstore::image),
     suite("07-oci", "cosign/", cosign::collection),
