@@ -25,6 +25,7 @@ mod sigstore_checks;
 mod sigstore_kinds;
 mod small_signatures;
 mod support;
+mod tuf;
 
 use data::{Suite, suite};
 
@@ -45,8 +46,8 @@ const SUITES: &[Suite] = &[
     suite("04-openpgp", "debsrc/hello-upstream", openpgp::debsrc),
     suite("04-openpgp", "helm/", openpgp::helm),
     suite("04-openpgp", "maven/", openpgp::maven),
-    suite("04-openpgp", "rpm/", openpgp::rpm),
     suite("04-openpgp", "rpm/", openpgp::rpm_packages),
+    suite("05-tuf", "", tuf::collection),
     suite("07-oci", "bundles/", sigstore::image),
     suite("07-oci", "cosign/", cosign::collection),
     suite("07-oci", "notation/", notation::judge_row),
@@ -71,7 +72,6 @@ const OUT_OF_SCOPE: &[(&str, &str, &str)] = &[
 #[rustfmt::skip]
 const NOT_YET: &[(&str, &str)] = &[
     ("04-openpgp", "debian/"),
-    ("05-tuf", ""),
     ("06-go-checksum-notes", ""),
     ("07-oci", "layouts/"),
     ("10-provenance-models-osv", "in-toto/"),
