@@ -7,14 +7,57 @@
 //! `README.md`, and its id in the table of `bundle-spec/catalog.md` §4. Each folder has `mod.rs`, `parse.rs` (bounded), `verify.rs` (checks in the
 //! order of the spec), `anchor.rs` (what a pinned key or root is), as far as there is something to say.
 
+mod checksums;
+mod cpan;
+mod describe;
 mod detached;
+mod helm;
+mod listed;
+mod minisign;
+pub mod notation;
+mod npm_signature;
+pub mod nuget;
+mod openpgp;
+mod pinned;
+mod reading;
+mod rpm;
+mod signify;
+mod sigstore;
+mod simple_signing;
+mod sshsig;
+mod update;
+pub mod x509;
 
 use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestamp};
 
+pub use describe::{armored, describe};
 pub use detached::{Detached, DetachedKind};
+pub use update::check_follows;
 
 /// Every kind of evidence that this program judges.
-pub const ALL: &[&dyn EvidenceKind] = &[];
+#[rustfmt::skip]
+pub const ALL: &[&dyn EvidenceKind] = &[
+    &checksums::SignedChecksums,
+    &cpan::CpanChecksums,
+    &DetachedKind(&minisign::Minisign),
+    &DetachedKind(&openpgp::Openpgp),
+    &DetachedKind(&signify::Signify),
+    &DetachedKind(&sshsig::Sshsig),
+    &DetachedKind(x509::CMS),
+    &helm::HelmProvenance,
+    notation::NOTATION,
+    &npm_signature::NpmSignature,
+    nuget::NUGET,
+    &rpm::Repomd,
+    &rpm::RpmSignature,
+    &sigstore::CONDA_ATTESTATIONS,
+    &sigstore::ModelSigning,
+    &sigstore::NPM_ATTESTATIONS,
+    &sigstore::PYPI_ATTESTATIONS,
+    &sigstore::RUBYGEMS_ATTESTATIONS,
+    &sigstore::SIGSTORE,
+    &simple_signing::SimpleSigning,
+];
 
 /// Finds a kind by its id.
 pub fn find(id: &str) -> Option<&'static dyn EvidenceKind> {

@@ -125,6 +125,10 @@ codes! {
     ///
     /// Make a new key with `sealift key new` and enrol that one.
     KeyNotAllowed = "key-not-allowed" in Authenticity;
+    /// A key that this site has revoked signed the bundle.
+    ///
+    /// Keep the medium, and tell whoever answers for the site's security: a revoked key that still signs is an alarm. The exporter signs again with another key.
+    KeyRevoked = "key-revoked" in Authenticity;
     /// A signed document of one kind stands where another kind belongs.
     ///
     /// Each kind of document has its own payload type, so a signature on one can never serve for another.
@@ -168,6 +172,10 @@ codes! {
     ///
     /// The message names the recipients. Bring it there, or export for this enclave.
     WrongEnclave = "wrong-enclave" in Order;
+    /// This site's revocations name this very bundle as void.
+    ///
+    /// A bundle is voided when its medium was lost, or its content found to be wrong. Destroy the medium; the exporter makes a new bundle.
+    BundleVoided = "bundle-voided" in Order;
     /// The sequence number is further ahead than any real gap.
     ///
     /// A stolen key could otherwise use up all numbers. A new epoch in the root starts the numbers again.
