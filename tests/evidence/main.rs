@@ -12,6 +12,7 @@ mod notation;
 mod npm_signature;
 mod nuget;
 mod openpgp;
+mod osv;
 mod sigstore;
 mod small_signatures;
 mod support;
@@ -42,6 +43,7 @@ const SUITES: &[Suite] = &[
     suite("08-minisign-signify-sshsig", "", small_signatures::collection),
     suite("09-other-package-signatures", "nuget/", nuget::judge_row),
     suite("10-provenance-models-osv", "models/", sigstore::model),
+    suite("10-provenance-models-osv", "osv/", osv::record),
     suite("10-provenance-models-osv", "slsa/", sigstore::provenance),
 ];
 
