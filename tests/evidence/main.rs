@@ -66,7 +66,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("09-other-package-signatures", "gem/"),
     ("10-provenance-models-osv", "vsa/"),
     ("10-provenance-models-osv", "in-toto/"),
-    ("10-provenance-models-osv", "osv/"),
     ("12-vectors", ""),
 ];
 
