@@ -8,9 +8,11 @@
 //! order of the spec), `anchor.rs` (what a pinned key or root is), as far as there is something to say.
 
 mod checksums;
+mod cosign;
 mod cpan;
 mod describe;
 mod detached;
+mod dsse;
 mod helm;
 mod listed;
 mod minisign;
@@ -19,12 +21,15 @@ mod npm_signature;
 pub mod nuget;
 mod openpgp;
 mod pinned;
+mod public_key;
 mod reading;
 mod rpm;
+mod securesystems;
 mod signify;
 mod sigstore;
 mod simple_signing;
 mod sshsig;
+pub mod tuf;
 mod update;
 pub mod x509;
 
@@ -38,7 +43,9 @@ pub use update::check_follows;
 #[rustfmt::skip]
 pub const ALL: &[&dyn EvidenceKind] = &[
     &checksums::SignedChecksums,
+    &cosign::Cosign,
     &cpan::CpanChecksums,
+    &dsse::Dsse,
     &DetachedKind(&minisign::Minisign),
     &DetachedKind(&openpgp::Openpgp),
     &DetachedKind(&signify::Signify),
@@ -57,6 +64,7 @@ pub const ALL: &[&dyn EvidenceKind] = &[
     &sigstore::RUBYGEMS_ATTESTATIONS,
     &sigstore::SIGSTORE,
     &simple_signing::SimpleSigning,
+    &tuf::Tuf,
 ];
 
 /// Finds a kind by its id.

@@ -5,15 +5,21 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
 mod cms;
+mod cosign;
 mod data;
+mod dsse;
 mod fixtures;
 mod forge;
+mod instance;
+mod model_checks;
 mod notation;
 mod npm_signature;
 mod nuget;
 mod openpgp;
 mod osv;
 mod sigstore;
+mod sigstore_checks;
+mod sigstore_kinds;
 mod small_signatures;
 mod support;
 
@@ -36,8 +42,9 @@ const SUITES: &[Suite] = &[
     suite("04-openpgp", "debsrc/hello-upstream", openpgp::debsrc),
     suite("04-openpgp", "helm/", openpgp::helm),
     suite("04-openpgp", "maven/", openpgp::maven),
-    suite("04-openpgp", "rpm/", openpgp::rpm),
+    suite("04-openpgp", "rpm/", openpgp::rpm_packages),
     suite("07-oci", "bundles/", sigstore::image),
+    suite("07-oci", "cosign/", cosign::collection),
     suite("07-oci", "notation/", notation::judge_row),
     suite("07-oci", "simple-signing/", openpgp::simple_signing),
     suite("08-minisign-signify-sshsig", "", small_signatures::collection),
@@ -45,6 +52,7 @@ const SUITES: &[Suite] = &[
     suite("10-provenance-models-osv", "models/", sigstore::model),
     suite("10-provenance-models-osv", "osv/", osv::record),
     suite("10-provenance-models-osv", "slsa/", sigstore::provenance),
+    suite("10-provenance-models-osv", "vsa/", dsse::summaries),
 ];
 
 /// Rows that are not about proofs, each with its reason: `folder`, `prefix`, `reason`.
