@@ -20,6 +20,7 @@ mod notation;
 mod npm_signature;
 mod nuget;
 mod openpgp;
+mod osv;
 mod sigstore;
 mod sigstore_checks;
 mod sigstore_kinds;
@@ -58,6 +59,7 @@ const SUITES: &[Suite] = &[
     suite("09-other-package-signatures", "gem/", gem::judge_row),
     suite("09-other-package-signatures", "nuget/", nuget::judge_row),
     suite("10-provenance-models-osv", "models/", sigstore::model),
+    suite("10-provenance-models-osv", "osv/", osv::record),
     suite("10-provenance-models-osv", "slsa/", sigstore::provenance),
     suite("10-provenance-models-osv", "vsa/", dsse::summaries),
 ];
@@ -75,7 +77,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("06-go-checksum-notes", ""),
     ("07-oci", "layouts/"),
     ("10-provenance-models-osv", "in-toto/"),
-    ("10-provenance-models-osv", "osv/"),
     ("12-vectors", ""),
 ];
 
