@@ -1,5 +1,8 @@
-//! Strict, bounded readers of the artifacts' own containers: zip and tar.
+//! Strict, bounded readers of the artifacts' own containers: ar, zip and tar, and of the indexes that list them.
 
+pub mod apt;
+pub mod ar;
+pub mod inflate;
 pub mod tar;
 pub mod zip;
 

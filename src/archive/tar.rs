@@ -1,4 +1,4 @@
-//! A reader for gzip-compressed tar archives (`.tgz`, `.crate`, `.tar.gz`) that looks for one member.
+//! A reader for compressed tar archives (`.tgz`, `.crate`, `control.tar.xz`) that looks for one member.
 //!
 //! Threats, each with its defence:
 //! - A bomb: entries, member size, inflated bytes and ratio are bounded ([`Limits`]); nothing is allocated by a size
@@ -15,11 +15,10 @@
 //!
 //! Source: POSIX.1-2017 pax, "ustar Interchange Format" and "pax Extended Header"; GNU tar manual, "Basic Tar Format".
 
-use std::io::{BufReader, ErrorKind, Read};
-
-use flate2::read::MultiGzDecoder;
+use std::io::Read;
 
 use super::ArchiveError;
+use super::inflate::{Compression, Inflated};
 
 /// How much of an archive is read at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +69,7 @@ pub fn find_in_tgz(
     wanted: &mut dyn FnMut(&str) -> bool,
     limits: &Limits,
 ) -> Result<Option<(String, Vec<u8>)>, ArchiveError> {
-    Walk::new(reader, limits).next_match(wanted)
+    Walk::new(Compression::Gzip, reader, limits)?.next_match(wanted)
 }
 
 /// As [`find_in_tgz`], but reads the whole archive, and refuses a second member whose name is wanted: an installer
@@ -83,7 +82,20 @@ pub fn find_only_in_tgz(
     wanted: &mut dyn FnMut(&str) -> bool,
     limits: &Limits,
 ) -> Result<Option<(String, Vec<u8>)>, ArchiveError> {
-    let mut walk = Walk::new(reader, limits);
+    find_only_in_tar(Compression::Gzip, reader, wanted, limits)
+}
+
+/// As [`find_only_in_tgz`], for any compression.
+///
+/// # Errors
+/// [`ArchiveError`], with [`ArchiveError::SecondMatch`] for a second member.
+pub fn find_only_in_tar(
+    compression: Compression,
+    reader: &mut dyn Read,
+    wanted: &mut dyn FnMut(&str) -> bool,
+    limits: &Limits,
+) -> Result<Option<(String, Vec<u8>)>, ArchiveError> {
+    let mut walk = Walk::new(compression, reader, limits)?;
     let Some(found) = walk.next_match(wanted)? else {
         return Ok(None);
     };
@@ -119,16 +131,12 @@ struct Extension {
 }
 
 impl<'a> Walk<'a> {
-    fn new(reader: &'a mut dyn Read, limits: &Limits) -> Self {
-        Self {
-            inflated: Inflated {
-                decoder: BufReader::with_capacity(64 << 10, MultiGzDecoder::new(Counted { reader, bytes: 0 })),
-                bytes: 0,
-                limits: *limits,
-            },
+    fn new(compression: Compression, reader: &'a mut dyn Read, limits: &Limits) -> Result<Self, ArchiveError> {
+        Ok(Self {
+            inflated: Inflated::new(compression, reader, limits)?,
             limits: *limits,
             entries: 0,
-        }
+        })
     }
 
     fn next_match(&mut self, wanted: &mut dyn FnMut(&str) -> bool) -> Result<Option<(String, Vec<u8>)>, ArchiveError> {
@@ -398,67 +406,6 @@ fn pax_record(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
 
 fn until_nul(field: &[u8]) -> &[u8] {
     field.split(|byte| *byte == 0).next().unwrap_or(field)
-}
-
-/// The inflated bytes, counted against the limits.
-struct Inflated<'a> {
-    decoder: BufReader<MultiGzDecoder<Counted<'a>>>,
-    bytes: u64,
-    limits: Limits,
-}
-
-impl Inflated<'_> {
-    /// Reads until the buffer is full or the archive ends, and says how much was read.
-    fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, ArchiveError> {
-        let mut filled = 0;
-        while filled < buffer.len() {
-            match self.decoder.read(&mut buffer[filled..]) {
-                Ok(0) => break,
-                Ok(read) => {
-                    filled += read;
-                    self.bytes += read as u64;
-                    self.check()?;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // The decoder's own complaints have these kinds; all else comes from below.
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof
-                    ) =>
-                {
-                    return malformed("its gzip stream is broken");
-                }
-                Err(source) => return Err(ArchiveError::Unreadable { source }),
-            }
-        }
-        Ok(filled)
-    }
-
-    fn check(&self) -> Result<(), ArchiveError> {
-        if self.bytes > self.limits.inflated_bytes {
-            return over("inflated bytes", self.limits.inflated_bytes);
-        }
-        let compressed = self.decoder.get_ref().get_ref().bytes;
-        if self.bytes > Limits::RATIO_FREE_BYTES && self.bytes / compressed.max(1) >= self.limits.ratio {
-            return over("inflated bytes for each compressed one", self.limits.ratio);
-        }
-        Ok(())
-    }
-}
-
-/// Counts what the decoder takes.
-struct Counted<'a> {
-    reader: &'a mut dyn Read,
-    bytes: u64,
-}
-
-impl Read for Counted<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.reader.read(buffer)?;
-        self.bytes += read as u64;
-        Ok(read)
-    }
 }
 
 fn malformed<T>(reason: &'static str) -> Result<T, ArchiveError> {

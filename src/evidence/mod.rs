@@ -9,26 +9,62 @@
 
 pub mod apk;
 pub mod authenticode;
+mod checksums;
+mod cpan;
+mod describe;
 mod detached;
 pub mod gem;
+mod helm;
 pub mod jar;
+mod listed;
+mod minisign;
 pub mod notation;
+mod npm_signature;
 pub mod nuget;
+mod openpgp;
+mod pinned;
+mod reading;
+mod rpm;
+mod signify;
+mod sigstore;
+mod simple_signing;
+mod sshsig;
+mod update;
 pub mod x509;
 
 use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestamp};
 
+pub use describe::{armored, describe};
 pub use detached::{Detached, DetachedKind};
+pub use update::check_follows;
 
 /// Every kind of evidence that this program judges.
+#[rustfmt::skip]
 pub const ALL: &[&dyn EvidenceKind] = &[
     apk::APK,
     authenticode::AUTHENTICODE,
+    &checksums::SignedChecksums,
+    &cpan::CpanChecksums,
+    &DetachedKind(&minisign::Minisign),
+    &DetachedKind(&openpgp::Openpgp),
+    &DetachedKind(&signify::Signify),
+    &DetachedKind(&sshsig::Sshsig),
     &DetachedKind(x509::CMS),
     gem::GEM,
+    &helm::HelmProvenance,
     jar::JAR,
     notation::NOTATION,
+    &npm_signature::NpmSignature,
     nuget::NUGET,
+    &rpm::Repomd,
+    &rpm::RpmSignature,
+    &sigstore::CONDA_ATTESTATIONS,
+    &sigstore::ModelSigning,
+    &sigstore::NPM_ATTESTATIONS,
+    &sigstore::PYPI_ATTESTATIONS,
+    &sigstore::RUBYGEMS_ATTESTATIONS,
+    &sigstore::SIGSTORE,
+    &simple_signing::SimpleSigning,
 ];
 
 /// Finds a kind by its id.
