@@ -5,8 +5,11 @@
 mod companions;
 mod content;
 mod fetch;
+mod indexes;
+mod kept;
 mod local;
 mod parallel;
+mod pin;
 mod plan;
 mod trouble;
 
@@ -14,8 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use crate::ecosystem::{ClientEnvironment, Ecosystem, Wanted};
-use crate::model::{Artifact, Code, Digest, Document, Refusal, Stop};
+use crate::ecosystem::{ClientEnvironment, Ecosystem, UpstreamBase, Wanted};
+use crate::model::{Artifact, Code, Digest, Document, Refusal, Stop, Unable};
 use crate::net::{Cache, Client};
 
 use super::select::{Chosen, Selected, SelectedParts};
@@ -49,6 +52,14 @@ impl Sources<'_> {
     fn ecosystem(&self, id: &str) -> Option<&'static dyn Ecosystem> {
         self.ecosystems.iter().copied().find(|ecosystem| ecosystem.id() == id)
     }
+}
+
+/// What the operator named beside the clients' own surroundings.
+struct Near<'a> {
+    /// Folders to search.
+    from: &'a [PathBuf],
+    /// Upstreams of the selection.
+    upstreams: &'a [UpstreamBase],
 }
 
 /// What happens while artifacts are collected.
@@ -154,10 +165,19 @@ pub fn collect(selected: Selected, sources: &Sources<'_>) -> Result<Collected, S
         mut left_out,
         mut warnings,
         from,
+        upstreams,
         stream,
         recipient,
         plan,
     } = selected.into_parts();
+    let near = Near {
+        from: &from,
+        upstreams: &upstreams,
+    };
+    let wanted = match pin::pin(wanted, &near, sources) {
+        Ok(wanted) => wanted,
+        Err(troubles) => return Err(trouble::stop(troubles).unwrap_or_else(|| Unable::new("nothing is pinned").into())),
+    };
     let looked = look_everywhere(&wanted, &from, sources)?;
     let (found, troubles) = complete_all(&wanted, looked, sources);
 
@@ -195,7 +215,9 @@ pub fn collect(selected: Selected, sources: &Sources<'_>) -> Result<Collected, S
     (sources.progress)(Event::Asking {
         names: names.len() as u64,
     });
-    let (companions, troubles) = companions::gather(&mut artifacts, &wanted, sources);
+    let (companions, mut troubles) = companions::gather(&mut artifacts, &wanted, &near, sources);
+    let (artifacts, clashes) = unique([artifacts, companions.indexes].concat());
+    troubles.extend(clashes);
     if let Some(stop) = trouble::stop(troubles) {
         return Err(stop);
     }

@@ -153,6 +153,8 @@ pub struct SelectedParts {
     pub warnings: Vec<String>,
     /// Folders to search.
     pub from: Vec<PathBuf>,
+    /// The upstreams that the selection names.
+    pub upstreams: Vec<UpstreamBase>,
     /// The stream, if the selection names it.
     pub stream: Option<String>,
     /// The recipient, if the selection names it.
@@ -221,6 +223,7 @@ impl Selected {
             left_out: self.left_out,
             warnings: self.warnings,
             from: self.from,
+            upstreams: self.upstreams,
             stream: self.stream,
             recipient: self.recipient,
             plan: self.plan,

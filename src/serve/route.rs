@@ -59,6 +59,7 @@ pub(super) fn route(raw: &str) -> Route {
         ["cargo", ref rest @ ..] => cargo(rest),
         ["pypi", ref rest @ ..] => pypi(rest),
         ["npm", ref rest @ ..] => npm(rest),
+        ["deb", ref rest @ ..] => deb(rest),
         ["files", ref rest @ ..] => {
             let content = match rest.last() {
                 Some(&"SHA256SUMS") => Content::Page(TEXT),
@@ -76,6 +77,17 @@ fn file(ecosystem: &str, path: &str, content: Content) -> Route {
         Ok(path) => Route::File(path, content),
         Err(_) => Route::Unknown,
     }
+}
+
+/// An archive's indexes change with generations, but not under their digests; packages never change.
+fn deb(segments: &[&str]) -> Route {
+    let is_fixed = segments.contains(&"by-hash") || segments.last().is_some_and(|last| last.ends_with(".deb"));
+    let content = if is_fixed {
+        Content::Artifact(BYTES)
+    } else {
+        Content::Page(BYTES)
+    };
+    file("deb", &segments.join("/"), content)
 }
 
 fn cargo(segments: &[&str]) -> Route {
@@ -201,6 +213,11 @@ mod tests {
             ("/npm/far/away/name/-/name-1.0.0.tgz", "npm/name/-/name-1.0.0.tgz"),
             ("/npm/far/@s/name/-/name-1.0.0.tgz", "npm/@s/name/-/name-1.0.0.tgz"),
             ("/files/tool/1.0/tool.tar", "files/tool/1.0/tool.tar"),
+            (
+                "/deb/a.example.com/debian/dists/stable/InRelease",
+                "deb/a.example.com/debian/dists/stable/InRelease",
+            ),
+            ("/deb/a/pool/x%2b%2b_1%7e2_all.deb", "deb/a/pool/x++_1~2_all.deb"),
         ] {
             assert_eq!(found(raw).as_deref(), Some(path), "{raw}");
         }

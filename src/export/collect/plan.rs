@@ -6,9 +6,9 @@ use super::fetch::{accepted, locate};
 use super::local::{Found, Looked, needed};
 use super::parallel::in_parallel;
 use super::trouble::{Trouble, not_found, of_locating, stop, subject};
-use super::{SourceObject, Sources, artifact_of, companions, look_everywhere, mismatch, unique};
+use super::{Near, SourceObject, Sources, artifact_of, companions, look_everywhere, mismatch, pin, unique};
 use crate::export::select::{Chosen, Selected};
-use crate::model::{Algorithm, Artifact, Digest, Document, ProofState, Stop};
+use crate::model::{Algorithm, Artifact, Digest, Document, ProofState, Stop, Unable};
 
 /// What an export would do.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -46,8 +46,16 @@ pub struct Plan {
 
 /// Finds out what an export would do. Stops where the export would.
 pub fn plan(selected: &Selected, sources: &Sources<'_>) -> Result<Plan, Stop> {
-    let looked = look_everywhere(selected.wanted(), selected.from(), sources)?;
-    let items: Vec<(&Chosen, Looked)> = selected.wanted().iter().zip(looked).collect();
+    let near = Near {
+        from: selected.from(),
+        upstreams: selected.upstreams(),
+    };
+    let wanted = match pin::pin(selected.wanted().to_vec(), &near, sources) {
+        Ok(wanted) => wanted,
+        Err(troubles) => return Err(stop(troubles).unwrap_or_else(|| Unable::new("nothing is pinned").into())),
+    };
+    let looked = look_everywhere(&wanted, selected.from(), sources)?;
+    let items: Vec<(&Chosen, Looked)> = wanted.iter().zip(looked).collect();
     let results = in_parallel(&items, super::REQUESTS_AT_ONCE, |(chosen, looked)| {
         of_one(chosen, looked, sources)
     });
@@ -91,7 +99,7 @@ pub fn plan(selected: &Selected, sources: &Sources<'_>) -> Result<Plan, Stop> {
     }
     let (mut artifacts, clashes) = unique(artifacts);
     troubles.extend(clashes);
-    let (gathered, more) = companions::gather(&mut artifacts, selected.wanted(), sources);
+    let (gathered, more) = companions::gather(&mut artifacts, &wanted, &near, sources);
     troubles.extend(more);
     if let Some(stop) = stop(troubles) {
         return Err(stop);
@@ -113,6 +121,7 @@ pub fn plan(selected: &Selected, sources: &Sources<'_>) -> Result<Plan, Stop> {
         stranger.proofs = companions::not_asked(ecosystem);
         artifacts.push(stranger);
     }
+    artifacts.extend(gathered.indexes);
     let (artifacts, clashes) = unique(artifacts);
     if let Some(stop) = stop(clashes) {
         return Err(stop);

@@ -132,7 +132,7 @@ fn lockfile(
         .cloned()
         .collect();
     for mut wanted in selection.wanted {
-        if Claim::strongest(&wanted.claims).is_none() {
+        if Claim::strongest(&wanted.claims).is_none() && !ecosystem.has_signed_index() {
             errors.push(SelectError::Unpinned {
                 artifact: format!("{} {} {}", wanted.ecosystem, wanted.name, wanted.version),
                 asked_by: source.written.clone(),
