@@ -89,3 +89,7 @@ impl<T: Detached> Evidence for Signatures<'_, T> {
         findings
     }
 }
+
+/// The schemes that may sign a list of checksums beside it: a new one is added here too. Asked in this order which of them
+/// recognises a signature.
+pub(crate) const SCHEMES: &[&dyn Detached] = &[&super::openpgp::Openpgp];

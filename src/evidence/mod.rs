@@ -7,14 +7,29 @@
 //! `README.md`, and its id in the table of `bundle-spec/catalog.md` §4. Each folder has `mod.rs`, `parse.rs` (bounded), `verify.rs` (checks in the
 //! order of the spec), `anchor.rs` (what a pinned key or root is), as far as there is something to say.
 
+mod checksums;
+mod cpan;
 mod detached;
+mod helm;
+mod listed;
+mod openpgp;
+mod rpm;
+mod simple_signing;
 
 use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestamp};
 
 pub use detached::{Detached, DetachedKind};
 
 /// Every kind of evidence that this program judges.
-pub const ALL: &[&dyn EvidenceKind] = &[];
+pub const ALL: &[&dyn EvidenceKind] = &[
+    &cpan::CpanChecksums,
+    &helm::HelmProvenance,
+    &DetachedKind(&openpgp::Openpgp),
+    &rpm::Repomd,
+    &rpm::RpmSignature,
+    &checksums::SignedChecksums,
+    &simple_signing::SimpleSigning,
+];
 
 /// Finds a kind by its id.
 pub fn find(id: &str) -> Option<&'static dyn EvidenceKind> {

@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use base64::Engine as _;
 use sealift::evidence::{self, Context};
 use sealift::model::{Anchor, Artifact, Digest, Finding, Material, ScopePattern, SpeaksFor, Timestamp};
 
@@ -61,4 +62,15 @@ pub(crate) fn judge(
         Ok(evidence) => evidence.judge(artifact, &mut Cursor::new(bytes)),
         Err(finding) => vec![*finding],
     }
+}
+
+/// OpenPGP certificates as an anchor holds them: armored, whatever the file was.
+pub(crate) fn certificates(bytes: &[u8]) -> Material {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Material::Openpgp(text.to_owned());
+    }
+    let encoded = base64::engine::general_purpose::STANDARD.encode(bytes);
+    Material::Openpgp(format!(
+        "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{encoded}\n-----END PGP PUBLIC KEY BLOCK-----\n"
+    ))
 }

@@ -1,0 +1,196 @@
+//! The forms of such lists: GNU coreutils (`digest  name`, `digest *name`), BSD (`SHA256 (name) = digest`), and a digest alone.
+
+use super::super::listed::{self, Said, base_name};
+use super::weak;
+use crate::model::{Algorithm, Artifact, Claim, Content, Doubt};
+
+/// The longest line: a name of 4096 bytes, and its digest.
+const MAX_LINE: usize = 5000;
+
+/// A list, as far as it has been understood.
+#[derive(Debug)]
+pub(super) struct List<'a> {
+    entries: Vec<Entry<'a>>,
+}
+
+#[derive(Debug)]
+struct Entry<'a> {
+    /// `None` for a digest alone.
+    name: Option<&'a str>,
+    stated: Stated,
+}
+
+#[derive(Debug, Clone)]
+enum Stated {
+    Strong(Claim),
+    /// MD5, SHA-1.
+    Weak,
+    /// An algorithm that is not computed here.
+    Unknown,
+}
+
+impl<'a> List<'a> {
+    /// Reads a list's text; every line has to be an entry, a comment or empty.
+    pub(super) fn read(text: &'a [u8]) -> Result<Self, Said> {
+        let unknown = |line: usize| {
+            Said::Open(
+                Doubt::UnknownFormat,
+                format!("line {line} of the signed list is no digest of a file"),
+            )
+        };
+        let text = std::str::from_utf8(text)
+            .map_err(|_| Said::Open(Doubt::UnknownFormat, "the signed list is not UTF-8".to_owned()))?;
+        let mut entries = Vec::new();
+        for (number, line) in text.split('\n').enumerate() {
+            let line = line.strip_suffix('\r').unwrap_or(line);
+            if line.len() > MAX_LINE {
+                return Err(unknown(number + 1));
+            }
+            if line.trim().is_empty() || line.starts_with('#') {
+                continue;
+            }
+            entries.push(entry(line).ok_or_else(|| unknown(number + 1))?);
+        }
+        let alone = entries.iter().filter(|entry| entry.name.is_none()).count();
+        if alone > 0 && entries.len() > 1 {
+            return Err(Said::malformed(
+                "the signed list holds a digest without a name among others",
+            ));
+        }
+        Ok(Self { entries })
+    }
+
+    /// What it says about an artifact.
+    pub(super) fn about(&self, artifact: &Artifact, content: &mut dyn Content) -> Result<Said, Said> {
+        let file = base_name(&artifact.file);
+        if let [Entry { name: None, stated }] = self.entries.as_slice() {
+            strong(&[stated], file, artifact, content)?;
+            return Ok(Said::Fits {
+                claims: Vec::new(),
+                notes: vec!["the signed digest names no file".to_owned()],
+            });
+        }
+        let of_file: Vec<&Stated> = self
+            .entries
+            .iter()
+            .filter(|entry| entry.name.is_some_and(|name| names(name, &artifact.file)))
+            .map(|entry| &entry.stated)
+            .collect();
+        if of_file.is_empty() {
+            return Err(Said::differs(format!("the signed list does not name `{file}`")));
+        }
+        // A list may have several algorithms, and each once.
+        let mut seen = Vec::new();
+        for stated in &of_file {
+            if let Stated::Strong(claim) = stated {
+                if seen.contains(&claim.algorithm()) {
+                    return Err(Said::malformed(format!(
+                        "the signed list names `{file}` more than once"
+                    )));
+                }
+                seen.push(claim.algorithm());
+            }
+        }
+        strong(&of_file, file, artifact, content)?;
+        Ok(Said::Fits {
+            claims: vec![("listed-as".to_owned(), file.to_owned())],
+            notes: Vec::new(),
+        })
+    }
+}
+
+/// Compares with each of the digests that prove something; there must be one.
+fn strong(stated: &[&Stated], file: &str, artifact: &Artifact, content: &mut dyn Content) -> Result<(), Said> {
+    let mut compared = false;
+    let mut unknown = false;
+    for stated in stated {
+        match stated {
+            Stated::Strong(claim) => {
+                listed::compare(&format!("`{file}`"), claim, artifact, content)?;
+                compared = true;
+            }
+            Stated::Weak => {}
+            Stated::Unknown => unknown = true,
+        }
+    }
+    match (compared, unknown) {
+        (true, _) => Ok(()),
+        (false, true) => Err(Said::Open(
+            Doubt::UnknownAlgorithm,
+            format!("the signed list's digest of `{file}` is of an algorithm that is not computed here"),
+        )),
+        (false, false) => Err(weak(file)),
+    }
+}
+
+/// A list calls a file by its name, or as `./name`. Other folders are other files.
+fn names(listed: &str, file: &str) -> bool {
+    let listed = listed.strip_prefix("./").unwrap_or(listed);
+    listed == file || listed == base_name(file)
+}
+
+fn entry(line: &str) -> Option<Entry<'_>> {
+    if let Some(entry) = bsd(line) {
+        return Some(entry);
+    }
+    // coreutils marks an escaped name by a backslash in front; such names hold line ends or backslashes, and fit no artifact.
+    let line = line.strip_prefix('\\').unwrap_or(line);
+    let end = line.find([' ', '\t']).unwrap_or(line.len());
+    let (digits, rest) = line.split_at(end);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let stated = by_length(digits)?;
+    if rest.trim().is_empty() {
+        return Some(Entry { name: None, stated });
+    }
+    // `digest  name` for text, `digest *name` for binary.
+    let name = rest
+        .strip_prefix("  ")
+        .or_else(|| rest.strip_prefix(" *"))
+        .or_else(|| rest.strip_prefix(' '))?;
+    (!name.is_empty()).then_some(Entry {
+        name: Some(name),
+        stated,
+    })
+}
+
+/// `SHA256 (name) = digest`.
+fn bsd(line: &str) -> Option<Entry<'_>> {
+    let (name, rest) = line.split_once(" (")?;
+    let (file, digits) = rest.rsplit_once(") = ")?;
+    let algorithm = match name {
+        "SHA256" => Some(Algorithm::Sha256),
+        "SHA384" => Some(Algorithm::Sha384),
+        "SHA512" => Some(Algorithm::Sha512),
+        "MD5" | "SHA1" => {
+            return Some(Entry {
+                name: Some(file),
+                stated: Stated::Weak,
+            });
+        }
+        other if !other.is_empty() && other.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') => None,
+        _ => return None,
+    };
+    let stated = match algorithm {
+        Some(algorithm) => Stated::Strong(Claim::from_hex(algorithm, digits.trim()).ok()?),
+        None => Stated::Unknown,
+    };
+    Some(Entry {
+        name: Some(file),
+        stated,
+    })
+}
+
+/// Lists of coreutils do not say their algorithm; the digest's length does, and 128 digits are read as SHA-512.
+fn by_length(digits: &str) -> Option<Stated> {
+    let claim = |algorithm| Claim::from_hex(algorithm, digits).ok().map(Stated::Strong);
+    match digits.len() {
+        32 | 40 => Some(Stated::Weak),
+        56 => Some(Stated::Unknown),
+        64 => claim(Algorithm::Sha256),
+        96 => claim(Algorithm::Sha384),
+        128 => claim(Algorithm::Sha512),
+        _ => None,
+    }
+}

@@ -1,0 +1,182 @@
+//! Which keys, hashes and forms of signatures prove anything: the policy that the library asks.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use sequoia_openpgp::Result;
+use sequoia_openpgp::cert::prelude::ValidErasedKeyAmalgamation;
+use sequoia_openpgp::crypto::mpi::PublicKey;
+use sequoia_openpgp::packet::Signature;
+use sequoia_openpgp::packet::key::PublicParts;
+use sequoia_openpgp::packet::signature::subpacket::{SubpacketTag, SubpacketValue};
+use sequoia_openpgp::policy::{HashAlgoSecurity, Policy};
+use sequoia_openpgp::types::{Curve, HashAlgorithm, SignatureType};
+
+/// The shortest RSA modulus, in bits (NIST SP 800-131A §3: shorter ones are disallowed).
+const MIN_RSA_BITS: usize = 2048;
+
+/// 2023-02-01: bindings made with SHA-1 since then prove nothing. Before, nobody could have found a second key or user id with the same
+/// hash; the date is the one at which the library's own policy stops (`StandardPolicy`, second pre-image resistance).
+const SHA1_BINDINGS_UNTIL: u64 = 1_675_209_600;
+
+/// How strong an algorithm or key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Strength {
+    /// It proves something.
+    Enough,
+    /// It proves nothing; why.
+    Weak(&'static str),
+    /// It is not verified here.
+    Unknown,
+}
+
+/// The hash of a signature over data, where whoever made the data may have chosen it to collide (RFC 9580 §9.5).
+pub(super) const fn of_hash(hash: HashAlgorithm) -> Strength {
+    match hash {
+        HashAlgorithm::MD5 => Strength::Weak("MD5 is broken"),
+        HashAlgorithm::SHA1 => Strength::Weak("SHA-1 is broken"),
+        HashAlgorithm::RipeMD => Strength::Weak("RIPEMD-160 is too short"),
+        HashAlgorithm::SHA224
+        | HashAlgorithm::SHA256
+        | HashAlgorithm::SHA384
+        | HashAlgorithm::SHA512
+        | HashAlgorithm::SHA3_256
+        | HashAlgorithm::SHA3_512 => Strength::Enough,
+        _ => Strength::Unknown,
+    }
+}
+
+/// A hash as people write it.
+pub(super) fn hash_name(hash: HashAlgorithm) -> String {
+    match hash {
+        HashAlgorithm::MD5 => "MD5".to_owned(),
+        HashAlgorithm::SHA1 => "SHA-1".to_owned(),
+        HashAlgorithm::RipeMD => "RIPEMD-160".to_owned(),
+        HashAlgorithm::SHA224 => "SHA-224".to_owned(),
+        HashAlgorithm::SHA256 => "SHA-256".to_owned(),
+        HashAlgorithm::SHA384 => "SHA-384".to_owned(),
+        HashAlgorithm::SHA512 => "SHA-512".to_owned(),
+        HashAlgorithm::SHA3_256 => "SHA3-256".to_owned(),
+        HashAlgorithm::SHA3_512 => "SHA3-512".to_owned(),
+        other => format!("hash {}", u8::from(other)),
+    }
+}
+
+/// A key's algorithm as people write it, and its strength.
+pub(super) fn of_key(key: &PublicKey) -> (String, Strength) {
+    match key {
+        PublicKey::RSA { e, n } => {
+            let strength = if n.bits() < MIN_RSA_BITS {
+                Strength::Weak("RSA under 2048 bits")
+            } else if e.bits() < 2 || e.value().last().is_none_or(|byte| byte & 1 == 0) {
+                Strength::Weak("RSA with an exponent that protects nothing")
+            } else {
+                Strength::Enough
+            };
+            (format!("RSA {}", n.bits()), strength)
+        }
+        PublicKey::DSA { p, .. } => (
+            format!("DSA {}", p.bits()),
+            Strength::Weak("DSA is withdrawn (FIPS 186-5)"),
+        ),
+        PublicKey::ElGamal { .. } => ("ElGamal".to_owned(), Strength::Weak("ElGamal does not sign")),
+        PublicKey::EdDSA {
+            curve: Curve::Ed25519,
+            q,
+        } => (
+            "Ed25519".to_owned(),
+            of_point(q.value().strip_prefix(&[0x40]).unwrap_or_default()),
+        ),
+        PublicKey::Ed25519 { a } => ("Ed25519".to_owned(), of_point(a)),
+        PublicKey::Ed448 { .. } => ("Ed448".to_owned(), Strength::Enough),
+        PublicKey::ECDSA { curve, .. } => match curve {
+            Curve::NistP256 => ("ECDSA P-256".to_owned(), Strength::Enough),
+            Curve::NistP384 => ("ECDSA P-384".to_owned(), Strength::Enough),
+            Curve::NistP521 => ("ECDSA P-521".to_owned(), Strength::Enough),
+            other => (format!("ECDSA {other}"), Strength::Unknown),
+        },
+        _ => ("an algorithm that is not verified here".to_owned(), Strength::Unknown),
+    }
+}
+
+/// A key of small order fits many messages with one signature.
+fn of_point(bytes: &[u8]) -> Strength {
+    let key = <[u8; 32]>::try_from(bytes)
+        .ok()
+        .and_then(|bytes| ed25519_dalek::VerifyingKey::from_bytes(&bytes).ok());
+    match key {
+        Some(key) if !key.is_weak() => Strength::Enough,
+        _ => Strength::Weak("an Ed25519 key of small order"),
+    }
+}
+
+/// A critical subpacket that this program does not act on, or a critical notation (RFC 9580 §5.2.3.7): its signer wants it
+/// understood, or the signature not believed.
+pub(super) fn unknown_critical(signature: &Signature) -> Option<String> {
+    signature
+        .hashed_area()
+        .iter()
+        .filter(|subpacket| subpacket.critical())
+        .find_map(|subpacket| match (subpacket.tag(), subpacket.value()) {
+            (_, SubpacketValue::Unknown { .. }) => Some(format!("subpacket {}", u8::from(subpacket.tag()))),
+            (_, SubpacketValue::NotationData(notation)) => Some(format!("notation {}", notation.name())),
+            (SubpacketTag::SignatureTarget, _) => Some("signature target".to_owned()),
+            _ => None,
+        })
+}
+
+/// The strengths asked of a certificate's own signatures and keys.
+#[derive(Debug)]
+pub(super) struct AtSigning;
+
+impl Policy for AtSigning {
+    fn signature(&self, signature: &Signature, security: HashAlgoSecurity) -> Result<()> {
+        let made_before = |seconds| {
+            signature
+                .signature_creation_time()
+                .is_some_and(|made| made < UNIX_EPOCH + Duration::from_secs(seconds))
+        };
+        let refused = |why: String| Err(sequoia_openpgp::Error::PolicyViolation(why, None).into());
+        // A revocation that is not believed would make something valid again: whoever forges one only takes away.
+        if is_revocation(signature) {
+            return Ok(());
+        }
+        match (signature.hash_algo(), of_hash(signature.hash_algo())) {
+            (_, Strength::Enough) => {}
+            (HashAlgorithm::SHA1, _)
+                if security == HashAlgoSecurity::SecondPreImageResistance && made_before(SHA1_BINDINGS_UNTIL) => {}
+            (hash, _) => return refused(format!("a binding made with {}", hash_name(hash))),
+        }
+        match unknown_critical(signature) {
+            Some(what) => refused(what),
+            None => Ok(()),
+        }
+    }
+
+    fn key(&self, key: &ValidErasedKeyAmalgamation<'_, PublicParts>) -> Result<()> {
+        match of_key(key.key().mpis()) {
+            (_, Strength::Enough) => Ok(()),
+            (name, _) => Err(sequoia_openpgp::Error::PolicyViolation(name, None).into()),
+        }
+    }
+}
+
+/// No strength asked: tells a binding that is too weak from one that is not there.
+#[derive(Debug)]
+pub(super) struct AnyStrength;
+
+impl Policy for AnyStrength {
+    fn signature(&self, _: &Signature, _: HashAlgoSecurity) -> Result<()> {
+        Ok(())
+    }
+
+    fn key(&self, _: &ValidErasedKeyAmalgamation<'_, PublicParts>) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn is_revocation(signature: &Signature) -> bool {
+    matches!(
+        signature.typ(),
+        SignatureType::KeyRevocation | SignatureType::SubkeyRevocation | SignatureType::CertificationRevocation
+    )
+}

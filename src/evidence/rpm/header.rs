@@ -1,0 +1,195 @@
+//! The frame of a package: lead, signature header, main header (rpm.org, "RPM V4 Package format").
+//!
+//! Sizes and counts come from bytes that nobody has vouched for when they are read: each is bounded before anything is allocated,
+//! each offset is checked against its store, and no tag is read as anything but the type that it should have.
+
+use std::io::Read as _;
+
+use crate::model::{Content, Doubt, Fault};
+
+use super::super::listed::Said;
+
+/// `RPMRC_LEAD`: the lead's fixed length.
+const LEAD_BYTES: usize = 96;
+
+/// The magic of a lead and of a header.
+const LEAD_MAGIC: [u8; 4] = [0xed, 0xab, 0xee, 0xdb];
+const HEADER_MAGIC: [u8; 4] = [0x8e, 0xad, 0xe8, 0x01];
+
+/// rpm's own bound on a header's entries (`HEADER_TAGS_MAX`, lib/header.c).
+const MAX_ENTRIES: u32 = 0xffff;
+
+/// The largest store of a header. rpm takes 256 MB; the largest packages of distributions, with 100,000 files, have 20.
+const MAX_STORE: u32 = 64 << 20;
+
+/// The largest store of a signature header: rpm reserves 32 KB, and signatures of each file take some MB.
+const MAX_SIGNATURE_STORE: u32 = 16 << 20;
+
+/// A header.
+pub(super) struct Header {
+    /// As it is stored, from its magic to its store's end: what header signatures cover.
+    pub(super) bytes: Vec<u8>,
+    entries: Vec<Entry>,
+    store_at: usize,
+}
+
+struct Entry {
+    tag: u32,
+    kind: u32,
+    offset: usize,
+    count: u32,
+}
+
+/// The types of values (`rpmTagType`).
+const INT32: u32 = 4;
+const STRING: u32 = 6;
+const BINARY: u32 = 7;
+const STRING_ARRAY: u32 = 8;
+
+/// Both headers of a package. The content then stands at the payload's first byte.
+pub(super) fn read(content: &mut dyn Content) -> Result<(Header, Header), Said> {
+    content.rewind().map_err(|_| unread())?;
+    let mut lead = [0; LEAD_BYTES];
+    fill(content, &mut lead)?;
+    if lead[..4] != LEAD_MAGIC {
+        return Err(Said::malformed("it is no package: its lead is another"));
+    }
+    let signature = header(content, MAX_SIGNATURE_STORE)?;
+    // The signature header is padded to eight bytes.
+    let padding = (8 - signature.bytes.len() % 8) % 8;
+    fill(content, &mut [0; 8][..padding])?;
+    let main = header(content, MAX_STORE)?;
+    Ok((signature, main))
+}
+
+fn header(content: &mut dyn Content, max_store: u32) -> Result<Header, Said> {
+    let mut front = [0; 16];
+    fill(content, &mut front)?;
+    if front[..4] != HEADER_MAGIC {
+        return Err(Said::malformed("a header of the package does not begin as one"));
+    }
+    let count = number(&front, 8).unwrap_or(u32::MAX);
+    let size = number(&front, 12).unwrap_or(u32::MAX);
+    if count == 0 || count > MAX_ENTRIES || size > max_store {
+        return Err(Said::Open(
+            Doubt::TooLarge,
+            format!("a header of the package has {count} entries and {size} bytes, which is not judged"),
+        ));
+    }
+    let store_at = 16 + count as usize * 16;
+    let mut bytes = front.to_vec();
+    // Grows with what is there: a size that the file does not have allocates nothing.
+    let wanted = (store_at + size as usize - 16) as u64;
+    let read = content.take(wanted).read_to_end(&mut bytes).map_err(|_| unread())?;
+    if read as u64 != wanted {
+        return Err(Said::malformed("the package ends within its header"));
+    }
+    let entries = bytes[16..store_at]
+        .chunks_exact(16)
+        .map(|entry| {
+            let field = |at| number(entry, at).unwrap_or_default();
+            Entry {
+                tag: field(0),
+                kind: field(4),
+                offset: field(8) as usize,
+                count: field(12),
+            }
+        })
+        .collect();
+    Ok(Header {
+        bytes,
+        entries,
+        store_at,
+    })
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+fn fill(content: &mut dyn Content, bytes: &mut [u8]) -> Result<(), Said> {
+    content.read_exact(bytes).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::UnexpectedEof {
+            Said::malformed("the package ends within its front")
+        } else {
+            unread()
+        }
+    })
+}
+
+fn unread() -> Said {
+    Said::Open(Doubt::Incomplete, "the package could not be read".to_owned())
+}
+
+impl Header {
+    /// A tag's entry; a tag that stands there twice could be read differently by another reader.
+    fn entry(&self, tag: u32, kind: u32) -> Result<Option<(&Entry, &[u8])>, Said> {
+        let mut found = self.entries.iter().filter(|entry| entry.tag == tag);
+        let Some(entry) = found.next() else {
+            return Ok(None);
+        };
+        let store = self.bytes.get(self.store_at..).unwrap_or_default();
+        match store.get(entry.offset..) {
+            Some(data) if found.next().is_none() && entry.kind == kind => Ok(Some((entry, data))),
+            _ => Err(Said::Wrong(
+                Fault::Malformed,
+                format!("tag {tag} of a header is not as it should be"),
+            )),
+        }
+    }
+
+    /// Bytes.
+    pub(super) fn binary(&self, tag: u32) -> Result<Option<&[u8]>, Said> {
+        let Some((entry, data)) = self.entry(tag, BINARY)? else {
+            return Ok(None);
+        };
+        data.get(..entry.count as usize).map(Some).ok_or_else(|| short(tag))
+    }
+
+    /// A text.
+    pub(super) fn text(&self, tag: u32) -> Result<Option<&str>, Said> {
+        let Some((_, data)) = self.entry(tag, STRING)? else {
+            return Ok(None);
+        };
+        terminated(data).map(|(text, _)| Some(text)).ok_or_else(|| short(tag))
+    }
+
+    /// Several texts.
+    pub(super) fn texts(&self, tag: u32) -> Result<Option<Vec<&str>>, Said> {
+        let Some((entry, mut data)) = self.entry(tag, STRING_ARRAY)? else {
+            return Ok(None);
+        };
+        let mut texts = Vec::new();
+        for _ in 0..entry.count {
+            let (text, rest) = terminated(data).ok_or_else(|| short(tag))?;
+            texts.push(text);
+            data = rest;
+        }
+        Ok(Some(texts))
+    }
+
+    /// A number.
+    pub(super) fn number(&self, tag: u32) -> Result<Option<u32>, Said> {
+        let Some((entry, data)) = self.entry(tag, INT32)? else {
+            return Ok(None);
+        };
+        match (entry.count, number(data, 0)) {
+            (1, Some(number)) => Ok(Some(number)),
+            _ => Err(short(tag)),
+        }
+    }
+
+    /// Whether a tag is there.
+    pub(super) fn has(&self, tag: u32) -> bool {
+        self.entries.iter().any(|entry| entry.tag == tag)
+    }
+}
+
+fn terminated(data: &[u8]) -> Option<(&str, &[u8])> {
+    let end = data.iter().position(|byte| *byte == 0)?;
+    Some((std::str::from_utf8(&data[..end]).ok()?, &data[end + 1..]))
+}
+
+fn short(tag: u32) -> Said {
+    Said::malformed(format!("tag {tag} of a header lies outside of it"))
+}
