@@ -7,6 +7,7 @@
 //! `README.md`, and its id in the table of `bundle-spec/catalog.md` §4. Each folder has `mod.rs`, `parse.rs` (bounded), `verify.rs` (checks in the
 //! order of the spec), `anchor.rs` (what a pinned key or root is), as far as there is something to say.
 
+mod apt_release;
 mod checksums;
 mod cpan;
 mod detached;
@@ -22,6 +23,7 @@ pub use detached::{Detached, DetachedKind};
 
 /// Every kind of evidence that this program judges.
 pub const ALL: &[&dyn EvidenceKind] = &[
+    &apt_release::AptRelease,
     &cpan::CpanChecksums,
     &helm::HelmProvenance,
     &DetachedKind(&openpgp::Openpgp),

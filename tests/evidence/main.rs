@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests read files")]
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
+mod apt_release;
 mod data;
 mod openpgp;
 mod support;
@@ -13,6 +14,11 @@ use data::{Judge, Suite};
 /// Which cases of which folder are judged by whom. A row of an index that no suite claims fails the test, and so does one that two
 /// claim.
 const SUITES: &[Suite] = &[
+    Suite {
+        folder: "04-openpgp",
+        prefix: "debian/",
+        judge: apt_release::debian,
+    },
     Suite {
         folder: "04-openpgp",
         prefix: "maven/",
