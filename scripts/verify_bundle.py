@@ -40,11 +40,13 @@ PROOF_KINDS = {
     "cargo": [],
     "deb": ["apt-release"],
     "files": [],
+    "maven": ["openpgp", "sigstore"],
     "npm": ["npm-signature", "npm-attestations"],
     "pypi": ["pypi-attestations"],
 }
 
 # limits.md
+MAX_PROOFS_BESIDES = 16
 MAX_MANIFEST_ENVELOPE_BYTES = 1 << 20
 MAX_ROOT_ENVELOPE_BYTES = 64 << 10
 MAX_SIGNATURES = 64
@@ -223,6 +225,15 @@ def map_of(key, item):
     return check
 
 
+def not_empty(item):
+    def check(value):
+        if not value:
+            raise NotStrict("what may be left out is empty")
+        return item(value)
+
+    return check
+
+
 def or_null(item):
     return lambda value: None if value is None else item(value)
 
@@ -308,7 +319,12 @@ MANIFEST = struct(
     sequence=integer,
     stream=text,
     volumes=list_of(struct(bytes=integer, segments=integer)),
-    optional={"base": or_null(digest), "previous": or_null(digest), "critical": list_of(text)},
+    optional={
+        "base": or_null(digest),
+        "previous": or_null(digest),
+        "critical": list_of(text),
+        "side_data": not_empty(map_of(word("advisories", "popular-names", "revocations", "trust-data"), digest)),
+    },
 )
 OBJECT = struct(
     digest=digest,
@@ -1440,8 +1456,19 @@ class CatalogChecker:
         what = f"artifact {fields['ecosystem']} {fields['name']} {fields['version']} ({fields['file']})"
         self.in_order(what, "artifact", fields["ecosystem"], fields["name"], fields["version"], fields["file"])
         self.lengths(what, fields, "name", "version", "file", "origin", "reason")
-        if [proof["kind"] for proof in fields["proofs"]] != self.proof_kinds(what, fields):
+        kinds = self.proof_kinds(what, fields)
+        stated = [proof["kind"] for proof in fields["proofs"]]
+        if stated[: len(kinds)] != kinds:
             self.refuse("json-not-strict", f"{what}: it does not state each kind of proof of its ecosystem once")
+        besides = fields["proofs"][len(kinds) :]
+        if len(besides) > MAX_PROOFS_BESIDES:
+            self.refuse("json-not-strict", f"{what}: it brings {len(besides)} proofs besides its ecosystem's")
+        for index, proof in enumerate(besides):
+            kind = proof["kind"]
+            if kind in kinds or (index and besides[index - 1]["kind"].encode() >= kind.encode()):
+                self.refuse("json-not-strict", f"{what}: the proofs besides its ecosystem's do not ascend by kind")
+            if proof["state"] != "present" or not re.fullmatch(r"[a-z0-9-]{1,64}", kind):
+                self.refuse("json-not-strict", f"{what}: a proof besides its ecosystem's is {proof['state']}, or has no name")
         for proof in fields["proofs"]:
             objects = proof["objects"] or []
             if (proof["state"] == "present") != bool(objects):
@@ -1472,6 +1499,8 @@ class CatalogChecker:
     def finish(self):
         manifest = self.manifest
         self.reference("the plan", manifest["plan"])
+        for kind, name in (manifest["side_data"] or {}).items():
+            self.reference(kind, name)
         expected = dict(manifest["catalog"], segments=sum(part["segments"] for part in manifest["volumes"]))
         for what, found in self.totals.items():
             if found != expected[what]:

@@ -9,6 +9,7 @@
 //! - [`ecosystem`]: what is particular to pypi, npm, cargo and plain files
 //! - [`evidence`]: what outsiders signed about artifacts, judged with no network; one folder a kind
 //! - [`trust`]: what a site has pinned: roots, roles, persons, keys
+//! - [`policy`]: what a site admits: rules and cases in, decisions out
 //! - [`repository`]: the local repository that clients read: tree, generations, lock
 //! - [`store`]: objects on disk, named by digest
 //! - [`ledger`]: what the enclave remembers: state.db, sequences
@@ -34,6 +35,7 @@ pub mod ledger;
 pub mod model;
 #[cfg(feature = "export")]
 pub mod net;
+pub mod policy;
 pub mod repository;
 #[cfg(feature = "serve")]
 pub mod serve;

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::limits;
-use crate::model::{Artifact, Digest, Document};
+use crate::model::{Artifact, Digest, Document, Proof, ProofState};
 
 /// One line of the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -345,12 +345,16 @@ impl<'a> Checker<'a> {
             });
         };
         let named: Vec<&str> = artifact.proofs.iter().map(|proof| proof.kind.as_str()).collect();
-        if named != kinds {
-            let reason = format!("proofs must be stated for exactly {kinds:?}, in this order, and are for {named:?}");
+        if !named.starts_with(kinds) {
+            let reason = format!("proofs must first be stated for {kinds:?}, in this order, and are for {named:?}");
+            return Err(RecordError::Proofs { what, reason });
+        }
+        let besides = &artifact.proofs[kinds.len()..];
+        if let Some(reason) = besides_fault(besides, kinds) {
             return Err(RecordError::Proofs { what, reason });
         }
         for proof in &artifact.proofs {
-            if (proof.state == crate::model::ProofState::Present) == proof.objects.is_empty() {
+            if (proof.state == ProofState::Present) == proof.objects.is_empty() {
                 let reason = format!(
                     "{} is {} with {} objects",
                     proof.kind,
@@ -389,9 +393,15 @@ impl<'a> Checker<'a> {
         Ok(())
     }
 
-    /// Ends the check: the plan is there, nothing is unreferenced, and the sums are the manifest's.
-    pub fn finish(mut self, plan: Digest, expected: Totals) -> Result<Totals, RecordError> {
-        self.reference("the plan", plan)?;
+    /// Ends the check: what the manifest names is there, nothing is unreferenced, and the sums are the manifest's.
+    pub fn finish(
+        mut self,
+        named: impl IntoIterator<Item = (&'static str, Digest)>,
+        expected: Totals,
+    ) -> Result<Totals, RecordError> {
+        for (what, digest) in named {
+            self.reference(what, digest)?;
+        }
         let found = self.totals;
         for (what, expected, found) in [
             ("objects", expected.objects, found.objects),
@@ -411,6 +421,36 @@ impl<'a> Checker<'a> {
         }
         Ok(found)
     }
+}
+
+/// What is wrong with the proofs that an artifact brings besides those of its ecosystem, if anything is.
+fn besides_fault(besides: &[Proof], kinds: &[&str]) -> Option<String> {
+    if besides.len() > limits::MAX_PROOFS_BESIDES {
+        return Some(format!("it brings {} proofs besides its ecosystem's", besides.len()));
+    }
+    if besides.windows(2).any(|pair| pair[0].kind >= pair[1].kind) {
+        return Some("the proofs besides its ecosystem's do not ascend by kind".to_owned());
+    }
+    besides.iter().find_map(|proof| {
+        let kind = proof.kind.as_str();
+        if kinds.contains(&kind) {
+            Some(format!("{kind} is stated twice"))
+        } else if proof.state != ProofState::Present {
+            Some(format!("{kind} is not of its ecosystem, and is {}", proof.state.word()))
+        } else if !is_kind_name(kind) {
+            Some(format!("{kind:?} cannot name a kind of proof"))
+        } else {
+            None
+        }
+    })
+}
+
+/// Whether a text can name a kind of proof.
+fn is_kind_name(text: &str) -> bool {
+    (1..=limits::MAX_KIND_BYTES).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 fn lengths(what: &str, fields: &[(&'static str, &String)]) -> Result<(), RecordError> {

@@ -53,6 +53,12 @@ pub const MAX_RECIPIENTS: usize = 64;
 /// Any name, version or file name, in bytes.
 pub const MAX_NAME_BYTES: usize = 512;
 
+/// Proofs that one artifact may bring besides those of its ecosystem: more kinds than anybody publishes side by side.
+pub const MAX_PROOFS_BESIDES: usize = 16;
+
+/// The name of a kind of proof, in bytes.
+pub const MAX_KIND_BYTES: usize = 64;
+
 /// How far ahead of the last imported number a bundle may be (facts: A9, fast-forward).
 pub const MAX_SEQUENCE_JUMP: u64 = 64;
 

@@ -1,5 +1,7 @@
 //! The manifest: the small document that is signed (`bundle-spec/manifest.md`).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::limits;
@@ -41,10 +43,42 @@ pub struct Manifest {
     pub segment_size: u64,
     /// The number within stream and epoch, from 1.
     pub sequence: u64,
+    /// Documents that travel beside the artifacts, by what they are: objects that the catalog lists.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub side_data: BTreeMap<SideData, Digest>,
     /// The stream: one exporter's numbered bundles for one enclave.
     pub stream: String,
     /// The volumes, in order.
     pub volumes: Vec<VolumeSummary>,
+}
+
+/// What can travel beside the artifacts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SideData {
+    /// Advisories: OSV records, one a line of JSON.
+    Advisories,
+    /// Names that many people use, one `ecosystem/name` a line, for the search for look-alikes.
+    PopularNames,
+    /// Signed revocations, an envelope.
+    Revocations,
+    /// Signed trust data, an envelope.
+    TrustData,
+}
+
+impl SideData {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Advisories, Self::PopularNames, Self::Revocations, Self::TrustData];
+
+    /// The word in the manifest.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Advisories => "advisories",
+            Self::PopularNames => "popular-names",
+            Self::Revocations => "revocations",
+            Self::TrustData => "trust-data",
+        }
+    }
 }
 
 /// The catalog's digest and sizes.
@@ -196,6 +230,12 @@ impl Manifest {
         Ok(())
     }
 
+    /// The objects that the manifest itself names, each with what it is.
+    pub fn named_objects(&self) -> impl Iterator<Item = (&'static str, Digest)> + '_ {
+        std::iter::once(("the plan", self.plan))
+            .chain(self.side_data.iter().map(|(kind, digest)| (kind.word(), *digest)))
+    }
+
     /// The number of all segments in all volumes.
     pub fn segments(&self) -> u64 {
         self.volumes
@@ -251,6 +291,7 @@ mod tests {
             }],
             segment_size: limits::DEFAULT_SEGMENT_BYTES,
             sequence: 1,
+            side_data: BTreeMap::new(),
             stream: "main".into(),
             volumes: vec![VolumeSummary {
                 bytes: 1024,

@@ -1,5 +1,7 @@
 //! Which segments lie in which volume (`bundle-spec/volumes.md`).
 
+use std::borrow::Borrow;
+
 use super::catalog::Object;
 use super::container::{END, member_bytes};
 use super::limits::{DEFAULT_SEGMENT_BYTES, MIN_SEGMENT_BYTES};
@@ -47,8 +49,8 @@ pub fn segment_size_for(volume_bytes: Option<u64>) -> u64 {
 }
 
 /// Fills volumes in the catalog's order. `head_bytes` is what each volume carries before its objects.
-pub fn plan<'a>(
-    objects: impl IntoIterator<Item = &'a Object>,
+pub fn plan(
+    objects: impl IntoIterator<Item = impl Borrow<Object>>,
     segment_size: u64,
     head_bytes: u64,
     volume_bytes: Option<u64>,
@@ -57,6 +59,7 @@ pub fn plan<'a>(
     let mut volumes = Vec::new();
     let mut current = VolumeSummary { bytes: 0, segments: 0 };
     for object in objects {
+        let object = object.borrow();
         for index in 0..object.segment_count(segment_size) {
             let bytes = member_bytes(object.segment_bytes(segment_size, index));
             if bytes > room {

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Context, Exit};
-use crate::ecosystem::{self, ClientConfig, Ecosystem, Held, RepositoryPlace};
+use crate::ecosystem::{self, ClientConfig, Ecosystem, Held, RepositoryPlace, Unpinned};
 use crate::enclave;
 use crate::ledger::Filter;
 use crate::model::{Stop, Unable};
@@ -89,7 +89,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
 
 /// The signed indexes that are held: clients' lines may name each.
 fn indexes(ecosystem: &dyn Ecosystem, folder: &Path) -> Result<Vec<Held>, Stop> {
-    if !ecosystem.has_signed_index() {
+    if ecosystem.unpinned() != Unpinned::FromIndex {
         return Ok(Vec::new());
     }
     let ledger = enclave::read(folder)?;

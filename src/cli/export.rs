@@ -1,5 +1,6 @@
 //! `sealift export`.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -7,13 +8,14 @@ use clap::Args;
 use serde_json::json;
 
 use super::environment::Surroundings;
+use super::files;
 use super::import::{size, threads};
 use super::output::escape;
 use super::progress::Bars;
 use super::shown::holder;
 use super::signer::{PassphraseArguments, SignerArguments};
 use super::{Context, Exit};
-use crate::bundle::manifest::is_stream_name;
+use crate::bundle::manifest::{SideData, is_stream_name};
 use crate::bundle::volumes;
 use crate::ecosystem::{self, NamedBy, UpstreamBase};
 use crate::export::collect::{Event, Plan, Sources, collect, plan};
@@ -25,6 +27,7 @@ use crate::export::stream::{Completed, Stream};
 use crate::export::{Target, export, pack::Packed};
 use crate::model::{Digest, Stop, Timestamp, Unable};
 use crate::net::{Cache, Freshness, Limits};
+use crate::trust::Kind;
 use crate::trust::folder::TrustFolder;
 
 /// How long a bundle lives unless told otherwise (facts §3.4).
@@ -69,6 +72,12 @@ pub(crate) struct Arguments {
     /// Certificate authorities in PEM that count instead of the platform's [default: $SSL_CERT_FILE]
     #[arg(long, value_name = "FILE")]
     certificates: Option<PathBuf>,
+    /// Carry advisories along: OSV records, one a line of JSON
+    #[arg(long, value_name = "FILE")]
+    advisories: Option<PathBuf>,
+    /// Carry names along that many people use, one `ecosystem/name` a line, against look-alikes
+    #[arg(long, value_name = "FILE")]
+    popular_names: Option<PathBuf>,
     /// Only say what would be done
     #[arg(long)]
     dry_run: bool,
@@ -139,8 +148,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     if arguments.dry_run {
         let plan = plan(&selected, &sources)?;
         let next = Stream::peek(&streams, &stream, epoch)?;
-        let heading = heading(arguments, stream, next, &trust, context);
-        let foreseen = foresee(&plan, selected.plan(), &heading, spool.path(), threads)?;
+        let heading = heading(arguments, stream, next, &trust, context)?;
+        let (plan, foreseen) = foresee(plan, &selected, &heading, spool.path(), threads)?;
         drop(bars);
         report_plan(&plan, &foreseen, arguments, context);
         return Ok(Exit::Done);
@@ -154,16 +163,16 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
             "the export of bundle {label} was interrupted; it is complete now, in {folder}"
         ));
     }
-    let heading = heading(arguments, stream, numbers.next(epoch), &trust, context);
-    let collected = collect(selected, &sources)?.into_parts();
+    let heading = heading(arguments, stream, numbers.next(epoch), &trust, context)?;
+    let collected = collect(selected, &sources)?;
     bars.finish();
-    for line in &collected.warnings {
+    for line in collected.warnings() {
         context.output.warn(&escape(line));
     }
-    for line in &collected.left_out {
+    for line in collected.left_out() {
         context.output.warn(&format!("left out: {}", escape(line)));
     }
-    let counts = collected.counts.clone();
+    let counts = collected.counts().clone();
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("."));
     let target = Target {
         media: &out,
@@ -183,10 +192,11 @@ fn heading(
     (sequence, previous): (u64, Option<Digest>),
     trust: &TrustFolder,
     context: &Context,
-) -> Heading {
+) -> Result<Heading, Stop> {
     let document = trust.current().document();
     let created = arguments.created.unwrap_or(context.now);
-    Heading {
+    let side_data = side_data(arguments, trust)?;
+    Ok(Heading {
         stream,
         epoch: document.epoch,
         sequence,
@@ -199,8 +209,35 @@ fn heading(
             .iter()
             .map(|root| (root.document().version, root.envelope().to_vec()))
             .collect(),
+        side_data,
         volume_bytes: arguments.volume_size,
+    })
+}
+
+/// A snapshot of all advisories of a large ecosystem has some hundred megabytes.
+const MAX_SIDE_DATA_BYTES: usize = 512 << 20;
+
+/// What travels beside the artifacts: what was named, and the newest trust data and revocations that this exporter holds for the
+/// enclave.
+fn side_data(arguments: &Arguments, trust: &TrustFolder) -> Result<BTreeMap<SideData, Vec<u8>>, Stop> {
+    let mut side_data = BTreeMap::new();
+    for (kind, path) in [
+        (SideData::Advisories, &arguments.advisories),
+        (SideData::PopularNames, &arguments.popular_names),
+    ] {
+        if let Some(path) = path {
+            side_data.insert(kind, files::read(path, MAX_SIDE_DATA_BYTES)?);
+        }
     }
+    for (side, kind) in [
+        (SideData::TrustData, Kind::TrustData),
+        (SideData::Revocations, Kind::Revocations),
+    ] {
+        if let Some(standing) = trust.standing(kind)? {
+            side_data.insert(side, standing.envelope);
+        }
+    }
+    Ok(side_data)
 }
 
 /// The pinned root of the enclave that the bundle is for.
@@ -306,6 +343,7 @@ fn show(bars: &Bars, event: Event) {
         Event::Fetched { bytes } => bars.advance(bytes),
         Event::Asking { names } => bars.items("ask", names),
         Event::Asked => bars.advance(1),
+        Event::Looked => bars.advance(1),
         Event::Hashed { .. } | Event::Arrived => {}
     }
 }
@@ -375,7 +413,7 @@ fn report_plan(plan: &Plan, foreseen: &Foreseen, arguments: &Arguments, context:
             "volumes": foreseen.volumes,
             "volume_bytes": foreseen.volume_bytes,
             "sizes": if is_exact { "known" } else { "at-least" },
-            "without_proof": plan.without_proof,
+            "without_proof": plan.without_proof().collect::<Vec<_>>(),
             "proof_unknown": plan.proof_unknown,
             "left_out": plan.left_out,
             "warnings": plan.warnings,
@@ -415,13 +453,13 @@ fn report_plan(plan: &Plan, foreseen: &Foreseen, arguments: &Arguments, context:
         if foreseen.volumes == 1 { "volume" } else { "volumes" },
         size(foreseen.volume_bytes)
     ));
-    list(output, "without any proof", &plan.without_proof);
+    list(output, "without any proof", plan.without_proof());
     list(
         output,
         "whose proofs can only be asked once they are fetched",
-        &plan.proof_unknown,
+        plan.proof_unknown.iter(),
     );
-    list(output, "left out", &plan.left_out);
+    list(output, "left out", plan.left_out.iter());
     for line in &plan.warnings {
         output.warn(&escape(line));
     }
@@ -430,15 +468,16 @@ fn report_plan(plan: &Plan, foreseen: &Foreseen, arguments: &Arguments, context:
 /// How many lines of a list are printed before the rest is only counted; `--json` has them all.
 const LISTED: usize = 20;
 
-fn list(output: &super::Output, title: &str, lines: &[String]) {
-    if lines.is_empty() {
+fn list(output: &super::Output, title: &str, lines: impl ExactSizeIterator<Item = impl AsRef<str>>) {
+    let count = lines.len();
+    if count == 0 {
         return;
     }
-    output.answer(&format!("{} {title}:", lines.len()));
-    for line in lines.iter().take(LISTED) {
-        output.answer(&format!("  {}", escape(line)));
+    output.answer(&format!("{count} {title}:"));
+    for line in lines.take(LISTED) {
+        output.answer(&format!("  {}", escape(line.as_ref())));
     }
-    if lines.len() > LISTED {
-        output.answer(&format!("  and {} more; --json lists them all", lines.len() - LISTED));
+    if count > LISTED {
+        output.answer(&format!("  and {} more; --json lists them all", count - LISTED));
     }
 }

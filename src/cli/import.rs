@@ -15,6 +15,8 @@ use crate::enclave::{self, Enclave};
 use crate::import::authenticate::{Memory, Voucher};
 use crate::import::commit::Committed;
 use crate::import::open::Input;
+use crate::import::site::Brought;
+use crate::import::verify_evidence::EvidenceSummary;
 use crate::import::verify_objects::Incomplete;
 use crate::import::{Against, Checked, EnclaveMemory, Imported, Run, import, verify};
 use crate::model::{Code, Refusal, Stop, Unable};
@@ -118,7 +120,7 @@ pub(crate) fn run_verify(arguments: &VerifyArguments, context: &Context) -> Resu
         _ => None,
     };
     let against = Against {
-        root: trust.current(),
+        trust: &trust,
         memory: enclave_memory.as_ref().map(|memory| memory as &dyn Memory),
         store: store.as_ref(),
         scratch: scratch.path().to_owned(),
@@ -185,6 +187,7 @@ fn report_import(committed: &Committed, arguments: &ImportArguments, context: &C
         );
         document["schema"] = json!("sealift-import/1");
         document["outcome"] = json!("imported");
+        document["evidence"] = evidence_json(&committed.evidence, &committed.brought);
         document["generation"] = json!(committed.generation.number);
         document["repository_digest"] = json!(committed.generation.root.to_string());
         document["new_objects"] = json!(summary.new_objects);
@@ -221,6 +224,7 @@ fn report_import(committed: &Committed, arguments: &ImportArguments, context: &C
         summary.new_objects,
         size(summary.new_bytes)
     ));
+    answer_evidence(&committed.evidence, &committed.brought, context);
     answer_voucher(manifest, &committed.voucher, context);
     output.answer(&format!(
         "clients read {}",
@@ -259,6 +263,7 @@ fn report_check(checked: &Checked, context: &Context) {
         );
         document["schema"] = json!("sealift-verify/1");
         document["outcome"] = json!("verified");
+        document["evidence"] = evidence_json(&checked.evidence, &checked.brought);
         context.output.json(&document);
         return;
     }
@@ -275,6 +280,7 @@ fn report_check(checked: &Checked, context: &Context) {
         size(catalog.object_bytes)
     ));
     if let Some(voucher) = &checked.voucher {
+        answer_evidence(&checked.evidence, &checked.brought, context);
         answer_voucher(&checked.manifest, voucher, context);
     }
 }
@@ -300,6 +306,46 @@ fn report_incomplete(incomplete: &Incomplete, state: &str, context: &Context) {
     ));
 }
 
+/// Says how well the artifacts are vouched for, and what the bundle changed of what this site believes.
+fn answer_evidence(evidence: &EvidenceSummary, brought: &Brought, context: &Context) {
+    let output = &context.output;
+    for (level, count) in evidence.levels.iter().rev() {
+        output.answer(&format!("  evidence {count:>8} artifacts reach the level {level}"));
+    }
+    if evidence.contradicted > 0 {
+        output.warn(&format!(
+            "{} artifacts bring a proof that is wrong",
+            evidence.contradicted
+        ));
+    }
+    if evidence.undecided > 0 {
+        output.answer(&format!(
+            "  not judged: proofs of {} artifacts; `sealift where` says why for each",
+            evidence.undecided
+        ));
+    }
+    for line in brought.changes.iter().chain(&brought.notes) {
+        output.answer(&format!("  trust: {}", escape(line)));
+    }
+}
+
+/// The same for programs.
+fn evidence_json(evidence: &EvidenceSummary, brought: &Brought) -> Value {
+    let levels: serde_json::Map<String, Value> = evidence
+        .levels
+        .iter()
+        .map(|(level, count)| (level.word().to_owned(), json!(count)))
+        .collect();
+    json!({
+        "levels": levels,
+        "confirmed": evidence.confirmed,
+        "contradicted": evidence.contradicted,
+        "undecided": evidence.undecided,
+        "trust_changes": brought.changes,
+        "trust_notes": brought.notes,
+    })
+}
+
 fn answer_voucher(manifest: &Manifest, voucher: &Voucher, context: &Context) {
     let output = &context.output;
     output.answer(&format!(
@@ -318,7 +364,6 @@ fn answer_voucher(manifest: &Manifest, voucher: &Voucher, context: &Context) {
     for line in &voucher.not_checked {
         output.answer(&format!("  not checked: {line}"));
     }
-    output.answer("  not checked: the publishers' own signatures; they are carried and kept as they came");
     if voucher.profile == "evaluation" {
         output.warn("this enclave is for an evaluation: one key does everything");
     }
@@ -339,11 +384,7 @@ fn manifest_json(manifest: &Manifest, digest: &str, voucher: Option<&Voucher>) -
         "approvers": voucher.map(|voucher| voucher.approvers.clone()),
         "root_version": voucher.map(|voucher| voucher.root_version),
         "profile": voucher.map(|voucher| voucher.profile.clone()),
-        "not_checked": voucher.map(|voucher| {
-            let mut lines = voucher.not_checked.clone();
-            lines.push("the publishers' own signatures".to_owned());
-            lines
-        }),
+        "not_checked": voucher.map(|voucher| voucher.not_checked.clone()),
     })
 }
 

@@ -29,6 +29,7 @@ mod serve;
 mod shown;
 mod signer;
 mod status;
+mod trust;
 mod where_;
 
 use std::process::ExitCode;
@@ -87,6 +88,7 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::Init(arguments) => init::run(&arguments, context),
         Command::Key(arguments) => key::run(&arguments, context),
         Command::Root(arguments) => root::run(&arguments, context),
+        Command::Trust(arguments) => trust::run(&arguments, context),
         #[cfg(feature = "export")]
         Command::Export(arguments) => export::run(&arguments, context),
         Command::Verify(arguments) => import::run_verify(&arguments, context),

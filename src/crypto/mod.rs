@@ -3,6 +3,7 @@
 pub mod agent_key;
 pub mod dsse;
 pub mod file_key;
+pub mod foreign;
 pub mod key;
 pub mod strict_json;
 pub mod yaml;

@@ -8,10 +8,12 @@
 pub mod cargo;
 pub mod deb;
 pub mod files;
+pub mod maven;
 pub mod npm;
 pub mod pypi;
 mod purl;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -21,11 +23,31 @@ pub use purl::{Purl, PurlError, decode, purl};
 use crate::model::{Artifact, Claim, Code, Digest, Document, Proof, ProofState, RelativePath};
 
 /// Every ecosystem that this program knows.
-pub const ALL: &[&dyn Ecosystem] = &[&cargo::Cargo, &deb::Deb, &files::PlainFiles, &npm::Npm, &pypi::Pypi];
+pub const ALL: &[&dyn Ecosystem] = &[
+    &cargo::Cargo,
+    &deb::Deb,
+    &files::PlainFiles,
+    &maven::Maven,
+    &npm::Npm,
+    &pypi::Pypi,
+];
 
 /// Finds an ecosystem by its id.
 pub fn find(id: &str) -> Option<&'static dyn Ecosystem> {
     ALL.iter().copied().find(|ecosystem| ecosystem.id() == id)
+}
+
+/// Which of two versions comes first ([`Ecosystem::compare_versions`]), by an ecosystem's id.
+pub fn compare_versions(ecosystem: &str, one: &str, other: &str) -> Option<Ordering> {
+    if one == other {
+        return Some(Ordering::Equal);
+    }
+    find(ecosystem)?.compare_versions(one, other)
+}
+
+/// The key under which two names are taken for the same ([`Ecosystem::collision_key`]), by an ecosystem's id.
+pub fn collision_key(ecosystem: &str, name: &str) -> String {
+    find(ecosystem).map_or_else(|| name.to_lowercase(), |ecosystem| ecosystem.collision_key(name))
 }
 
 /// One ecosystem's knowledge.
@@ -39,13 +61,38 @@ pub trait Ecosystem: Sync {
     /// Reads a lockfile. `files` gives the files that it names, relative to its own folder.
     fn read_lockfile(&self, file_name: &str, text: &str, files: &dyn Files) -> Result<Selection, SelectionError>;
 
+    /// Reads artifacts that an operator names one by one.
+    fn read_coordinates(&self, _coordinates: &[String]) -> Result<Selection, SelectionError> {
+        Err(SelectionError::Malformed {
+            file: "coordinates".to_owned(),
+            reason: format!("{} has none; give a lockfile or a folder", self.id()),
+        })
+    }
+
+    /// What becomes of artifacts for which a lockfile or list states no digest at all.
+    fn unpinned(&self) -> Unpinned {
+        Unpinned::Refused
+    }
+
     /// Reads name and version from a loose file's name; `None` where it is not one of this ecosystem's artifacts.
     fn recognise(&self, file_name: &str) -> Option<Coordinate>;
+
+    /// Says what a file in a folder is, by its path below it: for ecosystems whose file names do not tell all.
+    fn recognise_in_folder(&self, relative: &str) -> Recognised {
+        let file_name = relative.rsplit('/').next().unwrap_or(relative);
+        self.recognise(file_name)
+            .map_or(Recognised::Unknown, Recognised::Artifact)
+    }
 
     /// The key under which two names are taken for the same, so that only one of them may be held: names that differ
     /// in case alone collide on some disks, and registries may refuse more.
     fn collision_key(&self, name: &str) -> String {
         name.to_lowercase()
+    }
+
+    /// Which of two versions comes first by the ecosystem's own order; `None` where one of them is no version, or there is no order.
+    fn compare_versions(&self, _one: &str, _other: &str) -> Option<Ordering> {
+        None
     }
 
     /// The files in the client's own caches that would hold the wanted artifact's bytes as published. May be empty.
@@ -76,13 +123,7 @@ pub trait Ecosystem: Sync {
         upstream: &dyn Upstream,
     ) -> Result<Companions, UpstreamError>;
 
-    /// Whether upstreams sign an index of all that they serve. Then a selection need not state digests: [`Ecosystem::pin`]
-    /// takes them from the index, whose signature the importing side judges again.
-    fn has_signed_index(&self) -> bool {
-        false
-    }
-
-    /// States digests, files, sizes and URLs of what a selection names without them, as the upstreams' signed indexes list it.
+    /// Where a selection need not state digests ([`Unpinned::FromIndex`]): states digests, files, sizes and URLs of what a selection names without them, as the upstreams' signed indexes list it.
     /// What no index lists stays as it was.
     fn pin(&self, _wanted: &mut [Wanted], _upstream: &dyn Upstream) -> Result<(), UpstreamError> {
         Ok(())
@@ -115,6 +156,18 @@ pub trait Ecosystem: Sync {
     /// to the ecosystem's own folder. Pure: the same held artifacts give the same files.
     fn layout(&self, name: &str, held: &[Held]) -> Result<Vec<PlacedFile>, Mismatch>;
 
+    /// The pages in which a name has a part beside other names, with all whose artifacts stand in them. For most
+    /// ecosystems there are none.
+    fn shared(&self, _name: &str, _held: &[Held]) -> Result<Vec<Shared>, Mismatch> {
+        Ok(Vec::new())
+    }
+
+    /// The pages of one [`Shared`], computed from all artifacts held of its members. Pure, as [`Ecosystem::layout`] is; none
+    /// of them is a path of a name's own.
+    fn layout_shared(&self, _shared: &str, _held: &[Held]) -> Result<Vec<PlacedFile>, Mismatch> {
+        Ok(Vec::new())
+    }
+
     /// The lines or commands that point this ecosystem's clients at the repository.
     fn client_config(&self, place: &RepositoryPlace) -> Vec<ClientConfig>;
 
@@ -137,6 +190,50 @@ pub struct Coordinate {
     pub name: String,
     /// The version.
     pub version: String,
+}
+
+/// What a file in a folder is to an ecosystem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recognised {
+    /// An artifact.
+    Artifact(Coordinate),
+    /// What a client wrote beside artifacts for itself: passed over without a word.
+    Bookkeeping,
+    /// An artifact that is not taken, with the reason as the rest of a sentence about it.
+    Refused(&'static str),
+    /// Nothing of this ecosystem.
+    Unknown,
+}
+
+/// What becomes of artifacts for which a selection states no digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unpinned {
+    /// They are refused.
+    Refused,
+    /// They are taken as a host serves them that the selection or the client's configuration names: TLS and the
+    /// registry's own checksums are all that vouches for them, and it is said.
+    AsServed,
+    /// They get digests from the upstreams' signed indexes ([`Ecosystem::pin`]), whose signatures the importing side judges
+    /// again. What no index lists is refused.
+    FromIndex,
+}
+
+/// Pages that several names share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shared {
+    /// What they are known by: no name of an artifact.
+    pub name: String,
+    /// Whose artifacts stand in them.
+    pub members: Vec<Members>,
+}
+
+/// Names that have a part in shared pages.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Members {
+    /// One name.
+    Name(String),
+    /// All names that begin so.
+    Beginning(String),
 }
 
 /// Files that a lockfile may name, relative to the lockfile's folder.
@@ -168,7 +265,7 @@ pub struct Wanted {
     /// The file's name, where the lockfile says it.
     pub file: Option<String>,
     /// The digests that the lockfile accepts: the artifact must have one of the strongest algorithm named. Never empty
-    /// but for files of a folder that has no checksums.
+    /// but for files of a folder that has no checksums, and where the ecosystem takes [`Unpinned::AsServed`].
     pub claims: Vec<Claim>,
     /// URLs that the lockfile gives for exactly this artifact.
     pub urls: Vec<String>,
@@ -530,5 +627,34 @@ impl Mismatch {
         self.expected = Some(expected.into());
         self.found = Some(found.into());
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_have_their_ecosystems_order() {
+        for (ecosystem, one, other, order) in [
+            ("npm", "1.9.0", "1.10.0", Some(Ordering::Less)),
+            ("npm", "1.0.0-rc.1", "1.0.0", Some(Ordering::Less)),
+            ("cargo", "1.0.0+a", "1.0.0+b", Some(Ordering::Equal)),
+            ("pypi", "1.0", "1.0.0", Some(Ordering::Equal)),
+            ("pypi", "1.0rc1", "1.0", Some(Ordering::Less)),
+            ("pypi", "1!0", "2", Some(Ordering::Greater)),
+            ("npm", "one", "1.0.0", None),
+            ("files", "1", "2", None),
+            ("files", "1", "1", Some(Ordering::Equal)),
+            ("nothing", "1", "2", None),
+        ] {
+            assert_eq!(
+                compare_versions(ecosystem, one, other),
+                order,
+                "{ecosystem} {one} {other}"
+            );
+        }
+        assert_eq!(collision_key("pypi", "Corp_*"), "corp-*");
+        assert_eq!(collision_key("nothing", "Corp_*"), "corp_*");
     }
 }

@@ -1,15 +1,21 @@
 //! Package URLs: labels for people, reports and SBOMs, never keys (purl-spec; one version may be many files).
 
+use super::maven;
 use crate::model::{Artifact, Digest};
 
 /// Writes the package URL of an artifact, with what tells it from the other files of its version.
 pub fn purl(artifact: &Artifact) -> String {
     let mut url = format!("pkg:{}/", purl_type(&artifact.ecosystem));
-    url.push_str(&segments(&artifact.name));
+    match artifact.ecosystem.as_str() {
+        // The group is the namespace (purl-spec, type maven).
+        "maven" => url.push_str(&segments(&artifact.name.replace(':', "/"))),
+        _ => url.push_str(&segments(&artifact.name)),
+    }
     url.push('@');
     url.push_str(&encode(&artifact.version));
     match artifact.ecosystem.as_str() {
         "pypi" => url.push_str(&format!("?file_name={}", encode(&artifact.file))),
+        "maven" => url.push_str(&maven::qualifiers(artifact)),
         // Qualifiers stand in the order of their names.
         "files" => url.push_str(&format!(
             "?checksum={}&file_name={}",
@@ -78,14 +84,23 @@ impl std::str::FromStr for Purl {
             // purl-spec, type pypi: lower case, and `_` is `-`.
             this.name = this.name.to_ascii_lowercase().replace('_', "-");
         }
+        if this.ecosystem == "maven" {
+            this.name = this.name.replacen('/', ":", 1);
+        }
+        let (mut kind, mut classifier) = (None, None);
         for qualifier in qualifiers.split('&') {
             match qualifier.split_once('=') {
                 Some(("file_name", file)) => this.file = Some(decode(file)?),
                 Some(("checksum", list)) => {
                     this.digest = decode(list)?.split(',').find_map(|checksum| checksum.parse().ok());
                 }
+                Some(("type", text)) => kind = Some(decode(text)?),
+                Some(("classifier", text)) => classifier = Some(decode(text)?),
                 _ => {}
             }
+        }
+        if let ("maven", Some(version), Some(kind)) = (this.ecosystem.as_str(), &this.version, kind) {
+            this.file = maven::file_of(&this.name, version, &kind, classifier.as_deref());
         }
         Ok(this)
     }
@@ -112,7 +127,7 @@ fn segments(name: &str) -> String {
 }
 
 /// Percent-encodes all but the characters that purl-spec leaves as they are.
-fn encode(text: &str) -> String {
+pub(super) fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'~' | b':') {
@@ -174,6 +189,14 @@ mod tests {
                 "pkg:cargo/foo-dep@0.1.0%2Ba".to_owned(),
             ),
             (
+                artifact("maven", "org.example:lib", "1.0+x", "lib-1.0+x-sources.jar"),
+                "pkg:maven/org.example/lib@1.0%2Bx?classifier=sources&type=jar".to_owned(),
+            ),
+            (
+                artifact("maven", "org.example:lib", "1.0", "lib-1.0.pom"),
+                "pkg:maven/org.example/lib@1.0?type=pom".to_owned(),
+            ),
+            (
                 artifact("files", "tool", "2", "tool x.tar"),
                 format!("pkg:generic/tool@2?{checksum}&file_name=tool%20x.tar"),
             ),
@@ -194,6 +217,9 @@ mod tests {
         assert_eq!((read.name.as_str(), read.version), ("@scope/name", None));
         let read: Purl = "pkg:PyPI/Foo_Bar@1#sub".parse().unwrap();
         assert_eq!((read.name.as_str(), read.version.as_deref()), ("foo-bar", Some("1")));
+        // A classifier alone leaves the type open.
+        let read: Purl = "pkg:maven/org.example/lib@1?classifier=x".parse().unwrap();
+        assert_eq!((read.name.as_str(), read.file), ("org.example:lib", None));
         for wrong in [
             "",
             "npm/x",

@@ -10,26 +10,54 @@
 mod apt_release;
 mod checksums;
 mod cpan;
+mod describe;
 mod detached;
 mod helm;
 mod listed;
+mod minisign;
+pub mod notation;
+mod npm_signature;
+pub mod nuget;
 mod openpgp;
+mod pinned;
+mod reading;
 mod rpm;
+mod signify;
+mod sigstore;
 mod simple_signing;
+mod sshsig;
+mod update;
+pub mod x509;
 
 use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestamp};
 
+pub use describe::{armored, describe};
 pub use detached::{Detached, DetachedKind};
+pub use update::check_follows;
 
 /// Every kind of evidence that this program judges.
+#[rustfmt::skip]
 pub const ALL: &[&dyn EvidenceKind] = &[
     &apt_release::AptRelease,
+    &checksums::SignedChecksums,
     &cpan::CpanChecksums,
-    &helm::HelmProvenance,
+    &DetachedKind(&minisign::Minisign),
     &DetachedKind(&openpgp::Openpgp),
+    &DetachedKind(&signify::Signify),
+    &DetachedKind(&sshsig::Sshsig),
+    &DetachedKind(x509::CMS),
+    &helm::HelmProvenance,
+    notation::NOTATION,
+    &npm_signature::NpmSignature,
+    nuget::NUGET,
     &rpm::Repomd,
     &rpm::RpmSignature,
-    &checksums::SignedChecksums,
+    &sigstore::CONDA_ATTESTATIONS,
+    &sigstore::ModelSigning,
+    &sigstore::NPM_ATTESTATIONS,
+    &sigstore::PYPI_ATTESTATIONS,
+    &sigstore::RUBYGEMS_ATTESTATIONS,
+    &sigstore::SIGSTORE,
     &simple_signing::SimpleSigning,
 ];
 

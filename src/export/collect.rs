@@ -16,15 +16,18 @@ mod trouble;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::ecosystem::{ClientEnvironment, Ecosystem, UpstreamBase, Wanted};
-use crate::model::{Artifact, Code, Digest, Document, Refusal, Stop, Unable};
+use crate::model::{Artifact, Code, Digest, Document, Refusal, Stop};
 use crate::net::{Cache, Client};
 
-use super::select::{Chosen, Selected, SelectedParts};
+use super::holdings::{Clash, Holdings, NewFind, Place};
+use super::select::{Choices, Chosen, PlanHead, Selected, SelectedParts, index};
+use super::source;
 pub use content::{SourceObject, Stamp};
 use local::{Found, Looked, Origin, Wrong};
-use parallel::in_parallel;
+use parallel::{in_parallel, in_parallel_by_number};
 pub use plan::{Plan, plan};
 use trouble::{Trouble, subject};
 
@@ -70,6 +73,8 @@ pub enum Event {
         /// The number of artifacts.
         artifacts: u64,
     },
+    /// An artifact was looked for.
+    Looked,
     /// Bytes on this machine were hashed.
     Hashed {
         /// So many.
@@ -101,10 +106,16 @@ pub enum Event {
 /// Everything that will be packed.
 #[derive(Debug)]
 pub struct Collected {
-    parts: CollectedParts,
+    holdings: Holdings,
+    documents: Vec<Document>,
+    left_out: Vec<String>,
+    warnings: Vec<String>,
+    counts: Counts,
+    plan: PlanHead,
+    choices: Arc<Choices>,
 }
 
-/// What [`Collected::into_parts`] gives.
+/// What [`Collected::into_parts`] gives: everything by itself, and not for a million artifacts.
 #[derive(Debug)]
 pub struct CollectedParts {
     /// The artifacts, sorted by ecosystem, name, version and file.
@@ -147,86 +158,96 @@ pub struct Counts {
 }
 
 impl Collected {
-    /// The artifacts, sorted.
-    pub fn artifacts(&self) -> &[Artifact] {
-        &self.parts.artifacts
+    /// The artifacts, sorted. Each is made anew from a compact table.
+    pub fn artifacts(&self) -> impl ExactSizeIterator<Item = Artifact> + '_ {
+        self.holdings.artifacts()
+    }
+
+    /// What was seen and is not taken.
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
+    }
+
+    /// What the operator should know.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Where the artifacts came from.
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Gives everything by itself.
+    pub fn into_parts(mut self) -> CollectedParts {
+        self.holdings.arrange_objects();
+        let mut plan = Vec::new();
+        self.plan
+            .write(&self.choices, &mut plan)
+            .expect("memory can always be written to");
+        CollectedParts {
+            artifacts: self.holdings.artifacts().collect(),
+            objects: self.holdings.source_objects(),
+            documents: self.documents,
+            left_out: self.left_out,
+            warnings: self.warnings,
+            counts: self.counts,
+            stream: self.plan.stream,
+            recipient: self.plan.recipient,
+            plan,
+        }
     }
 
     /// Gives everything to the next step.
-    pub fn into_parts(self) -> CollectedParts {
-        self.parts
+    pub(super) fn into_holdings(self) -> (Holdings, Vec<Document>, PlanHead, Arc<Choices>) {
+        (self.holdings, self.documents, self.plan, self.choices)
     }
 }
 
 /// Finds or fetches everything. All that is wrong or missing is said at once.
 pub fn collect(selected: Selected, sources: &Sources<'_>) -> Result<Collected, Stop> {
     let SelectedParts {
-        wanted,
+        choices: asked,
         mut left_out,
         mut warnings,
         from,
         upstreams,
-        stream,
-        recipient,
         plan,
     } = selected.into_parts();
     let near = Near {
         from: &from,
         upstreams: &upstreams,
     };
-    let wanted = match pin::pin(wanted, &near, sources) {
-        Ok(wanted) => wanted,
-        Err(troubles) => return Err(trouble::stop(troubles).unwrap_or_else(|| Unable::new("nothing is pinned").into())),
-    };
-    let looked = look_everywhere(&wanted, &from, sources)?;
-    let (found, troubles) = complete_all(&wanted, looked, sources);
-
-    let mut gathered = Gathered::default();
-    for (chosen, looked) in wanted.iter().zip(&found) {
-        for wrong in &looked.wrong {
-            warnings.push(format!(
-                "{}: {} has other bytes, and was passed over (expected {}, found {})",
-                subject(&chosen.wanted),
-                wrong.place,
-                wrong.expected,
-                wrong.found
-            ));
-        }
-        if let Some(note) = note_of_partial(&chosen.wanted, looked) {
-            left_out.push(note);
-        }
-        for found in &looked.found {
-            gathered.add(chosen, found);
-        }
-    }
+    let choices = pin::pin(Arc::clone(&asked), &near, sources)?;
+    let mut gathered = look_everywhere(&choices, &from, sources)?;
+    let mut troubles = complete_all(&choices, &mut gathered, sources);
     let Gathered {
-        artifacts,
-        mut objects,
+        mut holdings,
         mut counts,
+        notes,
+        wrong,
+        ..
     } = gathered;
-    let (mut artifacts, clashes) = unique(artifacts);
-    let mut troubles: Vec<Trouble> = troubles.into_iter().chain(clashes).collect();
+    warnings.extend(wrong.into_values().flatten());
+    left_out.extend(notes);
+    troubles.extend(holdings.arrange().into_iter().map(refuse_clash));
     // Asking for proofs of what cannot be packed would only take time.
-    if let Some(stop) = trouble::stop(std::mem::take(&mut troubles)) {
+    if let Some(stop) = trouble::stop(troubles) {
         return Err(stop);
     }
 
-    let names: BTreeSet<_> = artifacts.iter().map(Artifact::full_name).collect();
     (sources.progress)(Event::Asking {
-        names: names.len() as u64,
+        names: holdings.names_in_turn().len() as u64,
     });
-    let (companions, mut troubles) = companions::gather(&mut artifacts, &wanted, &near, sources);
-    let (artifacts, clashes) = unique([artifacts, companions.indexes].concat());
-    troubles.extend(clashes);
+    let (companions, mut troubles) = companions::gather(&mut holdings, &choices, &near, sources);
+    troubles.extend(take_indexes(&mut holdings, companions.indexes));
     if let Some(stop) = trouble::stop(troubles) {
         return Err(stop);
     }
     let mut documents = companions.documents;
     documents.sort_by(|left, right| document_key(left).cmp(&document_key(right)));
     documents.dedup();
-    for object in companions.objects {
-        objects.entry(object.digest).or_insert(object);
-    }
+    holdings.add_companions(companions.objects.into_iter().map(source::SourceObject::from));
     if let Some(client) = sources.client {
         counts.requests = client.requests();
         counts.led_to = client.led_to();
@@ -234,64 +255,84 @@ pub fn collect(selected: Selected, sources: &Sources<'_>) -> Result<Collected, S
     left_out.sort();
     left_out.dedup();
     Ok(Collected {
-        parts: CollectedParts {
-            artifacts,
-            documents,
-            objects: objects.into_values().collect(),
-            left_out,
-            warnings,
-            counts,
-            stream,
-            recipient,
-            plan,
-        },
+        holdings,
+        documents,
+        left_out,
+        warnings,
+        counts,
+        plan,
+        choices: asked,
     })
 }
 
+/// Takes signed indexes among the artifacts.
+fn take_indexes(holdings: &mut Holdings, indexes: Vec<(Artifact, SourceObject)>) -> Vec<Trouble> {
+    if indexes.is_empty() {
+        return Vec::new();
+    }
+    for (artifact, object) in indexes {
+        holdings.add_index(artifact, &object);
+    }
+    holdings.arrange().into_iter().map(refuse_clash).collect()
+}
+
+/// So many artifacts one thread looks for before it tells the others what it found.
+const LOOKED_AT_ONCE: usize = 16;
+
 /// Looks for all artifacts on this machine, on all cores.
-fn look_everywhere(wanted: &[Chosen], from: &[PathBuf], sources: &Sources<'_>) -> Result<Vec<Looked>, Stop> {
+fn look_everywhere(choices: &Arc<Choices>, from: &[PathBuf], sources: &Sources<'_>) -> Result<Gathered, Stop> {
     (sources.progress)(Event::Looking {
-        artifacts: wanted.len() as u64,
+        artifacts: choices.len() as u64,
     });
-    let folders = local::index(from, wanted, sources)?;
-    Ok(in_parallel(wanted, sources.threads, |chosen| {
-        sources
-            .ecosystem(chosen.wanted.ecosystem)
-            .map_or_else(Looked::default, |ecosystem| {
-                local::look(&chosen.wanted, ecosystem, &folders, sources)
+    let folders = local::index(from, choices, sources)?;
+    let gathered = Mutex::new(Gathered::new(Arc::clone(choices)));
+    in_parallel_by_number(choices.len(), LOOKED_AT_ONCE, sources.threads, |numbers| {
+        let looked: Vec<(u32, Chosen, Looked)> = numbers
+            .map(|number| {
+                let chosen = choices.chosen(index(number));
+                let looked = sources
+                    .ecosystem(chosen.wanted.ecosystem)
+                    .map_or_else(Looked::default, |ecosystem| {
+                        local::look(&chosen.wanted, ecosystem, &folders, sources)
+                    });
+                (sources.progress)(Event::Looked);
+                (index(number), chosen, looked)
             })
-    }))
+            .collect();
+        let mut gathered = gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        for (number, chosen, looked) in looked {
+            if looked.is_complete {
+                gathered.settle(number, &chosen, looked);
+            } else {
+                gathered.open.insert(number, looked);
+            }
+        }
+    });
+    Ok(gathered.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Fetches what is not complete, and judges what stays incomplete.
-fn complete_all(wanted: &[Chosen], looked: Vec<Looked>, sources: &Sources<'_>) -> (Vec<Looked>, Vec<Trouble>) {
-    let missing = || {
-        let pairs = wanted.iter().zip(&looked);
-        pairs.filter(|(_, looked)| !looked.is_complete)
-    };
-    (sources.progress)(Event::Fetching {
-        artifacts: missing().count() as u64,
-        bytes: missing().filter_map(|(chosen, _)| chosen.wanted.size).sum(),
-    });
-    let items: Vec<(usize, &Chosen)> = wanted
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| !looked[*index].is_complete)
+fn complete_all(choices: &Choices, gathered: &mut Gathered, sources: &Sources<'_>) -> Vec<Trouble> {
+    let open: Vec<(u32, Mutex<Looked>)> = std::mem::take(&mut gathered.open)
+        .into_iter()
+        .map(|(number, looked)| (number, Mutex::new(looked)))
         .collect();
-    let mut looked: Vec<std::sync::Mutex<Looked>> = looked.into_iter().map(std::sync::Mutex::new).collect();
-    let results = in_parallel(&items, REQUESTS_AT_ONCE, |(index, chosen)| {
-        // Each index is worked on by one thread; the lock only says so to the compiler.
-        let mut looked = looked[*index].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let result = complete_one(chosen, &mut looked, sources);
+    (sources.progress)(Event::Fetching {
+        artifacts: open.len() as u64,
+        bytes: open.iter().filter_map(|(number, _)| choices.size(*number)).sum(),
+    });
+    let results = in_parallel(&open, REQUESTS_AT_ONCE, |(number, looked)| {
+        // Each is worked on by one thread; the lock only says so to the compiler.
+        let mut looked = looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = complete_one(&choices.chosen(*number), &mut looked, sources);
         (sources.progress)(Event::Arrived);
         result
     });
-    let troubles = results.into_iter().filter_map(Result::err).collect();
-    let looked = looked
-        .drain(..)
-        .map(|looked| looked.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
-        .collect();
-    (looked, troubles)
+    for (number, looked) in open {
+        let looked = looked.into_inner().unwrap_or_else(PoisonError::into_inner);
+        gathered.settle(number, &choices.chosen(number), looked);
+    }
+    results.into_iter().filter_map(Result::err).collect()
 }
 
 fn complete_one(chosen: &Chosen, looked: &mut Looked, sources: &Sources<'_>) -> Result<(), Trouble> {
@@ -302,7 +343,9 @@ fn complete_one(chosen: &Chosen, looked: &mut Looked, sources: &Sources<'_>) -> 
     };
     let fetched = match sources.client {
         // A loose file that has no stated digest is at its path or nowhere.
-        Some(client) if !wanted.claims.is_empty() => fetch::complete(chosen, looked, ecosystem, client, sources),
+        Some(client) if !wanted.claims.is_empty() || wanted.path.is_none() => {
+            fetch::complete(chosen, looked, ecosystem, client, sources)
+        }
         _ if !looked.found.is_empty() => Ok(()),
         _ => Err(trouble::not_found(wanted, ecosystem).into()),
     };
@@ -337,16 +380,51 @@ fn note_of_partial(wanted: &Wanted, looked: &Looked) -> Option<String> {
     })
 }
 
-#[derive(Default)]
+/// What was found so far.
 struct Gathered {
-    artifacts: Vec<Artifact>,
-    objects: BTreeMap<Digest, SourceObject>,
+    holdings: Holdings,
     counts: Counts,
+    /// What is not carried, in words.
+    notes: Vec<String>,
+    /// Bytes that were passed over, in words, in the order of the artifacts.
+    wrong: BTreeMap<u32, Vec<String>>,
+    /// What is not complete.
+    open: BTreeMap<u32, Looked>,
 }
 
 impl Gathered {
-    fn add(&mut self, chosen: &Chosen, found: &Found) {
-        self.artifacts.push(artifact_of(chosen, found));
+    fn new(choices: Arc<Choices>) -> Self {
+        Self {
+            holdings: Holdings::new(choices),
+            counts: Counts::default(),
+            notes: Vec::new(),
+            wrong: BTreeMap::new(),
+            open: BTreeMap::new(),
+        }
+    }
+
+    /// Takes what was found of one wanted artifact.
+    fn settle(&mut self, number: u32, chosen: &Chosen, looked: Looked) {
+        let passed_over = |wrong: &Wrong| {
+            format!(
+                "{}: {} has other bytes, and was passed over (expected {}, found {})",
+                subject(&chosen.wanted),
+                wrong.place,
+                wrong.expected,
+                wrong.found
+            )
+        };
+        if !looked.wrong.is_empty() {
+            let wrong = looked.wrong.iter().map(passed_over).collect();
+            self.wrong.insert(number, wrong);
+        }
+        self.notes.extend(note_of_partial(&chosen.wanted, &looked));
+        for found in looked.found {
+            self.add(number, found);
+        }
+    }
+
+    fn add(&mut self, number: u32, found: Found) {
         let counts = &mut self.counts;
         match found.origin {
             Origin::Folder => counts.from_folders += 1,
@@ -357,61 +435,35 @@ impl Gathered {
                 counts.fetched_bytes += found.hashed.size;
             }
         }
-        self.objects
-            .entry(found.hashed.digest)
-            .or_insert_with(|| found.hashed.object(&found.file));
+        self.holdings.add(new_find(number, found));
     }
 }
 
-fn artifact_of(chosen: &Chosen, found: &Found) -> Artifact {
-    Artifact {
-        ecosystem: chosen.wanted.ecosystem.to_owned(),
-        name: chosen.wanted.name.clone(),
-        version: chosen.wanted.version.clone(),
-        file: found.file.clone(),
-        digest: found.hashed.digest,
+fn new_find(number: u32, found: Found) -> NewFind {
+    NewFind {
+        wanted: number,
         origin: found.origin.word(),
-        reason: chosen.reason.clone(),
-        proofs: Vec::new(),
+        digest: found.hashed.digest,
+        size: found.hashed.size,
+        place: Place::Here {
+            stamp: found.hashed.stamp,
+            compressible: found.hashed.is_compressible(&found.file),
+            path: found.hashed.path,
+        },
+        segments: found.hashed.segments,
+        file: found.file,
     }
 }
 
-/// Sorts; one file that several inputs want is one artifact. One name with two contents is refused.
-fn unique(mut artifacts: Vec<Artifact>) -> (Vec<Artifact>, Vec<Trouble>) {
-    artifacts.sort_by(|left, right| artifact_key(left).cmp(&artifact_key(right)));
-    let mut kept: Vec<Artifact> = Vec::new();
-    let mut clashes = Vec::new();
-    for artifact in artifacts {
-        let Some(last) = kept
-            .last_mut()
-            .filter(|last| artifact_key(last) == artifact_key(&artifact))
-        else {
-            kept.push(artifact);
-            continue;
-        };
-        if last.digest != artifact.digest {
-            let reason = format!(
-                "{} is wanted with two contents, by {} and {}",
-                last.file, last.reason, artifact.reason
-            );
-            clashes.push(
-                Refusal::new(Code::NameCollision, artifact.to_string(), reason)
-                    .comparing(last.digest, artifact.digest)
-                    .into(),
-            );
-        } else {
-            for reason in artifact.reason.split(", ") {
-                if !last.reason.split(", ").any(|known| known == reason) {
-                    last.reason = format!("{}, {reason}", last.reason);
-                }
-            }
-        }
-    }
-    (kept, clashes)
-}
-
-fn artifact_key(artifact: &Artifact) -> (&str, &str, &str, &str) {
-    (&artifact.ecosystem, &artifact.name, &artifact.version, &artifact.file)
+/// One name with two contents is refused.
+fn refuse_clash(Clash { first, second }: Clash) -> Trouble {
+    let reason = format!(
+        "{} is wanted with two contents, by {} and {}",
+        first.file, first.reason, second.reason
+    );
+    Refusal::new(Code::NameCollision, second.to_string(), reason)
+        .comparing(first.digest, second.digest)
+        .into()
 }
 
 fn document_key(document: &Document) -> (&str, &str, &str, Digest) {

@@ -35,7 +35,7 @@ pub fn connect(
     connection: &Connection,
     cache: &Cache,
 ) -> Result<Client, Stop> {
-    let used: BTreeSet<&str> = selected.wanted().iter().map(|chosen| chosen.wanted.ecosystem).collect();
+    let used: BTreeSet<&str> = selected.ecosystems();
     let mut bases: Vec<UpstreamBase> = selected.upstreams().to_vec();
     for ecosystem in ecosystems.iter().filter(|ecosystem| used.contains(ecosystem.id())) {
         bases.extend(ecosystem.upstreams(environment).map_err(SelectError::from)?);
@@ -66,9 +66,8 @@ pub fn connect(
     for ecosystem in ecosystems.iter().filter(|ecosystem| used.contains(ecosystem.id())) {
         proxies = proxies.or_client(&ecosystem.transport(environment)).map_err(unusable)?;
     }
-    let lockfiles = selected.wanted().iter().flat_map(|chosen| &chosen.upstreams);
     let mut named: Vec<UpstreamBase> = bases.clone();
-    for base in lockfiles {
+    for base in selected.lockfile_upstreams() {
         if !named.contains(base) {
             named.push(base.clone());
         }

@@ -3,25 +3,28 @@
 //! Everything in them follows from what was collected, the plan, the roots and the given time, so the same input gives the
 //! same bytes, and a second person can make the bundle again and compare.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{self, BufReader, Read};
-use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread;
+mod catalog;
+mod store;
 
-use crate::bundle::catalog::{Checker, Encoding, Object, Record, Totals};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+
 use crate::bundle::container::{self, member_bytes};
-use crate::bundle::frame;
-use crate::bundle::manifest::{CatalogSummary, FORMAT, Manifest, TravellingRoot};
+use crate::bundle::manifest::{CatalogSummary, FORMAT, Manifest, SideData, TravellingRoot};
 use crate::bundle::volumes;
 use crate::crypto::strict_json;
-use crate::ecosystem;
-use crate::model::{Artifact, Code, Digest, Document, Hasher, Refusal, Stop, Timestamp, Unable};
+use crate::model::{Code, Digest, Document, Hasher, Refusal, Stop, Timestamp, Unable};
 
+use super::collect::Collected;
+use super::holdings::Holdings;
+use super::select::{Choices, PlanHead, index};
 use super::source::{Source, SourceObject};
+use catalog::{Written, write_catalog};
+pub(super) use store::{Stored, store_all};
 
 /// What the manifest says beside its content.
 #[derive(Debug, Clone)]
@@ -42,36 +45,26 @@ pub struct Heading {
     pub recipients: BTreeSet<Digest>,
     /// The roots that travel: version and envelope.
     pub roots: Vec<(u64, Vec<u8>)>,
+    /// What travels beside the artifacts.
+    pub side_data: BTreeMap<SideData, Vec<u8>>,
     /// The largest volume, in bytes; without one a single volume is written.
     pub volume_bytes: Option<u64>,
 }
 
 /// What was collected, as far as a bundle says it.
-#[derive(Debug, Clone, Default)]
 pub struct Contents {
-    /// Artifacts, sorted by ecosystem, name, version and file.
-    pub artifacts: Vec<Artifact>,
-    /// Registry documents.
-    pub documents: Vec<Document>,
-    /// Objects, sorted by digest, each once.
-    pub objects: Vec<SourceObject>,
-    /// What was asked for, as text.
-    pub plan: Vec<u8>,
+    holdings: Holdings,
+    documents: Vec<Document>,
+    plan: Digest,
 }
 
 /// A bundle's documents and where its stored bytes come from.
 pub struct Described {
     pub(super) manifest: Manifest,
-    pub(super) catalog: Vec<u8>,
+    pub(super) catalog: Source,
     pub(super) roots: Vec<(u64, Vec<u8>)>,
-    pub(super) stored: Vec<StoredObject>,
+    pub(super) stored: Stored,
     pub(super) volume_bytes: Option<u64>,
-}
-
-/// An object's catalog entry and its stored bytes.
-pub(super) struct StoredObject {
-    pub(super) object: Object,
-    pub(super) source: Source,
 }
 
 impl Described {
@@ -85,56 +78,133 @@ impl Described {
 /// catalog is found in two rounds; this much is left for signatures (64 of 200 bytes in base64).
 const ENVELOPE_SLACK_BYTES: u64 = 24 << 10;
 
-/// Writes catalog and manifest. Compressible objects are compressed into `spool`, where that makes them smaller.
+/// Writes catalog and manifest. The catalog, and compressible objects where that makes them smaller, are put into `spool`.
 pub fn describe(contents: Contents, heading: &Heading, spool: &Path, threads: usize) -> Result<Described, Stop> {
     let segment_size = volumes::segment_size_for(heading.volume_bytes);
-    let (contents, plan) = contents.with_plan();
-    let stored = store_all(contents.objects, segment_size, spool, threads)?;
-    compose(contents.artifacts, contents.documents, stored, plan, heading)
+    let (holdings, documents, plan) = contents.into_parts();
+    let stored = store_all(holdings, segment_size, spool, threads)?;
+    compose(stored, documents, plan, heading, spool)
 }
 
 impl Contents {
-    /// Makes the plan an object like the others; gives its digest.
-    pub(super) fn with_plan(mut self) -> (Self, Digest) {
-        let plan = std::mem::take(&mut self.plan);
-        let plan_digest = Digest::of(&plan);
-        if let Err(place) = self.objects.binary_search_by_key(&plan_digest, |object| object.digest) {
-            let object = SourceObject {
-                digest: plan_digest,
-                size: plan.len() as u64,
-                source: Source::Memory(plan),
-                compressible: true,
-            };
-            self.objects.insert(place, object);
-        }
-        (self, plan_digest)
+    /// Takes what was collected.
+    pub fn new(collected: Collected, heading: &Heading, spool: &Path) -> Result<Self, Stop> {
+        let (holdings, documents, plan, choices) = collected.into_holdings();
+        Self::with_plan(holdings, documents, &plan, &choices, heading, spool)
+    }
+
+    /// Makes the plan and the side data objects like the others.
+    pub(super) fn with_plan(
+        mut holdings: Holdings,
+        documents: Vec<Document>,
+        plan: &PlanHead,
+        choices: &Choices,
+        heading: &Heading,
+        spool: &Path,
+    ) -> Result<Self, Stop> {
+        let failed = |error: io::Error| cannot_spool(spool, error);
+        let file = tempfile::tempfile_in(spool).map_err(failed)?;
+        let mut writer = Hashing::new(&file);
+        plan.write(choices, &mut writer).map_err(failed)?;
+        let (digest, size) = writer.finish().map_err(failed)?;
+        holdings.add_companions([SourceObject {
+            digest,
+            size,
+            source: Source::Spooled(Arc::new(file), 0, size),
+            compressible: true,
+        }]);
+        holdings.add_companions(heading.side_data.values().map(|bytes| SourceObject {
+            digest: Digest::of(bytes),
+            size: bytes.len() as u64,
+            source: Source::Memory(bytes.clone()),
+            compressible: true,
+        }));
+        holdings.arrange_objects();
+        Ok(Self {
+            holdings,
+            documents: sorted_documents(documents),
+            plan: digest,
+        })
+    }
+
+    /// What is to be stored; and documents and plan.
+    pub(super) fn into_parts(self) -> (Holdings, Vec<Document>, Digest) {
+        (self.holdings, self.documents, self.plan)
     }
 }
 
-/// Writes catalog and manifest about objects of which is decided how they are stored, sorted by digest.
+/// Hashes and counts what is written to a file.
+struct Hashing<'a> {
+    file: BufWriter<&'a File>,
+    hasher: Hasher,
+    size: u64,
+}
+
+impl<'a> Hashing<'a> {
+    fn new(file: &'a File) -> Self {
+        Self {
+            file: BufWriter::new(file),
+            hasher: Hasher::new(),
+            size: 0,
+        }
+    }
+
+    /// Digest and size of all that was written.
+    fn finish(mut self) -> io::Result<(Digest, u64)> {
+        self.file.flush()?;
+        Ok((self.hasher.finish(), self.size))
+    }
+}
+
+impl Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write_all(bytes)?;
+        self.hasher.update(bytes);
+        self.size += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn cannot_spool(spool: &Path, error: io::Error) -> Unable {
+    Unable::new(format!("cannot write into {}", spool.display())).because(error)
+}
+
+/// Writes catalog and manifest about objects of which is decided how they are stored.
 pub(super) fn compose(
-    artifacts: Vec<Artifact>,
+    stored: Stored,
     documents: Vec<Document>,
-    stored: Vec<StoredObject>,
     plan_digest: Digest,
     heading: &Heading,
+    spool: &Path,
 ) -> Result<Described, Stop> {
-    check_paths(&artifacts)?;
+    check_paths(stored.holdings())?;
     let segment_size = volumes::segment_size_for(heading.volume_bytes);
-    let records = stored
+    let side_data: BTreeMap<SideData, Digest> = heading
+        .side_data
         .iter()
-        .map(|stored| Record::Object(stored.object.clone()))
-        .chain(sorted_documents(documents).into_iter().map(Record::Document))
-        .chain(artifacts.into_iter().map(Record::Artifact));
-    let (catalog, totals, content_size) = write_catalog(records, segment_size, plan_digest)?;
+        .map(|(kind, bytes)| (*kind, Digest::of(bytes)))
+        .collect();
+    let named =
+        std::iter::once(("the plan", plan_digest)).chain(side_data.iter().map(|(kind, digest)| (kind.word(), *digest)));
+    let Written {
+        catalog,
+        digest,
+        size,
+        totals,
+        content_size,
+    } = write_catalog(&stored, documents, named, spool)?;
     let catalog_summary = CatalogSummary {
         artifacts: totals.artifacts,
         content_size,
-        digest: Digest::of(&catalog),
+        digest,
         documents: totals.documents,
         object_bytes: totals.object_bytes,
         objects: totals.objects,
-        size: catalog.len() as u64,
+        size,
     };
     let mut manifest = Manifest {
         base: None,
@@ -159,6 +229,7 @@ pub(super) fn compose(
             .collect(),
         segment_size,
         sequence: heading.sequence,
+        side_data,
         stream: heading.stream.clone(),
         volumes: Vec::new(),
     };
@@ -184,8 +255,8 @@ pub(super) fn head_bytes(manifest: &Manifest) -> u64 {
 }
 
 /// Fills the volumes; the list of volumes is itself part of each head, so it is done until the head fits.
-fn plan_volumes(manifest: &mut Manifest, stored: &[StoredObject], volume_bytes: Option<u64>) -> Result<(), Stop> {
-    let objects = || stored.iter().map(|stored| &stored.object);
+fn plan_volumes(manifest: &mut Manifest, stored: &Stored, volume_bytes: Option<u64>) -> Result<(), Stop> {
+    let objects = || (0..stored.len()).map(|at| stored.outline(at));
     let mut head = head_bytes(manifest);
     loop {
         manifest.volumes = volumes::plan(objects(), manifest.segment_size, head, volume_bytes).map_err(|error| {
@@ -199,30 +270,45 @@ fn plan_volumes(manifest: &mut Manifest, stored: &[StoredObject], volume_bytes: 
     }
 }
 
-/// Refuses artifacts that would want one path where upper and lower case are the same.
-fn check_paths(artifacts: &[Artifact]) -> Result<(), Stop> {
-    let mut seen: BTreeMap<(String, String, String, String), &Artifact> = BTreeMap::new();
-    for artifact in artifacts {
-        let key = (
-            artifact.ecosystem.clone(),
-            artifact.name.to_lowercase(),
-            artifact.version.to_lowercase(),
-            artifact.file.to_lowercase(),
-        );
-        if let Some(other) = seen.insert(key, artifact) {
-            return Err(Refusal::new(
-                Code::NameCollision,
-                format!("{artifact} ({})", artifact.file),
-                format!(
-                    "it differs from {other} ({}) only in upper and lower case, or not at all",
-                    other.file
-                ),
-            )
-            .hint("leave one of them out of the selection")
-            .into());
+/// Refuses artifacts that would want one path where upper and lower case are the same: the first that wants another's.
+fn check_paths(holdings: &Holdings) -> Result<(), Stop> {
+    let key = |at: u32| {
+        let (ecosystem, name, version, file) = holdings.names(at as usize);
+        let (name, version, file) = (name.to_lowercase(), version.to_lowercase(), file.to_lowercase());
+        (ecosystem, name, version, file)
+    };
+    // Hashes first: a million keys would take more memory than all else. Nobody can choose names for a random key.
+    let hasher = RandomState::new();
+    let mut hashed: Vec<(u64, u32)> = (0..holdings.artifact_count())
+        .map(index)
+        .map(|at| (hasher.hash_one(key(at)), at))
+        .collect();
+    hashed.sort_unstable();
+    let mut first: Option<(u32, u32)> = None;
+    for same in hashed.chunk_by(|left, right| left.0 == right.0) {
+        for (position, (_, at)) in same.iter().enumerate() {
+            let others = same[..position].iter().rev().map(|(_, other)| *other);
+            if let Some(other) = others.into_iter().find(|other| key(*other) == key(*at))
+                && first.is_none_or(|(earliest, _)| *at < earliest)
+            {
+                first = Some((*at, other));
+            }
         }
     }
-    Ok(())
+    let Some((at, other)) = first else {
+        return Ok(());
+    };
+    let (artifact, other) = (holdings.artifact(at as usize), holdings.artifact(other as usize));
+    Err(Refusal::new(
+        Code::NameCollision,
+        format!("{artifact} ({})", artifact.file),
+        format!(
+            "it differs from {other} ({}) only in upper and lower case, or not at all",
+            other.file
+        ),
+    )
+    .hint("leave one of them out of the selection")
+    .into())
 }
 
 fn sorted_documents(mut documents: Vec<Document>) -> Vec<Document> {
@@ -237,209 +323,6 @@ fn sorted_documents(mut documents: Vec<Document>) -> Vec<Document> {
     documents.sort_by_key(key);
     documents.dedup_by_key(|document| key(document));
     documents
-}
-
-/// Writes the catalog with the very checks that a reader makes.
-fn write_catalog(
-    records: impl Iterator<Item = Record>,
-    segment_size: u64,
-    plan: Digest,
-) -> Result<(Vec<u8>, Totals, u64), Stop> {
-    let proof_kinds = |id: &str| ecosystem::find(id).map(ecosystem::Ecosystem::proof_kinds);
-    let nothing_elsewhere = |_: &Digest| false;
-    let mut checker = Checker::new(segment_size, &proof_kinds, &nothing_elsewhere);
-    let mut totals = Totals::default();
-    let failed = |error: io::Error| Unable::new("cannot write the catalog").because(error);
-    let mut content_size = 0;
-    let mut encoder = zstd::stream::Encoder::new(Vec::new(), frame::LEVEL).map_err(failed)?;
-    for record in records {
-        checker
-            .take(&record)
-            .map_err(|error| Unable::new("the catalog would be refused").because(error))?;
-        match &record {
-            Record::Object(object) => {
-                totals.objects += 1;
-                totals.object_bytes += object.size;
-                totals.segments += object.segment_count(segment_size);
-            }
-            Record::Document(_) => totals.documents += 1,
-            Record::Artifact(_) => totals.artifacts += 1,
-        }
-        let mut line = strict_json::write(&record);
-        line.push(b'\n');
-        content_size += line.len() as u64;
-        io::Write::write_all(&mut encoder, &line).map_err(failed)?;
-    }
-    checker
-        .finish(plan, totals)
-        .map_err(|error| Unable::new("the catalog would be refused").because(error))?;
-    Ok((encoder.finish().map_err(failed)?, totals, content_size))
-}
-
-/// Decides how each object is stored, on all cores: as it is, or compressed where it is smaller for it.
-pub(super) fn store_all(
-    objects: Vec<SourceObject>,
-    segment_size: u64,
-    spool: &Path,
-    threads: usize,
-) -> Result<Vec<StoredObject>, Stop> {
-    fs::create_dir_all(spool)
-        .map_err(|error| Unable::new(format!("cannot make folder {}", spool.display())).because(error))?;
-    let next = AtomicUsize::new(0);
-    let results: Mutex<Vec<(usize, Result<StoredObject, Stop>)>> = Mutex::new(Vec::with_capacity(objects.len()));
-    thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            scope.spawn(|| {
-                let mut mine = Vec::new();
-                let mut small = Small::new(spool);
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(object) = objects.get(index) else { break };
-                    mine.push((index, store_one(object, segment_size, spool, &mut small)));
-                }
-                results
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner)
-                    .extend(mine);
-            });
-        }
-    });
-    let mut results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    results.sort_by_key(|(index, _)| *index);
-    results.into_iter().map(|(_, result)| result).collect()
-}
-
-/// Up to this size an object is compressed in memory.
-const MEMORY_BYTES: u64 = 8 << 20;
-
-fn store_one(
-    source: &SourceObject,
-    segment_size: u64,
-    spool: &Path,
-    small: &mut Small<'_>,
-) -> Result<StoredObject, Stop> {
-    if source.compressible
-        && source.size > 0
-        && let Some(compressed) = compress(source, spool, small)?
-    {
-        let size = compressed.size();
-        let segments = segment_digests(&compressed, size, segment_size)?;
-        let object = Object {
-            digest: source.digest,
-            encoding: Encoding::Zstd,
-            segments,
-            size: source.size,
-            stored_size: Some(size),
-        };
-        return Ok(StoredObject {
-            object,
-            source: compressed,
-        });
-    }
-    let segments = if source.size > segment_size {
-        segment_digests(&source.source, source.size, segment_size)?
-    } else {
-        Vec::new()
-    };
-    let object = Object {
-        digest: source.digest,
-        encoding: Encoding::Identity,
-        segments,
-        size: source.size,
-        stored_size: None,
-    };
-    Ok(StoredObject {
-        object,
-        source: source.source.clone(),
-    })
-}
-
-/// Compresses an object; `None` where it does not get smaller.
-fn compress(source: &SourceObject, spool: &Path, small: &mut Small<'_>) -> Result<Option<Source>, Stop> {
-    let failed = |error: io::Error| Unable::new(format!("cannot compress object {}", source.digest)).because(error);
-    if source.size <= MEMORY_BYTES {
-        let content = source.source.read(source.size)?;
-        let stored = small
-            .encoder()
-            .and_then(|encoder| encoder.encode(&content))
-            .map_err(failed)?;
-        if stored.len() >= content.len() || Digest::of(&content) != source.digest {
-            return Ok(None);
-        }
-        return small.spool(&stored).map(Some);
-    }
-    let path = spool.join(source.digest.hex());
-    let target =
-        File::create(&path).map_err(|error| Unable::new(format!("cannot write {}", path.display())).because(error))?;
-    frame::encode_stream(source.source.open()?, source.size, io::BufWriter::new(target)).map_err(failed)?;
-    if fs::metadata(&path).map_err(failed)?.len() < source.size {
-        Ok(Some(Source::file(PathBuf::from(&path))?))
-    } else {
-        fs::remove_file(&path).map_err(failed)?;
-        Ok(None)
-    }
-}
-
-/// What one thread compresses in memory: all of it goes into one file, so that neither memory nor the number of files
-/// grows with the number of objects.
-struct Small<'a> {
-    folder: &'a Path,
-    encoder: Option<frame::Encoder>,
-    spool: Option<(Arc<File>, u64)>,
-}
-
-impl<'a> Small<'a> {
-    const fn new(folder: &'a Path) -> Self {
-        Self {
-            folder,
-            encoder: None,
-            spool: None,
-        }
-    }
-
-    fn encoder(&mut self) -> io::Result<&mut frame::Encoder> {
-        match &mut self.encoder {
-            Some(encoder) => Ok(encoder),
-            none => Ok(none.insert(frame::Encoder::new()?)),
-        }
-    }
-
-    /// Puts compressed bytes aside until they are packed.
-    fn spool(&mut self, stored: &[u8]) -> Result<Source, Stop> {
-        let failed =
-            |error: io::Error| Unable::new(format!("cannot write into {}", self.folder.display())).because(error);
-        let (file, end) = match &mut self.spool {
-            Some(spool) => spool,
-            none => none.insert((Arc::new(tempfile::tempfile_in(self.folder).map_err(failed)?), 0)),
-        };
-        file.write_all_at(stored, *end).map_err(failed)?;
-        let source = Source::Spooled(Arc::clone(file), *end, stored.len() as u64);
-        *end += stored.len() as u64;
-        Ok(source)
-    }
-}
-
-/// The largest buffer through which stored bytes are hashed.
-const HASH_BYTES: u64 = 1 << 20;
-
-/// Hashes the segments of stored bytes.
-fn segment_digests(source: &Source, size: u64, segment_size: u64) -> Result<Vec<Digest>, Stop> {
-    let buffer_bytes = usize::try_from(size.min(HASH_BYTES)).unwrap_or(0);
-    let mut reader = BufReader::with_capacity(buffer_bytes, source.open()?);
-    let mut digests = Vec::new();
-    let mut rest = size;
-    while rest > 0 || digests.is_empty() {
-        let part = rest.min(segment_size);
-        let mut hasher = Hasher::new();
-        let copied = io::copy(&mut (&mut reader).take(part), &mut hasher)
-            .map_err(|error| Unable::new(format!("cannot read {source}")).because(error))?;
-        if copied < part {
-            return Err(source.changed().into());
-        }
-        digests.push(hasher.finish());
-        rest -= part;
-    }
-    Ok(digests)
 }
 
 /// The name of a volume's file.

@@ -10,13 +10,15 @@ pub mod foresee;
 pub mod sign;
 pub mod stream;
 pub mod pack;
+mod holdings;
+mod texts;
 
 use std::path::Path;
 
 use crate::crypto::key::Signer;
 use crate::model::Stop;
 
-use collect::CollectedParts;
+use collect::Collected;
 use describe::{Contents, Heading, describe};
 use pack::{Packed, Progress, pack};
 use sign::sign;
@@ -34,20 +36,15 @@ pub struct Target<'a> {
 
 /// The second half of the recipe, from what was collected to volumes on the media: describe, sign, pack.
 pub fn export(
-    collected: CollectedParts,
+    collected: Collected,
     heading: &Heading,
     signers: &[&dyn Signer],
     spool: &Path,
     target: Target<'_>,
     threads: usize,
 ) -> Result<Packed, Stop> {
-    let contents = Contents {
-        artifacts: collected.artifacts,
-        documents: collected.documents,
-        objects: collected.objects.into_iter().map(Into::into).collect(),
-        plan: collected.plan,
-    };
+    let contents = Contents::new(collected, heading, spool)?;
     let described = describe(contents, heading, spool, threads)?;
     let signed = sign(described, signers)?;
-    pack(signed, target)
+    pack(signed, target, threads)
 }

@@ -1,20 +1,28 @@
 //! Signed -> `Packed`: volumes on the media. They appear whole and together, or not at all: written aside, synced, renamed.
+//!
+//! All cores read ahead and hash once more what they read; each writes when it is its turn, so a volume grows from its
+//! beginning to its end.
+
+mod blocks;
+mod turns;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use crate::bundle::catalog::Object;
 use crate::bundle::container::{self, header};
 use crate::bundle::manifest::Manifest;
 use crate::model::{Digest, Stop, Unable};
 
 use super::Target;
-use super::describe::{StoredObject, volume_file, volume_length};
+use super::describe::{volume_file, volume_length};
 use super::sign::Signed;
-use super::source::{OpenSource, Source};
+use super::source::Source;
 use super::stream::aside_name;
+use blocks::Blocks;
+use turns::Turns;
 
 /// The volumes as they lie on the media.
 #[derive(Debug)]
@@ -43,7 +51,7 @@ pub trait Progress: Sync {
 /// the bundle's number ([`Stream::publish`]).
 ///
 /// [`Stream::publish`]: super::stream::Stream
-pub fn pack(signed: Signed, target: Target<'_>) -> Result<Packed, Stop> {
+pub fn pack(signed: Signed, target: Target<'_>, threads: usize) -> Result<Packed, Stop> {
     let Target {
         media: folder,
         stream,
@@ -73,13 +81,9 @@ pub fn pack(signed: Signed, target: Target<'_>) -> Result<Packed, Stop> {
     let asides = Asides::new(folder, &files)?;
     check_space(folder, bytes)?;
     progress.begin(bytes);
-    let mut segments = Segments {
-        stored: signed.stored.iter(),
-        current: None,
-        segment_size: signed.manifest.segment_size,
-    };
+    let mut blocks = Blocks::new(&signed.stored);
     for (index, aside) in asides.0.iter().enumerate() {
-        write_volume(&signed, index + 1, aside, &mut segments, progress)?;
+        write_volume(&signed, index + 1, aside, &mut blocks, progress, threads)?;
     }
     progress.finish();
     stream.publish(&signed.manifest, signed.manifest_digest, folder, &files)?;
@@ -124,8 +128,9 @@ fn write_volume(
     signed: &Signed,
     number: usize,
     target: &Path,
-    segments: &mut Segments<'_>,
+    blocks: &mut Blocks<'_>,
     progress: &dyn Progress,
+    threads: usize,
 ) -> Result<(), Stop> {
     let failed = |error: io::Error| write_failed(target, error);
     // Whatever stood there was removed; a link that someone puts there meanwhile is not followed.
@@ -152,11 +157,11 @@ fn write_volume(
         for (version, root) in &signed.roots {
             output.member(&container::root_name(*version), root)?;
         }
-        output.member(container::CATALOG, &signed.catalog)?;
+        output.member_from(container::CATALOG, &signed.catalog)?;
         output.member(&container::volume_name(number, signed.manifest.volumes.len()), &[])?;
-        for _ in 0..signed.manifest.volumes[number - 1].segments {
-            segments.write_next(&mut output)?;
-        }
+        output.flush()?;
+        blocks.begin_volume(signed.manifest.volumes[number - 1].segments);
+        let mut output = write_objects(blocks, output, threads)?;
         output.bytes(&[0; container::END as usize])?;
         output.flush()?;
         drop(output);
@@ -178,6 +183,29 @@ fn write_volume(
     set_readable(&file).map_err(failed)?;
     file.sync_all().map_err(failed)?;
     Ok(())
+}
+
+/// Writes a volume's objects, on all cores.
+fn write_objects<'a>(blocks: &mut Blocks<'_>, output: Output<'a>, threads: usize) -> Result<Output<'a>, Stop> {
+    let turns = Turns::new(output);
+    let blocks = Mutex::new(blocks);
+    thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                let mut buffer = Vec::with_capacity(OUTPUT_BYTES);
+                loop {
+                    let next = blocks.lock().unwrap_or_else(PoisonError::into_inner).next();
+                    let Some((turn, block)) = next else { return };
+                    buffer.clear();
+                    let filled = block.and_then(|block| block.fill(&mut buffer));
+                    if turns.take(turn, filled, |output| output.bytes(&buffer)).is_break() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    turns.finish()
 }
 
 /// Media are read by other people than those who write them.
@@ -232,24 +260,21 @@ impl Output<'_> {
         Ok(())
     }
 
-    /// Takes exactly so many bytes from a reader.
-    fn copy(&mut self, reader: &mut dyn Read, mut size: u64, source: &Source) -> Result<(), Stop> {
-        while size > 0 {
-            if self.buffer.len() >= OUTPUT_BYTES {
-                self.flush()?;
-            }
-            let start = self.buffer.len();
-            let part = size.min((OUTPUT_BYTES - start) as u64);
-            let count = reader
-                .take(part)
-                .read_to_end(&mut self.buffer)
-                .map_err(|error| Unable::new(format!("cannot read {source}")).because(error))?;
-            if (count as u64) < part {
-                return Err(source.changed().into());
-            }
-            size -= part;
+    /// A member whose bytes lie elsewhere.
+    fn member_from(&mut self, name: &str, source: &Source) -> Result<(), Stop> {
+        self.bytes(&header(name, source.size()))?;
+        let mut buffer = Vec::with_capacity(OUTPUT_BYTES);
+        let mut offset = 0;
+        while offset < source.size() {
+            let part = usize::try_from(source.size() - offset)
+                .unwrap_or(usize::MAX)
+                .min(OUTPUT_BYTES);
+            buffer.clear();
+            source.read_part(offset, part, &mut buffer)?;
+            self.bytes(&buffer)?;
+            offset += part as u64;
         }
-        Ok(())
+        self.padding(source.size())
     }
 
     fn flush(&mut self) -> Result<(), Stop> {
@@ -269,53 +294,6 @@ impl Output<'_> {
             // Where one waits already, it does for this too.
             let _ = self.written.try_send(());
         }
-    }
-}
-
-/// The stored bytes, segment by segment, over all volumes.
-struct Segments<'a> {
-    stored: std::slice::Iter<'a, StoredObject>,
-    current: Option<Current<'a>>,
-    segment_size: u64,
-}
-
-struct Current<'a> {
-    object: &'a Object,
-    source: &'a Source,
-    reader: OpenSource<'a>,
-    next: u64,
-}
-
-impl Segments<'_> {
-    fn write_next(&mut self, output: &mut Output<'_>) -> Result<(), Stop> {
-        if self.current.is_none() {
-            let StoredObject { object, source } = self
-                .stored
-                .next()
-                .ok_or_else(|| Unable::new("the volume plan names more segments than there are"))?;
-            self.current = Some(Current {
-                object,
-                source,
-                reader: source.open()?,
-                next: 0,
-            });
-        }
-        let Some(current) = &mut self.current else {
-            return Ok(());
-        };
-        let size = current.object.segment_bytes(self.segment_size, current.next);
-        output.bytes(&header(
-            &current.object.member_name(self.segment_size, current.next),
-            size,
-        ))?;
-        output.copy(&mut current.reader, size, current.source)?;
-        output.padding(size)?;
-        current.next += 1;
-        if current.next == current.object.segment_count(self.segment_size) {
-            current.reader.recheck()?;
-            self.current = None;
-        }
-        Ok(())
     }
 }
 

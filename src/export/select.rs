@@ -4,17 +4,22 @@
 //! Lockfiles come from projects that may be hostile. Their sizes are bounded, and they can name other lockfiles
 //! (`-r other.txt`) and artifacts beside them; an artifact's bytes are used only if they have the stated digest.
 
+mod choices;
 mod document;
+mod entries;
 mod inputs;
+mod listing;
+mod plan;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use serde_json::json;
-
-use crate::crypto::strict_json;
 use crate::ecosystem::{Ecosystem, SelectionError, UpstreamBase, Wanted};
 use crate::model::{Claim, Code, Refusal, Stop, Unable};
+
+pub(super) use choices::{Choices, Interner, index, joined};
+pub(super) use plan::PlanHead;
 
 /// What to select: read from a selection file, or put together from arguments.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +51,13 @@ pub enum Input {
         source: Source,
         /// The ecosystem; without it, each name has to tell.
         ecosystem: Option<String>,
+    },
+    /// Artifacts named one by one.
+    Coordinates {
+        /// The ecosystem.
+        ecosystem: String,
+        /// The coordinates, as the ecosystem writes them.
+        coordinates: Vec<String>,
     },
     /// All plain files in a folder, as one set.
     Files {
@@ -120,15 +132,13 @@ impl Source {
 /// Exactly what shall be carried.
 #[derive(Debug)]
 pub struct Selected {
-    wanted: Vec<Chosen>,
+    choices: Arc<Choices>,
     left_out: Vec<String>,
     warnings: Vec<String>,
     from: Vec<PathBuf>,
     upstreams: Vec<UpstreamBase>,
     plain_http: BTreeSet<String>,
-    stream: Option<String>,
-    recipient: Option<String>,
-    plan: Vec<u8>,
+    plan: PlanHead,
 }
 
 /// A wanted artifact, and what asked for it.
@@ -143,30 +153,30 @@ pub struct Chosen {
 }
 
 /// What [`Selected::into_parts`] gives.
-#[derive(Debug)]
-pub struct SelectedParts {
+pub(super) struct SelectedParts {
     /// The artifacts, sorted.
-    pub wanted: Vec<Chosen>,
+    pub(super) choices: Arc<Choices>,
     /// What was seen and is not taken.
-    pub left_out: Vec<String>,
+    pub(super) left_out: Vec<String>,
     /// What the operator should know.
-    pub warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
     /// Folders to search.
-    pub from: Vec<PathBuf>,
+    pub(super) from: Vec<PathBuf>,
     /// The upstreams that the selection names.
-    pub upstreams: Vec<UpstreamBase>,
-    /// The stream, if the selection names it.
-    pub stream: Option<String>,
-    /// The recipient, if the selection names it.
-    pub recipient: Option<String>,
-    /// What was asked for, as strict JSON; its digest goes into the manifest.
-    pub plan: Vec<u8>,
+    pub(super) upstreams: Vec<UpstreamBase>,
+    /// What was asked for, beside the artifacts.
+    pub(super) plan: PlanHead,
 }
 
 impl Selected {
-    /// The artifacts, sorted.
-    pub fn wanted(&self) -> &[Chosen] {
-        &self.wanted
+    /// The artifacts, sorted. Each is made anew from a compact table.
+    pub fn wanted(&self) -> impl ExactSizeIterator<Item = Chosen> + '_ {
+        (0..self.choices.len()).map(|at| self.choices.chosen(index(at)))
+    }
+
+    /// The artifacts as they are held.
+    pub(super) const fn choices(&self) -> &Arc<Choices> {
+        &self.choices
     }
 
     /// The folders to search.
@@ -189,6 +199,16 @@ impl Selected {
         &self.upstreams
     }
 
+    /// The upstreams that the lockfiles name, some of them several times.
+    pub fn lockfile_upstreams(&self) -> impl Iterator<Item = &UpstreamBase> {
+        self.choices.all_upstreams()
+    }
+
+    /// The ids of the ecosystems that something is wanted of.
+    pub fn ecosystems(&self) -> BTreeSet<&'static str> {
+        self.choices.ecosystems().collect()
+    }
+
     /// The hosts that may be asked over plain http.
     pub const fn plain_http(&self) -> &BTreeSet<String> {
         &self.plain_http
@@ -196,36 +216,40 @@ impl Selected {
 
     /// Every address that a lockfile or the selection names for a file.
     pub fn named_urls(&self) -> impl Iterator<Item = &str> {
-        self.wanted
-            .iter()
-            .flat_map(|chosen| chosen.wanted.urls.iter().map(String::as_str))
+        self.choices.urls()
     }
 
     /// The stream, if the selection names it.
     pub fn stream(&self) -> Option<&str> {
-        self.stream.as_deref()
+        self.plan.stream.as_deref()
     }
 
     /// The recipient, if the selection names it.
     pub fn recipient(&self) -> Option<&str> {
-        self.recipient.as_deref()
+        self.plan.recipient.as_deref()
     }
 
-    /// What was asked for, as strict JSON.
-    pub fn plan(&self) -> &[u8] {
+    /// What was asked for, as strict JSON; its digest goes into the manifest.
+    pub fn plan(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        self.plan
+            .write(&self.choices, &mut text)
+            .expect("memory can always be written to");
+        text
+    }
+
+    pub(super) const fn plan_head(&self) -> &PlanHead {
         &self.plan
     }
 
     /// Gives everything to the next step.
-    pub fn into_parts(self) -> SelectedParts {
+    pub(super) fn into_parts(self) -> SelectedParts {
         SelectedParts {
-            wanted: self.wanted,
+            choices: self.choices,
             left_out: self.left_out,
             warnings: self.warnings,
             from: self.from,
             upstreams: self.upstreams,
-            stream: self.stream,
-            recipient: self.recipient,
             plan: self.plan,
         }
     }
@@ -359,28 +383,32 @@ pub fn select(request: Request, ecosystems: &[&'static dyn Ecosystem]) -> Result
     if !refusals.is_empty() {
         return Err(Stop::Refused(refusals));
     }
+    gathered.choices.settle();
     gathered.exclude(&request.exclude);
     let Gathered {
-        chosen,
+        choices,
         mut left_out,
         warnings,
     } = gathered;
-    let wanted: Vec<Chosen> = chosen.into_values().collect();
-    if wanted.is_empty() {
+    if choices.len() == 0 {
         return Err(SelectError::Empty.into());
     }
     left_out.sort();
     left_out.dedup();
-    let plan = plan(&request, &plan_inputs, &wanted, &left_out);
+    let plan = PlanHead {
+        exclude: request.exclude,
+        inputs: plan_inputs,
+        left_out: left_out.clone(),
+        recipient: request.recipient,
+        stream: request.stream,
+    };
     Ok(Selected {
-        wanted,
+        choices: Arc::new(choices),
         left_out,
         warnings,
         from: request.from,
         upstreams: request.upstreams,
         plain_http: request.plain_http,
-        stream: request.stream,
-        recipient: request.recipient,
         plan,
     })
 }
@@ -388,80 +416,28 @@ pub fn select(request: Request, ecosystems: &[&'static dyn Ecosystem]) -> Result
 /// What the inputs gave so far. One artifact that several inputs want is one.
 #[derive(Default)]
 struct Gathered {
-    chosen: BTreeMap<Key, Chosen>,
+    choices: Choices,
     left_out: Vec<String>,
     warnings: Vec<String>,
 }
 
-/// Ecosystem, name, version, file, digests, path.
-type Key = (
-    &'static str,
-    String,
-    String,
-    Option<String>,
-    Vec<Claim>,
-    Option<PathBuf>,
-);
-
 impl Gathered {
-    fn add(&mut self, mut wanted: Wanted, reason: &str, upstreams: Vec<UpstreamBase>) {
-        wanted.claims.sort();
-        wanted.claims.dedup();
-        let key = (
-            wanted.ecosystem,
-            wanted.name.clone(),
-            wanted.version.clone(),
-            wanted.file.clone(),
-            wanted.claims.clone(),
-            wanted.path.clone(),
-        );
-        match self.chosen.get_mut(&key) {
-            None => {
-                let reason = reason.to_owned();
-                let chosen = Chosen {
-                    wanted,
-                    reason,
-                    upstreams,
-                };
-                self.chosen.insert(key, chosen);
-            }
-            Some(present) => {
-                for url in wanted.urls {
-                    if !present.wanted.urls.contains(&url) {
-                        present.wanted.urls.push(url);
-                    }
-                }
-                present.wanted.size = present.wanted.size.or(wanted.size);
-                present.wanted.registry = present.wanted.registry.take().or(wanted.registry);
-                for base in upstreams {
-                    if !present.upstreams.contains(&base) {
-                        present.upstreams.push(base);
-                    }
-                }
-                if !present.reason.split(", ").any(|known| known == reason) {
-                    present.reason = format!("{}, {reason}", present.reason);
-                }
-            }
-        }
+    fn add(&mut self, wanted: Wanted, reason: &str, upstreams: Vec<UpstreamBase>) {
+        self.choices.add(wanted, reason, upstreams);
     }
 
     fn exclude(&mut self, patterns: &[String]) {
         for pattern in patterns {
-            let before = self.chosen.len();
+            let before = self.choices.len();
             let left_out = &mut self.left_out;
-            self.chosen.retain(|_, chosen| {
-                let wanted = &chosen.wanted;
-                let full = format!("{}/{}", wanted.ecosystem, wanted.name);
-                let excluded = matches(pattern, &wanted.name) || matches(pattern, &full);
+            self.choices.retain(|ecosystem, name, version| {
+                let excluded = matches(pattern, name) || matches(pattern, &format!("{ecosystem}/{name}"));
                 if excluded {
-                    left_out.push(format!(
-                        "{} {} {}: excluded by `{pattern}`",
-                        wanted.ecosystem, wanted.name, wanted.version
-                    ));
+                    left_out.push(format!("{ecosystem} {name} {version}: excluded by `{pattern}`"));
                 }
                 !excluded
             });
-            if self.chosen.len() == before {
+            if self.choices.len() == before {
                 self.warnings.push(format!("nothing is excluded by `{pattern}`"));
             }
         }
@@ -495,33 +471,6 @@ fn matches(pattern: &str, text: &str) -> bool {
         }
     }
     pattern[at_pattern..].iter().all(|character| *character == '*')
-}
-
-/// The canonical text of what was asked for: keys sorted, no spaces, no paths of this machine, no times.
-fn plan(request: &Request, inputs: &[serde_json::Value], wanted: &[Chosen], left_out: &[String]) -> Vec<u8> {
-    let wanted: Vec<_> = wanted
-        .iter()
-        .map(|chosen| {
-            let wanted = &chosen.wanted;
-            json!({
-                "ecosystem": wanted.ecosystem,
-                "name": wanted.name,
-                "version": wanted.version,
-                "file": wanted.file,
-                "digests": wanted.claims.iter().map(Claim::to_string).collect::<Vec<_>>(),
-                "reason": chosen.reason,
-            })
-        })
-        .collect();
-    strict_json::write(&json!({
-        "schema": "sealift-plan/1",
-        "stream": request.stream,
-        "recipient": request.recipient,
-        "inputs": inputs,
-        "exclude": request.exclude,
-        "wanted": wanted,
-        "left_out": left_out,
-    }))
 }
 
 #[cfg(test)]

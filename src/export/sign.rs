@@ -7,16 +7,17 @@ use crate::crypto::strict_json;
 use crate::model::{Digest, Stop, Unable};
 use crate::trust::{self, Kind};
 
-use super::describe::{Described, StoredObject};
+use super::describe::{Described, Stored};
+use super::source::Source;
 
 /// A bundle whose manifest is signed.
 pub struct Signed {
     pub(super) manifest: Manifest,
     pub(super) envelope: Vec<u8>,
     pub(super) manifest_digest: Digest,
-    pub(super) catalog: Vec<u8>,
+    pub(super) catalog: Source,
     pub(super) roots: Vec<(u64, Vec<u8>)>,
-    pub(super) stored: Vec<StoredObject>,
+    pub(super) stored: Stored,
     pub(super) volume_bytes: Option<u64>,
 }
 

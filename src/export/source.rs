@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::collect::Stamp;
-use crate::model::{Digest, Stop, Unable};
+use crate::model::{Digest, Hasher, Stop, Unable};
 
 /// An object that goes into a bundle.
 #[derive(Debug, Clone)]
@@ -62,6 +62,31 @@ impl Source {
         let open = OpenSource { source: self, bytes };
         open.recheck()?;
         Ok(open)
+    }
+
+    /// Adds a part of the bytes to a buffer, and looks again whether the file changed meanwhile.
+    pub(super) fn read_part(&self, offset: u64, size: usize, buffer: &mut Vec<u8>) -> Result<(), Stop> {
+        let open = self.open()?;
+        let start = buffer.len();
+        buffer.resize(start + size, 0);
+        let part = &mut buffer[start..];
+        let read = match open.bytes {
+            OpenBytes::File(ref file) => file.read_exact_at(part, offset),
+            OpenBytes::Spooled(file, begin, length) if offset + size as u64 <= length => {
+                file.read_exact_at(part, begin + offset)
+            }
+            OpenBytes::Memory(bytes) => usize::try_from(offset)
+                .ok()
+                .and_then(|offset| bytes.get(offset..offset + size))
+                .map(|bytes| part.copy_from_slice(bytes))
+                .ok_or_else(|| io::ErrorKind::UnexpectedEof.into()),
+            OpenBytes::Spooled(..) => Err(io::ErrorKind::UnexpectedEof.into()),
+        };
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(self.changed().into()),
+            Err(error) => Err(Unable::new(format!("cannot read {self}")).because(error).into()),
+            Ok(()) => open.recheck(),
+        }
     }
 
     /// Reads exactly so many bytes.
@@ -148,6 +173,45 @@ impl fmt::Display for Source {
     }
 }
 
+/// Hashes the segments of bytes as they pass.
+pub(super) struct SegmentHasher {
+    segment_size: u64,
+    current: Hasher,
+    filled: u64,
+    digests: Vec<Digest>,
+}
+
+impl SegmentHasher {
+    pub(super) fn new(segment_size: u64) -> Self {
+        Self {
+            segment_size,
+            current: Hasher::new(),
+            filled: 0,
+            digests: Vec::new(),
+        }
+    }
+
+    pub(super) fn update(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            if self.filled == self.segment_size {
+                self.digests.push(std::mem::take(&mut self.current).finish());
+                self.filled = 0;
+            }
+            let room = usize::try_from(self.segment_size - self.filled).unwrap_or(usize::MAX);
+            let (part, rest) = bytes.split_at(room.min(bytes.len()));
+            self.current.update(part);
+            self.filled += part.len() as u64;
+            bytes = rest;
+        }
+    }
+
+    /// The digests of all segments: at least one, also where there were no bytes.
+    pub(super) fn finish(mut self) -> Vec<Digest> {
+        self.digests.push(self.current.finish());
+        self.digests
+    }
+}
+
 fn cannot_read(path: &Path, error: io::Error) -> Unable {
     Unable::new(format!("cannot read {}", path.display())).because(error)
 }
@@ -170,6 +234,21 @@ mod tests {
         open.read_exact(&mut byte).unwrap();
         assert_eq!(&byte, b"tw");
         assert!(open.read_exact(&mut byte).is_err());
+    }
+
+    #[test]
+    fn segments_are_hashed_however_the_bytes_come() {
+        let bytes: Vec<u8> = (0..=99).collect();
+        let expected: Vec<Digest> = bytes.chunks(32).map(Digest::of).collect();
+        for step in [1, 7, 32, 33, 64, 100] {
+            let mut hasher = SegmentHasher::new(32);
+            bytes.chunks(step).for_each(|part| hasher.update(part));
+            assert_eq!(hasher.finish(), expected, "{step}");
+        }
+        assert_eq!(SegmentHasher::new(32).finish(), [Digest::of(b"")]);
+        let mut full = SegmentHasher::new(50);
+        full.update(&bytes);
+        assert_eq!(full.finish().len(), 2);
     }
 
     #[test]

@@ -9,9 +9,10 @@ use crate::bundle::container;
 use crate::bundle::limits;
 use crate::bundle::manifest::{Manifest, ManifestError};
 use crate::crypto::dsse::Envelope;
+use crate::crypto::key::KeyId;
 use crate::crypto::strict_json;
 use crate::model::{Code, Digest, Refusal, Stop, Timestamp};
-use crate::trust::{Kind, Role, TrustError, TrustedRoot, approval};
+use crate::trust::{Kind, Revocations, Role, TrustError, TrustedRoot, Vouched, approval};
 
 use super::open::{Opened, UntrustedApproval, UntrustedVolume, VolumeReader};
 
@@ -70,6 +71,8 @@ pub struct Judgement<'a> {
     pub memory: Option<&'a dyn Memory>,
     /// Whether approvals must be there already.
     pub approvals: Approvals,
+    /// What the site no longer believes.
+    pub revocations: Option<&'a Revocations>,
 }
 
 /// Whether approvals must be there already.
@@ -95,6 +98,8 @@ pub struct Authenticated {
 pub struct Voucher {
     /// The persons whose export signatures are valid.
     pub exporters: Vec<String>,
+    /// The keys with which they signed.
+    pub export_keys: Vec<KeyId>,
     /// The persons whose approvals count.
     pub approvers: Vec<String>,
     /// The approvals' envelopes, to be kept.
@@ -161,7 +166,7 @@ fn judge(
     judgement: &Judgement<'_>,
     new_roots: &mut Vec<TrustedRoot>,
 ) -> Result<Authenticated, Stop> {
-    let mut first: Option<(Manifest, Digest, Vec<u8>, Vec<String>)> = None;
+    let mut first: Option<(Manifest, Digest, Vec<u8>, Vouched)> = None;
     let mut readers = Vec::new();
     for UntrustedVolume {
         mut reader,
@@ -182,6 +187,7 @@ fn judge(
             .verify(Role::Export, Kind::Manifest, &envelope)
             .map_err(|error| with_export_hint(error.refusal(subject.clone())))?;
         let digest = Digest::of(&vouched.payload);
+        check_revoked(&subject, &vouched.keys, &digest, judgement.revocations)?;
         match &first {
             Some((manifest, expected, ..)) => {
                 if digest != *expected {
@@ -206,15 +212,16 @@ fn judge(
                 })?;
                 manifest.check().map_err(|error| manifest_refusal(&subject, &error))?;
                 check_roots(&roots, &manifest, &reader)?;
-                first = Some((manifest, digest, untrusted_envelope, vouched.persons));
+                first = Some((manifest, digest, untrusted_envelope, vouched));
             }
         }
         readers.push(reader);
     }
     // `open` gives at least one volume.
-    let Some((manifest, manifest_digest, envelope, exporters)) = first else {
+    let Some((manifest, manifest_digest, envelope, vouched)) = first else {
         return Err(crate::model::Unable::new("no volume was given").into());
     };
+    let (exporters, export_keys) = (vouched.persons, vouched.keys);
     let root = new_roots.last().unwrap_or(judgement.root);
     let subject = format!("bundle {}", manifest.label());
     let mut not_checked = Vec::new();
@@ -260,7 +267,7 @@ fn judge(
         }
     }
     let (approvers, approval_envelopes) = match judgement.approvals {
-        Approvals::Needed => check_approvals(given, &manifest_digest, &exporters, root, judgement.now)?,
+        Approvals::Needed => check_approvals(given, &manifest_digest, &exporters, root, judgement)?,
         Approvals::StillToCome => {
             not_checked.push("approvals: they are still to come".to_owned());
             (Vec::new(), Vec::new())
@@ -268,6 +275,7 @@ fn judge(
     };
     let voucher = Voucher {
         exporters,
+        export_keys,
         approvers,
         approvals: approval_envelopes,
         root_version: root.document().version,
@@ -338,6 +346,38 @@ fn check_roots(roots: &[(u64, Vec<u8>)], manifest: &Manifest, reader: &VolumeRea
         "its roots are not those that the manifest lists",
     )
     .comparing(format!("{listed:?}"), format!("{found:?}")))
+}
+
+/// Refuses what a revoked key signed, and what was voided. A key that may be in other hands can claim any time, so the time
+/// of the revocation makes no difference here.
+pub(super) fn check_revoked(
+    subject: &str,
+    keys: &[KeyId],
+    manifest: &Digest,
+    revocations: Option<&Revocations>,
+) -> Result<(), Refusal> {
+    let Some(revocations) = revocations else {
+        return Ok(());
+    };
+    if let Some((key, revocation)) = keys
+        .iter()
+        .find_map(|key| revocations.key(&key.to_string()).map(|revocation| (key, revocation)))
+    {
+        return Err(Refusal::new(
+            Code::KeyRevoked,
+            subject,
+            format!("the key {key} is revoked: {}", revocation.reason),
+        )
+        .hint("keep the medium, and tell whoever answers for security"));
+    }
+    if let Some(revocation) = revocations.bundle(manifest) {
+        return Err(Refusal::new(
+            Code::BundleVoided,
+            subject,
+            format!("this bundle was voided: {}", revocation.reason),
+        ));
+    }
+    Ok(())
 }
 
 fn check_recipient(subject: &str, manifest: &Manifest, root: &TrustedRoot) -> Result<(), Refusal> {
@@ -522,16 +562,23 @@ fn check_approvals(
     manifest: &Digest,
     exporters: &[String],
     root: &TrustedRoot,
-    now: Timestamp,
+    judgement: &Judgement<'_>,
 ) -> Result<(Vec<String>, Vec<Vec<u8>>), Stop> {
     let mut envelopes = Vec::new();
     let mut kept = Vec::new();
     for (name, untrusted_envelope) in given {
-        let envelope = Envelope::read(&untrusted_envelope).map_err(|error| TrustError::from(error).refusal(name))?;
+        let mut envelope =
+            Envelope::read(&untrusted_envelope).map_err(|error| TrustError::from(error).refusal(name))?;
+        // A signature counts by the key that it names, so one that names another key does not verify.
+        if let Some(revocations) = judgement.revocations {
+            envelope
+                .signatures
+                .retain(|signature| revocations.key(&signature.key_id).is_none());
+        }
         envelopes.push(envelope);
         kept.push(untrusted_envelope);
     }
-    let approved = approval::verify(root, manifest, exporters, &envelopes, now)
+    let approved = approval::verify(root, manifest, exporters, &envelopes, judgement.now)
         .map_err(|error| with_approval_hint(error.refusal("the approvals")))?;
     Ok((approved.persons, kept))
 }

@@ -7,7 +7,9 @@
 use std::fs;
 
 use super::authenticate::Voucher;
+use super::site::Brought;
 use super::stage::{Staged, Summary};
+use super::verify_evidence::EvidenceSummary;
 use crate::bundle::manifest::Manifest;
 use crate::ledger::GenerationRecord;
 use crate::model::{Code, Digest, Stop, Unable};
@@ -25,6 +27,10 @@ pub struct Committed {
     pub manifest_digest: Digest,
     /// Who vouched for it.
     pub voucher: Voucher,
+    /// What the bundle changed of what this site believes.
+    pub brought: Brought,
+    /// What the proofs came to, in numbers.
+    pub evidence: EvidenceSummary,
 }
 
 /// Makes the import durable, commits it and shows it.
@@ -35,6 +41,8 @@ pub fn commit(staged: Staged<'_>) -> Result<Committed, Stop> {
         repository,
         generation,
         summary,
+        brought,
+        evidence,
     } = staged;
     repository.sync()?;
     let record = import.commit(generation.root().digest())?;
@@ -52,5 +60,7 @@ pub fn commit(staged: Staged<'_>) -> Result<Committed, Stop> {
         manifest: intact.manifest().clone(),
         manifest_digest: intact.manifest_digest(),
         voucher: intact.voucher().clone(),
+        brought,
+        evidence,
     })
 }

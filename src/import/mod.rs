@@ -7,6 +7,9 @@
 pub mod open;
 pub mod authenticate;
 pub mod verify_objects;
+pub mod judge;
+pub mod site;
+pub mod verify_evidence;
 pub mod stage;
 pub mod commit;
 mod memory;
@@ -27,7 +30,9 @@ use authenticate::{Approvals, Authenticated, Judgement, Memory, Outcome, Voucher
 use commit::{Committed, commit};
 pub use memory::EnclaveMemory;
 use open::{Input, open};
+use site::{Brought, Site};
 use stage::stage;
+use verify_evidence::{EvidenceSummary, Pins, verify_evidence};
 use verify_objects::{ExaminedReader, Incomplete, Intact, Progress, Verified, Workspace, verify_objects};
 
 /// What a run needs from outside.
@@ -58,6 +63,8 @@ pub fn import(
 ) -> Result<Imported, Stop> {
     let opened = open(inputs)?;
     let root = trust.current().clone();
+    let site = Site::load(trust)?;
+    site.check_not_rolled_back(&enclave.ledger)?;
     let memory = EnclaveMemory {
         ledger: &enclave.ledger,
         folder,
@@ -67,6 +74,7 @@ pub fn import(
         now: run.now,
         memory: Some(&memory),
         approvals: Approvals::Needed,
+        revocations: site.revocations().map(|(_, document)| document),
     };
     let Outcome { new_roots, result } = authenticate(opened, &judgement);
     // Kept even where the bundle is refused, so that a bad bundle cannot block a rotation.
@@ -80,7 +88,7 @@ pub fn import(
     let authenticated = result?;
     let (manifest_digest, volumes) = (authenticated.manifest_digest(), authenticated.manifest().volumes.len());
     let staging = memory::staging(folder, &manifest_digest);
-    let result = run_import(authenticated, &staging, enclave, run);
+    let result = run_import(authenticated, &staging, enclave, trust, site, run);
     if volumes == 1 && result.is_err() {
         // Nothing of a single volume is worth keeping; of several, those that were good are.
         let _ = fs::remove_dir_all(&staging);
@@ -92,6 +100,8 @@ fn run_import(
     authenticated: Authenticated,
     staging: &Path,
     enclave: &mut Enclave,
+    trust: &mut TrustFolder,
+    mut site: Site,
     run: &Run<'_>,
 ) -> Result<Imported, Stop> {
     fs::DirBuilder::new()
@@ -115,11 +125,49 @@ fn run_import(
             Ok(Imported::Incomplete(incomplete))
         }
         Verified::Intact(intact) => {
-            let staged = stage(*intact, enclave, run.now, run.progress)?;
+            let brought = take_side_data(&intact, &mut site, trust, workspace.store)?;
+            // Kept even where the bundle is refused, as roots are: what enough persons signed stands by itself.
+            for standing in &brought.standing {
+                trust.stand(standing)?;
+            }
+            let store = enclave.repository.store();
+            let judged = verify_evidence(*intact, &pins(&site), Some(store), run.now, run.threads, run.progress)?;
+            let staged = stage(judged, brought, enclave, run.now, run.progress)?;
             Ok(Imported::Committed(Box::new(commit(staged)?)))
         }
     }
 }
+
+/// Takes what a verified bundle brings beside its artifacts. A bundle that brings its own exporter's revocation ends here.
+fn take_side_data(
+    intact: &Intact,
+    site: &mut Site,
+    trust: &TrustFolder,
+    store: Option<&Store>,
+) -> Result<Brought, Stop> {
+    let brought = site.take(intact.manifest(), trust, |digest| intact.locate(digest, store))?;
+    authenticate::check_revoked(
+        &format!("bundle {}", intact.manifest().label()),
+        &intact.voucher().export_keys,
+        &intact.manifest_digest(),
+        site.revocations().map(|(_, document)| document),
+    )?;
+    Ok(brought)
+}
+
+/// By what proofs are judged.
+fn pins(site: &Site) -> Pins {
+    Pins {
+        anchors: site
+            .trust_data()
+            .map_or_else(Vec::new, |(_, data)| data.anchors.clone()),
+        revocations: site.revocations().map(|(_, document)| document.clone()),
+        max_transit_seconds: DEFAULT_TRANSIT_SECONDS,
+    }
+}
+
+/// Thirty days on the way are usual for media that people carry.
+const DEFAULT_TRANSIT_SECONDS: u64 = 30 * 86_400;
 
 /// Keeps the approvals of a bundle that has not come whole, so that they need not come with each volume.
 fn keep_approvals(staging: &Path, approvals: &[Vec<u8>]) -> Result<(), Stop> {
@@ -175,14 +223,18 @@ pub struct Checked {
     pub manifest_digest: Digest,
     /// Who vouched for it, and what was not judged; `None` while volumes are missing.
     pub voucher: Option<Voucher>,
+    /// What the bundle would change of what this site believes.
+    pub brought: Brought,
+    /// What the proofs came to, in numbers.
+    pub evidence: EvidenceSummary,
     /// The volumes that are missing, if any are.
     pub incomplete: Option<Incomplete>,
 }
 
 /// By what a check without the change judges.
 pub struct Against<'a> {
-    /// The root that is trusted.
-    pub root: &'a TrustedRoot,
+    /// The roots, trust data and revocations.
+    pub trust: &'a TrustFolder,
     /// The enclave's memory, if there is one at hand.
     pub memory: Option<&'a dyn Memory>,
     /// The enclave's store, if there is one at hand.
@@ -194,11 +246,13 @@ pub struct Against<'a> {
 /// The very same steps as [`import`], stopped before anything is staged.
 pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Result<Checked, Stop> {
     let opened = open(inputs)?;
+    let mut site = Site::load(against.trust)?;
     let judgement = Judgement {
-        root: against.root,
+        root: against.trust.current(),
         now: run.now,
         memory: against.memory,
         approvals: Approvals::Needed,
+        revocations: site.revocations().map(|(_, document)| document),
     };
     let authenticated = authenticate(opened, &judgement).result?;
     let (manifest, manifest_digest) = (authenticated.manifest().clone(), authenticated.manifest_digest());
@@ -209,16 +263,24 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
         threads: run.threads,
         progress: run.progress,
     };
-    let (voucher, incomplete) = match verify_objects(authenticated, &workspace)? {
-        Verified::Intact(intact) => (Some(Intact::voucher(&intact).clone()), None),
-        Verified::Incomplete(incomplete) => (None, Some(incomplete)),
-    };
-    Ok(Checked {
+    let mut checked = Checked {
         manifest,
         manifest_digest,
-        voucher,
-        incomplete,
-    })
+        voucher: None,
+        brought: Brought::default(),
+        evidence: EvidenceSummary::default(),
+        incomplete: None,
+    };
+    match verify_objects(authenticated, &workspace)? {
+        Verified::Intact(intact) => {
+            checked.voucher = Some(intact.voucher().clone());
+            checked.brought = take_side_data(&intact, &mut site, against.trust, against.store)?;
+            let judged = verify_evidence(*intact, &pins(&site), against.store, run.now, run.threads, run.progress)?;
+            checked.evidence = judged.summary()?;
+        }
+        Verified::Incomplete(incomplete) => checked.incomplete = Some(incomplete),
+    }
+    Ok(checked)
 }
 
 /// A bundle as a person sees it who is asked to approve it.
@@ -240,6 +302,7 @@ pub fn look(inputs: Vec<Input>, root: &TrustedRoot, scratch: PathBuf, run: &Run<
         now: run.now,
         memory: None,
         approvals: Approvals::StillToCome,
+        revocations: None,
     };
     let authenticated = authenticate(open(inputs)?, &judgement).result?;
     let (manifest, manifest_digest) = (authenticated.manifest().clone(), authenticated.manifest_digest());

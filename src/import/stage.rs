@@ -1,16 +1,18 @@
 //! Intact -> `Staged`: all files written aside. Clients see nothing of it yet, and a stop here leaves them as they were.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::thread;
 
 use super::open::display_path;
+use super::site::Brought;
+use super::verify_evidence::{EvidenceSummary, Judged};
 use super::verify_objects::{Intact, Progress};
 use crate::bundle::catalog::Record;
-use crate::ecosystem::{self, Held, PlacedContent, PlacedFile};
+use crate::ecosystem::{self, Ecosystem, Held, Members, Mismatch, PlacedContent, PlacedFile};
 use crate::enclave::Enclave;
-use crate::ledger::{BundleRecord, Import};
-use crate::model::{Code, Digest, Name, Refusal, Stop, Timestamp, Unable};
+use crate::ledger::{BundleRecord, Import, Judgement};
+use crate::model::{Code, Digest, Name, Refusal, RelativePath, Stop, Timestamp, Unable};
 use crate::repository::{NameFiles, Repository, RootNode, StagedGeneration};
 use crate::store::Adopted;
 
@@ -21,6 +23,8 @@ pub struct Staged<'a> {
     pub(super) repository: &'a Repository,
     pub(super) generation: StagedGeneration,
     pub(super) summary: Summary,
+    pub(super) brought: Brought,
+    pub(super) evidence: EvidenceSummary,
 }
 
 /// What an import brought, in numbers.
@@ -46,7 +50,8 @@ pub struct Counts {
 /// Takes verified objects into the store, records them in a transaction that is still open, and writes the tree of the
 /// next generation.
 pub fn stage<'a>(
-    intact: Intact,
+    judged: Judged,
+    brought: Brought,
     enclave: &'a mut Enclave,
     now: Timestamp,
     progress: &dyn Progress,
@@ -56,6 +61,7 @@ pub fn stage<'a>(
         .generation()?
         .map(|generation| RootNode::new(generation.root));
     let repository = &enclave.repository;
+    let intact = judged.intact();
     let manifest = intact.manifest();
     let import = enclave.ledger.begin(BundleRecord {
         manifest: intact.manifest_digest(),
@@ -69,12 +75,17 @@ pub fn stage<'a>(
     })?;
     progress.begin("stage", manifest.catalog.objects + manifest.catalog.artifacts);
     let mut summary = Summary::default();
-    take_objects(&intact, &import, repository, &mut summary, progress)?;
-    keep_seals(&intact, &import, repository)?;
-    record_artifacts(&intact, &import, repository, &mut summary, progress)?;
+    take_objects(intact, &import, repository, &mut summary, progress)?;
+    keep_seals(intact, &import, repository)?;
+    for standing in &brought.standing {
+        import.standing(&standing.kind.to_string(), standing.version, &standing.digest)?;
+    }
+    let evidence = record_artifacts(&judged, &import, repository, &mut summary, now, progress)?;
     let mut stager = repository.stager(base)?;
+    let mut shared = BTreeMap::new();
     import.for_each_touched(|name, held| {
         let files = place(name, held, &import, repository)?;
+        note_shared(name, held, &mut shared)?;
         import.paths(name, files.iter().map(|(path, _)| path))?;
         stager.name(&NameFiles {
             name: name.clone(),
@@ -82,14 +93,21 @@ pub fn stage<'a>(
         })?;
         Ok::<_, Stop>(())
     })?;
+    for (name, members) in shared {
+        let files = place_shared(&name, &members, &import, repository)?;
+        import.paths(&name, files.iter().map(|(path, _)| path))?;
+        stager.name(&NameFiles { name, files })?;
+    }
     let generation = stager.finish()?;
     progress.finish();
     Ok(Staged {
-        intact,
+        intact: judged.into_intact(),
         import,
         repository,
         generation,
         summary,
+        brought,
+        evidence,
     })
 }
 
@@ -179,29 +197,43 @@ fn keep_seals(intact: &Intact, import: &Import<'_>, repository: &Repository) -> 
 }
 
 fn record_artifacts(
-    intact: &Intact,
+    judged: &Judged,
     import: &Import<'_>,
     repository: &Repository,
     summary: &mut Summary,
+    now: Timestamp,
     progress: &dyn Progress,
-) -> Result<(), Stop> {
-    let mut examined = intact.examined()?;
-    while let Some(item) = examined.next()? {
+) -> Result<EvidenceSummary, Stop> {
+    let mut evidence = EvidenceSummary::default();
+    let mut artifacts = judged.artifacts()?;
+    while let Some(artifact) = artifacts.next()? {
+        evidence.count(&artifact);
+        let level = artifact.level();
+        let (item, findings) = (artifact.examined, artifact.findings);
         for (digest, _) in item.derived.values() {
-            adopt(intact, repository, digest)?;
+            adopt(judged.intact(), repository, digest)?;
         }
         let counts = summary.ecosystems.entry(item.artifact.ecosystem.clone()).or_default();
         counts.artifacts += 1;
         counts.bytes += item.size;
-        import.artifact(&Held {
+        let recorded = import.artifact(&Held {
             artifact: item.artifact,
             size: item.size,
             facts: item.facts,
             derived: item.derived,
         })?;
+        import.judgement(
+            recorded,
+            &Judgement {
+                level,
+                findings,
+                decision: String::new(),
+                judged: now,
+            },
+        )?;
         progress.advance(1);
     }
-    Ok(())
+    Ok(evidence)
 }
 
 /// Computes what clients find of one name, and stores the pages among it.
@@ -210,15 +242,73 @@ fn place(
     held: &[Held],
     import: &Import<'_>,
     repository: &Repository,
-) -> Result<Vec<(crate::model::RelativePath, Digest)>, Stop> {
-    let ecosystem = ecosystem::find(&name.ecosystem)
-        .ok_or_else(|| Refusal::new(Code::UnknownFormat, name.to_string(), "its ecosystem is not known"))?;
-    let placed = ecosystem.layout(&name.name, held).map_err(|mismatch| {
-        let mut refusal = Refusal::new(mismatch.code, name.to_string(), mismatch.reason);
-        refusal.expected = mismatch.expected;
-        refusal.found = mismatch.found;
-        refusal
-    })?;
+) -> Result<Vec<(RelativePath, Digest)>, Stop> {
+    let placed = known(name)?
+        .layout(&name.name, held)
+        .map_err(|mismatch| refusal(name, mismatch))?;
+    store(placed, import, repository)
+}
+
+fn known(name: &Name) -> Result<&'static dyn Ecosystem, Stop> {
+    ecosystem::find(&name.ecosystem)
+        .ok_or_else(|| Refusal::new(Code::UnknownFormat, name.to_string(), "its ecosystem is not known").into())
+}
+
+fn refusal(name: &Name, mismatch: Mismatch) -> Refusal {
+    let mut refusal = Refusal::new(mismatch.code, name.to_string(), mismatch.reason);
+    refusal.expected = mismatch.expected;
+    refusal.found = mismatch.found;
+    refusal
+}
+
+/// Notes the shared pages in which a touched name has a part: each is made once, when all names are recorded.
+fn note_shared(name: &Name, held: &[Held], shared: &mut BTreeMap<Name, BTreeSet<Members>>) -> Result<(), Stop> {
+    let pages = known(name)?
+        .shared(&name.name, held)
+        .map_err(|mismatch| refusal(name, mismatch))?;
+    for page in pages {
+        let key = Name {
+            ecosystem: name.ecosystem.clone(),
+            name: page.name,
+        };
+        shared.entry(key).or_default().extend(page.members);
+    }
+    Ok(())
+}
+
+/// Computes pages that several names share.
+fn place_shared(
+    name: &Name,
+    members: &BTreeSet<Members>,
+    import: &Import<'_>,
+    repository: &Repository,
+) -> Result<Vec<(RelativePath, Digest)>, Stop> {
+    let mut held = Vec::new();
+    for member in members {
+        match member {
+            Members::Name(member) => held.extend(import.held(&Name {
+                ecosystem: name.ecosystem.clone(),
+                name: member.clone(),
+            })?),
+            Members::Beginning(beginning) => {
+                for member in import.names_beginning(&name.ecosystem, beginning)? {
+                    held.extend(import.held(&member)?);
+                }
+            }
+        }
+    }
+    let placed = known(name)?
+        .layout_shared(&name.name, &held)
+        .map_err(|mismatch| refusal(name, mismatch))?;
+    store(placed, import, repository)
+}
+
+/// Stores the pages among the files of a name.
+fn store(
+    placed: Vec<PlacedFile>,
+    import: &Import<'_>,
+    repository: &Repository,
+) -> Result<Vec<(RelativePath, Digest)>, Stop> {
     placed
         .into_iter()
         .map(|PlacedFile { path, content }| match content {

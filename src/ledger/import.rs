@@ -22,6 +22,14 @@ pub struct Import<'a> {
     last_name: RefCell<Option<(Name, i64)>>,
 }
 
+/// An artifact that an import has recorded.
+#[derive(Debug, Clone, Copy)]
+pub struct Recorded {
+    pub(super) artifact: i64,
+    pub(super) name: i64,
+    pub(super) bundle: i64,
+}
+
 impl Ledger {
     /// Begins the import of a bundle. Its number must follow its stream's last one.
     pub fn begin(&mut self, bundle: BundleRecord) -> Result<Import<'_>, LedgerError> {
@@ -112,7 +120,7 @@ impl Import<'_> {
     }
 
     /// Records an artifact with all that `layout` needs. Held with other bytes, it is refused.
-    pub fn artifact(&self, held: &Held) -> Result<(), LedgerError> {
+    pub fn artifact(&self, held: &Held) -> Result<Recorded, LedgerError> {
         let artifact = &held.artifact;
         let name = self.touch(&artifact.full_name())?;
         self.object(&artifact.digest, held.size)?;
@@ -179,7 +187,16 @@ impl Import<'_> {
             )
             .and_then(|mut statement| statement.execute(params![id, size_of(self.generation)?]))
             .map_err(failed("write"))?;
-        Ok(())
+        Ok(Recorded {
+            artifact: id,
+            name,
+            bundle: self.bundle_id,
+        })
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        // A transaction is a connection until it ends.
+        &self.transaction
     }
 
     /// Records a registry's document.
@@ -232,6 +249,29 @@ impl Import<'_> {
     /// All artifacts of a name that clients shall find, this import's included.
     pub fn held(&self, name: &Name) -> Result<Vec<Held>, LedgerError> {
         held(&self.transaction, name)
+    }
+
+    /// All names of an ecosystem that begin with a text, this import's included.
+    pub fn names_beginning(&self, ecosystem: &str, beginning: &str) -> Result<Vec<Name>, LedgerError> {
+        let failed = LedgerError::sql;
+        let mut statement = self
+            .transaction
+            .prepare_cached(
+                "SELECT name FROM names WHERE ecosystem = ?1 AND name >= ?2 AND substr(name, 1, length(?2)) = ?2 AND name < ?2 || ?3
+                 ORDER BY name",
+            )
+            .map_err(failed("read"))?;
+        // The last character there is: no name with that beginning comes after.
+        let rows = statement
+            .query_map(params![ecosystem, beginning, "\u{10ffff}"], |row| row.get(0))
+            .map_err(failed("read"))?;
+        rows.map(|name| {
+            Ok(Name {
+                ecosystem: ecosystem.to_owned(),
+                name: name.map_err(failed("read"))?,
+            })
+        })
+        .collect()
     }
 
     /// Claims the paths of one name. Another name's path, or one that differs only in case, is refused.

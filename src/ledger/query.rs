@@ -307,7 +307,7 @@ fn generations(connection: &Connection, order: &str) -> Result<Vec<GenerationRec
 }
 
 /// Calls back for artifacts that fit an SQL condition, in which `is_current` may be used.
-fn entries<E: From<LedgerError>>(
+pub(super) fn entries<E: From<LedgerError>>(
     connection: &Connection,
     condition: &str,
     values: Vec<Value>,
@@ -437,7 +437,7 @@ pub(super) fn digest(row: &Row<'_>, index: usize) -> rusqlite::Result<Digest> {
     row.get(index).map(Digest::from_bytes)
 }
 
-fn unsigned(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
+pub(super) fn unsigned(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
     let number: i64 = row.get(index)?;
     u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(index, number))
 }

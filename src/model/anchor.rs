@@ -70,6 +70,8 @@ pub enum Material {
     PublicKey(String),
     /// X.509 certificates that chains may end in, PEM.
     Certificates(String),
+    /// X.509 certificates of timestamp authorities, PEM: they say when something was signed, and never by whom.
+    TimestampCertificates(String),
     /// Lines of an OpenSSH allowed_signers file (ssh-keygen(1), ALLOWED SIGNERS).
     AllowedSigners(String),
     /// A minisign or signify public key: its base64 line.
@@ -91,6 +93,7 @@ impl Material {
             Self::NoteKey(_) => "note-key",
             Self::PublicKey(_) => "public-key",
             Self::Certificates(_) => "certificates",
+            Self::TimestampCertificates(_) => "timestamp-certificates",
             Self::AllowedSigners(_) => "allowed-signers",
             Self::MinisignKey(_) => "minisign-key",
             Self::SignifyKey(_) => "signify-key",

@@ -177,6 +177,32 @@ impl Claim {
     }
 }
 
+impl Claim {
+    /// Compares what was found with a registry's own checksums, where nobody else states a digest: of the strongest
+    /// algorithm stated, which may be SHA-1, one has to fit. Gives the one that fits; where none is stated, the found
+    /// SHA-256 digest.
+    pub fn agree(stated: &[Self], found: &[Self]) -> Result<Self, Unsatisfied> {
+        let algorithm = stated.iter().map(Self::algorithm).max();
+        let of = |claims: &[Self], algorithm| {
+            let fitting = claims.iter().filter(|claim| claim.algorithm == algorithm);
+            fitting.map(Self::to_string).collect::<Vec<_>>().join(" or ")
+        };
+        let fitting = match algorithm {
+            None => found.iter().find(|claim| claim.algorithm == Algorithm::Sha256),
+            Some(algorithm) => found
+                .iter()
+                .find(|claim| claim.algorithm == algorithm && stated.contains(claim)),
+        };
+        fitting.cloned().ok_or_else(|| {
+            let algorithm = algorithm.unwrap_or(Algorithm::Sha256);
+            Unsatisfied::Differs {
+                expected: of(stated, algorithm),
+                found: of(found, algorithm),
+            }
+        })
+    }
+}
+
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.algorithm.name(), self.hex())
@@ -281,6 +307,14 @@ mod tests {
             .cloned()
             .collect();
         assert!(matches!(Claim::check(&mixed, &good), Err(Unsatisfied::Differs { .. })));
+        // A registry's own checksums are compared whatever their algorithm, and may be missing.
+        assert_eq!(Claim::agree(&good, &good).unwrap().algorithm(), Algorithm::Sha512);
+        assert_eq!(Claim::agree(&[], &good).unwrap().algorithm(), Algorithm::Sha256);
+        let weak = good[..].iter().filter(|claim| claim.algorithm() == Algorithm::Sha1);
+        let weak: Vec<Claim> = weak.cloned().collect();
+        assert_eq!(Claim::agree(&weak, &good).unwrap().algorithm(), Algorithm::Sha1);
+        assert!(matches!(Claim::agree(&weak, &evil), Err(Unsatisfied::Differs { .. })));
+        assert!(matches!(Claim::agree(&mixed, &good), Err(Unsatisfied::Differs { .. })));
         // One of several of the same strength is enough.
         let either = [good.clone(), evil].concat();
         assert!(Claim::check(&either, &good).is_ok());

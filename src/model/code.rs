@@ -125,6 +125,10 @@ codes! {
     ///
     /// Make a new key with `sealift key new` and enrol that one.
     KeyNotAllowed = "key-not-allowed" in Authenticity;
+    /// A key that this site has revoked signed the bundle.
+    ///
+    /// Keep the medium, and tell whoever answers for the site's security: a revoked key that still signs is an alarm. The exporter signs again with another key.
+    KeyRevoked = "key-revoked" in Authenticity;
     /// A signed document of one kind stands where another kind belongs.
     ///
     /// Each kind of document has its own payload type, so a signature on one can never serve for another.
@@ -168,10 +172,18 @@ codes! {
     ///
     /// The message names the recipients. Bring it there, or export for this enclave.
     WrongEnclave = "wrong-enclave" in Order;
+    /// This site's revocations name this very bundle as void.
+    ///
+    /// A bundle is voided when its medium was lost, or its content found to be wrong. Destroy the medium; the exporter makes a new bundle.
+    BundleVoided = "bundle-voided" in Order;
     /// The sequence number is further ahead than any real gap.
     ///
     /// A stolen key could otherwise use up all numbers. A new epoch in the root starts the numbers again.
     SequenceJump = "sequence-jump" in Order;
+    /// Revocations or advisories that travel with the bundle were too old when it was made, or are missing.
+    ///
+    /// Fetch them anew on the sending side, and export again.
+    SideDataStale = "side-data-stale" in Order;
 
     /// A root does not follow from the pinned one with both thresholds of signatures.
     ///
@@ -200,6 +212,88 @@ codes! {
     ///
     /// Ask upstream which one is genuine before anything else.
     VersionBytesDiffer = "version-bytes-differ" in Evidence;
+    /// The policy cannot be read, contradicts itself, or says something that no policy may say.
+    ///
+    /// The message names the place in the file; `bundle-spec/policy.md` says what may stand there. `sealift policy check FILE` tries it.
+    PolicyMalformed = "policy-malformed" in Evidence;
+    /// The policy names nothing of this ecosystem, and what it does not name is not admitted.
+    ///
+    /// Add the ecosystem to the policy, with the evidence that its artifacts must have, and have the policy signed again.
+    NoRuleMatches = "no-rule-matches" in Evidence;
+    /// The name is one that this site uses itself, so nothing of that name may come from outside.
+    ///
+    /// Somebody may have put a package of your name on a public registry (dependency confusion). Find out who asked for it. No waiver covers this.
+    InternalName = "internal-name" in Evidence;
+    /// The policy's deny list names this artifact.
+    ///
+    /// The message gives the list's reason. Take another version.
+    Denylisted = "denylisted" in Evidence;
+    /// An advisory says that this very version is malicious.
+    ///
+    /// Do not open it. Look where else it has been installed, and tell your security officer.
+    KnownMalicious = "known-malicious" in Evidence;
+    /// A proof was checked and is wrong, or what it rests on was not good when it was signed.
+    ///
+    /// No other proof makes up for a wrong one. Fetch artifact and proof again, and compare; if it stays wrong, ask the publisher.
+    EvidenceInvalid = "evidence-invalid" in Evidence;
+    /// It is well signed, by somebody else than the policy or a pinned anchor names.
+    ///
+    /// Ask the publisher by another way who signs. Only then change the policy's rule or the anchor.
+    IdentityMismatch = "identity-mismatch" in Evidence;
+    /// Earlier versions of this name were signed by another publisher, whom this enclave has pinned since.
+    ///
+    /// Projects are sold and taken over. Find out what happened; a publisher's rule in the policy pins the new one.
+    PublisherChanged = "publisher-changed" in Evidence;
+    /// The policy's rule about this publisher has run out, so nobody is trusted by it.
+    ///
+    /// Look at the rule again, and give it a new end date.
+    PublisherTrustEnded = "publisher-trust-ended" in Evidence;
+    /// The proofs do not reach the level that the policy asks for.
+    ///
+    /// `sealift policy explain` shows which rule asks for it. Bring the missing proof, pin the anchor that it needs, or have two persons sign a waiver.
+    EvidenceTooLow = "evidence-too-low" in Evidence;
+    /// An earlier version of this name was accepted with better evidence than this one has.
+    ///
+    /// A stripped proof looks like this. Find out whether the publisher has stopped signing.
+    EvidenceDowngraded = "evidence-downgraded" in Evidence;
+    /// An advisory says that this version is vulnerable.
+    ///
+    /// Take a version that the advisory names as fixed.
+    KnownVulnerable = "known-vulnerable" in Evidence;
+    /// Its licence is not one that the policy allows, or nobody says what it is.
+    LicenceNotAllowed = "licence-not-allowed" in Evidence;
+    /// It was published too short a time ago, or nobody says when.
+    ///
+    /// Most hijacked versions are found within days. Export again later; a version that an advisory names as the fix does not wait.
+    TooNew = "too-new" in Evidence;
+    /// It was published so long ago that the policy wants somebody to look.
+    TooOld = "too-old" in Evidence;
+    /// This enclave has never held anything of this name.
+    ///
+    /// Names that programs invent and people mistype come in here. Look at the project's page, its age and its source before you admit it.
+    FirstSeenName = "first-seen-name" in Evidence;
+    /// The name looks like another that is popular or already here.
+    ///
+    /// Compare the two letter by letter. If it is the one that is meant, record that in a review.
+    SimilarName = "similar-name" in Evidence;
+    /// A scan that the policy asks for was not made, or with definitions that were too old.
+    ScanMissing = "scan-missing" in Evidence;
+    /// A scanner reported something.
+    ///
+    /// Do not open it. If it is a false alarm, two persons may sign a waiver for exactly these bytes.
+    ScanPositive = "scan-positive" in Evidence;
+    /// A waiver for this artifact has run out, runs too long, or names too few persons: it does not count.
+    ///
+    /// Write it anew in the policy, for at most 90 days and with two persons, or take it out.
+    WaiverInvalid = "waiver-invalid" in Evidence;
+    /// Nothing in the export's plan asked for this artifact.
+    ///
+    /// Ask the exporter why it is in the bundle.
+    NotInPlan = "not-in-plan" in Evidence;
+    /// Something in the bundle needs an artifact that is neither in it nor in the enclave.
+    ///
+    /// Export again from a whole lockfile.
+    IncompleteClosure = "incomplete-closure" in Evidence;
 
     /// The enclave's state is missing, older than the repository, or damaged.
     ///

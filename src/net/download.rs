@@ -99,21 +99,56 @@ enum Step {
     Disk(io::Error),
 }
 
+/// What vouches for a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Voucher {
+    /// Its stated digest, so that it does not matter who serves it.
+    Digest,
+    /// Only the host that serves it, so that it must be one that somebody named, to its last redirect.
+    Host,
+}
+
+impl Voucher {
+    const fn purpose(self) -> Purpose {
+        match self {
+            Self::Digest => Purpose::CheckedFile,
+            Self::Host => Purpose::Document,
+        }
+    }
+}
+
 impl Client {
     /// Fetches a file into the cache. `progress` is told about bytes as they come.
     pub fn fetch(&self, request: &FileRequest<'_>, progress: &dyn Fn(u64)) -> Result<FetchedFile, FetchError> {
-        let address = Address::read(request.url).map_err(ClientError::from)?;
-        let url = address.to_string();
         let algorithm = Claim::strongest(request.claims).ok_or_else(|| FetchError::Digest {
-            url: url.clone(),
+            url: Address::read(request.url).map_or_else(|_| "an upstream".to_owned(), |address| address.to_string()),
             source: Unsatisfied::Unpinned,
         })?;
+        self.fetch_by(request, algorithm, Voucher::Digest, progress)
+    }
+
+    /// Fetches a file of which nobody states a digest that counts: as the host serves it, which somebody must have named.
+    /// The claims are what the upstream itself says, be it SHA-1, and tell a broken transfer; there may be none.
+    pub fn fetch_unpinned(&self, request: &FileRequest<'_>, progress: &dyn Fn(u64)) -> Result<FetchedFile, FetchError> {
+        let algorithm = request.claims.iter().map(Claim::algorithm).max();
+        self.fetch_by(request, algorithm.unwrap_or(Algorithm::Sha256), Voucher::Host, progress)
+    }
+
+    fn fetch_by(
+        &self,
+        request: &FileRequest<'_>,
+        algorithm: Algorithm,
+        voucher: Voucher,
+        progress: &dyn Fn(u64),
+    ) -> Result<FetchedFile, FetchError> {
+        let address = Address::read(request.url).map_err(ClientError::from)?;
+        let url = address.to_string();
         let mut part = Part::open(&self.cache.partial(), request, &url, algorithm)?;
         let deadline = Instant::now() + self.limits.file;
         let mut has_begun_again = false;
         loop {
             let step = self.repeat(&address, deadline, || {
-                self.attempt(&address, request, &mut part, deadline, progress)
+                self.attempt(&address, request, voucher, &mut part, deadline, progress)
             })?;
             match step {
                 Step::Absent { url, status } => {
@@ -128,7 +163,7 @@ impl Client {
                 }
                 Step::Complete => {}
             }
-            match self.judge(&url, request, &part) {
+            match self.judge(&url, request, voucher, &part) {
                 // Parts of two answers may not fit together: once more, from the start.
                 Err(FetchError::Digest { .. } | FetchError::Size { .. }) if part.is_joined && !has_begun_again => {
                     has_begun_again = true;
@@ -147,9 +182,19 @@ impl Client {
         }
     }
 
-    fn judge(&self, url: &str, request: &FileRequest<'_>, part: &Part) -> Result<FetchedFile, FetchError> {
+    fn judge(
+        &self,
+        url: &str,
+        request: &FileRequest<'_>,
+        voucher: Voucher,
+        part: &Part,
+    ) -> Result<FetchedFile, FetchError> {
         let (digest, found) = part.hasher.clone().finish();
-        let claim = Claim::check(request.claims, &found).map_err(|source| FetchError::Digest {
+        let claim = match voucher {
+            Voucher::Digest => Claim::check(request.claims, &found),
+            Voucher::Host => Claim::agree(request.claims, &found),
+        }
+        .map_err(|source| FetchError::Digest {
             url: url.to_owned(),
             source,
         })?;
@@ -173,10 +218,18 @@ impl Client {
         &self,
         address: &Address,
         request: &FileRequest<'_>,
+        voucher: Voucher,
         part: &mut Part,
         deadline: Instant,
         progress: &dyn Fn(u64),
     ) -> Result<Step, Failure> {
+        if voucher == Voucher::Host
+            && part.length > 0
+            && let Err(error) = part.restart()
+        {
+            // Parts of two answers are not joined: nothing would tell.
+            return Ok(Step::Disk(error));
+        }
         let mut headers = Vec::new();
         if part.length > 0 {
             headers.push(("range", format!("bytes={}-", part.length)));
@@ -185,7 +238,7 @@ impl Client {
                 headers.push(("if-range", validator.clone()));
             }
         }
-        let mut answer = self.exchange(address, Purpose::CheckedFile, &headers)?;
+        let mut answer = self.exchange(address, voucher.purpose(), &headers)?;
         let url = answer.address.to_string();
         match answer.status {
             200 => {
@@ -288,6 +341,9 @@ impl Part {
     /// process that works on it has it locked; then a file of our own serves.
     fn open(folder: &Path, request: &FileRequest<'_>, url: &str, algorithm: Algorithm) -> Result<Self, FetchError> {
         let mut names: Vec<String> = request.claims.iter().map(Claim::to_string).collect();
+        if names.is_empty() {
+            names.push(url.to_owned());
+        }
         names.sort_unstable();
         let name = Digest::of(names.join("\n").as_bytes()).hex();
         let path = folder.join(format!("{name}.part"));

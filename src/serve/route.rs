@@ -58,6 +58,7 @@ pub(super) fn route(raw: &str) -> Route {
     match segments[..] {
         ["cargo", ref rest @ ..] => cargo(rest),
         ["pypi", ref rest @ ..] => pypi(rest),
+        ["maven", ref rest @ ..] => maven(rest),
         ["npm", ref rest @ ..] => npm(rest),
         ["deb", ref rest @ ..] => deb(rest),
         ["files", ref rest @ ..] => {
@@ -118,6 +119,24 @@ fn pypi(segments: &[&str]) -> Route {
         }
         _ => Route::Unknown,
     }
+}
+
+/// A tree of files; what is no file of it is unknown.
+fn maven(segments: &[&str]) -> Route {
+    let name = segments.last().copied().unwrap_or_default();
+    let is_checksum = [".sha1", ".sha256", ".sha512"]
+        .iter()
+        .any(|ending| name.ends_with(ending));
+    let kind = match name.rsplit_once('.') {
+        _ if is_checksum => TEXT,
+        Some((_, "pom" | "xml")) => "application/xml",
+        _ => BYTES,
+    };
+    let content = match name.starts_with("maven-metadata.xml") {
+        true => Content::Page(kind),
+        false => Content::Artifact(kind),
+    };
+    file("maven", &segments.join("/"), content)
 }
 
 /// A project's name in its normal form (PEP 503); `None` where it cannot be one.
@@ -218,8 +237,21 @@ mod tests {
                 "deb/a.example.com/debian/dists/stable/InRelease",
             ),
             ("/deb/a/pool/x%2b%2b_1%7e2_all.deb", "deb/a/pool/x++_1~2_all.deb"),
+            (
+                "/maven/org/x/lib/1.0%2Bb/lib-1.0%2Bb.jar",
+                "maven/org/x/lib/1.0+b/lib-1.0+b.jar",
+            ),
         ] {
             assert_eq!(found(raw).as_deref(), Some(path), "{raw}");
+        }
+        for (raw, content) in [
+            ("/maven/o/lib/maven-metadata.xml", Content::Page("application/xml")),
+            ("/maven/o/lib/maven-metadata.xml.sha1", Content::Page(TEXT)),
+            ("/maven/o/lib/1/lib-1.pom", Content::Artifact("application/xml")),
+            ("/maven/o/lib/1/lib-1.jar.sha512", Content::Artifact(TEXT)),
+            ("/maven/o/lib/1/lib-1.jar", Content::Artifact(BYTES)),
+        ] {
+            assert!(matches!(route(raw), Route::File(_, found) if found == content), "{raw}");
         }
         assert_eq!(route("/cargo/index/config.json"), Route::CargoConfig);
         assert_eq!(route("/npm/-/ping"), Route::NpmPing);
@@ -278,6 +310,10 @@ mod tests {
             "/pypi/files/a/b",
             "/pypi/simple/a/b/",
             "/pypi/simple/a%3Cb/",
+            "/maven",
+            "/maven/",
+            "/maven/o/",
+            "/maven//o",
             "/npm",
             "/npm/",
             "/npm/@s",

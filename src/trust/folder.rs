@@ -101,6 +101,17 @@ pub enum FolderError {
     /// A root is not the next one.
     #[error("the root does not follow")]
     NotNext(#[source] TrustError),
+    /// A stored document of this site is not what was accepted.
+    #[error("`{path}` is damaged")]
+    StandingDamaged {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: TrustError,
+    },
+    /// A document may not stand here.
+    #[error("the document may not stand here")]
+    NotStanding(#[source] TrustError),
 }
 
 impl From<FolderError> for Stop {
@@ -108,22 +119,30 @@ impl From<FolderError> for Stop {
         let hint = match &error {
             FolderError::NotPinned { .. } => Some("pin one with `sealift root pin`"),
             FolderError::AlreadyPinned { .. } => Some("the next root is taken by `sealift root pin`, too"),
-            FolderError::PinDamaged { .. } | FolderError::RootDamaged { .. } => {
+            FolderError::PinDamaged { .. } | FolderError::RootDamaged { .. } | FolderError::StandingDamaged { .. } => {
                 Some("restore the folder from its own backup")
             }
             _ => None,
         };
         match error {
             FolderError::NotNext(source) => source.refusal("root").into(),
+            FolderError::NotStanding(source) => source.refusal("trust").into(),
             error => {
-                let damaged = matches!(error, FolderError::PinDamaged { .. } | FolderError::RootDamaged { .. });
+                let damaged = matches!(
+                    error,
+                    FolderError::PinDamaged { .. }
+                        | FolderError::RootDamaged { .. }
+                        | FolderError::StandingDamaged { .. }
+                );
                 let mut unable = Unable::new(error.to_string());
                 unable.hint = hint.map(str::to_owned);
                 unable.code = damaged.then_some(Code::StateRolledBack);
                 match error {
                     FolderError::File { source, .. } => unable.because(source),
                     FolderError::PinDamaged { source, .. } => unable.because(source),
-                    FolderError::RootDamaged { source, .. } => unable.because(source),
+                    FolderError::RootDamaged { source, .. } | FolderError::StandingDamaged { source, .. } => {
+                        unable.because(source)
+                    }
                     _ => unable,
                 }
                 .into()

@@ -4,7 +4,10 @@
 //! it, and every other document is judged by the root that is current.
 
 pub mod approval;
+pub mod data;
 pub mod folder;
+pub mod revocations;
+pub mod standing;
 mod count;
 mod diff;
 mod draft;
@@ -13,6 +16,10 @@ mod root;
 mod rules;
 mod trusted;
 pub mod words;
+
+pub use data::TrustData;
+pub use revocations::{Revocation, Revocations, Revoked};
+pub use standing::Standing;
 
 pub use count::{RootSignatures, SignedBy};
 pub use diff::diff;

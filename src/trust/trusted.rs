@@ -100,6 +100,16 @@ pub enum TrustError {
         /// The version found.
         found: u64,
     },
+    /// A standing document does not follow the one that counts.
+    #[error("{kind} version {found} does not follow version {current}")]
+    StandingOutOfOrder {
+        /// What it is.
+        kind: Kind,
+        /// The version that counts.
+        current: u64,
+        /// The version found.
+        found: u64,
+    },
     /// A root changes what no root may change.
     #[error("root {version} {reason}")]
     ChainBroken {
@@ -184,7 +194,7 @@ impl TrustError {
             Self::Key { .. } => Code::KeyNotAllowed,
             Self::Threshold { .. } => Code::ThresholdInvalid,
             Self::NotSeparate { .. } => Code::RolesNotSeparate,
-            Self::OutOfOrder { .. } => Code::TrustVersionOutOfOrder,
+            Self::OutOfOrder { .. } | Self::StandingOutOfOrder { .. } => Code::TrustVersionOutOfOrder,
             Self::ChainBroken { .. } => Code::RootChainBroken,
             Self::NotEnough { role, .. } => match role {
                 Role::Root => Code::RootChainBroken,
@@ -210,6 +220,10 @@ impl TrustError {
             Self::WrongKind { expected, found } => refusal.comparing(expected.payload_type(), found),
             Self::OutOfOrder { current, found } => refusal.comparing(
                 format!("version {}", current.saturating_add(1)),
+                format!("version {found}"),
+            ),
+            Self::StandingOutOfOrder { current, found, .. } => refusal.comparing(
+                format!("version {} or later", current.saturating_add(1)),
                 format!("version {found}"),
             ),
             Self::NotEnough { threshold, persons, .. } => {

@@ -18,6 +18,7 @@ mod wheel;
 
 mod cargo;
 mod generations;
+mod maven;
 mod node;
 mod packages;
 mod plain;

@@ -19,7 +19,7 @@ pub(crate) struct Site {
 
 impl Site {
     /// An exporter and an enclave that trusts it. Nothing has been carried.
-    fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         let this = Self {
             home: Home::new(),
             upstream: Upstream::start(),

@@ -501,9 +501,14 @@ fn the_index_itself_is_an_artifact_of_its_suite() {
     let (key, archive) = (Key::new("archive"), Archive::new());
     let anchors = [key.anchor()];
     let objects = archive.objects(&key);
+    // As an import judges it: the artifact's own bytes are not among the objects.
     let judged = |name: &str, file: &str, bytes: &[u8], objects: &[Vec<u8>]| {
         let artifact = artifact("deb", name, "20261119T021254Z.0123456789ab", file, bytes);
-        judge(KIND, objects.to_vec(), &artifact, bytes, &anchors, DAY)[0].outcome
+        let beside: Vec<_> = objects.iter().filter(|object| *object != bytes).cloned().collect();
+        let outcome = judge(KIND, beside, &artifact, bytes, &anchors, DAY)[0].outcome;
+        let whole = judge(KIND, objects.to_vec(), &artifact, bytes, &anchors, DAY)[0].outcome;
+        assert_eq!(outcome, whole, "{name} {file}");
+        outcome
     };
     let list = "main/binary-amd64/Packages";
     for name in [
@@ -512,28 +517,46 @@ fn the_index_itself_is_an_artifact_of_its_suite() {
         "a/dists/towel/updates",
         "a::./",
     ] {
-        assert_eq!(judged(name, "InRelease", &objects[0], &objects), GOOD, "{name}");
+        assert_eq!(judged(name, "InRelease", &objects[0], &objects[..1]), GOOD, "{name}");
         assert_eq!(judged(name, list, &objects[1], &objects), GOOD, "{name}");
     }
     for name in ["a/dists/testing", "a/dists/towel/x", "a/dists/", "a/dists/updates"] {
-        assert_eq!(judged(name, "InRelease", &objects[0], &objects), DIFFERS, "{name}");
+        assert_eq!(judged(name, "InRelease", &objects[0], &objects[..1]), DIFFERS, "{name}");
         assert_eq!(judged(name, list, &objects[1], &objects), DIFFERS, "{name}");
     }
     let name = "a/dists/towel";
-    assert_eq!(judged(name, "Release", &objects[0], &objects), DIFFERS);
-    assert_eq!(judged(name, "InRelease", b"other", &objects), DIFFERS);
+    let renamed = artifact("deb", name, "1", "Release", &objects[0]);
+    assert_eq!(
+        judge(KIND, objects[..1].to_vec(), &renamed, &objects[0], &anchors, DAY)[0].outcome,
+        DIFFERS
+    );
+    assert_eq!(
+        judge(KIND, Vec::new(), &renamed, &objects[0], &anchors, DAY)[0].outcome,
+        Outcome::Undecided(Doubt::Incomplete)
+    );
+    assert_eq!(judged(name, "InRelease", b"other", &objects[..1]), DIFFERS);
     assert_eq!(
         judged(name, "contrib/binary-amd64/Packages", &objects[1], &objects),
         DIFFERS
     );
     assert_eq!(judged(name, list, b"other", &objects), DIFFERS);
-    // A list that did not come with its proof.
-    assert_eq!(judged(name, list, &objects[1], &objects[..1]), DIFFERS);
+    // Both strong digests, and the size, are those of the list itself.
+    for (from, to) in [
+        (hex::encode(Sha512::digest(&objects[1])), "0".repeat(128)),
+        (format!(" {} main", objects[1].len()), " 7 main".to_owned()),
+    ] {
+        let mut archive = Archive::new();
+        archive.lists = archive.lists.replace(&from, &to);
+        let signed = [clear_signed(&archive.release(), &[&key]), objects[1].clone()];
+        assert_eq!(judged(name, list, &objects[1], &signed), DIFFERS, "{to}");
+    }
     let release = archive.release().into_bytes();
     let apart = [release.clone(), signed_apart(&release, &key)];
     assert_eq!(judged(name, "Release", &apart[0], &apart), GOOD);
     assert_eq!(judged(name, "Release.gpg", &apart[1], &apart), GOOD);
-    assert_eq!(judged(name, "InRelease", &apart[0], &apart), DIFFERS);
+    let other_file = artifact("deb", name, "1", "InRelease", &apart[0]);
+    let judged = judge(KIND, apart[1..].to_vec(), &other_file, &apart[0], &anchors, DAY)[0].outcome;
+    assert_eq!(judged, Outcome::Undecided(Doubt::Incomplete));
 }
 
 #[test]

@@ -67,6 +67,11 @@ pub(crate) struct Suite {
     pub(crate) judge: Judge,
 }
 
+/// A row of the table.
+pub(crate) const fn suite(folder: &'static str, prefix: &'static str, judge: Judge) -> Suite {
+    Suite { folder, prefix, judge }
+}
+
 /// The collection beside the checkout; `None` where it is not at hand.
 pub(crate) fn root() -> Option<PathBuf> {
     let named = std::env::var_os("SEALIFT_SHARED_DATA").map(PathBuf::from);

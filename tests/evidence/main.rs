@@ -5,71 +5,55 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
 mod apt_release;
+mod cms;
 mod data;
+mod fixtures;
+mod forge;
+mod notation;
+mod npm_signature;
+mod nuget;
 mod openpgp;
+mod sigstore;
+mod small_signatures;
 mod support;
 
-use data::{Judge, Suite};
+use data::{Suite, suite};
 
 /// Which cases of which folder are judged by whom. A row of an index that no suite claims fails the test, and so does one that two
 /// claim.
+#[rustfmt::skip]
 const SUITES: &[Suite] = &[
-    Suite {
-        folder: "04-openpgp",
-        prefix: "debian/",
-        judge: apt_release::debian,
-    },
-    Suite {
-        folder: "04-openpgp",
-        prefix: "maven/",
-        judge: openpgp::maven,
-    },
-    Suite {
-        folder: "04-openpgp",
-        prefix: "debsrc/hello-upstream",
-        judge: openpgp::debsrc,
-    },
-    Suite {
-        folder: "04-openpgp",
-        prefix: "debsrc/hello-swapped",
-        judge: openpgp::debsrc,
-    },
-    Suite {
-        folder: "04-openpgp",
-        prefix: "rpm/",
-        judge: openpgp::rpm,
-    },
-    Suite {
-        folder: "04-openpgp",
-        prefix: "helm/",
-        judge: openpgp::helm,
-    },
-    Suite {
-        folder: "04-openpgp",
-        prefix: "cpan/",
-        judge: openpgp::cpan,
-    },
-    Suite {
-        folder: "07-oci",
-        prefix: "simple-signing/",
-        judge: openpgp::simple_signing,
-    },
+    suite("01-sigstore-bundles", "", sigstore::bundles),
+    suite("02-pypi-attestations", "", sigstore::pypi),
+    suite("03-npm", "attestations/", sigstore::npm),
+    suite("03-npm", "dist/", npm_signature::collection),
+    suite("03-npm", "pair/attestation-", sigstore::npm),
+    suite("03-npm", "pair/other-tarball", npm_signature::collection),
+    suite("03-npm", "pair/sig-of-other", npm_signature::collection),
+    suite("03-npm", "pair/wrong-keyid", npm_signature::collection),
+    suite("04-openpgp", "cpan/", openpgp::cpan),
+    suite("04-openpgp", "debian/", apt_release::debian),
+    suite("04-openpgp", "debsrc/hello-swapped", openpgp::debsrc),
+    suite("04-openpgp", "debsrc/hello-upstream", openpgp::debsrc),
+    suite("04-openpgp", "helm/", openpgp::helm),
+    suite("04-openpgp", "maven/", openpgp::maven),
+    suite("04-openpgp", "rpm/", openpgp::rpm),
+    suite("07-oci", "bundles/", sigstore::image),
+    suite("07-oci", "notation/", notation::judge_row),
+    suite("07-oci", "simple-signing/", openpgp::simple_signing),
+    suite("08-minisign-signify-sshsig", "", small_signatures::collection),
+    suite("09-other-package-signatures", "nuget/", nuget::judge_row),
+    suite("10-provenance-models-osv", "models/", sigstore::model),
+    suite("10-provenance-models-osv", "slsa/", sigstore::provenance),
 ];
 
 /// Rows that are not about proofs, each with its reason: `folder`, `prefix`, `reason`.
-const OUT_OF_SCOPE: &[(&str, &str, &str)] = &[(
-    "04-openpgp",
-    "debsrc/hello-dsc-hashes",
-    "digests in a description whose signer is not at hand prove nothing by themselves",
-)];
+#[rustfmt::skip]
+const OUT_OF_SCOPE: &[(&str, &str, &str)] = &[
+    ("04-openpgp", "debsrc/hello-dsc-hashes", "digests in a description whose signer is not at hand prove nothing by themselves"),
+];
 
 #[test]
 fn every_case_comes_to_the_verdict_of_its_index() {
     data::run(SUITES, OUT_OF_SCOPE);
-}
-
-/// A judge that fits the table; suites coerce their functions to it.
-#[expect(dead_code, reason = "named by the table once it has rows")]
-const fn fits(judge: Judge) -> Judge {
-    judge
 }

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use base64::Engine as _;
 use sealift::evidence::{self, Context};
-use sealift::model::{Anchor, Artifact, Digest, Finding, Material, ScopePattern, SpeaksFor, Timestamp};
+use sealift::model::{Anchor, Artifact, Digest, Finding, Material, Outcome, ScopePattern, SpeaksFor, Timestamp};
 
 /// When cases are judged whose index names no time: the day on which the verdicts were made.
 pub(crate) const DAY: &str = "2026-11-20T12:00:00Z";
@@ -73,4 +73,26 @@ pub(crate) fn certificates(bytes: &[u8]) -> Material {
     Material::Openpgp(format!(
         "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{encoded}\n-----END PGP PUBLIC KEY BLOCK-----\n"
     ))
+}
+
+/// The only finding's outcome.
+pub(crate) fn outcome(findings: &[Finding]) -> Outcome {
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    findings[0].outcome
+}
+
+/// An anchor for one scope only.
+pub(crate) fn scoped(name: &str, scope: &str, material: Material) -> Anchor {
+    Anchor {
+        scope: vec![ScopePattern::new(scope)],
+        ..anchor(name, material)
+    }
+}
+
+/// An anchor that counts until a time.
+pub(crate) fn until(name: &str, end: &str, material: Material) -> Anchor {
+    Anchor {
+        valid_until: Some(time(end)),
+        ..anchor(name, material)
+    }
 }

@@ -210,6 +210,7 @@ fn a_kept_approval_counts_for_later_volumes_and_is_judged_like_a_new_one() {
             now: people::now(),
             memory: Some(&Kept(kept)),
             approvals: Approvals::Needed,
+            revocations: None,
         };
         match authenticate(opened, &judgement).result {
             Ok(_) => None,

@@ -490,7 +490,7 @@ fn a_dry_run_fetches_no_artifact() {
     assert_eq!((plan.at_hand, plan.bytes_at_hand), (1, 3));
     assert_eq!((plan.to_fetch, plan.of_unknown_size), (1, 1));
     assert_eq!(plan.companions, (2, 23));
-    assert_eq!(plan.without_proof, ["fake two 1.0 two-1.0.fake"]);
+    assert_eq!(plan.without_proof().collect::<Vec<_>>(), ["fake two 1.0 two-1.0.fake"]);
     assert!(plan.proof_unknown.is_empty());
     assert!(!server.paths().iter().any(|path| path.starts_with("/files/")));
     // It stops where the export would.
@@ -525,6 +525,8 @@ fn progress_adds_up() {
         *events.lock().unwrap(),
         [
             Event::Looking { artifacts: 2 },
+            Event::Looked,
+            Event::Looked,
             Event::Fetching { artifacts: 1, bytes: 0 },
             Event::Arrived,
             Event::Asking { names: 2 },

@@ -20,6 +20,7 @@ mod files;
 mod house;
 mod journey;
 mod ledger;
+mod maven;
 mod net;
 mod npm_client;
 mod npm_inspect;

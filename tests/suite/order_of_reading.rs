@@ -58,6 +58,7 @@ fn run(bytes: Vec<u8>) -> (Option<Code>, usize) {
                     now: people::now(),
                     memory: None,
                     approvals: Approvals::Needed,
+                    revocations: None,
                 },
             )
             .result
@@ -155,6 +156,7 @@ fn a_file_that_is_written_to_while_it_is_read_is_told() {
             now: people::now(),
             memory: None,
             approvals: Approvals::Needed,
+            revocations: None,
         };
         let staging = tempfile::tempdir().unwrap();
         let workspace = Workspace {
@@ -188,6 +190,7 @@ fn a_catalog_that_was_changed_while_it_waited_is_not_believed() {
             now: people::now(),
             memory: None,
             approvals: Approvals::Needed,
+            revocations: None,
         };
         let workspace = Workspace {
             staging: staging.path().to_owned(),

@@ -68,6 +68,8 @@ fn constants() -> BTreeMap<&'static str, u64> {
         ("MAX_SEGMENT_BYTES", limits::MAX_SEGMENT_BYTES),
         ("MAX_ZSTD_WINDOW_LOG", u64::from(limits::MAX_ZSTD_WINDOW_LOG)),
         ("MAX_RECIPIENTS", small(limits::MAX_RECIPIENTS)),
+        ("MAX_PROOFS_BESIDES", small(limits::MAX_PROOFS_BESIDES)),
+        ("MAX_KIND_BYTES", small(limits::MAX_KIND_BYTES)),
         ("MAX_NAME_BYTES", small(limits::MAX_NAME_BYTES)),
         ("MAX_SEQUENCE_JUMP", limits::MAX_SEQUENCE_JUMP),
         ("MAX_CREATED_AHEAD_SECONDS", positive(limits::MAX_CREATED_AHEAD_SECONDS)),
@@ -375,6 +377,7 @@ fn the_manifests_schema_has_its_fields() {
         catalog: catalog.clone(),
         created: Timestamp::from_seconds(1000),
         critical: Vec::new(),
+        side_data: std::collections::BTreeMap::new(),
         epoch: 1,
         format: 1,
         generator: "test".into(),
@@ -392,10 +395,22 @@ fn the_manifests_schema_has_its_fields() {
         base: Some(digest),
         critical: vec!["x".into()],
         previous: Some(digest),
+        side_data: [(sealift::bundle::manifest::SideData::Advisories, digest)].into(),
         ..bare.clone()
     };
     let schema = schema("manifest");
     same_fields(&schema, &full, &bare);
+    let side_data: BTreeSet<String> = schema["properties"]["side_data"]["properties"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect();
+    let known: BTreeSet<String> = sealift::bundle::manifest::SideData::ALL
+        .iter()
+        .map(|kind| kind.word().to_owned())
+        .collect();
+    assert_eq!(side_data, known);
     same_fields(&schema["properties"]["catalog"], &catalog, &catalog);
     same_fields(&schema["properties"]["roots"]["items"], &root, &root);
     same_fields(&schema["properties"]["volumes"]["items"], &volume, &volume);

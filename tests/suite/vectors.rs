@@ -184,6 +184,18 @@ fn text(from: &'static str, to: &'static str) -> Edits {
     }
 }
 
+/// Gives the first artifact proofs of these kinds, each the artifact's own bytes.
+fn besides(kinds: &'static [&'static str], state: &'static str) -> Edits {
+    records(move |records| {
+        let record = records.iter_mut().find(|record| !record["artifact"].is_null()).unwrap();
+        let digest = record["artifact"]["digest"].clone();
+        record["artifact"]["proofs"] = kinds
+            .iter()
+            .map(|kind| serde_json::json!({ "kind": kind, "objects": [digest], "state": state }))
+            .collect();
+    })
+}
+
 fn payload(from: &'static str, to: &'static str) -> Edits {
     Edits {
         payload: Some(Box::new(move |bytes| {
@@ -701,6 +713,33 @@ fn manifest_cases(v: &mut Vectors) {
         payload("\"sequence\":1", "\"sequence\":1,\"sequence\":1"),
     );
     v.edited(
+        "manifest/side_data",
+        "accepted",
+        "a listed object travels as advisories",
+        manifest(|manifest| manifest["side_data"] = serde_json::json!({ "advisories": manifest["plan"] })),
+    );
+    v.edited(
+        "manifest/side_data_unknown",
+        "json-not-strict",
+        "side data of no known kind",
+        manifest(|manifest| manifest["side_data"] = serde_json::json!({ "weather": manifest["plan"] })),
+    );
+    v.edited(
+        "manifest/side_data_empty",
+        "json-not-strict",
+        "side data that could be left out",
+        manifest(|manifest| manifest["side_data"] = serde_json::json!({})),
+    );
+    v.edited(
+        "catalog/side_data_not_listed",
+        "object-not-listed",
+        "side data that the catalog does not list",
+        manifest(|manifest| {
+            let digest = sealift::model::Digest::of(b"not listed").to_string();
+            manifest["side_data"] = serde_json::json!({ "revocations": digest });
+        }),
+    );
+    v.edited(
         "manifest/unknown_field",
         "json-not-strict",
         "a field is not in the schema",
@@ -1114,6 +1153,41 @@ fn catalog(v: &mut Vectors) {
         ),
     );
     v.edited(
+        "catalog/proof_besides",
+        "accepted",
+        "an artifact brings two proofs that its ecosystem does not have",
+        besides(&["minisign", "openpgp"], "present"),
+    );
+    v.edited(
+        "catalog/proof_besides_descends",
+        "json-not-strict",
+        "the proofs besides the ecosystem's do not ascend",
+        besides(&["openpgp", "minisign"], "present"),
+    );
+    v.edited(
+        "catalog/proof_besides_twice",
+        "json-not-strict",
+        "a proof besides the ecosystem's is stated twice",
+        besides(&["openpgp", "openpgp"], "present"),
+    );
+    v.edited(
+        "catalog/proof_besides_no_name",
+        "json-not-strict",
+        "a kind of proof has a name that is none",
+        besides(&["Open PGP"], "present"),
+    );
+    v.edited(
+        "catalog/proof_besides_too_many",
+        "json-not-strict",
+        "an artifact brings 17 proofs besides its ecosystem's",
+        besides(
+            &[
+                "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q",
+            ],
+            "present",
+        ),
+    );
+    v.edited(
         "catalog/empty_name",
         "unsafe-name",
         "an artifact has no name",
@@ -1489,6 +1563,7 @@ pub(crate) fn judge(case: &Case, folder: &Path, staging: &Path) -> String {
         now: case.now.parse().unwrap(),
         memory: case.memory.as_ref().map(|memory| memory as &dyn Memory),
         approvals: Approvals::Needed,
+        revocations: None,
     };
     let workspace = Workspace {
         staging: staging.to_owned(),

@@ -24,6 +24,21 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
     found
 }
 
+/// What `scripts/clients` prepared beside programs, or a word that the test is skipped.
+pub(crate) fn prepared(name: &str) -> Option<PathBuf> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
+    let path = target.join("clients").join(name);
+    if !path.exists() {
+        assert!(
+            std::env::var_os("SEALIFT_ALL_CLIENTS").is_none_or(|value| value != "1"),
+            "{name} is not prepared, and SEALIFT_ALL_CLIENTS=1 wants every client"
+        );
+        eprintln!("skipped: {name} is not prepared");
+        return None;
+    }
+    Some(path)
+}
+
 /// The folders with programs: those of `scripts/clients`, the toolchain that runs this test, and `PATH`.
 fn folders() -> Vec<PathBuf> {
     // `CARGO_TARGET_TMPDIR` is `target/tmp`.

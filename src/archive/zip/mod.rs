@@ -17,6 +17,7 @@ mod records;
 
 use std::collections::HashMap;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 
 use content::decompress;
 use records::{check_local, read_directory};
@@ -72,6 +73,7 @@ pub enum ZipError {
 /// A zip archive whose structure has been checked.
 pub struct Zip<R> {
     reader: R,
+    directory: Range<u64>,
     entries: Vec<Entry>,
     index: HashMap<String, usize>,
 }
@@ -87,6 +89,10 @@ pub struct Entry {
     size: u64,
     offset: u64,
     data_offset: u64,
+    /// Where it ends, its data descriptor included.
+    end: u64,
+    /// Its record, counted from the start of the directory.
+    record: Range<u64>,
 }
 
 impl Entry {
@@ -98,6 +104,21 @@ impl Entry {
     /// The size when decompressed, as the archive states it.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// Whether it lies there as it is, neither compressed nor with any flag set.
+    pub fn is_plainly_stored(&self) -> bool {
+        self.method == content::STORED && self.flags == 0
+    }
+
+    /// Where it lies in the archive: local header, data and data descriptor.
+    pub fn span(&self) -> Range<u64> {
+        self.offset..self.end
+    }
+
+    /// Where its record lies in the archive's directory, counted from the directory's start.
+    pub fn record_span(&self) -> Range<u64> {
+        self.record.clone()
     }
 
     /// Whether it is a folder.
@@ -135,6 +156,7 @@ impl<R: Read + Seek> Zip<R> {
                 return Err(entry.error("does not follow the entry before it"));
             }
             end = check_local(&mut reader, entry, directory.offset)?;
+            entry.end = end;
             total = total.saturating_add(entry.size);
         }
         if end != directory.offset {
@@ -150,7 +172,22 @@ impl<R: Read + Seek> Zip<R> {
                 return Err(entry.error("stands there twice"));
             }
         }
-        Ok(Self { reader, entries, index })
+        Ok(Self {
+            reader,
+            directory: directory.offset..directory.offset + directory.bytes,
+            entries,
+            index,
+        })
+    }
+
+    /// Where the central directory lies.
+    pub fn directory_span(&self) -> Range<u64> {
+        self.directory.clone()
+    }
+
+    /// The reader, to read what [`Entry::span`] and the like point to.
+    pub fn reader(&mut self) -> &mut R {
+        &mut self.reader
     }
 
     /// All entries, in the order of their bytes.
@@ -162,15 +199,21 @@ impl<R: Read + Seek> Zip<R> {
     pub fn read(&mut self, name: &str, max_bytes: u64) -> Result<Vec<u8>, ZipError> {
         let position = *self.index.get(name).ok_or_else(|| ZipError::Missing(name.to_owned()))?;
         let entry = &self.entries[position];
-        if entry.is_folder() {
-            return Err(entry.error("is a folder"));
-        }
         if entry.size > max_bytes {
             return Err(limit(&format!("entry `{}`", entry.name.escape_debug()), max_bytes));
         }
         let mut content = Vec::new();
-        decompress(&mut self.reader, entry, &mut content)?;
+        self.copy(position, &mut content)?;
         Ok(content)
+    }
+
+    /// Writes one file out, by its position among the entries, checking its size and its CRC at the end.
+    pub fn copy(&mut self, position: usize, out: &mut dyn io::Write) -> Result<(), ZipError> {
+        let entry = &self.entries[position];
+        if entry.is_folder() {
+            return Err(entry.error("is a folder"));
+        }
+        decompress(&mut self.reader, entry, out)
     }
 }
 

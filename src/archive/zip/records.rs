@@ -33,6 +33,8 @@ pub(super) fn read_directory(bytes: &[u8], count: u64) -> Result<Vec<Entry>, Zip
         }
         let (name, after) = after.split_at_checked(u16_at(record, 28).into()).ok_or(SHORT)?;
         let (extra, after) = after.split_at_checked(u16_at(record, 30).into()).ok_or(SHORT)?;
+        let record_end = bytes.len() - after.len();
+        let record_start = bytes.len() - rest.len();
         rest = after;
 
         let flags = u16_at(record, 8);
@@ -45,6 +47,8 @@ pub(super) fn read_directory(bytes: &[u8], count: u64) -> Result<Vec<Entry>, Zip
             size: u32_at(record, 24).into(),
             offset: u32_at(record, 42).into(),
             data_offset: 0,
+            end: 0,
+            record: record_start as u64..record_end as u64,
         };
         if u16_at(record, 32) != 0 {
             return Err(entry.error("has a comment"));

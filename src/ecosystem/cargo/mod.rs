@@ -16,6 +16,7 @@ mod lockfile;
 mod manifest;
 mod upstream;
 
+use std::cmp::Ordering;
 use std::path::PathBuf;
 
 use super::{
@@ -56,6 +57,11 @@ impl Ecosystem for Cargo {
 
     fn collision_key(&self, name: &str) -> String {
         coordinate::collision_key(name)
+    }
+
+    fn compare_versions(&self, one: &str, other: &str) -> Option<Ordering> {
+        let (one, other) = (semver::Version::parse(one).ok()?, semver::Version::parse(other).ok()?);
+        Some(one.cmp_precedence(&other))
     }
 
     fn cached(&self, wanted: &Wanted, client: &dyn ClientEnvironment) -> Vec<PathBuf> {

@@ -22,17 +22,17 @@ mod sources;
 mod upstream;
 mod version;
 
+use std::cmp::Ordering;
 use std::path::PathBuf;
 
 use super::{
     ClientConfig, ClientEnvironment, Companions, Content, Coordinate, DocumentContent, Ecosystem, Facts, Files, Held,
-    Indexed, Located, Mismatch, PlacedFile, RepositoryPlace, Selection, SelectionError, Transport, Upstream,
+    Indexed, Located, Mismatch, PlacedFile, RepositoryPlace, Selection, SelectionError, Transport, Unpinned, Upstream,
     UpstreamBase, UpstreamError, Wanted,
 };
 use crate::model::Artifact;
 use configuration::Configuration;
 use coordinate::PackageFile;
-pub use version::compare;
 
 /// The id in catalogs.
 const ID: &str = "deb";
@@ -92,6 +92,15 @@ impl Ecosystem for Deb {
         lockfile::read(file_name, text)
     }
 
+    fn unpinned(&self) -> Unpinned {
+        Unpinned::FromIndex
+    }
+
+    fn compare_versions(&self, one: &str, other: &str) -> Option<Ordering> {
+        let are_versions = coordinate::is_version(one) && coordinate::is_version(other);
+        are_versions.then(|| version::compare(one, other))
+    }
+
     fn recognise(&self, file_name: &str) -> Option<Coordinate> {
         PackageFile::read(file_name).map(PackageFile::coordinate)
     }
@@ -130,10 +139,6 @@ impl Ecosystem for Deb {
         _upstream: &dyn Upstream,
     ) -> Result<Companions, UpstreamError> {
         Ok(Companions::default())
-    }
-
-    fn has_signed_index(&self) -> bool {
-        true
     }
 
     fn pin(&self, wanted: &mut [Wanted], upstream: &dyn Upstream) -> Result<(), UpstreamError> {

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 /// Compares two versions: epoch, upstream version, revision. A missing epoch or revision counts as 0.
-pub fn compare(left: &str, right: &str) -> Ordering {
+pub(super) fn compare(left: &str, right: &str) -> Ordering {
     let (left_epoch, left_upstream, left_revision) = split(left);
     let (right_epoch, right_upstream, right_revision) = split(right);
     number(left_epoch, right_epoch)

@@ -12,6 +12,7 @@ mod map;
 mod packument;
 mod upstream;
 
+use std::cmp::Ordering;
 use std::path::PathBuf;
 
 pub use layout::{REGISTRY, packument_path, tarball_path};
@@ -44,6 +45,11 @@ impl Ecosystem for Npm {
 
     fn recognise(&self, file_name: &str) -> Option<Coordinate> {
         coordinate::recognise(file_name)
+    }
+
+    fn compare_versions(&self, one: &str, other: &str) -> Option<Ordering> {
+        let (one, other) = (semver::Version::parse(one).ok()?, semver::Version::parse(other).ok()?);
+        Some(one.cmp_precedence(&other))
     }
 
     fn cached(&self, wanted: &Wanted, client: &dyn ClientEnvironment) -> Vec<PathBuf> {

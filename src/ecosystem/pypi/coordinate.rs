@@ -55,6 +55,19 @@ pub(crate) fn normal_name(name: &str) -> Option<String> {
     Some(normal)
 }
 
+/// The normal form (PEP 503) of any text: names that differ in nothing else are one project's. Also right for patterns.
+pub(crate) fn collision_key(name: &str) -> String {
+    let mut key = String::with_capacity(name.len());
+    for character in name.chars() {
+        match character {
+            '-' | '_' | '.' if key.ends_with('-') => {}
+            '-' | '_' | '.' => key.push('-'),
+            other => key.extend(other.to_lowercase()),
+        }
+    }
+    key
+}
+
 /// Reads a distribution's file name; `None` where it is neither a wheel's nor a source distribution's.
 ///
 /// One file name belongs to one project only: in a source distribution's name the version starts after the last dash
@@ -125,6 +138,7 @@ mod tests {
             ("a", "a"),
         ] {
             assert_eq!(normal_name(written).as_deref(), Some(normal));
+            assert_eq!(collision_key(written), normal);
         }
         let long = "a".repeat(201);
         for wrong in [

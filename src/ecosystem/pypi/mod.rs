@@ -15,6 +15,7 @@ mod upstream;
 mod url;
 mod version;
 
+use std::cmp::Ordering;
 use std::path::PathBuf;
 
 use super::{
@@ -23,6 +24,7 @@ use super::{
     UpstreamError, Wanted,
 };
 use crate::model::Artifact;
+use version::Version;
 
 /// The ecosystem's id.
 const ID: &str = "pypi";
@@ -56,6 +58,15 @@ impl Ecosystem for Pypi {
             name: read.name,
             version: read.version.to_string(),
         })
+    }
+
+    fn collision_key(&self, name: &str) -> String {
+        coordinate::collision_key(name)
+    }
+
+    fn compare_versions(&self, one: &str, other: &str) -> Option<Ordering> {
+        let (one, other): (Version, Version) = (one.parse().ok()?, other.parse().ok()?);
+        Some(one.cmp(&other))
     }
 
     fn cached(&self, wanted: &Wanted, client: &dyn ClientEnvironment) -> Vec<PathBuf> {

@@ -46,11 +46,6 @@ impl List {
             .take_while(move |(known, _)| *known == key)
             .map(|(_, entry)| entry)
     }
-
-    /// How many entries there are.
-    pub(super) fn len(&self) -> usize {
-        self.entries.len()
-    }
 }
 
 /// A line feed is in none of the three.

@@ -1,8 +1,8 @@
 //! The chain of an APT archive: a signed `Release`, the list of packages that it names, and the package in that list
 //! (apt-secure(8), the Debian wiki's "DebianRepository/Format").
 //!
-//! A proof's objects are `InRelease`, or `Release` and `Release.gpg`; then lists of packages, in any compression. A proof of
-//! a release alone has no lists.
+//! A proof's objects are `InRelease`, or `Release` and `Release.gpg`; then lists of packages, in any compression. An index is an
+//! artifact too: its proof names its own bytes, which then come as the artifact's content (`part.rs`).
 //!
 //! Threats, each with its defence:
 //! - An index of another archive or suite that the same key signs: an anchor's suites; and the signed index of a suite, as an artifact,
@@ -17,9 +17,10 @@
 //! the clients answer; and whether the pinned keys are the right ones.
 
 mod list;
+mod part;
 mod verify;
 
-use super::{Context, Evidence, EvidenceKind};
+use super::{Context, Evidence, EvidenceKind, openpgp};
 use crate::model::Finding;
 
 /// The kind's id.
@@ -38,6 +39,14 @@ impl EvidenceKind for AptRelease {
         objects: Vec<Vec<u8>>,
         context: &'a Context<'a>,
     ) -> Result<Box<dyn Evidence + 'a>, Box<Finding>> {
+        let is_part = match objects.as_slice() {
+            [] => true,
+            [one] => !openpgp::is_cleartext(one),
+            _ => false,
+        };
+        if is_part {
+            return Ok(Box::new(part::Part { objects, context }));
+        }
         Ok(Box::new(verify::Chain::open(objects, context)?))
     }
 }

@@ -32,8 +32,8 @@ type Read = Result<Contents, Box<Finding>>;
 
 struct Contents {
     release: Release,
-    /// Each list with its path and its digest.
-    lists: Vec<(String, Digest, List)>,
+    /// Each list with its path.
+    lists: Vec<(String, List)>,
 }
 
 impl<'a> Chain<'a> {
@@ -143,7 +143,7 @@ impl Evidence for Chain<'_> {
                 .push("the index never runs out: that it is the newest cannot be told from it".to_owned());
         }
         let judged = match is_index(artifact) {
-            true => self.index(artifact, contents),
+            true => self.index(artifact, content, contents),
             false => package(artifact, content, contents),
         };
         match judged {
@@ -267,7 +267,7 @@ fn read(text: &[u8], lists: &[Vec<u8>], context: &Context<'_>) -> Read {
         })?;
         let list = List::read(path, bytes)
             .map_err(|error| malformed(format!("the list {path} cannot be read: {}", told(&error))))?;
-        read.push((path.to_owned(), digest, list));
+        read.push((path.to_owned(), list));
     }
     Ok(Contents { release, lists: read })
 }
@@ -309,7 +309,7 @@ fn is_index(artifact: &Artifact) -> bool {
 
 impl Chain<'_> {
     /// The signed text, its signature, or a list that it names, as artifacts.
-    fn index(&self, artifact: &Artifact, contents: &Contents) -> Result<String, Finding> {
+    fn index(&self, artifact: &Artifact, content: &mut dyn Content, contents: &Contents) -> Result<String, Finding> {
         // `ARCHIVE/dists/SUITE` is asked for by that suite's name; an archive without suites has no name to compare.
         let suite = artifact.name.split_once("/dists/").map(|(_, suite)| suite);
         let is_called = |suite: &str| {
@@ -338,27 +338,55 @@ impl Chain<'_> {
         if is_signed {
             return Ok(format!("{artifact}: it is the archive's signed index"));
         }
-        let mut lists = contents.lists.iter();
-        match lists.find(|(_, digest, _)| *digest == artifact.digest) {
-            // One content may stand under several paths, such as empty lists; the release must name it under this one.
-            Some((_, digest, list)) if self.names(contents, &artifact.file, digest) => Ok(format!(
-                "{artifact}: the signed index names {} with {} packages",
-                artifact.file,
-                list.len()
-            )),
-            _ => Err(differs(format!(
-                "{artifact}: the signed index names no {} with {}",
-                artifact.file, artifact.digest
-            ))),
+        // The digest is proven; size and the other digest are of the content.
+        let listed = contents.release.files.get(&artifact.file);
+        let fits = match listed {
+            Some(file) => stands_for(file, artifact, content).map_err(|error| unread(artifact, &error))?,
+            None => false,
+        };
+        if fits {
+            return Ok(format!(
+                "{artifact}: the signed index names {} with this digest",
+                artifact.file
+            ));
+        }
+        Err(differs(format!(
+            "{artifact}: the signed index names no {} with {}",
+            artifact.file, artifact.digest
+        )))
+    }
+}
+
+/// Whether a release lists exactly these bytes under an artifact's file.
+fn stands_for(file: &IndexFile, artifact: &Artifact, content: &mut dyn Content) -> std::io::Result<bool> {
+    let is_sha256 = file
+        .sha256
+        .as_deref()
+        .map(|listed| listed == artifact.digest.as_bytes());
+    if is_sha256 == Some(false) || measure(content, file.size)? != file.size {
+        return Ok(false);
+    }
+    let Some(sha512) = &file.sha512 else {
+        return Ok(is_sha256.is_some());
+    };
+    content.rewind()?;
+    let mut hasher = Sha512::new();
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match content.read(&mut buffer)? {
+            0 => break,
+            read => hasher.update(&buffer[..read]),
         }
     }
+    Ok(hasher.finalize().as_slice() == sha512.as_slice())
+}
 
-    fn names(&self, contents: &Contents, file: &str, digest: &Digest) -> bool {
-        let listed = contents.release.files.get(file);
-        let by_sha256 = listed.and_then(|listed| listed.sha256.as_deref());
-        // A list that the release names by SHA-512 alone was found by it when it was read.
-        listed.is_some() && by_sha256.is_none_or(|listed| listed == digest.as_bytes())
-    }
+fn unread(artifact: &Artifact, error: &std::io::Error) -> Finding {
+    Finding::undecided(
+        ID,
+        Doubt::Incomplete,
+        format!("{artifact}: it could not be read: {error}"),
+    )
 }
 
 fn differs(reason: String) -> Finding {
@@ -381,7 +409,7 @@ fn package(artifact: &Artifact, content: &mut dyn Content, contents: &Contents) 
         .map(|(_, architecture)| architecture)
         .ok_or_else(|| differs(format!("{artifact}: {} is not a package's file name", artifact.file)))?;
     let entries = || {
-        contents.lists.iter().flat_map(|(path, _, list)| {
+        contents.lists.iter().flat_map(|(path, list)| {
             list.of(&artifact.name, &artifact.version, architecture)
                 .map(move |entry| (path, entry))
         })
@@ -399,13 +427,7 @@ fn package(artifact: &Artifact, content: &mut dyn Content, contents: &Contents) 
             artifact.digest
         )));
     };
-    let size = measure(content, entry.size).map_err(|error| {
-        Finding::undecided(
-            ID,
-            Doubt::Incomplete,
-            format!("{artifact}: it could not be read: {error}"),
-        )
-    })?;
+    let size = measure(content, entry.size).map_err(|error| unread(artifact, &error))?;
     if size != entry.size {
         return Err(differs(format!(
             "{artifact}: {path} lists {} bytes, and it has {}",

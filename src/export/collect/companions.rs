@@ -7,7 +7,8 @@ use super::parallel::in_parallel;
 use super::trouble::Trouble;
 use super::{Event, Near, Sources, indexes};
 use crate::ecosystem::{Companions, Ecosystem, NewProof, UpstreamBase, UpstreamError};
-use crate::export::select::Chosen;
+use crate::export::holdings::Holdings;
+use crate::export::select::Choices;
 use crate::model::{Artifact, Digest, Document, Proof, ProofState, Unable};
 use crate::net::{Address, Cache, Client, Freshness};
 
@@ -15,86 +16,83 @@ use crate::net::{Address, Cache, Client, Freshness};
 #[derive(Default)]
 pub(super) struct Gathered {
     pub(super) documents: Vec<Document>,
-    pub(super) indexes: Vec<Artifact>,
+    pub(super) indexes: Vec<(Artifact, SourceObject)>,
     pub(super) objects: Vec<SourceObject>,
 }
 
 /// Asks for all names, in parallel, and writes what was found into the artifacts. Without a client nobody is asked, and
 /// every artifact says so but those that the clients' own copies of signed indexes list.
 pub(super) fn gather(
-    artifacts: &mut [Artifact],
-    wanted: &[Chosen],
+    holdings: &mut Holdings,
+    choices: &Choices,
     near: &Near<'_>,
     sources: &Sources<'_>,
 ) -> (Gathered, Vec<Trouble>) {
-    for artifact in artifacts.iter_mut() {
-        artifact.proofs = not_asked(sources.ecosystem(&artifact.ecosystem));
+    for at in 0..holdings.artifact_count() {
+        let (ecosystem, ..) = holdings.names(at);
+        holdings.set_proofs(at, not_asked(sources.ecosystem(ecosystem)));
     }
     let (mut gathered, mut troubles) = match sources.client {
-        Some(client) => by_name(artifacts, wanted, client, sources),
+        Some(client) => by_name(holdings, choices, client, sources),
         None => (Gathered::default(), Vec::new()),
     };
-    indexes::gather(artifacts, near, sources, &mut gathered, &mut troubles);
+    indexes::gather(holdings, near, sources, &mut gathered, &mut troubles);
     (gathered, troubles)
 }
 
 fn by_name(
-    artifacts: &mut [Artifact],
-    wanted: &[Chosen],
+    holdings: &mut Holdings,
+    choices: &Choices,
     client: &Client,
     sources: &Sources<'_>,
 ) -> (Gathered, Vec<Trouble>) {
-    let mut names: BTreeMap<(String, String), Named> = BTreeMap::new();
-    for artifact in artifacts.iter() {
-        let key = (artifact.ecosystem.clone(), artifact.name.clone());
-        names.entry(key).or_default().artifacts.push(artifact.clone());
-    }
-    for chosen in wanted {
-        let key = (chosen.wanted.ecosystem.to_owned(), chosen.wanted.name.clone());
-        if let Some(named) = names.get_mut(&key) {
-            for base in &chosen.upstreams {
-                if !named.upstreams.contains(base) {
-                    named.upstreams.push(base.clone());
-                }
-            }
-        }
-    }
-    let names: Vec<_> = names.into_iter().collect();
-    let results = in_parallel(&names, super::REQUESTS_AT_ONCE, |((ecosystem, name), named)| {
-        let Some(ecosystem) = sources.ecosystem(ecosystem) else {
+    let names = holdings.names_in_turn();
+    let results = in_parallel(&names, super::REQUESTS_AT_ONCE, |range| {
+        let (id, name, ..) = holdings.names(range.start);
+        let Some(ecosystem) = sources.ecosystem(id) else {
             return Ok(None);
         };
-        let result = of_name(ecosystem, name, named, client, sources);
+        let named = Named {
+            artifacts: range.clone().map(|at| holdings.artifact(at)).collect(),
+            upstreams: upstreams_of(choices, id, name),
+        };
+        let result = of_name(ecosystem, name, &named, client, sources);
         (sources.progress)(Event::Asked);
         result
     });
     let mut gathered = Gathered::default();
     let mut troubles = Vec::new();
-    let mut proofs: BTreeMap<(String, String, String), Vec<Proof>> = BTreeMap::new();
-    for (((ecosystem, name), _), result) in names.iter().zip(results) {
+    for (range, result) in names.into_iter().zip(results) {
         match result {
             Ok(None) => {}
             Ok(Some(stored)) => {
                 gathered.documents.extend(stored.documents);
                 gathered.objects.extend(stored.objects);
-                for (file, found) in stored.proofs {
-                    proofs.insert((ecosystem.clone(), name.clone(), file), found);
+                for at in range {
+                    let (.., file) = holdings.names(at);
+                    if let Some(found) = stored.proofs.get(file) {
+                        holdings.set_proofs(at, found.clone());
+                    }
                 }
             }
             Err(trouble) => troubles.push(trouble),
         }
     }
-    for artifact in artifacts {
-        let key = (artifact.ecosystem.clone(), artifact.name.clone(), artifact.file.clone());
-        if let Some(found) = proofs.get(&key) {
-            artifact.proofs.clone_from(found);
-        }
-    }
     (gathered, troubles)
 }
 
+/// The upstreams that lockfiles name for a name, each once.
+fn upstreams_of(choices: &Choices, ecosystem: &str, name: &str) -> Vec<UpstreamBase> {
+    let mut upstreams = Vec::new();
+    for base in choices.of_name(ecosystem, name).flat_map(|at| choices.upstreams(at)) {
+        if !upstreams.contains(base) {
+            upstreams.push(base.clone());
+        }
+    }
+    upstreams
+}
+
 /// The artifacts of one name, and the upstreams that lockfiles name for them.
-#[derive(Default)]
 struct Named {
     artifacts: Vec<Artifact>,
     upstreams: Vec<UpstreamBase>,

@@ -1,10 +1,14 @@
 //! Files on this machine: hashed once, and recognised later by their stamps.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read as _};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::bundle::limits::DEFAULT_SEGMENT_BYTES;
+use crate::export::source::SegmentHasher;
 use crate::model::{Algorithm, Claim, Digest, MultiHasher};
 
 /// Bytes that will be packed, where they lie.
@@ -23,26 +27,27 @@ pub struct SourceObject {
 }
 
 /// How a file looked when it was hashed; another look when its last byte has been packed tells whether it was changed. It is
-/// a help, not a defence: what slips through is refused by whoever reads the bundle, since its digest is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamp {
-    size: u64,
-    modified: Option<SystemTime>,
-    /// Device, inode, and the change time in seconds and nanoseconds.
-    identity: Option<(u64, u64, i64, i64)>,
-}
+/// a help, not a defence: what slips through is refused by whoever reads the bundle, since its digest is wrong. So 64 bits
+/// of a digest over size, times and identity are enough.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stamp(u64);
 
 impl Stamp {
     /// The stamp of a file.
     pub fn of(metadata: &Metadata) -> Self {
-        Self {
-            size: metadata.len(),
-            modified: metadata.modified().ok(),
-            identity: identity(metadata),
-        }
+        let modified = metadata
+            .modified()
+            .ok()
+            .and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+        let looks = (metadata.len(), modified, identity(metadata));
+        // SipHash with its fixed key: the same in every thread of this run, and kept nowhere.
+        let mut hasher = DefaultHasher::new();
+        looks.hash(&mut hasher);
+        Self(hasher.finish())
     }
 }
 
+/// Device, inode, and the change time in seconds and nanoseconds.
 #[cfg(unix)]
 fn identity(metadata: &Metadata) -> Option<(u64, u64, i64, i64)> {
     use std::os::unix::fs::MetadataExt as _;
@@ -63,19 +68,26 @@ pub(super) struct Hashed {
     pub(super) stamp: Stamp,
     pub(super) size: u64,
     pub(super) path: PathBuf,
+    /// The digests of its segments of the usual size, where it has more than one.
+    pub(super) segments: Vec<Digest>,
     /// Whether its first bytes are those of a compressed format.
     has_compressed_head: bool,
 }
 
 impl Hashed {
+    /// Whether compressing may make it smaller, as a file of this name.
+    pub(super) fn is_compressible(&self, file_name: &str) -> bool {
+        !self.has_compressed_head && !has_compressed_name(file_name)
+    }
+
     /// The object, for a file of this name.
     pub(super) fn object(&self, file_name: &str) -> SourceObject {
         SourceObject {
             digest: self.digest,
             size: self.size,
             path: self.path.clone(),
-            stamp: self.stamp.clone(),
-            compressible: !self.has_compressed_head && !has_compressed_name(file_name),
+            stamp: self.stamp,
+            compressible: self.is_compressible(file_name),
         }
     }
 }
@@ -94,43 +106,94 @@ pub(super) fn hash(
     if !fs::symlink_metadata(path)?.is_file() {
         return Err(not_plain());
     }
-    let mut file = File::open(path)?;
+    let file = File::open(path)?;
     let before = file.metadata()?;
     if !before.is_file() {
         return Err(not_plain());
     }
-    let mut hasher = MultiHasher::new(algorithms);
-    // One byte more than a small file has, so that its end is seen with the first read.
-    let buffer_bytes = before.len().saturating_add(1).min(READ_BYTES);
-    let mut buffer = vec![0; usize::try_from(buffer_bytes).unwrap_or(0).max(1)];
-    let mut size = 0;
-    let mut head = [0; 8];
-    loop {
-        let count = file.read(&mut buffer)?;
-        if count == 0 {
-            break;
-        }
-        if size == 0 {
-            let length = count.min(head.len());
-            head[..length].copy_from_slice(&buffer[..length]);
-        }
-        hasher.update(&buffer[..count]);
-        size += count as u64;
-        progress(count as u64);
-    }
+    let length = before.len();
+    let (whole, segments) = if length > DEFAULT_SEGMENT_BYTES {
+        // Each byte of a large file counts for two digests: another core makes those of the segments.
+        std::thread::scope(|scope| {
+            let again = file.try_clone()?;
+            let segments = scope.spawn(move || segments_of(&again, length));
+            let whole = whole_of(&file, length, algorithms, progress)?;
+            let segments = segments
+                .join()
+                .map_err(|_| io::Error::other("the thread that hashes has ended"))??;
+            io::Result::Ok((whole, segments))
+        })?
+    } else {
+        (whole_of(&file, length, algorithms, progress)?, Vec::new())
+    };
     let stamp = Stamp::of(&before);
-    if Stamp::of(&file.metadata()?) != stamp || size != before.len() {
+    if Stamp::of(&file.metadata()?) != stamp || whole.size != length {
         return Err(io::Error::other("it was changed while it was read"));
     }
-    let (digest, claims) = hasher.finish();
+    let (digest, claims) = whole.hasher.finish();
     Ok(Hashed {
         digest,
         claims,
         stamp,
-        size,
+        size: whole.size,
         path: path.to_owned(),
-        has_compressed_head: has_compressed_head(&head),
+        segments,
+        has_compressed_head: has_compressed_head(&whole.head),
     })
+}
+
+/// A file, read once.
+struct Whole {
+    hasher: MultiHasher,
+    size: u64,
+    head: [u8; 8],
+}
+
+fn whole_of(
+    file: &File,
+    length: u64,
+    algorithms: impl IntoIterator<Item = Algorithm>,
+    progress: &dyn Fn(u64),
+) -> io::Result<Whole> {
+    let mut whole = Whole {
+        hasher: MultiHasher::new(algorithms),
+        size: 0,
+        head: [0; 8],
+    };
+    read_all(file, length, |bytes| {
+        if whole.size == 0 {
+            let length = bytes.len().min(whole.head.len());
+            whole.head[..length].copy_from_slice(&bytes[..length]);
+        }
+        whole.hasher.update(bytes);
+        whole.size += bytes.len() as u64;
+        progress(bytes.len() as u64);
+    })?;
+    Ok(whole)
+}
+
+fn segments_of(file: &File, length: u64) -> io::Result<Vec<Digest>> {
+    let mut hasher = SegmentHasher::new(DEFAULT_SEGMENT_BYTES);
+    read_all(file, length, |bytes| hasher.update(bytes))?;
+    Ok(hasher.finish())
+}
+
+fn read_all(file: &File, length: u64, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    // One byte more than a small file has, so that its end is seen with the first read.
+    let buffer_bytes = length.saturating_add(1).min(READ_BYTES);
+    let mut buffer = vec![0; usize::try_from(buffer_bytes).unwrap_or(0).max(1)];
+    let mut offset = 0;
+    loop {
+        let count = match file.read_at(&mut buffer, offset) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            count => count?,
+        };
+        if count == 0 {
+            return Ok(());
+        }
+        take(&buffer[..count]);
+        offset += count as u64;
+    }
 }
 
 /// Endings of files that are compressed already.

@@ -38,7 +38,10 @@ pub(super) fn complete(
             continue;
         }
         let claims = accepted(wanted, places[0]);
-        let is_it = |found: &Found| found.claim.as_ref().is_some_and(|claim| claims.contains(claim));
+        let is_it = |found: &Found| match &found.claim {
+            Some(claim) => claims.contains(claim),
+            None => found.file == file,
+        };
         if !looked.found.iter().any(is_it) {
             let urls = places.iter().map(|place| place.url.clone()).collect();
             // The lockfile's own addresses have been tried.
@@ -153,15 +156,23 @@ fn from_one(
     client: &Client,
     sources: &Sources<'_>,
 ) -> Result<Found, Trouble> {
-    let claims = accepted(wanted, place);
+    // Where the lockfile states no digest the registry's own checksums tell a broken transfer, and no more.
+    let is_pinned = !wanted.claims.is_empty();
+    let claims = match is_pinned {
+        true => accepted(wanted, place),
+        false => place.claims.clone(),
+    };
     let request = FileRequest {
         url: &place.url,
         claims: &claims,
         size: wanted.size.or(place.size),
     };
-    let fetched = client
-        .fetch(&request, &|bytes| (sources.progress)(Event::Fetched { bytes }))
-        .map_err(|error| of_fetching(wanted, error))?;
+    let progress = |bytes| (sources.progress)(Event::Fetched { bytes });
+    let fetched = match is_pinned {
+        true => client.fetch(&request, &progress),
+        false => client.fetch_unpinned(&request, &progress),
+    }
+    .map_err(|error| of_fetching(wanted, error))?;
     let path = sources.cache.path(&fetched.digest);
     // Read back once: what lies on the disk now is what will be packed.
     let hashed = hash(&path, Claim::strongest(&claims), &|_| {})
@@ -174,7 +185,7 @@ fn from_one(
         file: file.to_owned(),
         hashed,
         origin: Origin::Fetched(fetched.url),
-        claim: Some(fetched.claim.clone()),
+        claim: is_pinned.then(|| fetched.claim.clone()),
     };
     sources
         .cache

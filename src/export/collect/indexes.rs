@@ -6,31 +6,36 @@ use super::companions::{Gathered, keep, told, without};
 use super::kept::Kept;
 use super::trouble::Trouble;
 use super::{Near, Sources};
-use crate::ecosystem::{Ecosystem, Indexed, IndexedProof, Upstream, UpstreamError};
+use crate::ecosystem::{Ecosystem, Indexed, IndexedProof, Unpinned, Upstream, UpstreamError};
+use crate::export::holdings::Holdings;
 use crate::model::{Artifact, Digest, Document, Proof, ProofState};
 use crate::net::{Cache, Freshness};
 
 /// Asks the upstreams, and for what they do not list, or where nobody may be asked, looks into the clients' own copies.
 pub(super) fn gather(
-    artifacts: &mut [Artifact],
+    holdings: &mut Holdings,
     near: &Near<'_>,
     sources: &Sources<'_>,
     gathered: &mut Gathered,
     troubles: &mut Vec<Trouble>,
 ) {
-    for ecosystem in sources.ecosystems.iter().copied().filter(|one| one.has_signed_index()) {
+    let signed = sources.ecosystems.iter().copied();
+    for ecosystem in signed.filter(|one| one.unpinned() == Unpinned::FromIndex) {
+        let mut search = Search {
+            ecosystem,
+            holdings,
+            gathered,
+            cache: sources.cache,
+        };
         let mut failure = None;
         if let Some(client) = sources.client {
-            let view = client.view(Freshness::Asked);
-            failure = of_one(ecosystem, artifacts, &view, Whose::Upstreams, sources.cache, gathered).err();
+            failure = search.ask(&client.view(Freshness::Asked), Whose::Upstreams).err();
         }
-        let kept = Kept::new(ecosystem, sources, near.from, near.upstreams);
         // What upstream does not list any more, or did not give, the clients' own copies may list.
-        let tried = of_one(ecosystem, artifacts, &kept, Whose::Copies, sources.cache, gathered);
-        let is_whole = unproven(ecosystem, artifacts).is_empty();
-        if let Some(failure) = failure.filter(|_| !is_whole).or(tried.err().filter(Trouble::is_unable)) {
-            troubles.push(failure);
-        }
+        let kept = Kept::new(ecosystem, sources, near.from, near.upstreams);
+        let tried = search.ask(&kept, Whose::Copies);
+        let is_whole = search.unproven().is_empty();
+        troubles.extend(failure.filter(|_| !is_whole).or(tried.err().filter(Trouble::is_unable)));
     }
 }
 
@@ -43,114 +48,120 @@ enum Whose {
     Copies,
 }
 
-/// The artifacts for which no proof is at hand.
-fn unproven(ecosystem: &dyn Ecosystem, artifacts: &[Artifact]) -> Vec<Artifact> {
-    let lacks = |artifact: &&Artifact| {
-        artifact.ecosystem == ecosystem.id() && artifact.proofs.iter().all(|proof| proof.state != ProofState::Present)
-    };
-    artifacts.iter().filter(lacks).cloned().collect()
+/// The search for one ecosystem's artifacts.
+struct Search<'a> {
+    ecosystem: &'static dyn Ecosystem,
+    holdings: &'a mut Holdings,
+    gathered: &'a mut Gathered,
+    cache: &'a Cache,
 }
 
-fn of_one(
-    ecosystem: &'static dyn Ecosystem,
-    artifacts: &mut [Artifact],
-    upstream: &dyn Upstream,
-    whose: Whose,
-    cache: &Cache,
-    gathered: &mut Gathered,
-) -> Result<(), Trouble> {
-    let wanted = unproven(ecosystem, artifacts);
-    if wanted.is_empty() {
-        return Ok(());
+impl Search<'_> {
+    /// The places of the artifacts for which no proof of the ecosystem's own kinds is at hand.
+    fn unproven(&self) -> Vec<usize> {
+        let (holdings, kinds) = (&self.holdings, self.ecosystem.proof_kinds());
+        let has = |at: usize| {
+            let mut proofs = holdings.proofs(at).iter();
+            proofs.any(|proof| proof.state == ProofState::Present && kinds.contains(&proof.kind.as_str()))
+        };
+        (0..holdings.artifact_count())
+            .filter(|at| holdings.names(*at).0 == self.ecosystem.id() && !has(*at))
+            .collect()
     }
-    let mut indexed = match ecosystem.index(&wanted, upstream) {
-        Ok(indexed) => indexed,
-        Err(UpstreamError::NoUpstream { .. }) => return Ok(()),
-        Err(error) => {
-            return Err(Trouble::Upstream {
-                subject: format!("the signed indexes of {}", ecosystem.id()),
-                reason: error.to_string(),
+
+    fn ask(&mut self, upstream: &dyn Upstream, whose: Whose) -> Result<(), Trouble> {
+        let places = self.unproven();
+        if places.is_empty() {
+            return Ok(());
+        }
+        let wanted: Vec<Artifact> = places.iter().map(|at| self.holdings.artifact(*at)).collect();
+        let mut indexed = match self.ecosystem.index(&wanted, upstream) {
+            Ok(indexed) => indexed,
+            Err(UpstreamError::NoUpstream { .. }) => return Ok(()),
+            Err(error) => {
+                return Err(Trouble::Upstream {
+                    subject: format!("the signed indexes of {}", self.ecosystem.id()),
+                    reason: error.to_string(),
+                });
+            }
+        };
+        if whose == Whose::Copies {
+            indexed.found.retain(|_, found| found.state == ProofState::Present);
+        }
+        self.take(&indexed, &wanted, &places)
+    }
+
+    fn take(&mut self, indexed: &Indexed, wanted: &[Artifact], places: &[usize]) -> Result<(), Trouble> {
+        let id = self.ecosystem.id();
+        let mut objects = BTreeMap::new();
+        let digests = indexed
+            .indexes
+            .iter()
+            .map(|index| keep(&index.bytes, &index.file, &mut objects, self.cache))
+            .collect::<Result<Vec<Digest>, Trouble>>()?;
+        for (name, document) in &indexed.documents {
+            self.gathered.documents.push(Document {
+                ecosystem: id.to_owned(),
+                name: name.clone(),
+                kind: document.kind.to_owned(),
+                digest: keep(&document.bytes, "", &mut objects, self.cache)?,
+                origin: told(&document.origin),
             });
         }
-    };
-    if whose == Whose::Copies {
-        indexed.found.retain(|_, found| found.state == ProofState::Present);
+        let kinds = self.ecosystem.proof_kinds();
+        let mut reasons: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
+        for (artifact, place) in wanted.iter().zip(places) {
+            let key = (artifact.name.clone(), artifact.version.clone(), artifact.file.clone());
+            let Some(found) = indexed.found.get(&key) else { continue };
+            // Proofs of other kinds lay beside the artifact, and stay.
+            let besides = self.holdings.proofs(*place).iter().skip(kinds.len()).cloned();
+            let all = proofs(kinds, found, &digests).into_iter().chain(besides).collect();
+            self.holdings.set_proofs(*place, all);
+            for at in &found.indexes {
+                reasons.entry(*at).or_default().extend(artifact.reason.split(", "));
+            }
+        }
+        for ((at, index), digest) in indexed.indexes.iter().enumerate().zip(&digests) {
+            let reason: Vec<&str> = reasons.get(&at).into_iter().flatten().copied().collect();
+            let artifact = Artifact {
+                ecosystem: id.to_owned(),
+                name: index.name.clone(),
+                version: index.version.clone(),
+                file: index.file.clone(),
+                digest: *digest,
+                origin: told(&index.origin),
+                // A list that no artifact needs came with its suite.
+                reason: match reason.is_empty() {
+                    true => "signed index".to_owned(),
+                    false => reason.join(", "),
+                },
+                proofs: proofs(kinds, &index.proof, &digests),
+            };
+            if let Some(object) = objects.get(digest) {
+                self.gathered.indexes.push((artifact, object.clone()));
+            }
+        }
+        self.gathered.objects.extend(objects.into_values());
+        Ok(())
     }
-    take(ecosystem, indexed, artifacts, cache, gathered)
 }
 
-fn take(
-    ecosystem: &'static dyn Ecosystem,
-    indexed: Indexed,
-    artifacts: &mut [Artifact],
-    cache: &Cache,
-    gathered: &mut Gathered,
-) -> Result<(), Trouble> {
-    let mut objects = BTreeMap::new();
-    let digests = indexed
-        .indexes
-        .iter()
-        .map(|index| keep(&index.bytes, &index.file, &mut objects, cache))
-        .collect::<Result<Vec<Digest>, Trouble>>()?;
-    for (name, document) in &indexed.documents {
-        gathered.documents.push(Document {
-            ecosystem: ecosystem.id().to_owned(),
-            name: name.clone(),
-            kind: document.kind.to_owned(),
-            digest: keep(&document.bytes, "", &mut objects, cache)?,
-            origin: told(&document.origin),
-        });
-    }
-    let proofs = |found: &IndexedProof| -> Vec<Proof> {
-        let kinds = ecosystem.proof_kinds().iter();
-        kinds
-            .map(|kind| match found.state {
-                ProofState::Present if found.kind == *kind && !found.indexes.is_empty() => Proof {
-                    kind: (*kind).to_owned(),
-                    state: ProofState::Present,
-                    objects: found
-                        .indexes
-                        .iter()
-                        .filter_map(|at| digests.get(*at))
-                        .copied()
-                        .collect(),
-                },
-                state if found.kind == *kind && state != ProofState::Present => without(kind, state),
-                _ => without(kind, ProofState::NotAsked),
-            })
-            .collect()
+/// One entry for each kind, in the ecosystem's order.
+fn proofs(kinds: &[&str], found: &IndexedProof, digests: &[Digest]) -> Vec<Proof> {
+    let proof = |kind: &&str| match found.state {
+        _ if found.kind != *kind => without(kind, ProofState::NotAsked),
+        ProofState::Present if !found.indexes.is_empty() => Proof {
+            kind: (*kind).to_owned(),
+            state: ProofState::Present,
+            objects: found
+                .indexes
+                .iter()
+                .filter_map(|at| digests.get(*at))
+                .copied()
+                .collect(),
+        },
+        ProofState::Present => without(kind, ProofState::NotAsked),
+        state => without(kind, state),
     };
-    let mut reasons: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
-    for artifact in artifacts.iter_mut().filter(|one| one.ecosystem == ecosystem.id()) {
-        let key = (artifact.name.clone(), artifact.version.clone(), artifact.file.clone());
-        if let Some(found) = indexed.found.get(&key) {
-            artifact.proofs = proofs(found);
-        }
-    }
-    for artifact in artifacts.iter() {
-        let key = (artifact.name.clone(), artifact.version.clone(), artifact.file.clone());
-        for at in indexed.found.get(&key).into_iter().flat_map(|found| &found.indexes) {
-            reasons.entry(*at).or_default().extend(artifact.reason.split(", "));
-        }
-    }
-    for ((at, index), digest) in indexed.indexes.iter().enumerate().zip(&digests) {
-        let reason: Vec<&str> = reasons.get(&at).into_iter().flatten().copied().collect();
-        gathered.indexes.push(Artifact {
-            ecosystem: ecosystem.id().to_owned(),
-            name: index.name.clone(),
-            version: index.version.clone(),
-            file: index.file.clone(),
-            digest: *digest,
-            origin: told(&index.origin),
-            // A list that no artifact needs came with its suite.
-            reason: if reason.is_empty() {
-                "signed index".to_owned()
-            } else {
-                reason.join(", ")
-            },
-            proofs: proofs(&index.proof),
-        });
-    }
-    gathered.objects.extend(objects.into_values());
-    Ok(())
+    kinds.iter().map(proof).collect()
 }

@@ -9,7 +9,7 @@ use super::content::{Hashed, hash};
 use super::parallel::in_parallel;
 use super::{Event, Sources};
 use crate::ecosystem::{Ecosystem, Wanted};
-use crate::export::select::Chosen;
+use crate::export::select::{Choices, index as number};
 use crate::model::{Algorithm, Claim, Unable, Unsatisfied};
 
 /// Where bytes were found.
@@ -77,10 +77,12 @@ const MAX_FOLDER_FILES: usize = 1_000_000;
 const MAX_STAR_FOLDERS: usize = 10_000;
 
 /// Hashes all files of the folders, once, in every algorithm that some wanted artifact needs.
-pub(super) fn index(folders: &[PathBuf], wanted: &[Chosen], sources: &Sources<'_>) -> Result<FolderIndex, Unable> {
-    let algorithms: BTreeSet<Algorithm> = wanted
-        .iter()
-        .filter_map(|chosen| Claim::strongest(&chosen.wanted.claims))
+pub(super) fn index(folders: &[PathBuf], choices: &Choices, sources: &Sources<'_>) -> Result<FolderIndex, Unable> {
+    if folders.is_empty() {
+        return Ok(FolderIndex::default());
+    }
+    let algorithms: BTreeSet<Algorithm> = (0..choices.len())
+        .filter_map(|at| Claim::strongest(&choices.claims(number(at))))
         .collect();
     let unreadable =
         |path: &Path, error: std::io::Error| Unable::new(format!("cannot read {}", path.display())).because(error);
@@ -204,7 +206,8 @@ impl Search<'_> {
     }
 
     fn in_folders(&mut self, folders: &FolderIndex) {
-        if self.looked.is_complete {
+        // Without a digest a name is no reason to take a file: other groups have files of the same name.
+        if self.looked.is_complete || self.wanted.claims.is_empty() {
             return;
         }
         for claim in needed(self.wanted) {
@@ -237,10 +240,12 @@ impl Search<'_> {
     }
 
     fn in_own_cache(&mut self) {
-        if self.looked.is_complete || self.wanted.claims.is_empty() {
+        let (cache, wanted) = (self.sources.cache, self.wanted);
+        // A file at a path of its own, without a digest, is that file or none. Without either, what upstream once gave for
+        // this version stays what it is: a second export gives the same.
+        if self.looked.is_complete || wanted.claims.is_empty() && wanted.path.is_some() {
             return;
         }
-        let (cache, wanted) = (self.sources.cache, self.wanted);
         let settled = cache.settled(&settled_key(wanted));
         let is_settled = settled.as_ref().is_some_and(|files| !files.is_empty());
         let obtained = settled.unwrap_or_else(|| {

@@ -1,17 +1,20 @@
 //! What an export would do (`--dry-run`): looks on this machine and asks for documents, and fetches no artifact.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::fetch::{accepted, locate};
 use super::local::{Found, Looked, needed};
 use super::parallel::in_parallel;
 use super::trouble::{Trouble, not_found, of_locating, stop, subject};
-use super::{Near, SourceObject, Sources, artifact_of, companions, look_everywhere, mismatch, pin, unique};
-use crate::export::select::{Chosen, Selected};
-use crate::model::{Algorithm, Artifact, Digest, Document, ProofState, Stop, Unable};
+use super::{Near, Sources, companions, look_everywhere, mismatch, pin, refuse_clash, take_indexes};
+use crate::export::holdings::{Holdings, NewFind, Place};
+use crate::export::select::{Chosen, Selected, index};
+use crate::export::source::SourceObject;
+use crate::model::{Algorithm, Digest, Document, ProofState, Stop};
 
 /// What an export would do.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Plan {
     /// Files that lie on this machine.
     pub at_hand: u64,
@@ -25,23 +28,59 @@ pub struct Plan {
     pub of_unknown_size: u64,
     /// Registry documents and proofs, and their bytes.
     pub companions: (u64, u64),
-    /// Artifacts that will go without any proof, in words.
-    pub without_proof: Vec<String>,
     /// Artifacts for which proofs can be asked only once they are fetched.
     pub proof_unknown: Vec<String>,
     /// What was seen and is not taken.
     pub left_out: Vec<String>,
     /// What the operator should know.
     pub warnings: Vec<String>,
-    /// The artifacts that the bundle would have, sorted. Those to be fetched have a digest that only stands for them,
-    /// where the lockfile does not state it.
-    pub artifacts: Vec<Artifact>,
     /// The registries' documents, as far as they could be asked for.
-    pub documents: Vec<Document>,
-    /// The objects that are here, once each, sorted by digest.
-    pub objects: Vec<SourceObject>,
-    /// The files to be fetched: digests as in `artifacts`, and sizes, 0 where nobody states them.
-    pub missing: Vec<(Digest, u64)>,
+    documents: Vec<Document>,
+    /// What the bundle would have. Files to be fetched have a digest that only stands for them, where the lockfile does not
+    /// state it, and a size of 0 where nobody states it.
+    holdings: Holdings,
+    /// The places of the artifacts without proof, in the order of their words.
+    without_proof: Vec<u32>,
+}
+
+impl Plan {
+    /// Artifacts that will go without any proof, in words.
+    pub fn without_proof(&self) -> impl ExactSizeIterator<Item = String> + '_ {
+        self.without_proof.iter().map(|at| self.words(*at))
+    }
+
+    fn words(&self, at: u32) -> String {
+        let (ecosystem, name, version, file) = self.holdings.names(at as usize);
+        format!("{ecosystem} {name} {version} {file}")
+    }
+
+    /// What the bundle would have, for the next steps; they give it back.
+    pub(in crate::export) fn lend(&mut self) -> (Holdings, Vec<Document>) {
+        (std::mem::take(&mut self.holdings), std::mem::take(&mut self.documents))
+    }
+
+    pub(in crate::export) fn give_back(&mut self, holdings: Holdings) {
+        self.holdings = holdings;
+    }
+
+    /// Lists the artifacts without proof, sorted by their words, each once.
+    fn list_without_proof(&mut self) {
+        let holdings = &self.holdings;
+        let mut places: Vec<u32> = (0..holdings.artifact_count())
+            .filter(|at| !holdings.is_stranger(*at))
+            .filter(|at| {
+                let mut proofs = holdings.proofs(*at).iter();
+                proofs.all(|proof| proof.state != ProofState::Present)
+            })
+            .map(index)
+            .collect();
+        // Artifacts are sorted, and mostly so are their words.
+        if !places.is_sorted_by(|left, right| self.words(*left) < self.words(*right)) {
+            places.sort_by_cached_key(|at| self.words(*at));
+            places.dedup_by(|left, right| self.words(*left) == self.words(*right));
+        }
+        self.without_proof = places;
+    }
 }
 
 /// Finds out what an export would do. Stops where the export would.
@@ -50,26 +89,22 @@ pub fn plan(selected: &Selected, sources: &Sources<'_>) -> Result<Plan, Stop> {
         from: selected.from(),
         upstreams: selected.upstreams(),
     };
-    let wanted = match pin::pin(selected.wanted().to_vec(), &near, sources) {
-        Ok(wanted) => wanted,
-        Err(troubles) => return Err(stop(troubles).unwrap_or_else(|| Unable::new("nothing is pinned").into())),
-    };
-    let looked = look_everywhere(&wanted, selected.from(), sources)?;
-    let items: Vec<(&Chosen, Looked)> = wanted.iter().zip(looked).collect();
-    let results = in_parallel(&items, super::REQUESTS_AT_ONCE, |(chosen, looked)| {
-        of_one(chosen, looked, sources)
+    let choices = &pin::pin(Arc::clone(selected.choices()), &near, sources)?;
+    let mut gathered = look_everywhere(choices, selected.from(), sources)?;
+    let open: Vec<(u32, Looked)> = std::mem::take(&mut gathered.open).into_iter().collect();
+    let results = in_parallel(&open, super::REQUESTS_AT_ONCE, |(number, looked)| {
+        of_one(&choices.chosen(*number), looked, sources)
     });
     let mut plan = Plan {
         left_out: selected.left_out().to_vec(),
         warnings: selected.warnings().to_vec(),
         ..Plan::default()
     };
-    let mut artifacts = Vec::new();
-    let mut strangers = Vec::new();
     let mut troubles = Vec::new();
-    for ((_, looked), result) in items.iter().zip(results) {
-        plan.at_hand += looked.found.len() as u64;
-        plan.bytes_at_hand += looked.found.iter().map(|found| found.hashed.size).sum::<u64>();
+    for ((number, looked), result) in open.into_iter().zip(results) {
+        for found in looked.found {
+            gathered.add(number, found);
+        }
         match result {
             Err(trouble) => troubles.push(trouble),
             Ok(missing) => {
@@ -77,29 +112,18 @@ pub fn plan(selected: &Selected, sources: &Sources<'_>) -> Result<Plan, Stop> {
                     plan.to_fetch += 1;
                     plan.bytes_to_fetch += file.size.unwrap_or(0);
                     plan.of_unknown_size += u64::from(file.size.is_none());
-                    plan.missing.push((file.artifact.digest, file.size.unwrap_or(0)));
-                    if file.digest_is_known {
-                        artifacts.push(file.artifact);
-                    } else {
-                        plan.proof_unknown.push(file.what);
-                        strangers.push(file.artifact);
+                    if file.digest.is_none() {
+                        plan.proof_unknown.push(file.what.clone());
                     }
+                    gathered.holdings.add(file.into_find(number));
                 }
             }
         }
     }
-    let mut objects = BTreeMap::new();
-    for (chosen, looked) in &items {
-        for found in &looked.found {
-            artifacts.push(artifact_of(chosen, found));
-            objects
-                .entry(found.hashed.digest)
-                .or_insert_with(|| found.hashed.object(&found.file));
-        }
-    }
-    let (mut artifacts, clashes) = unique(artifacts);
-    troubles.extend(clashes);
-    let (gathered, more) = companions::gather(&mut artifacts, &wanted, &near, sources);
+    let mut holdings = gathered.holdings;
+    (plan.at_hand, plan.bytes_at_hand) = holdings.at_hand();
+    troubles.extend(holdings.arrange().into_iter().map(refuse_clash));
+    let (gathered, more) = companions::gather(&mut holdings, choices, &near, sources);
     troubles.extend(more);
     if let Some(stop) = stop(troubles) {
         return Err(stop);
@@ -111,41 +135,52 @@ pub fn plan(selected: &Selected, sources: &Sources<'_>) -> Result<Plan, Stop> {
         .map(|object| (object.digest, object.size))
         .collect();
     plan.companions = (companions.len() as u64, companions.values().sum());
-    plan.without_proof = artifacts
-        .iter()
-        .filter(|artifact| artifact.proofs.iter().all(|proof| proof.state != ProofState::Present))
-        .map(|artifact| format!("{artifact} {}", artifact.file))
-        .collect();
-    for mut stranger in strangers {
-        let ecosystem = sources.ecosystem(&stranger.ecosystem);
-        stranger.proofs = companions::not_asked(ecosystem);
-        artifacts.push(stranger);
-    }
-    artifacts.extend(gathered.indexes);
-    let (artifacts, clashes) = unique(artifacts);
-    if let Some(stop) = stop(clashes) {
+    if let Some(stop) = stop(take_indexes(&mut holdings, gathered.indexes)) {
         return Err(stop);
     }
-    for object in gathered.objects {
-        objects.entry(object.digest).or_insert(object);
+    let clashes = holdings.arrange_with_strangers();
+    if let Some(stop) = stop(clashes.into_iter().map(refuse_clash).collect()) {
+        return Err(stop);
     }
-    plan.artifacts = artifacts;
+    for at in 0..holdings.artifact_count() {
+        if holdings.is_stranger(at) {
+            let (ecosystem, ..) = holdings.names(at);
+            holdings.set_proofs(at, companions::not_asked(sources.ecosystem(ecosystem)));
+        }
+    }
+    holdings.add_companions(gathered.objects.into_iter().map(SourceObject::from));
+    plan.holdings = holdings;
     plan.documents = gathered.documents;
-    plan.objects = objects.into_values().collect();
-    for list in [&mut plan.without_proof, &mut plan.proof_unknown] {
-        list.sort();
-        list.dedup();
-    }
+    plan.list_without_proof();
+    plan.proof_unknown.sort();
+    plan.proof_unknown.dedup();
     Ok(plan)
 }
 
 /// A file that an export would fetch.
 struct Missing {
     what: String,
+    file: String,
+    origin: String,
     size: Option<u64>,
-    artifact: Artifact,
-    /// Whether the lockfile states its SHA-256, so that proofs can be asked for already.
-    digest_is_known: bool,
+    /// The lockfile's SHA-256, if it states one: then proofs can be asked for already.
+    digest: Option<Digest>,
+}
+
+impl Missing {
+    fn into_find(self, number: u32) -> NewFind {
+        NewFind {
+            wanted: number,
+            file: self.file,
+            origin: self.origin,
+            digest: self.digest.unwrap_or_else(|| Digest::of(self.what.as_bytes())),
+            size: self.size.unwrap_or(0),
+            segments: Vec::new(),
+            place: Place::Away {
+                digest_is_known: self.digest.is_some(),
+            },
+        }
+    }
 }
 
 fn of_one(chosen: &Chosen, looked: &Looked, sources: &Sources<'_>) -> Result<Vec<Missing>, Trouble> {
@@ -169,7 +204,10 @@ fn of_one(chosen: &Chosen, looked: &Looked, sources: &Sources<'_>) -> Result<Vec
     let mut seen = std::collections::BTreeSet::new();
     for place in &located {
         let claims = accepted(wanted, place);
-        let is_it = |found: &Found| found.claim.as_ref().is_some_and(|claim| claims.contains(claim));
+        let is_it = |found: &Found| match &found.claim {
+            Some(claim) => claims.contains(claim),
+            None => found.file == place.file,
+        };
         if !seen.insert(&place.file) || looked.found.iter().any(is_it) {
             continue;
         }
@@ -178,21 +216,12 @@ fn of_one(chosen: &Chosen, looked: &Looked, sources: &Sources<'_>) -> Result<Vec
             _ => None,
         };
         let what = format!("{} {}", subject(wanted), place.file);
-        let artifact = Artifact {
-            ecosystem: wanted.ecosystem.to_owned(),
-            name: wanted.name.clone(),
-            version: wanted.version.clone(),
-            file: place.file.clone(),
-            digest: digest.unwrap_or_else(|| Digest::of(what.as_bytes())),
-            origin: place.url.clone(),
-            reason: chosen.reason.clone(),
-            proofs: Vec::new(),
-        };
         missing.push(Missing {
             what,
+            file: place.file.clone(),
+            origin: place.url.clone(),
             size: wanted.size.or(place.size),
-            artifact,
-            digest_is_known: digest.is_some(),
+            digest,
         });
     }
     debug_assert!(missing.len() <= needed(wanted).len().max(located.len()));

@@ -37,6 +37,7 @@ struct Entry {
     lockfile: Option<PathBuf>,
     folder: Option<PathBuf>,
     ecosystem: Option<String>,
+    coordinates: Option<Vec<String>>,
     files: Option<String>,
     version: Option<String>,
     checksums: Option<PathBuf>,
@@ -168,7 +169,7 @@ impl Request {
 }
 
 impl Entry {
-    /// Exactly one of the four shapes; a key that belongs to another shape is refused, not passed over.
+    /// Exactly one of the five shapes; a key that belongs to another shape is refused, not passed over.
     fn into_input(self, folder: &Path) -> Result<Input, &'static str> {
         let source = |path: &Path| Source::new(path, folder);
         match self {
@@ -176,6 +177,7 @@ impl Entry {
                 lockfile: Some(path),
                 folder: None,
                 ecosystem: None,
+                coordinates: None,
                 files: None,
                 version: None,
                 checksums: None,
@@ -188,6 +190,7 @@ impl Entry {
                 lockfile: None,
                 folder: Some(path),
                 ecosystem,
+                coordinates: None,
                 files: None,
                 version: None,
                 checksums: None,
@@ -201,8 +204,22 @@ impl Entry {
             }),
             Self {
                 lockfile: None,
+                folder: None,
+                ecosystem: Some(ecosystem),
+                coordinates: Some(coordinates),
+                files: None,
+                version: None,
+                checksums: None,
+                file: None,
+                path: None,
+                url: None,
+                digest: None,
+            } => Ok(Input::Coordinates { ecosystem, coordinates }),
+            Self {
+                lockfile: None,
                 folder: Some(path),
                 ecosystem: None,
+                coordinates: None,
                 files: Some(name),
                 version: Some(version),
                 checksums,
@@ -220,6 +237,7 @@ impl Entry {
                 lockfile: None,
                 folder: None,
                 ecosystem: None,
+                coordinates: None,
                 files: Some(name),
                 version: Some(version),
                 checksums: None,
@@ -253,7 +271,7 @@ impl Entry {
                 })
             }
             _ => Err(
-                "its keys are none of: `lockfile`; `folder` and perhaps `ecosystem`; `files`, `version`, `folder` and perhaps `checksums`; `files`, `version`, `digest`, one of `path` and `url`, and perhaps `file`",
+                "its keys are none of: `lockfile`; `folder` and perhaps `ecosystem`; `ecosystem` and `coordinates`; `files`, `version`, `folder` and perhaps `checksums`; `files`, `version`, `digest`, one of `path` and `url`, and perhaps `file`",
             ),
         }
     }

@@ -1,25 +1,20 @@
 //! Reads one input: a lockfile, a folder of artifacts, a set of plain files.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::{Gathered, Input, Place, SelectError, Source};
+use super::listing::{Listing, list};
+use super::{Gathered, Input, Place, SelectError, Source, entries};
 use crate::ecosystem::files::{self, checksums};
-use crate::ecosystem::{Ecosystem, Files, NamedBy, SelectionError, UpstreamBase, Wanted};
+use crate::ecosystem::{Ecosystem, Files, NamedBy, Recognised, SelectionError, UpstreamBase, Wanted};
 use crate::model::{Claim, Digest};
 
 /// The largest lockfiles of monorepos have some 10 MiB.
 const MAX_LOCKFILE_BYTES: u64 = 64 << 20;
-
-/// A folder of downloads holds thousands; more is a wrong path, such as a whole disk.
-const MAX_FOLDER_FILES: usize = 1_000_000;
-
-/// Downloads lie flat or a few levels deep.
-const MAX_FOLDER_DEPTH: usize = 16;
 
 /// Reads an input; gives its entry in the plan, or all that is wrong with it.
 pub(super) fn read(
@@ -30,6 +25,9 @@ pub(super) fn read(
     match input {
         Input::Lockfile(source) => lockfile(source, ecosystems, gathered),
         Input::Folder { source, ecosystem } => folder(source, ecosystem.as_deref(), ecosystems, gathered),
+        Input::Coordinates { ecosystem, coordinates } => {
+            entries::coordinates(ecosystem, coordinates, ecosystems, gathered).map_err(|error| vec![error])
+        }
         Input::Files {
             name,
             version,
@@ -118,37 +116,7 @@ fn lockfile(
     let selection = ecosystem
         .read_lockfile(&file_name, &text, &Beside(beside))
         .map_err(|error| one(error.into()))?;
-    let mut errors = Vec::new();
-    let for_one: BTreeSet<String> = selection
-        .wanted
-        .iter()
-        .filter_map(|wanted| wanted.registry.clone())
-        .collect();
-    // What no entry names as its own registry holds for every entry, as with `--extra-index-url`.
-    let for_all: Vec<UpstreamBase> = selection
-        .upstreams
-        .iter()
-        .filter(|base| !for_one.contains(&base.url))
-        .cloned()
-        .collect();
-    for mut wanted in selection.wanted {
-        if Claim::strongest(&wanted.claims).is_none() && !ecosystem.has_signed_index() {
-            errors.push(SelectError::Unpinned {
-                artifact: format!("{} {} {}", wanted.ecosystem, wanted.name, wanted.version),
-                asked_by: source.written.clone(),
-            });
-            continue;
-        }
-        wanted.path = wanted.path.map(|path| beside.join(path));
-        let upstreams = upstreams_of(&wanted, &selection.upstreams, &for_all);
-        gathered.add(wanted, &source.written, upstreams);
-    }
-    gathered.left_out.extend(
-        selection
-            .left_out
-            .into_iter()
-            .map(|what| format!("{}: {what}", source.written)),
-    );
+    let errors = entries::take(selection, ecosystem, &source.written, beside, gathered);
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -160,7 +128,7 @@ fn lockfile(
 }
 
 /// The upstreams that a lockfile names for one of its entries: its registry, and those for all entries.
-fn upstreams_of(wanted: &Wanted, named: &[UpstreamBase], for_all: &[UpstreamBase]) -> Vec<UpstreamBase> {
+pub(super) fn upstreams_of(wanted: &Wanted, named: &[UpstreamBase], for_all: &[UpstreamBase]) -> Vec<UpstreamBase> {
     let own = wanted.registry.as_ref().map(|registry| UpstreamBase {
         ecosystem: wanted.ecosystem,
         scope: None,
@@ -187,18 +155,34 @@ fn folder(
     };
     let listing = list(&source.path).map_err(one)?;
     let stated = stated(source, None, &listing)?;
-    for (relative, path) in &listing.files {
+    for (relative, path) in listing.files() {
+        let relative = &*relative;
         let file_name = relative.rsplit('/').next().unwrap_or(relative);
-        let known: Vec<_> = candidates
+        let said: Vec<_> = candidates
             .iter()
-            .filter_map(|ecosystem| Some((ecosystem, ecosystem.recognise(file_name)?)))
+            .map(|ecosystem| (ecosystem, ecosystem.recognise_in_folder(relative)))
+            .collect();
+        let known: Vec<_> = said
+            .iter()
+            .filter_map(|(ecosystem, said)| match said {
+                Recognised::Artifact(coordinate) => Some((*ecosystem, coordinate.clone())),
+                _ => None,
+            })
             .collect();
         let leave = |gathered: &mut Gathered, why: &str| {
             gathered.left_out.push(format!("{}: {relative} {why}", source.written));
         };
         let (ecosystem, coordinate) = match known.as_slice() {
             [] => {
-                leave(gathered, "is not named as an artifact");
+                let refused = said.iter().find_map(|(_, said)| match said {
+                    Recognised::Refused(why) => Some(*why),
+                    _ => None,
+                });
+                if let Some(why) = refused {
+                    leave(gathered, why);
+                } else if !said.iter().any(|(_, said)| *said == Recognised::Bookkeeping) {
+                    leave(gathered, "is not named as an artifact");
+                }
                 continue;
             }
             [(ecosystem, coordinate)] => (*ecosystem, coordinate.clone()),
@@ -209,7 +193,7 @@ fn folder(
         };
         let claims = match &stated {
             None => Vec::new(),
-            Some(stated) => match stated.get(relative.as_str()) {
+            Some(stated) => match stated.get(relative) {
                 Some(claim) => vec![claim.clone()],
                 None => {
                     leave(gathered, "is not in the list of checksums");
@@ -225,7 +209,7 @@ fn folder(
             claims,
             urls: Vec::new(),
             registry: None,
-            path: Some(path.clone()),
+            path: Some(path),
             size: None,
         };
         gathered.add(wanted, &source.written, Vec::new());
@@ -246,13 +230,14 @@ fn file_set(
     let stated = stated(source, checksums, &listing)?;
     let list_name = checksums.and_then(Path::to_str);
     let mut errors = Vec::new();
-    for (relative, path) in &listing.files {
-        if Some(relative.as_str()) == list_name {
+    for (relative, path) in listing.files() {
+        let relative = &*relative;
+        if Some(relative) == list_name {
             continue;
         }
         let claims = match &stated {
             None => Vec::new(),
-            Some(stated) => match stated.get(relative.as_str()) {
+            Some(stated) => match stated.get(relative) {
                 Some(claim) => vec![claim.clone()],
                 None => {
                     gathered.left_out.push(format!(
@@ -271,7 +256,7 @@ fn file_set(
             continue;
         }
         gathered.add(
-            plain(name, version, relative, claims, Some(path.clone()), Vec::new()),
+            plain(name, version, relative, claims, Some(path), Vec::new()),
             &source.written,
             Vec::new(),
         );
@@ -379,8 +364,8 @@ fn stated(
             reason: error.to_string(),
         }]
     })?;
-    let present = listing.files.iter().map(|(relative, _)| relative.as_str());
-    let missing: Vec<_> = checksums::compare(&entries, present)
+    let missing: Vec<_> = listing
+        .compare(&entries)
         .missing
         .into_iter()
         .map(|file| SelectError::Missing {
@@ -396,58 +381,8 @@ fn stated(
     ))
 }
 
-/// A folder's plain files, sorted, without a list of checksums of the usual name; and what is neither file nor folder.
-struct Listing {
-    files: Vec<(String, PathBuf)>,
-    special: Vec<String>,
-}
-
-fn list(folder: &Path) -> Result<Listing, SelectError> {
-    let mut listing = Listing {
-        files: Vec::new(),
-        special: Vec::new(),
-    };
-    let unreadable = |path: &Path, source: std::io::Error| SelectError::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
-    // The folder itself may be a link that the operator gave; links within it are not followed.
-    let folder = fs::canonicalize(folder).map_err(|source| unreadable(folder, source))?;
-    let walk = walkdir::WalkDir::new(&folder)
-        .min_depth(1)
-        .max_depth(MAX_FOLDER_DEPTH)
-        .follow_links(false)
-        .sort_by_file_name();
-    for entry in walk {
-        let entry = entry.map_err(|error| {
-            let path = error.path().unwrap_or(&folder).to_owned();
-            unreadable(&path, error.into())
-        })?;
-        if entry.file_type().is_dir() {
-            continue;
-        }
-        let relative = entry.path().strip_prefix(&folder).unwrap_or(entry.path());
-        let Some(relative) = relative.to_str().map(|text| text.replace('\\', "/")) else {
-            listing.special.push(relative.to_string_lossy().into_owned());
-            continue;
-        };
-        if !entry.file_type().is_file() {
-            listing.special.push(relative);
-        } else if relative != checksums::LIST_NAME {
-            listing.files.push((relative, entry.into_path()));
-        }
-        if listing.files.len() > MAX_FOLDER_FILES {
-            return Err(unreadable(
-                &folder,
-                std::io::Error::other("it holds more than 1,000,000 files"),
-            ));
-        }
-    }
-    Ok(listing)
-}
-
 fn leave_special(source: &Source, listing: &Listing, gathered: &mut Gathered) {
-    for relative in &listing.special {
+    for relative in listing.special() {
         gathered
             .left_out
             .push(format!("{}: {relative} is not a plain file", source.written));

@@ -104,7 +104,7 @@ pub(super) fn check(path: &Path, manifest: &Manifest, workspace: &Workspace<'_>)
         artifacts: manifest.catalog.artifacts,
     };
     checker
-        .finish(manifest.plan, expected)
+        .finish(manifest.named_objects(), expected)
         .map_err(|error| record_refusal(&error))?;
     Ok(tally.finish()?)
 }

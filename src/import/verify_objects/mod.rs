@@ -118,6 +118,15 @@ impl Intact {
         object_path(&self.staging.join(OBJECTS), digest)
     }
 
+    /// Where an object's verified bytes lie: aside, or in the store that held it before.
+    pub(super) fn locate(&self, digest: &Digest, store: Option<&Store>) -> PathBuf {
+        let staged = self.staged(digest);
+        match store {
+            Some(store) if !staged.is_file() => store.path(digest),
+            _ => staged,
+        }
+    }
+
     /// The staging folder.
     pub(super) fn staging(&self) -> &Path {
         &self.staging

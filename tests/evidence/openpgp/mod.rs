@@ -1,5 +1,8 @@
 //! OpenPGP: detached signatures, signed text, and the kinds that use them.
 
+mod maker;
+mod signatures;
+
 use crate::data::{Judged, Row};
 use crate::support::{DAY, anchor, artifact, certificates, judge};
 

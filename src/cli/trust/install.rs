@@ -1,0 +1,60 @@
+//! `sealift trust install`: a document counts from now on.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Content, Context, Document, Place, Stop, show, standing_document};
+use crate::cli::shown::holder;
+use crate::enclave::Enclave;
+use crate::evidence;
+use crate::model::{Code, Refusal};
+
+#[derive(Debug, Args)]
+pub(super) struct Install {
+    /// The signed document
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Verifies that enough persons have signed, and that the document follows the one that stands; then lets it stand.
+pub(super) fn run(arguments: &Install, context: &Context) -> Result<(), Stop> {
+    let document = Document::read(&arguments.file)?;
+    // While an import runs, nothing changes beneath it.
+    let enclave = arguments
+        .place
+        .enclave
+        .as_deref()
+        .map(|folder| Enclave::open(folder, &holder("trust install")))
+        .transpose()?;
+    let mut folder = arguments.place.open()?;
+    let Some(next) = folder.judge_next(document.kind(), &document.bytes)? else {
+        show::print_changes(document.kind(), document.version(), &[], context);
+        return Ok(());
+    };
+    let current = standing_document(&folder, document.kind())?;
+    match (&document.content, current.as_ref().map(|current| &current.content)) {
+        (Content::Revocations(new), Some(Content::Revocations(old))) => {
+            new.check_follows(old).map_err(|error| Refusal {
+                code: Code::TrustVersionOutOfOrder,
+                ..error.refusal("the revocations")
+            })?
+        }
+        (Content::TrustData(new), Some(Content::TrustData(old))) => {
+            evidence::check_follows(&old.anchors, &new.anchors)
+                .map_err(|reason| Refusal::new(Code::TrustVersionOutOfOrder, "the trust data", reason))?;
+        }
+        _ => {}
+    }
+    let changes = show::changes(current.as_ref(), &document)?;
+    folder.stand(&next)?;
+    if let Some(enclave) = &enclave {
+        enclave
+            .ledger
+            .note_standing(&next.kind.to_string(), next.version, &next.digest)?;
+    }
+    show::print_changes(document.kind(), document.version(), &changes, context);
+    Ok(())
+}

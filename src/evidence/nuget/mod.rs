@@ -1,0 +1,65 @@
+//! Signed NuGet packages (NuGet wiki, "Package Signatures Technical Details"): `.signature.p7s` inside the package, an author's or
+//! a repository's signature, a repository's countersignature on an author's, each with its timestamp.
+//!
+//! Threats: a package changed around its signature (all bytes but the signature's own are hashed, with the directory as if it
+//! were not there), a zip that readers see differently (`archive::zip`), one role's signature passed off as the other's, and
+//! what `x509` lists.
+
+mod content;
+mod parse;
+mod verify;
+
+use super::x509::Refusal;
+use super::{Context, Evidence, EvidenceKind};
+use crate::model::{Artifact, Content, Doubt, Fault, Finding};
+
+/// The kind.
+pub const NUGET: &dyn EvidenceKind = &Nuget;
+
+const ID: &str = "nuget-signature";
+
+const SIGNATURE: &str = ".signature.p7s";
+
+/// What NuGet itself takes at most for a signature (`SigningSpecifications`).
+const MAX_SIGNATURE_BYTES: u64 = 10 << 20;
+
+struct Nuget;
+
+impl EvidenceKind for Nuget {
+    fn id(&self) -> &'static str {
+        ID
+    }
+
+    /// The proof lies in the artifact; objects beside it have no meaning.
+    fn open<'a>(
+        &self,
+        objects: Vec<Vec<u8>>,
+        context: &'a Context<'a>,
+    ) -> Result<Box<dyn Evidence + 'a>, Box<Finding>> {
+        if !objects.is_empty() {
+            let finding = Finding::contradicted(ID, Fault::Malformed, "a package's signature lies in the package");
+            return Err(Box::new(finding));
+        }
+        Ok(Box::new(Inside { context }))
+    }
+}
+
+struct Inside<'a> {
+    context: &'a Context<'a>,
+}
+
+impl Evidence for Inside<'_> {
+    fn judge(&self, artifact: &Artifact, content: &mut dyn Content) -> Vec<Finding> {
+        verify::judge(artifact, content, self.context).unwrap_or_else(|refusal| vec![refusal.into_finding(ID)])
+    }
+}
+
+/// What an archive's reader says, as far as it is a fault of the package.
+fn broken(error: &crate::archive::zip::ZipError) -> Refusal {
+    use crate::archive::zip::ZipError;
+    match error {
+        ZipError::Read(_) => Refusal::unsure(Doubt::Incomplete, "the package could not be read"),
+        ZipError::Limit { .. } => Refusal::unsure(Doubt::TooLarge, error.to_string()),
+        _ => Refusal::malformed(error.to_string()),
+    }
+}

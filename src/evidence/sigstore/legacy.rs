@@ -1,0 +1,66 @@
+//! cosign's first form of a bundle, `{base64Signature, cert, rekorBundle}`, read as a bundle of v0.1: the same signature, certificate
+//! and promise in other fields.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::parse;
+use super::refusal::Refusal;
+
+/// Makes a bundle of one; `None` where it is not of this form.
+pub(crate) fn bundle(value: &Value) -> Option<Result<Value, Refusal>> {
+    let object = value.as_object()?;
+    if object.contains_key("mediaType") {
+        return None;
+    }
+    let signature = object.get("base64Signature")?.as_str()?;
+    Some(convert(value, signature).ok_or_else(|| {
+        Refusal::malformed(
+            "a bundle of cosign's first form lacks its certificate or its log's promise, or they cannot be read",
+        )
+    }))
+}
+
+fn convert(value: &Value, signature: &str) -> Option<Value> {
+    let promise = value.get("rekorBundle")?;
+    let payload = promise.get("Payload")?;
+    let text = |of: &Value, name: &str| Some(of.get(name)?.as_str()?.to_owned());
+    let number = |name: &str| Some(payload.get(name)?.as_u64()?.to_string());
+    let body = text(payload, "body")?;
+    let inner = parse::text(&STANDARD.decode(&body).ok()?).ok()?;
+    let log = hex::decode(text(payload, "logID")?).ok()?;
+    // The certificate is PEM, usually once more in base64.
+    let certificate = text(value, "cert")?;
+    let pem = match STANDARD.decode(certificate.trim()) {
+        Ok(bytes) => String::from_utf8(bytes).ok()?,
+        Err(_) => certificate,
+    };
+    let certificates: Vec<Value> = pem
+        .split("-----BEGIN CERTIFICATE-----")
+        .skip(1)
+        .map(|block| {
+            let inner: String = block
+                .split("-----END CERTIFICATE-----")
+                .next()?
+                .split_ascii_whitespace()
+                .collect();
+            Some(json!({"rawBytes": inner}))
+        })
+        .collect::<Option<_>>()?;
+    Some(json!({
+        "mediaType": "application/vnd.dev.sigstore.bundle+json;version=0.1",
+        "verificationMaterial": {
+            "x509CertificateChain": {"certificates": certificates},
+            "tlogEntries": [{
+                "logIndex": number("logIndex")?,
+                "logId": {"keyId": STANDARD.encode(log)},
+                "kindVersion": {"kind": text(&inner, "kind")?, "version": text(&inner, "apiVersion")?},
+                "integratedTime": number("integratedTime")?,
+                "inclusionPromise": {"signedEntryTimestamp": text(promise, "SignedEntryTimestamp")?},
+                "canonicalizedBody": body,
+            }],
+        },
+        "messageSignature": {"signature": signature},
+    }))
+}

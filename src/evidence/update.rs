@@ -1,0 +1,54 @@
+//! Whether a changed anchor is bound to the one before.
+
+use std::collections::BTreeSet;
+
+use sequoia_openpgp::Cert;
+use sequoia_openpgp::cert::CertParser;
+use sequoia_openpgp::parse::Parse as _;
+
+use crate::model::{Anchor, Material};
+
+/// Fails if an anchor of the same name and type gets a material that is not bound to the one before: an OpenPGP
+/// certificate's update keeps its primary key. The error is one phrase.
+pub fn check_follows(before: &[Anchor], after: &[Anchor]) -> Result<(), String> {
+    for anchor in after {
+        let Some(held) = before.iter().find(|held| held.name == anchor.name) else {
+            continue;
+        };
+        if let (Material::Openpgp(old), Material::Openpgp(new)) = (&held.material, &anchor.material) {
+            let (old, new) = (primaries(&anchor.name, old)?, primaries(&anchor.name, new)?);
+            if let Some(other) = new.difference(&old).next() {
+                return Err(format!(
+                    "anchor `{}` gets the primary key {other}, which is not among those pinned under its name",
+                    anchor.name
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The fingerprints of the certificates' primary keys.
+fn primaries(name: &str, armored: &str) -> Result<BTreeSet<String>, String> {
+    let certificates = certificates(armored).map_err(|reason| format!("anchor `{name}`: {reason}"))?;
+    Ok(certificates
+        .iter()
+        .map(|certificate| certificate.fingerprint().to_hex())
+        .collect())
+}
+
+/// Reads certificates, in one armor or several after each other.
+pub(super) fn certificates(armored: &str) -> Result<Vec<Cert>, String> {
+    let unreadable = |error: &dyn std::fmt::Display| format!("it is no OpenPGP certificate: {error}");
+    let end = "-----END PGP PUBLIC KEY BLOCK-----";
+    let mut found = Vec::new();
+    for block in armored.split_inclusive(end).filter(|block| block.contains(end)) {
+        for certificate in CertParser::from_bytes(block.as_bytes()).map_err(|error| unreadable(&error))? {
+            found.push(certificate.map_err(|error| unreadable(&error))?);
+        }
+    }
+    if found.is_empty() {
+        return Err("it holds no OpenPGP certificate in armor".to_owned());
+    }
+    Ok(found)
+}

@@ -1,0 +1,170 @@
+//! The catalog: written record by record into a file, with the very checks that a reader makes.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::store::Stored;
+use super::{Hashing, cannot_spool};
+use crate::bundle::catalog::{Checker, Record, Totals};
+use crate::bundle::frame;
+use crate::ecosystem::{self, Ecosystem};
+use crate::export::source::Source;
+use crate::model::{Digest, Document, Stop, Unable};
+
+/// A written catalog.
+pub(super) struct Written {
+    pub(super) catalog: Source,
+    pub(super) digest: Digest,
+    pub(super) size: u64,
+    pub(super) totals: Totals,
+    /// Its length before it was compressed, in bytes.
+    pub(super) content_size: u64,
+}
+
+/// Writes the catalog.
+pub(super) fn write_catalog(
+    stored: &Stored,
+    documents: Vec<Document>,
+    named: impl Iterator<Item = (&'static str, Digest)>,
+    spool: &Path,
+) -> Result<Written, Stop> {
+    let failed = |error: io::Error| cannot_spool(spool, error);
+    let file = Arc::new(tempfile::tempfile_in(spool).map_err(failed)?);
+    let proof_kinds = |id: &str| ecosystem::find(id).map(Ecosystem::proof_kinds);
+    let nothing_elsewhere = |_: &Digest| false;
+    let mut writer = Writer {
+        checker: Checker::new(stored.segment_size(), &proof_kinds, &nothing_elsewhere),
+        segment_size: stored.segment_size(),
+        totals: Totals::default(),
+        encoder: zstd::stream::Encoder::new(Hashing::new(&file), frame::LEVEL).map_err(failed)?,
+        line: Vec::new(),
+        content_size: 0,
+        spool,
+    };
+    for at in 0..stored.len() {
+        writer.record(&Record::Object(stored.object(at)?))?;
+    }
+    for document in documents {
+        writer.record(&Record::Document(document))?;
+    }
+    for artifact in stored.holdings().artifacts() {
+        writer.record(&Record::Artifact(artifact))?;
+    }
+    let Writer {
+        checker,
+        totals,
+        encoder,
+        content_size,
+        ..
+    } = writer;
+    checker.finish(named, totals).map_err(refused)?;
+    let (digest, size) = encoder.finish().and_then(Hashing::finish).map_err(failed)?;
+    Ok(Written {
+        catalog: Source::Spooled(Arc::clone(&file), 0, size),
+        digest,
+        size,
+        totals,
+        content_size,
+    })
+}
+
+fn refused(error: crate::bundle::catalog::RecordError) -> Unable {
+    Unable::new("the catalog would be refused").because(error)
+}
+
+struct Writer<'a> {
+    checker: Checker<'a>,
+    segment_size: u64,
+    totals: Totals,
+    encoder: zstd::stream::Encoder<'static, Hashing<'a>>,
+    line: Vec<u8>,
+    content_size: u64,
+    spool: &'a Path,
+}
+
+impl Writer<'_> {
+    fn record(&mut self, record: &Record) -> Result<(), Stop> {
+        self.checker.take(record).map_err(refused)?;
+        match record {
+            Record::Object(object) => {
+                self.totals.objects += 1;
+                self.totals.object_bytes += object.size;
+                self.totals.segments += object.segment_count(self.segment_size);
+            }
+            Record::Document(_) => self.totals.documents += 1,
+            Record::Artifact(_) => self.totals.artifacts += 1,
+        }
+        self.line.clear();
+        // Strict JSON as it stands: a record's fields are in the order of their names.
+        serde_json::to_writer(&mut self.line, record)
+            .map_err(io::Error::from)
+            .and_then(|()| {
+                self.line.push(b'\n');
+                self.encoder.write_all(&self.line)
+            })
+            .map_err(|error| cannot_spool(self.spool, error))?;
+        self.content_size += self.line.len() as u64;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::catalog::{Encoding, Object};
+    use crate::crypto::strict_json;
+    use crate::model::{Artifact, Proof, ProofState};
+
+    #[test]
+    fn records_written_at_once_are_canonical() {
+        let text = || "z \u{7f}\"\\ü".to_owned();
+        let digest = Digest::of(b"");
+        let object = Object {
+            digest,
+            encoding: Encoding::Zstd,
+            segments: vec![digest],
+            size: 7,
+            stored_size: Some(6),
+        };
+        let plain = Object {
+            encoding: Encoding::Identity,
+            segments: Vec::new(),
+            stored_size: None,
+            ..object.clone()
+        };
+        let document = Document {
+            digest,
+            ecosystem: text(),
+            kind: text(),
+            name: text(),
+            origin: text(),
+        };
+        let proof = |state, objects| Proof {
+            kind: text(),
+            state,
+            objects,
+        };
+        let artifact = Artifact {
+            digest,
+            ecosystem: text(),
+            file: text(),
+            name: text(),
+            origin: text(),
+            proofs: vec![
+                proof(ProofState::Present, vec![digest]),
+                proof(ProofState::NotAsked, Vec::new()),
+            ],
+            reason: text(),
+            version: text(),
+        };
+        for record in [
+            Record::Object(object),
+            Record::Object(plain),
+            Record::Document(document),
+            Record::Artifact(artifact),
+        ] {
+            assert_eq!(serde_json::to_vec(&record).unwrap(), strict_json::write(&record));
+        }
+    }
+}

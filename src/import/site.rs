@@ -1,0 +1,203 @@
+//! What this site brings to the judging of a bundle: trust data and revocations that stand here, and newer ones that the bundle
+//! brings, once enough persons with the role `trust` have signed them (`bundle-spec/trust-data.md` §4).
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use crate::bundle::manifest::{Manifest, SideData};
+use crate::crypto::dsse::MAX_ENVELOPE_BYTES;
+use crate::ledger::Ledger;
+use crate::model::{Code, Digest, Refusal, Stop, Unable};
+use crate::trust::folder::{FolderError, TrustFolder};
+use crate::trust::{Kind, Revocations, Standing, TrustData, data};
+
+/// Trust data and revocations, each with the document that says so.
+#[derive(Debug, Clone, Default)]
+pub struct Site {
+    trust_data: Option<(Standing, TrustData)>,
+    revocations: Option<(Standing, Revocations)>,
+}
+
+/// What a bundle's side data changed.
+#[derive(Debug, Clone, Default)]
+pub struct Brought {
+    /// Documents that count from now on, to be kept.
+    pub standing: Vec<Standing>,
+    /// What changes, in words.
+    pub changes: Vec<String>,
+    /// What was not taken, and why, in words.
+    pub notes: Vec<String>,
+}
+
+impl Site {
+    /// Reads what stands in a trust folder.
+    pub fn load(trust: &TrustFolder) -> Result<Self, Stop> {
+        let damaged = |kind: Kind, standing: &Standing, source| FolderError::StandingDamaged {
+            path: trust.path().join(kind.to_string()).join(standing.version.to_string()),
+            source,
+        };
+        let mut this = Self::default();
+        if let Some(standing) = trust.standing(Kind::TrustData)? {
+            let document =
+                TrustData::read(&standing.payload).map_err(|error| damaged(Kind::TrustData, &standing, error))?;
+            this.trust_data = Some((standing, document));
+        }
+        if let Some(standing) = trust.standing(Kind::Revocations)? {
+            let document =
+                Revocations::read(&standing.payload).map_err(|error| damaged(Kind::Revocations, &standing, error))?;
+            this.revocations = Some((standing, document));
+        }
+        Ok(this)
+    }
+
+    /// Fails if the enclave remembers a newer version than stands in the folder: an older one was put back.
+    pub fn check_not_rolled_back(&self, ledger: &Ledger) -> Result<(), Stop> {
+        let stands = [
+            (Kind::TrustData, self.trust_data.as_ref().map(|(standing, _)| standing)),
+            (
+                Kind::Revocations,
+                self.revocations.as_ref().map(|(standing, _)| standing),
+            ),
+        ];
+        for (kind, standing) in stands {
+            let Some((version, digest)) = ledger.standing(&kind.to_string())? else {
+                continue;
+            };
+            let found = standing.map_or(0, |standing| standing.version);
+            let same = standing.is_some_and(|standing| standing.digest == digest);
+            if found < version || (found == version && !same) {
+                return Err(Unable::new(format!(
+                    "the enclave's {kind} stands at version {found}, and this enclave has had version {version}"
+                ))
+                .code(Code::StateRolledBack)
+                .hint("restore the enclave's folder `trust` from its own backup, and find out who put the older one there")
+                .into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The trust data that counts, with its version and digest.
+    pub const fn trust_data(&self) -> Option<&(Standing, TrustData)> {
+        self.trust_data.as_ref()
+    }
+
+    /// The revocations that count, with their version and digest.
+    pub const fn revocations(&self) -> Option<&(Standing, Revocations)> {
+        self.revocations.as_ref()
+    }
+
+    /// Takes newer trust data and revocations that a verified bundle brings. `path_of` says where an object lies.
+    pub fn take(
+        &mut self,
+        manifest: &Manifest,
+        trust: &TrustFolder,
+        path_of: impl Fn(&Digest) -> std::path::PathBuf,
+    ) -> Result<Brought, Stop> {
+        let mut brought = Brought::default();
+        // Revocations first: they may only take trust away.
+        if let Some(digest) = manifest.side_data.get(&SideData::Revocations) {
+            self.take_revocations(&read(&path_of(digest))?, trust, &mut brought)?;
+        }
+        if let Some(digest) = manifest.side_data.get(&SideData::TrustData) {
+            self.take_trust_data(&read(&path_of(digest))?, trust, &mut brought)?;
+        }
+        Ok(brought)
+    }
+
+    fn take_revocations(&mut self, envelope: &[u8], trust: &TrustFolder, brought: &mut Brought) -> Result<(), Stop> {
+        let Some(standing) = self.newer(Kind::Revocations, envelope, trust, brought)? else {
+            return Ok(());
+        };
+        let document =
+            Revocations::read(&standing.payload).map_err(|error| error.refusal("the bundle's revocations"))?;
+        if let Some((_, earlier)) = &self.revocations {
+            document.check_follows(earlier).map_err(|error| Refusal {
+                code: Code::TrustVersionOutOfOrder,
+                ..error.refusal("the bundle's revocations")
+            })?;
+        }
+        let before = self
+            .revocations
+            .as_ref()
+            .map_or(0, |(_, document)| document.revoked.len());
+        brought.changes.push(format!(
+            "revocations version {} count from now on: {} more, signed by {}",
+            standing.version,
+            document.revoked.len().saturating_sub(before),
+            standing.persons.join(", ")
+        ));
+        brought.standing.push(standing.clone());
+        self.revocations = Some((standing, document));
+        Ok(())
+    }
+
+    fn take_trust_data(&mut self, envelope: &[u8], trust: &TrustFolder, brought: &mut Brought) -> Result<(), Stop> {
+        let Some(standing) = self.newer(Kind::TrustData, envelope, trust, brought)? else {
+            return Ok(());
+        };
+        let document = TrustData::read(&standing.payload).map_err(|error| error.refusal("the bundle's trust data"))?;
+        let earlier = self.trust_data.as_ref().map(|(_, document)| document);
+        crate::evidence::check_follows(earlier.map_or(&[][..], |data| &data.anchors), &document.anchors).map_err(
+            |reason| {
+                Refusal::new(Code::TrustVersionOutOfOrder, "the bundle's trust data", reason).hint(
+                    "a new primary key is a new anchor: remove the old one under its own name, and add the new one",
+                )
+            },
+        )?;
+        brought.changes.push(format!(
+            "trust data version {} counts from now on, signed by {}",
+            standing.version,
+            standing.persons.join(", ")
+        ));
+        brought.changes.extend(data::diff(earlier, &document));
+        brought.standing.push(standing.clone());
+        self.trust_data = Some((standing, document));
+        Ok(())
+    }
+
+    /// A document that follows the one that stands. An older one is no fault: the exporter may not know the newer one yet.
+    fn newer(
+        &self,
+        kind: Kind,
+        envelope: &[u8],
+        trust: &TrustFolder,
+        brought: &mut Brought,
+    ) -> Result<Option<Standing>, Stop> {
+        use crate::trust::TrustError;
+        match trust.judge_next(kind, envelope) {
+            Ok(next) => Ok(next),
+            Err(FolderError::NotStanding(TrustError::StandingOutOfOrder { current, found, .. })) if found < current => {
+                brought.notes.push(format!(
+                    "the bundle's {kind} version {found} is older than version {current}, and was not taken"
+                ));
+                Ok(None)
+            }
+            Err(FolderError::NotStanding(error)) => Err(error.refusal(format!("the bundle's {kind}")).into()),
+            Err(other) => Err(other.into()),
+        }
+    }
+}
+
+/// Reads an envelope that has been verified to be the listed object.
+fn read(path: &Path) -> Result<Vec<u8>, Stop> {
+    let failed = |error: io::Error| Unable::new(format!("cannot read {}", path.display())).because(error);
+    let mut bytes = Vec::new();
+    // One byte more than allowed, so that a longer file is seen to be longer.
+    File::open(path)
+        .map_err(failed)?
+        .take(MAX_ENVELOPE_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if bytes.len() > MAX_ENVELOPE_BYTES {
+        return Err(Refusal::new(
+            Code::SizeExceeded,
+            "the bundle's side data",
+            "an envelope is longer than the limit",
+        )
+        .comparing(format!("at most {MAX_ENVELOPE_BYTES} bytes"), "more")
+        .into());
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,213 @@
+//! Intact -> `Judged`: every proof judged by what this site has pinned. A proof that is wrong stops nothing here: the policy
+//! decides from the findings.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::judge::{Judge, Planned};
+use super::verify_objects::{Examined, ExaminedReader, Intact, Progress, write_failed};
+use crate::evidence::Context;
+use crate::model::{Anchor, Digest, Finding, Level, Stop, Timestamp, Unable};
+use crate::store::Store;
+use crate::trust::Revocations;
+
+/// Artifacts that are judged side by side: enough for all cores, few enough to stay small in memory.
+const ROUND: usize = 256;
+
+/// What proofs are judged by.
+#[derive(Debug, Clone)]
+pub struct Pins {
+    /// What this site believes of the outside world.
+    pub anchors: Vec<Anchor>,
+    /// What it no longer believes.
+    pub revocations: Option<Revocations>,
+    /// How long a bundle may have been on its way for a signed index to be judged as of its making, in seconds.
+    pub max_transit_seconds: u64,
+}
+
+/// A bundle whose every proof has been judged.
+pub struct Judged {
+    pub(super) intact: Intact,
+}
+
+/// An artifact with what its content says and what its proofs came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JudgedArtifact {
+    /// The artifact and what its content says.
+    pub examined: Examined,
+    /// What its proofs came to.
+    pub findings: Vec<Finding>,
+}
+
+impl JudgedArtifact {
+    /// The level that it reaches: the highest of its confirmed findings.
+    pub fn level(&self) -> Level {
+        self.findings.iter().map(Finding::level).max().unwrap_or_default()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    findings: Vec<Finding>,
+}
+
+const FINDINGS: &str = "findings.ndjson";
+
+/// Judges the proofs of every artifact, on all cores, in the catalog's order.
+pub fn verify_evidence(
+    intact: Intact,
+    pins: &Pins,
+    store: Option<&Store>,
+    now: Timestamp,
+    threads: usize,
+    progress: &dyn Progress,
+) -> Result<Judged, Stop> {
+    write_findings(&intact, pins, store, now, threads, progress)?;
+    Ok(Judged { intact })
+}
+
+fn write_findings(
+    intact: &Intact,
+    pins: &Pins,
+    store: Option<&Store>,
+    now: Timestamp,
+    threads: usize,
+    progress: &dyn Progress,
+) -> Result<(), Stop> {
+    let context = Context {
+        anchors: &pins.anchors,
+        now,
+        exported: intact.manifest().created,
+        max_transit_seconds: pins.max_transit_seconds,
+    };
+    let locate = |digest: &Digest| intact.locate(digest, store);
+    let planned = Planned::read(&locate(&intact.manifest().plan))?;
+    let judge = Judge::new(&context, pins.revocations.as_ref(), &planned, &locate);
+    let path = intact.staging().join(FINDINGS);
+    let mut output = BufWriter::new(File::create(&path).map_err(|error| write_failed(&path, error))?);
+    progress.begin("judge", intact.manifest().catalog.artifacts);
+    let mut examined = intact.examined()?;
+    loop {
+        let mut round = Vec::with_capacity(ROUND);
+        while round.len() < ROUND
+            && let Some(item) = examined.next()?
+        {
+            round.push(item.artifact);
+        }
+        if round.is_empty() {
+            break;
+        }
+        for findings in judge.judge_all(&round, threads)? {
+            serde_json::to_writer(&mut output, &Line { findings })
+                .map_err(|error| write_failed(&path, error.into()))?;
+            output.write_all(b"\n").map_err(|error| write_failed(&path, error))?;
+        }
+        progress.advance(round.len() as u64);
+    }
+    progress.finish();
+    output.flush().map_err(|error| write_failed(&path, error).into())
+}
+
+impl Judged {
+    /// Gives the bundle to the next step.
+    pub(super) fn into_intact(self) -> Intact {
+        self.intact
+    }
+
+    /// The bundle.
+    pub const fn intact(&self) -> &Intact {
+        &self.intact
+    }
+
+    /// What the proofs came to, in numbers.
+    pub fn summary(&self) -> Result<EvidenceSummary, Stop> {
+        let mut summary = EvidenceSummary::default();
+        let mut artifacts = self.artifacts()?;
+        while let Some(artifact) = artifacts.next()? {
+            summary.count(&artifact);
+        }
+        Ok(summary)
+    }
+
+    /// The artifacts with their findings, in the catalog's order.
+    pub fn artifacts(&self) -> Result<JudgedReader, Stop> {
+        JudgedReader::open(&self.intact)
+    }
+}
+
+/// What the proofs of a bundle came to, in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EvidenceSummary {
+    /// Artifacts by the level that they reach.
+    pub levels: BTreeMap<Level, u64>,
+    /// Confirmed findings by kind.
+    pub confirmed: BTreeMap<String, u64>,
+    /// Artifacts with a proof that is wrong.
+    pub contradicted: u64,
+    /// Artifacts with a proof that could not be judged.
+    pub undecided: u64,
+}
+
+impl EvidenceSummary {
+    /// Counts one artifact.
+    pub fn count(&mut self, artifact: &JudgedArtifact) {
+        *self.levels.entry(artifact.level()).or_default() += 1;
+        for finding in &artifact.findings {
+            if finding.is_confirmed() {
+                *self.confirmed.entry(finding.kind.clone()).or_default() += 1;
+            }
+        }
+        let any = |test: fn(&Finding) -> bool| u64::from(artifact.findings.iter().any(test));
+        self.contradicted += any(Finding::is_contradicted);
+        self.undecided += any(|finding| !finding.is_confirmed() && !finding.is_contradicted());
+    }
+}
+
+/// The judged artifacts of a bundle, in the catalog's order.
+pub struct JudgedReader {
+    examined: ExaminedReader,
+    lines: BufReader<File>,
+    path: PathBuf,
+    line: Vec<u8>,
+}
+
+impl JudgedReader {
+    fn open(intact: &Intact) -> Result<Self, Stop> {
+        let path = intact.staging().join(FINDINGS);
+        let file = File::open(&path).map_err(|error| cannot_read(&path, error))?;
+        Ok(Self {
+            examined: intact.examined()?,
+            lines: BufReader::new(file),
+            path,
+            line: Vec::new(),
+        })
+    }
+
+    /// The next artifact.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "each step may fail: an iterator of results would go on after a failure"
+    )]
+    pub fn next(&mut self) -> Result<Option<JudgedArtifact>, Stop> {
+        let Some(examined) = self.examined.next()? else {
+            return Ok(None);
+        };
+        self.line.clear();
+        self.lines
+            .read_until(b'\n', &mut self.line)
+            .map_err(|error| cannot_read(&self.path, error))?;
+        let line: Line = serde_json::from_slice(&self.line).map_err(|error| cannot_read(&self.path, error.into()))?;
+        Ok(Some(JudgedArtifact {
+            examined,
+            findings: line.findings,
+        }))
+    }
+}
+
+fn cannot_read(path: &Path, error: std::io::Error) -> Unable {
+    Unable::new(format!("cannot read {}", path.display())).because(error)
+}

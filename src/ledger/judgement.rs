@@ -1,0 +1,267 @@
+//! What proofs came to: kept with each artifact, and searched by whoever asks what rests on a key.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::import::Recorded;
+use super::query::text_json;
+use super::{Entry, Import, Ledger, LedgerError, integer};
+use crate::model::{Digest, Finding, Level, Name, Signer, Timestamp};
+
+/// What an artifact's proofs came to, and what was decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// The level that it reached.
+    pub level: Level,
+    /// What each proof came to.
+    pub findings: Vec<Finding>,
+    /// What was decided, and by which rule, in words.
+    pub decision: String,
+    /// When it was judged, by this enclave's clock.
+    pub judged: Timestamp,
+}
+
+/// A level as the database keeps it: its place among all levels.
+fn number(level: Level) -> i64 {
+    Level::ALL
+        .iter()
+        .position(|known| *known == level)
+        .and_then(|place| i64::try_from(place).ok())
+        .unwrap_or_default()
+}
+
+fn level(number: i64) -> Level {
+    usize::try_from(number)
+        .ok()
+        .and_then(|place| Level::ALL.get(place).copied())
+        .unwrap_or_default()
+}
+
+/// The texts under which people look for a signer: a fingerprint without spaces and colons in capitals, or an identity's subject.
+fn keys_of(signer: &Signer) -> Vec<String> {
+    match signer {
+        Signer::Key { fingerprint, .. } | Signer::Certificate { fingerprint, .. } => vec![search_key(fingerprint)],
+        Signer::Identity(identity) => vec![identity.subject.clone(), identity.to_string()],
+    }
+}
+
+/// How a key is looked for: hexadecimal digits in capitals without spaces and colons; anything else as it is.
+pub fn search_key(text: &str) -> String {
+    let plain: String = text
+        .chars()
+        .filter(|character| !matches!(character, ' ' | ':'))
+        .collect();
+    if plain.len() >= 8 && plain.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        plain.to_ascii_uppercase()
+    } else {
+        text.to_owned()
+    }
+}
+
+impl Import<'_> {
+    /// Records what an artifact's proofs came to. Raises its name's floor.
+    pub fn judgement(&self, recorded: Recorded, judgement: &Judgement) -> Result<(), LedgerError> {
+        let failed = LedgerError::sql;
+        let connection = self.connection();
+        if judgement.findings.is_empty() && judgement.decision.is_empty() {
+            return Ok(());
+        }
+        let findings = text_json(&judgement.findings, "list of findings")?;
+        connection
+            .prepare_cached(
+                "INSERT INTO judgements (artifact, level, findings, decision, judged) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET level = excluded.level, findings = excluded.findings,
+                 decision = excluded.decision, judged = excluded.judged",
+            )
+            .and_then(|mut statement| {
+                statement.execute(params![
+                    recorded.artifact,
+                    number(judgement.level),
+                    findings,
+                    judgement.decision,
+                    judgement.judged.seconds()
+                ])
+            })
+            .map_err(failed("write"))?;
+        connection
+            .prepare_cached("DELETE FROM rests_on WHERE artifact = ?1")
+            .and_then(|mut statement| statement.execute([recorded.artifact]))
+            .map_err(failed("write"))?;
+        let mut rests = connection
+            .prepare_cached("INSERT OR IGNORE INTO rests_on (key, artifact) VALUES (?1, ?2)")
+            .map_err(failed("write"))?;
+        let mut signed = connection
+            .prepare_cached("INSERT OR IGNORE INTO signers (name, signer, bundle) VALUES (?1, ?2, ?3)")
+            .map_err(failed("write"))?;
+        for finding in judgement.findings.iter().filter(|finding| finding.is_confirmed()) {
+            let anchors = finding.anchors.iter().map(|anchor| format!("anchor {anchor}"));
+            for key in finding.signers.iter().flat_map(keys_of).chain(anchors) {
+                rests
+                    .execute(params![key, recorded.artifact])
+                    .map_err(failed("write"))?;
+            }
+            for signer in &finding.signers {
+                let text = text_json(signer, "signer")?;
+                signed
+                    .execute(params![recorded.name, text, recorded.bundle])
+                    .map_err(failed("write"))?;
+            }
+        }
+        if judgement.level > Level::None {
+            connection
+                .prepare_cached(
+                    "INSERT INTO floors (name, level) VALUES (?1, ?2)
+                     ON CONFLICT DO UPDATE SET level = max(level, excluded.level)",
+                )
+                .and_then(|mut statement| statement.execute(params![recorded.name, number(judgement.level)]))
+                .map_err(failed("write"))?;
+        }
+        Ok(())
+    }
+
+    /// Records which version of a document stands from now on.
+    pub fn standing(&self, kind: &str, version: u64, digest: &Digest) -> Result<(), LedgerError> {
+        note_standing(self.connection(), kind, version, digest)
+    }
+}
+
+fn note_standing(connection: &Connection, kind: &str, version: u64, digest: &Digest) -> Result<(), LedgerError> {
+    connection
+        .execute(
+            "INSERT INTO standing (kind, version, digest) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET version = excluded.version, digest = excluded.digest
+             WHERE excluded.version > version",
+            params![kind, integer(version, "the version")?, digest.as_bytes()],
+        )
+        .map_err(LedgerError::sql("write"))?;
+    Ok(())
+}
+
+impl Ledger {
+    /// The highest level that an accepted artifact of a name ever reached; `None` where none came yet.
+    pub fn floor(&self, name: &Name) -> Result<Option<Level>, LedgerError> {
+        self.connection
+            .prepare_cached(
+                "SELECT f.level FROM floors f JOIN names n ON n.id = f.name WHERE n.ecosystem = ?1 AND n.name = ?2",
+            )
+            .and_then(|mut statement| {
+                statement
+                    .query_row([&name.ecosystem, &name.name], |row| row.get(0))
+                    .optional()
+            })
+            .map(|found: Option<i64>| found.map(level))
+            .map_err(LedgerError::sql("read"))
+    }
+
+    /// Whether an artifact of a name was ever imported.
+    pub fn knows(&self, name: &Name) -> Result<bool, LedgerError> {
+        self.connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM artifacts a JOIN names n ON n.id = a.name
+                 WHERE n.ecosystem = ?1 AND n.name = ?2)",
+            )
+            .and_then(|mut statement| statement.query_row([&name.ecosystem, &name.name], |row| row.get(0)))
+            .map_err(LedgerError::sql("read"))
+    }
+
+    /// Calls back for every name of an ecosystem that was ever imported.
+    pub fn names<E: From<LedgerError>>(
+        &self,
+        ecosystem: &str,
+        mut visit: impl FnMut(&str) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let failed = LedgerError::sql;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT name FROM names WHERE ecosystem = ?1 ORDER BY 1")
+            .map_err(failed("read"))?;
+        let mut rows = statement.query([ecosystem]).map_err(failed("read"))?;
+        while let Some(row) = rows.next().map_err(failed("read"))? {
+            let name: String = row.get(0).map_err(failed("read"))?;
+            visit(&name)?;
+        }
+        Ok(())
+    }
+
+    /// Who signed the accepted artifacts of a name.
+    pub fn signers(&self, name: &Name) -> Result<Vec<Signer>, LedgerError> {
+        let failed = LedgerError::sql;
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT s.signer FROM signers s JOIN names n ON n.id = s.name
+                 WHERE n.ecosystem = ?1 AND n.name = ?2 ORDER BY s.bundle, s.signer",
+            )
+            .map_err(failed("read"))?;
+        let texts = statement
+            .query_map([&name.ecosystem, &name.name], |row| row.get::<_, String>(0))
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(failed("read"))?;
+        texts
+            .iter()
+            .map(|text| serde_json::from_str(text).map_err(|_| LedgerError::Damaged { what: "signer" }))
+            .collect()
+    }
+
+    /// What an artifact's proofs came to when they were last judged.
+    pub fn judgement(&self, entry: &Entry) -> Result<Option<Judgement>, LedgerError> {
+        let artifact = &entry.artifact;
+        let found: Option<(i64, String, String, i64)> = self
+            .connection
+            .prepare_cached(
+                "SELECT j.level, j.findings, j.decision, j.judged FROM judgements j
+                 JOIN artifacts a ON a.id = j.artifact JOIN names n ON n.id = a.name
+                 WHERE n.ecosystem = ?1 AND n.name = ?2 AND a.version = ?3 AND a.file = ?4",
+            )
+            .and_then(|mut statement| {
+                statement
+                    .query_row(
+                        [&artifact.ecosystem, &artifact.name, &artifact.version, &artifact.file],
+                        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+                    )
+                    .optional()
+            })
+            .map_err(LedgerError::sql("read"))?;
+        found
+            .map(|(number, findings, decision, judged)| {
+                Ok(Judgement {
+                    level: level(number),
+                    findings: serde_json::from_str(&findings).map_err(|_| LedgerError::Damaged {
+                        what: "list of findings",
+                    })?,
+                    decision,
+                    judged: Timestamp::from_seconds(judged),
+                })
+            })
+            .transpose()
+    }
+
+    /// Records which version of a document stands from now on; an older one changes nothing.
+    pub fn note_standing(&self, kind: &str, version: u64, digest: &Digest) -> Result<(), LedgerError> {
+        note_standing(&self.connection, kind, version, digest)
+    }
+
+    /// The newest version of a document that ever stood here.
+    pub fn standing(&self, kind: &str) -> Result<Option<(u64, Digest)>, LedgerError> {
+        self.connection
+            .query_row("SELECT version, digest FROM standing WHERE kind = ?1", [kind], |row| {
+                Ok((super::query::unsigned(row, 0)?, super::query::digest(row, 1)?))
+            })
+            .optional()
+            .map_err(LedgerError::sql("read"))
+    }
+
+    /// Calls back for every artifact whose confirmed findings rest on a key, a certificate, an identity or an anchor.
+    pub fn resting_on<E: From<LedgerError>>(
+        &self,
+        key: &str,
+        visit: impl FnMut(Entry) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let wanted = [search_key(key), format!("anchor {key}")];
+        super::query::entries(
+            &self.connection,
+            "a.id IN (SELECT artifact FROM rests_on WHERE key IN (?1, ?2))",
+            wanted.into_iter().map(Into::into).collect(),
+            visit,
+        )
+    }
+}

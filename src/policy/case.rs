@@ -1,0 +1,250 @@
+//! What is judged, and by what: plain data in, plain data out.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::advisory::Advisories;
+use super::document::Side;
+use super::lookalike::KnownNames;
+use super::pattern::Ecosystems;
+use super::{Action, Day};
+use crate::model::{Artifact, Code, Finding, Level, Signer, Timestamp};
+
+/// One artifact, with all that the decision needs to know of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    /// The artifact.
+    pub artifact: &'a Artifact,
+    /// What judging its proofs came to, the agreement of digests included.
+    pub findings: &'a [Finding],
+    /// How many stations on separate networks saw this digest.
+    pub observers: u32,
+    /// The best level at which anything of this name was ever accepted.
+    pub floor: Option<Level>,
+    /// Who published this name when it was first accepted; empty if nobody was pinned.
+    pub pinned: &'a [Signer],
+    /// Whether the enclave has held the name before.
+    pub standing: Standing,
+    /// When it was published, if somebody states it.
+    pub published: Option<Published>,
+    /// Its licence as its own metadata states it.
+    pub licence: Option<&'a str>,
+    /// Results of scans of exactly these bytes.
+    pub scans: &'a [Scan],
+    /// The release of a distribution that it is for, as advisories name it, such as `13`.
+    pub release: Option<&'a str>,
+    /// Advisories that a statement says do not affect it.
+    pub cleared: &'a [Cleared],
+}
+
+impl<'a> Case<'a> {
+    /// A case of which nothing is known but the artifact and its findings: a new name that one exporter saw.
+    pub const fn new(artifact: &'a Artifact, findings: &'a [Finding]) -> Self {
+        Self {
+            artifact,
+            findings,
+            observers: 1,
+            floor: None,
+            pinned: &[],
+            standing: Standing::FirstSeen,
+            published: None,
+            licence: None,
+            scans: &[],
+            release: None,
+            cleared: &[],
+        }
+    }
+}
+
+/// Whether a name is new here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing of this name was ever accepted.
+    FirstSeen,
+    /// Something of this name was accepted before.
+    Known,
+}
+
+/// When an artifact was published, and who says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Published {
+    /// The time.
+    pub time: Timestamp,
+    /// Who says so.
+    pub source: PublishedBy,
+}
+
+/// Who says when an artifact was published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublishedBy {
+    /// The registry's document, as the exporter brought it.
+    Registry,
+    /// A confirmed proof.
+    Proof,
+}
+
+/// A scan's result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scan {
+    /// The scanner's name.
+    pub engine: String,
+    /// Where it ran.
+    pub side: Side,
+    /// What it found; `None`: nothing.
+    pub found: Option<String>,
+    /// The date of its definitions.
+    pub definitions: Timestamp,
+    /// When it ran.
+    pub time: Timestamp,
+}
+
+/// A statement that an advisory does not affect an artifact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cleared {
+    /// The advisory's id, or one of its aliases.
+    pub advisory: String,
+    /// How well the statement itself is vouched for.
+    pub level: Level,
+}
+
+/// What is around all cases of an import.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The enclave's time.
+    pub now: Timestamp,
+    /// When the bundle was made: ages are counted to then.
+    pub exported: Timestamp,
+    /// The advisories that travel with the bundle, if any do.
+    pub advisories: Option<&'a Advisories>,
+    /// Popular names, and those that the enclave holds.
+    pub names: &'a KnownNames,
+    /// Identity providers by the aliases of the trust data.
+    pub issuers: &'a BTreeMap<String, String>,
+    /// What the ecosystems know of names and versions.
+    pub ecosystems: Ecosystems,
+}
+
+/// What becomes of an artifact or a bundle; the worst of all hits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It is admitted.
+    Allow,
+    /// Somebody has to decide. It never becomes `allow` by waiting.
+    Review,
+    /// It is not admitted.
+    Deny,
+}
+
+impl Verdict {
+    /// The word in reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Review => "review",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+impl From<Action> for Verdict {
+    fn from(action: Action) -> Self {
+        match action {
+            Action::Allow | Action::Record => Self::Allow,
+            Action::Review => Self::Review,
+            Action::Deny => Self::Deny,
+        }
+    }
+}
+
+/// Something that a rule found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Hit {
+    /// The stable code.
+    #[serde(serialize_with = "by_name")]
+    pub code: Code,
+    /// What it makes of the artifact: `allow` where it is only mentioned, or waived.
+    pub verdict: Verdict,
+    /// The rule's place in the policy.
+    pub rule: String,
+    /// What was found: one phrase, lower case, no full stop.
+    pub message: String,
+    /// What to do next.
+    pub solution: String,
+    /// The waiver that lifts it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waived_by: Option<String>,
+    /// The day from which the rule counts, if that is still to come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counts_from: Option<Day>,
+}
+
+fn by_name<S: Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(code.name())
+}
+
+/// What the policy decided, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Decision {
+    /// What becomes of it.
+    pub verdict: Verdict,
+    /// What the rules alone say: differs from the verdict only where a policy is evaluated, and reports are stamped EVALUATION.
+    pub rules_say: Verdict,
+    /// The level that is asked for.
+    pub required: Level,
+    /// The rule that asks for it.
+    pub required_by: String,
+    /// The level that is reached.
+    pub reached: Level,
+    /// Everything that was found, in the order of `bundle-spec/policy.md` §4.
+    pub hits: Vec<Hit>,
+}
+
+/// A bundle as a whole.
+#[derive(Debug, Clone)]
+pub struct BundleFacts<'a> {
+    /// The persons who exported it.
+    pub exporters: &'a [String],
+    /// The persons who approved it.
+    pub approvers: &'a [String],
+    /// The person who imports it.
+    pub importer: Option<&'a str>,
+    /// When the revocations in it were made; `None` if it has none.
+    pub revocations: Option<Timestamp>,
+    /// Whether numbers of its stream are missing.
+    pub gap: Gap,
+    /// Artifacts that nothing in the plan asked for, in words.
+    pub unplanned: &'a [String],
+    /// What its artifacts need and is neither in it nor here, in words.
+    pub missing: &'a [String],
+}
+
+/// Whether numbers of a stream are missing before a bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gap {
+    /// None are.
+    None,
+    /// Some are.
+    Missing,
+}
+
+/// The level that findings reach: that of the best confirmed one.
+pub fn level(findings: &[Finding]) -> Level {
+    findings.iter().map(Finding::level).max().unwrap_or_default()
+}
+
+/// Who published an artifact by its confirmed findings: what is pinned when a name is first accepted.
+pub fn publishers(findings: &[Finding]) -> Vec<Signer> {
+    let mut signers: Vec<Signer> = Vec::new();
+    for signer in findings
+        .iter()
+        .filter(|finding| finding.level() >= Level::Publisher)
+        .flat_map(|finding| &finding.signers)
+    {
+        if !signers.contains(signer) {
+            signers.push(signer.clone());
+        }
+    }
+    signers
+}

@@ -1,0 +1,70 @@
+//! The rules, one file for each matter, in the order in which their findings are listed (`bundle-spec/policy.md` §4). Each takes a case and adds hits;
+//! none of them looks at what another found.
+
+mod advisories;
+mod age;
+mod bundle;
+mod evidence;
+mod licence;
+mod listed;
+mod names;
+mod scan;
+
+pub(crate) use advisories::advisories;
+pub(crate) use age::age;
+pub(crate) use bundle::bundle;
+pub(crate) use evidence::{Required, contradictions, evidence, required};
+pub(crate) use licence::licence;
+pub(crate) use listed::{denied, internal};
+pub(crate) use names::names;
+pub(crate) use scan::scan;
+
+use super::{Action, Day, Hit, Verdict};
+use crate::model::{Code, Timestamp};
+
+/// Hits, as rules add them.
+#[derive(Debug, Default)]
+pub(crate) struct Hits(pub(crate) Vec<Hit>);
+
+impl Hits {
+    /// Adds what a rule found. What its action passes over is left out.
+    pub(crate) fn add(&mut self, code: Code, action: Action, rule: &str, message: String, solution: &str) {
+        if action != Action::Allow {
+            self.0.push(Hit {
+                code,
+                verdict: Verdict::from(action),
+                rule: rule.to_owned(),
+                message,
+                solution: solution.to_owned(),
+                waived_by: None,
+                counts_from: None,
+            });
+        }
+    }
+
+    /// Runs a rule that counts from some day on: before that, what it adds is only mentioned.
+    pub(crate) fn since(&mut self, effective: Option<Day>, now: Timestamp, rule: impl FnOnce(&mut Self)) {
+        let before = self.0.len();
+        rule(self);
+        if let Some(day) = effective.filter(|day| day.start() > now) {
+            for hit in &mut self.0[before..] {
+                hit.verdict = Verdict::Allow;
+                hit.counts_from = Some(day);
+            }
+        }
+    }
+}
+
+/// So many days, in words.
+pub(crate) fn days(count: i64) -> String {
+    if count == 1 {
+        "1 day".to_owned()
+    } else {
+        format!("{count} days")
+    }
+}
+
+/// Whole days from one time to another; none if it lies before.
+pub(crate) fn days_between(from: Timestamp, to: Timestamp) -> i64 {
+    to.seconds().saturating_sub(from.seconds()).max(0) / 86_400
+}

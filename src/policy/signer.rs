@@ -1,0 +1,260 @@
+//! Whether a signer is the one that is meant.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use super::document::{IdentityRule, PublisherRule};
+use crate::model::{Finding, Identity, Signer, segment_glob};
+
+/// Somebody whom a rule names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Pin<'r> {
+    Pgp(&'r str),
+    Key(&'r str),
+    Identity(&'r IdentityRule),
+}
+
+/// Those whom a rule names and who are among a finding's signers.
+pub(crate) fn pins<'r>(
+    rule: &'r PublisherRule,
+    finding: &Finding,
+    issuers: &BTreeMap<String, String>,
+) -> BTreeSet<Pin<'r>> {
+    let mut named = BTreeSet::new();
+    for signer in &finding.signers {
+        match signer {
+            Signer::Key { fingerprint, .. } => {
+                // Fingerprints of other kinds may have as many digits.
+                let pgp = (finding.kind == "openpgp").then(|| fingerprint.to_ascii_uppercase());
+                named.extend(pgp.and_then(|text| rule.pgp.get(&text)).map(|text| Pin::Pgp(text)));
+                named.extend(rule.keys.get(fingerprint).map(|text| Pin::Key(text)));
+            }
+            Signer::Certificate { fingerprint, .. } => {
+                named.extend(rule.keys.get(fingerprint).map(|text| Pin::Key(text)));
+            }
+            Signer::Identity(identity) => named.extend(
+                rule.identity
+                    .iter()
+                    .filter(|pattern| is(pattern, identity, issuers))
+                    .map(Pin::Identity),
+            ),
+        }
+    }
+    named
+}
+
+/// Whether an identity is the one that a rule means: every field that is given fits.
+fn is(rule: &IdentityRule, identity: &Identity, issuers: &BTreeMap<String, String>) -> bool {
+    rule.0.iter().all(|(name, expected)| match name.as_str() {
+        "issuer" => issuer(expected, issuers) == Some(identity.issuer.as_str()),
+        "subject" => segment_glob(expected, &identity.subject),
+        "workflow" => workflow(identity).is_some_and(|found| segment_glob(expected, found)),
+        _ => identity
+            .fields
+            .get(name)
+            .is_some_and(|found| segment_glob(expected, found) || segment_glob(expected, without_host(found))),
+    })
+}
+
+/// The address behind an alias; an address stands for itself. An alias that the trust data does not have fits nobody.
+fn issuer<'a>(written: &'a str, issuers: &'a BTreeMap<String, String>) -> Option<&'a str> {
+    if written.contains("://") {
+        return Some(written);
+    }
+    issuers.get(written).map(String::as_str)
+}
+
+/// `owner/name` of `https://host/owner/name`.
+fn without_host(url: &str) -> &str {
+    url.split_once("://")
+        .and_then(|(_, rest)| rest.split_once('/'))
+        .map_or(url, |(_, path)| path)
+}
+
+/// The workflow's file in its repository: what the certificate's build configuration says, or else its subject, without the repository before
+/// it and the ref behind.
+fn workflow(identity: &Identity) -> Option<&str> {
+    let whole = identity
+        .fields
+        .get("build_config")
+        .map_or(identity.subject.as_str(), String::as_str);
+    let path = without_host(whole).split('@').next()?;
+    match identity.fields.get("repository").map(|url| without_host(url)) {
+        Some(repository) => path.strip_prefix(repository)?.strip_prefix('/'),
+        // Without a repository, the first two segments are the owner and its name.
+        None => path.splitn(3, '/').nth(2),
+    }
+}
+
+/// Whether two signers are one publisher. Keys and certificates are by their fingerprints, a certificate also by subject and issuer,
+/// since authors renew them. Identities are by the numbers of owner and repository, which survive renames and are never
+/// given to another; without numbers, by the subject up to its ref, which differs with every release.
+pub(crate) fn is_same(one: &Signer, other: &Signer) -> bool {
+    match (one, other) {
+        (Signer::Key { fingerprint: one, .. }, Signer::Key { fingerprint: other, .. }) => same_fingerprint(one, other),
+        (
+            Signer::Certificate {
+                fingerprint,
+                subject,
+                issuer,
+            },
+            Signer::Certificate {
+                fingerprint: other_fingerprint,
+                subject: other_subject,
+                issuer: other_issuer,
+            },
+        ) => {
+            same_fingerprint(fingerprint, other_fingerprint)
+                || !subject.is_empty() && subject == other_subject && issuer == other_issuer
+        }
+        (Signer::Identity(one), Signer::Identity(other)) => same_identity(one, other),
+        _ => false,
+    }
+}
+
+/// Hexadecimal digits have two cases; the base64 of SSH does not.
+fn same_fingerprint(one: &str, other: &str) -> bool {
+    let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    one == other || is_hex(one) && is_hex(other) && one.eq_ignore_ascii_case(other)
+}
+
+fn same_identity(one: &Identity, other: &Identity) -> bool {
+    if one.issuer != other.issuer {
+        return false;
+    }
+    let number = |identity: &Identity, name: &str| identity.fields.get(name).filter(|text| !text.is_empty()).cloned();
+    let mut compared = 0;
+    for name in ["owner_id", "repository_id"] {
+        match (number(one, name), number(other, name)) {
+            (Some(one), Some(other)) if one == other => compared += 1,
+            (Some(_), Some(_)) => return false,
+            // One of them has lost its number: the subject has to do.
+            _ => {}
+        }
+    }
+    compared == 2 || without_ref(&one.subject) == without_ref(&other.subject)
+}
+
+/// A workflow's URI up to its ref; an e-mail address whole.
+fn without_ref(subject: &str) -> &str {
+    if subject.contains("://") {
+        subject.split('@').next().unwrap_or(subject)
+    } else {
+        subject
+    }
+}
+
+/// What tells signers apart when they are counted.
+pub(crate) fn count<'a>(signers: impl Iterator<Item = &'a Signer>) -> usize {
+    let mut seen: Vec<&Signer> = Vec::new();
+    for signer in signers {
+        if !seen.iter().any(|other| is_same(signer, other)) {
+            seen.push(signer);
+        }
+    }
+    seen.len()
+}
+
+/// A signer in a few words.
+pub(crate) fn words(signer: &Signer) -> String {
+    match signer {
+        Signer::Key {
+            fingerprint,
+            owner: Some(owner),
+        } => format!("{owner} (key {fingerprint})"),
+        Signer::Key { fingerprint, .. } => format!("key {fingerprint}"),
+        Signer::Certificate { subject, .. } => subject.clone(),
+        Signer::Identity(identity) => identity.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(repository: &str, owner_id: &str, reference: &str) -> Identity {
+        Identity {
+            issuer: "https://issuer.example.com".to_owned(),
+            subject: format!("https://forge.example.com/{repository}/.forge/release.yml@{reference}"),
+            fields: [
+                ("repository", format!("https://forge.example.com/{repository}")),
+                ("owner_id", owner_id.to_owned()),
+                ("repository_id", "9".to_owned()),
+            ]
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+        }
+    }
+
+    fn rule(fields: &[(&str, &str)]) -> IdentityRule {
+        IdentityRule(
+            fields
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn every_field_of_an_identity_must_fit() {
+        let issuers = BTreeMap::from([("forge".to_owned(), "https://issuer.example.com".to_owned())]);
+        let found = identity("acme/tool", "7", "refs/tags/v1");
+        let fits = |fields: &[(&str, &str)]| is(&rule(fields), &found, &issuers);
+        assert!(fits(&[
+            ("issuer", "forge"),
+            ("repository", "acme/tool"),
+            ("workflow", ".forge/release.yml"),
+            ("owner_id", "7")
+        ]));
+        assert!(fits(&[
+            ("issuer", "https://issuer.example.com"),
+            ("repository", "https://forge.example.com/acme/*")
+        ]));
+        assert!(!fits(&[("issuer", "other"), ("owner_id", "7")]));
+        assert!(!fits(&[("issuer", "https://other.example.com"), ("owner_id", "7")]));
+        assert!(!fits(&[("issuer", "forge"), ("owner_id", "8")]));
+        assert!(!fits(&[
+            ("issuer", "forge"),
+            ("owner_id", "7"),
+            ("workflow", "release.yml")
+        ]));
+        assert!(!fits(&[
+            ("issuer", "forge"),
+            ("owner_id", "7"),
+            ("workflow", ".forge/other.yml")
+        ]));
+        assert!(!fits(&[("issuer", "forge"), ("repository", "cme/tool")]));
+        assert!(!fits(&[("issuer", "forge"), ("ref", "*x")]));
+        // The workflow of another repository is not that of this one.
+        let reused = Identity {
+            fields: BTreeMap::from([(
+                "repository".to_owned(),
+                "https://forge.example.com/acme/other".to_owned(),
+            )]),
+            ..found
+        };
+        assert!(!is(
+            &rule(&[("issuer", "forge"), ("workflow", ".forge/release.yml")]),
+            &reused,
+            &issuers
+        ));
+    }
+
+    #[test]
+    fn a_publisher_is_the_same_under_another_name_and_another_under_the_same() {
+        let signer = |repository, owner, reference| Signer::Identity(identity(repository, owner, reference));
+        let first = signer("acme/tool", "7", "refs/tags/v1");
+        assert!(is_same(&first, &signer("acme/tool", "7", "refs/tags/v2")));
+        assert!(is_same(&first, &signer("renamed/tool", "7", "refs/tags/v2")));
+        assert!(!is_same(&first, &signer("acme/tool", "8", "refs/tags/v1")));
+        let key = |text: &str| Signer::Key {
+            fingerprint: text.to_owned(),
+            owner: None,
+        };
+        assert!(is_same(&key("AB01"), &key("ab01")));
+        assert!(!is_same(&key("SHA256:ab"), &key("SHA256:AB")));
+        assert!(!is_same(&key("AB01"), &first));
+        assert_eq!(count([key("AB01"), key("ab01"), key("AB02")].iter()), 2);
+    }
+}

@@ -1,0 +1,315 @@
+//! Revocations: what this site no longer believes, as one signed, versioned document (`bundle-spec/trust-data.md` §3).
+
+use serde::{Deserialize, Serialize};
+
+use super::TrustError;
+use crate::crypto::strict_json::{self, Critical, Extensions};
+use crate::model::{Artifact, Digest, Doubt, Fault, Finding, IdentityPattern, Outcome, Signer, Timestamp};
+
+/// More than a site ever revokes; a document of that many still fits an envelope.
+pub const MAX_REVOCATIONS: usize = 5000;
+
+/// A reason is a sentence.
+const MAX_REASON_BYTES: usize = 500;
+
+/// What this site no longer believes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Revocations {
+    /// When it was written. A policy bounds its age.
+    pub created: Timestamp,
+    /// What a reader must know.
+    #[serde(default)]
+    pub critical: Critical,
+    /// Facts that decide nothing.
+    #[serde(default, skip_serializing_if = "Extensions::is_empty")]
+    pub ext: Extensions,
+    /// What is revoked, in any order. What was once listed stays listed.
+    pub revoked: Vec<Revocation>,
+    /// From 1; each next document has a higher one.
+    pub version: u64,
+}
+
+/// One thing that is no longer believed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Revocation {
+    /// Since when: what was provably signed before still stands. Without it nothing stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invalid_since: Option<Timestamp>,
+    /// Why, in words.
+    pub reason: String,
+    /// What.
+    pub what: Revoked,
+}
+
+/// What can be revoked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Revoked {
+    /// A key, by the fingerprint that findings show.
+    Key(String),
+    /// A certificate, by the SHA-256 that findings show.
+    Certificate(String),
+    /// An identity.
+    Identity(IdentityPattern),
+    /// A bundle, by its manifest's digest.
+    Bundle(Digest),
+    /// An artifact's bytes.
+    Artifact(Digest),
+}
+
+impl Revocations {
+    /// A document that revokes nothing.
+    pub fn empty(version: u64, created: Timestamp) -> Self {
+        Self {
+            created,
+            critical: Critical,
+            ext: Extensions::default(),
+            revoked: Vec::new(),
+            version,
+        }
+    }
+
+    /// Reads a document and checks its rules. Who signed it is not looked at.
+    pub fn read(untrusted_payload: &[u8]) -> Result<Self, TrustError> {
+        let this: Self = strict_json::read(untrusted_payload)?;
+        this.check()?;
+        Ok(this)
+    }
+
+    /// Writes the payload that is signed. Fails where [`Revocations::read`] would.
+    pub fn write(&self) -> Result<Vec<u8>, TrustError> {
+        self.check()?;
+        Ok(strict_json::write(self))
+    }
+
+    fn check(&self) -> Result<(), TrustError> {
+        let fault = |field, reason| Err(TrustError::Field { field, reason });
+        if self.version == 0 {
+            return fault("version", "starts at 1");
+        }
+        if self.revoked.len() > MAX_REVOCATIONS {
+            return fault("revoked", "has more than 5000 entries");
+        }
+        for revocation in &self.revoked {
+            let reason = &revocation.reason;
+            if reason.trim().is_empty() || reason.len() > MAX_REASON_BYTES || reason.chars().any(char::is_control) {
+                return fault("reason", "must say why in 1 to 500 bytes");
+            }
+            match &revocation.what {
+                Revoked::Key(text) | Revoked::Certificate(text) if text.trim().is_empty() => {
+                    return fault("what", "names no key");
+                }
+                // A revoked issuer revokes all whom it vouches for, so a pattern without more is no mistake here.
+                Revoked::Identity(pattern) if pattern.issuer.is_empty() => return fault("what", "names no issuer"),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails if a document takes back what an earlier one revoked.
+    pub fn check_follows(&self, earlier: &Self) -> Result<(), TrustError> {
+        let kept = |revocation: &&Revocation| {
+            self.revoked.iter().any(|now| {
+                now.what == revocation.what
+                    && match (now.invalid_since, revocation.invalid_since) {
+                        // A date may move back, never forward.
+                        (None, _) => true,
+                        (Some(now), Some(before)) => now <= before,
+                        (Some(_), None) => false,
+                    }
+            })
+        };
+        if earlier.revoked.iter().all(|revocation| kept(&revocation)) {
+            return Ok(());
+        }
+        Err(TrustError::Field {
+            field: "revoked",
+            reason: "takes back what an earlier version revoked",
+        })
+    }
+
+    /// The revocation of a bundle, if there is one.
+    pub fn bundle(&self, manifest: &Digest) -> Option<&Revocation> {
+        self.revoked
+            .iter()
+            .find(|revocation| matches!(&revocation.what, Revoked::Bundle(digest) if digest == manifest))
+    }
+
+    /// The revocation of one of this site's own keys, by its id.
+    pub fn key(&self, id: &str) -> Option<&Revocation> {
+        self.revoked
+            .iter()
+            .find(|revocation| matches!(&revocation.what, Revoked::Key(key) if key.eq_ignore_ascii_case(id)))
+    }
+
+    /// The revocation of an artifact's bytes, if there is one.
+    pub fn artifact(&self, artifact: &Artifact) -> Option<&Revocation> {
+        self.revoked
+            .iter()
+            .find(|revocation| matches!(&revocation.what, Revoked::Artifact(digest) if *digest == artifact.digest))
+    }
+
+    /// Turns a confirmed finding that rests on something revoked into a contradicted one. What somebody other than the signer
+    /// proves to have been signed before the revocation's date stays as it is, with a note.
+    pub fn apply(&self, finding: &mut Finding) {
+        if !finding.is_confirmed() {
+            return;
+        }
+        for revocation in &self.revoked {
+            if !finding.signers.iter().any(|signer| revocation.what.covers(signer)) {
+                continue;
+            }
+            let proven = finding
+                .signed_at
+                .as_ref()
+                .filter(|signed| signed.source.is_proven())
+                .map(|signed| signed.time);
+            match (revocation.invalid_since, proven) {
+                (Some(since), Some(signed)) if signed < since => {
+                    finding
+                        .notes
+                        .push(format!("its signer is revoked since {since}, after it was signed"));
+                }
+                (Some(since), None) => {
+                    finding.outcome = Outcome::Contradicted(Fault::Revoked);
+                    finding.reason = format!(
+                        "its signer is revoked since {since} ({}), and nothing proves that it was signed before",
+                        revocation.reason
+                    );
+                    return;
+                }
+                _ => {
+                    finding.outcome = Outcome::Contradicted(Fault::Revoked);
+                    finding.reason = format!("its signer is revoked: {}", revocation.reason);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl Revoked {
+    fn covers(&self, signer: &Signer) -> bool {
+        let same = |one: &str, other: &str| {
+            let plain = |text: &str| text.replace([':', ' '], "").to_ascii_lowercase();
+            // `SHA256:…` fingerprints are base64, where case counts.
+            if one.starts_with("SHA256:") || other.starts_with("SHA256:") {
+                one == other
+            } else {
+                plain(one) == plain(other)
+            }
+        };
+        match (self, signer) {
+            (Self::Key(revoked), Signer::Key { fingerprint, .. })
+            | (Self::Certificate(revoked), Signer::Certificate { fingerprint, .. }) => same(revoked, fingerprint),
+            (Self::Identity(pattern), Signer::Identity(identity)) => pattern.compare(identity).is_ok(),
+            _ => false,
+        }
+    }
+}
+
+/// A finding for an artifact whose very bytes are revoked.
+pub fn revoked_artifact(revocation: &Revocation) -> Finding {
+    Finding::contradicted(
+        "revocation",
+        Fault::Revoked,
+        format!("this site revoked these bytes: {}", revocation.reason),
+    )
+}
+
+/// A finding that says that nobody judged a proof of a kind that this program does not know.
+pub fn unknown_kind(kind: &str) -> Finding {
+    Finding::undecided(
+        kind,
+        Doubt::UnknownFormat,
+        "this program does not judge proofs of this kind",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Level, SignedAt, TimeSource};
+
+    fn time(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(seconds)
+    }
+
+    fn revoking(what: Revoked, invalid_since: Option<Timestamp>) -> Revocations {
+        let mut document = Revocations::empty(1, time(0));
+        document.revoked.push(Revocation {
+            invalid_since,
+            reason: "stolen".to_owned(),
+            what,
+        });
+        document
+    }
+
+    fn signed(at: Option<(i64, TimeSource)>) -> Finding {
+        let mut finding = Finding::confirmed("openpgp", Level::Publisher, "good").by(Signer::Key {
+            fingerprint: "ABCD 1234".to_owned(),
+            owner: None,
+        });
+        finding.signed_at = at.map(|(seconds, source)| SignedAt {
+            time: time(seconds),
+            source,
+        });
+        finding
+    }
+
+    #[test]
+    fn what_rests_on_a_revoked_key_falls_unless_it_was_provably_signed_before() {
+        let outcome = |since: Option<i64>, at: Option<(i64, TimeSource)>| {
+            let mut finding = signed(at);
+            revoking(Revoked::Key("abcd1234".to_owned()), since.map(time)).apply(&mut finding);
+            finding.outcome
+        };
+        let falls = Outcome::Contradicted(Fault::Revoked);
+        let stands = Outcome::Confirmed(Level::Publisher);
+        assert_eq!(outcome(None, Some((5, TimeSource::Log))), falls);
+        assert_eq!(outcome(Some(10), Some((5, TimeSource::Log))), stands);
+        assert_eq!(outcome(Some(10), Some((10, TimeSource::Log))), falls);
+        assert_eq!(outcome(Some(10), Some((5, TimeSource::Signer))), falls);
+        assert_eq!(outcome(Some(10), None), falls);
+        let mut other = signed(None);
+        revoking(Revoked::Key("ffff".to_owned()), None).apply(&mut other);
+        assert_eq!(other.outcome, stands);
+        let mut not_a_certificate = signed(None);
+        revoking(Revoked::Certificate("abcd1234".to_owned()), None).apply(&mut not_a_certificate);
+        assert_eq!(not_a_certificate.outcome, stands);
+    }
+
+    #[test]
+    fn a_revocation_is_never_taken_back() {
+        let key = || Revoked::Key("abcd".to_owned());
+        let earlier = revoking(key(), Some(time(10)));
+        assert!(revoking(key(), Some(time(10))).check_follows(&earlier).is_ok());
+        assert!(revoking(key(), Some(time(9))).check_follows(&earlier).is_ok());
+        assert!(revoking(key(), None).check_follows(&earlier).is_ok());
+        assert!(revoking(key(), Some(time(11))).check_follows(&earlier).is_err());
+        assert!(Revocations::empty(2, time(0)).check_follows(&earlier).is_err());
+        let without_date = revoking(key(), None);
+        assert!(earlier.check_follows(&without_date).is_err());
+    }
+
+    #[test]
+    fn every_rule_refuses() {
+        let good = revoking(Revoked::Key("ab".to_owned()), None);
+        assert_eq!(Revocations::read(&good.write().unwrap()).unwrap(), good);
+        let wrong: [fn(&mut Revocations); 5] = [
+            |document| document.version = 0,
+            |document| document.revoked[0].reason = String::new(),
+            |document| document.revoked[0].what = Revoked::Key(" ".to_owned()),
+            |document| document.revoked[0].what = Revoked::Identity(IdentityPattern::default()),
+            |document| document.revoked = vec![document.revoked[0].clone(); MAX_REVOCATIONS + 1],
+        ];
+        for (index, change) in wrong.iter().enumerate() {
+            let mut document = good.clone();
+            change(&mut document);
+            assert!(document.write().is_err(), "change {index} passed");
+        }
+    }
+}
