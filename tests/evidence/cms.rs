@@ -253,10 +253,10 @@ fn a_content_of_its_own_is_the_artifact_or_refused() {
     let (root, leaf) = Holder::pair();
     let anchors = [pinned(&[&root])];
     let info = Info::new(&leaf, BYTES, &How::default()).finish(&[]);
-    let with = |content: &[u8]| message(DATA, Some(octets(content)), &[&leaf], &[info.clone()]);
+    let with = |content: &[u8]| message(DATA, Some(octets(content)), &[&leaf], std::slice::from_ref(&info));
     expect(&with(BYTES), &anchors, CONFIRMED);
     expect(&with(b"other"), &anchors, wrong(Fault::SubjectDiffers));
-    let other_type = message("1.2.840.113549.1.9.16.1.4", None, &[&leaf], &[info.clone()]);
+    let other_type = message("1.2.840.113549.1.9.16.1.4", None, &[&leaf], std::slice::from_ref(&info));
     expect(&other_type, &anchors, wrong(Fault::Malformed));
 }
 

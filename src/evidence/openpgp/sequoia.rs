@@ -36,7 +36,7 @@ const ARMOR_KEY: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
 #[derive(Debug)]
 pub(super) enum Packet {
     /// A signature.
-    Signature(Signature),
+    Signature(Box<Signature>),
     /// The announcement of a signature; the last one of a message says so.
     OnePass {
         /// Whether it is the last.
@@ -105,7 +105,7 @@ pub(super) fn packets(untrusted: &[u8]) -> Result<Vec<Packet>, Error> {
 
 fn sort(packet: Inner) -> Packet {
     match packet {
-        Inner::Signature(signature) => Packet::Signature(Signature(Some(signature))),
+        Inner::Signature(signature) => Packet::Signature(Box::new(Signature(Some(signature)))),
         Inner::OnePassSig(announced) => Packet::OnePass { last: announced.last() },
         Inner::Literal(literal) => Packet::Literal(literal.body().to_vec()),
         Inner::CompressedData(compressed) => Packet::Compressed {
@@ -117,7 +117,7 @@ fn sort(packet: Inner) -> Packet {
         },
         Inner::Marker(_) | Inner::Padding(_) => Packet::Padding,
         Inner::Unknown(unknown) if unknown.tag() == Tag::Signature => {
-            Packet::Signature(Signature(again(unknown.body())))
+            Packet::Signature(Box::new(Signature(again(unknown.body()))))
         }
         other => Packet::Other(other.tag().to_string()),
     }

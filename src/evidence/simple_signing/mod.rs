@@ -53,9 +53,12 @@ impl EvidenceKind for SimpleSigning {
     }
 }
 
+/// A signature, and what it says if somebody made it whom this site knows.
+type Told = (Signed, Option<Result<Payload, Said>>);
+
 struct Opened<'a> {
     /// Each signature, and what it says if somebody made it whom this site knows.
-    opened: Vec<Result<(Signed, Option<Result<Payload, Said>>), Box<Finding>>>,
+    opened: Vec<Result<Told, Box<Finding>>>,
     context: &'a Context<'a>,
 }
 
