@@ -8,6 +8,7 @@
 //! order of the spec), `anchor.rs` (what a pinned key or root is), as far as there is something to say.
 
 pub mod apk;
+mod apt_release;
 pub mod authenticode;
 mod checksums;
 mod cosign;
@@ -47,6 +48,7 @@ pub use update::check_follows;
 #[rustfmt::skip]
 pub const ALL: &[&dyn EvidenceKind] = &[
     apk::APK,
+    &apt_release::AptRelease,
     authenticode::AUTHENTICODE,
     &checksums::SignedChecksums,
     &cosign::Cosign,

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
 mod apk;
+mod apt_release;
 mod authenticode;
 mod cms;
 mod cosign;
@@ -43,6 +44,7 @@ const SUITES: &[Suite] = &[
     suite("03-npm", "pair/sig-of-other", npm_signature::collection),
     suite("03-npm", "pair/wrong-keyid", npm_signature::collection),
     suite("04-openpgp", "cpan/", openpgp::cpan),
+    suite("04-openpgp", "debian/", apt_release::debian),
     suite("04-openpgp", "debsrc/hello-swapped", openpgp::debsrc),
     suite("04-openpgp", "debsrc/hello-upstream", openpgp::debsrc),
     suite("04-openpgp", "helm/", openpgp::helm),
