@@ -13,6 +13,7 @@ mod data;
 mod dsse;
 mod fixtures;
 mod forge;
+mod in_toto;
 mod gem;
 mod instance;
 mod jar;
@@ -26,6 +27,7 @@ mod sigstore;
 mod sigstore_checks;
 mod sigstore_kinds;
 mod small_signatures;
+mod sumdb;
 mod support;
 mod tuf;
 
@@ -51,6 +53,7 @@ const SUITES: &[Suite] = &[
     suite("04-openpgp", "maven/", openpgp::maven),
     suite("04-openpgp", "rpm/", openpgp::rpm_packages),
     suite("05-tuf", "", tuf::collection),
+    suite("06-go-checksum-notes", "", sumdb::collection),
     suite("07-oci", "bundles/", sigstore::image),
     suite("07-oci", "cosign/", cosign::collection),
     suite("07-oci", "notation/", notation::judge_row),
@@ -60,6 +63,7 @@ const SUITES: &[Suite] = &[
     suite("09-other-package-signatures", "authenticode/", authenticode::judge_row),
     suite("09-other-package-signatures", "gem/", gem::judge_row),
     suite("09-other-package-signatures", "nuget/", nuget::judge_row),
+    suite("10-provenance-models-osv", "in-toto/", in_toto::collection),
     suite("10-provenance-models-osv", "models/", sigstore::model),
     suite("10-provenance-models-osv", "osv/", osv::record),
     suite("10-provenance-models-osv", "slsa/", sigstore::provenance),
@@ -76,9 +80,7 @@ const OUT_OF_SCOPE: &[(&str, &str, &str)] = &[
 #[rustfmt::skip]
 const NOT_YET: &[(&str, &str)] = &[
     ("04-openpgp", "debian/"),
-    ("06-go-checksum-notes", ""),
     ("07-oci", "layouts/"),
-    ("10-provenance-models-osv", "in-toto/"),
     ("12-vectors", ""),
 ];
 
