@@ -30,6 +30,7 @@ mod small_signatures;
 mod sumdb;
 mod support;
 mod tuf;
+mod vectors;
 
 use data::{Suite, suite};
 
@@ -68,6 +69,7 @@ const SUITES: &[Suite] = &[
     suite("10-provenance-models-osv", "osv/", osv::record),
     suite("10-provenance-models-osv", "slsa/", sigstore::provenance),
     suite("10-provenance-models-osv", "vsa/", dsse::summaries),
+    suite("12-vectors", "", vectors::collection),
 ];
 
 /// Rows that are not about proofs, each with its reason: `folder`, `prefix`, `reason`.
@@ -81,7 +83,6 @@ const OUT_OF_SCOPE: &[(&str, &str, &str)] = &[
 const NOT_YET: &[(&str, &str)] = &[
     ("04-openpgp", "debian/"),
     ("07-oci", "layouts/"),
-    ("12-vectors", ""),
 ];
 
 #[test]
