@@ -6,7 +6,7 @@
 //! - [`export`]: the sending side, one file per step: select, collect, describe, sign, pack
 //! - [`import`]: the receiving side, one file per step: open, authenticate, verify, decide, stage, commit, receipt
 //! - [`bundle`]: the bytes of our own format; `bundle-spec/` is its text
-//! - [`ecosystem`]: what is particular to pypi, npm, cargo and plain files
+//! - [`ecosystem`]: what is particular to pypi, npm, cargo, maven and plain files
 //! - [`evidence`]: what outsiders signed about artifacts, judged with no network; one folder a kind
 //! - [`trust`]: what a site has pinned: roots, roles, persons, keys
 //! - [`policy`]: what a site admits: rules and cases in, decisions out

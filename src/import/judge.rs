@@ -259,10 +259,13 @@ fn cannot_read(path: &Path, error: std::io::Error) -> Unable {
 /// Ecosystem, name and version.
 type Coordinate = (String, String, String);
 
+/// The file, where the plan names one, and the digests stated for it.
+type Stated = (Option<String>, Vec<Claim>);
+
 /// The digests that lockfiles stated, as the plan took them over.
 #[derive(Debug, Default)]
 pub struct Planned {
-    wanted: BTreeMap<Coordinate, Vec<(Option<String>, Vec<Claim>)>>,
+    wanted: BTreeMap<Coordinate, Vec<Stated>>,
 }
 
 #[derive(Deserialize)]

@@ -51,7 +51,24 @@ const OUT_OF_SCOPE: &[(&str, &str, &str)] = &[
     ("04-openpgp", "debsrc/hello-dsc-hashes", "digests in a description whose signer is not at hand prove nothing by themselves"),
 ];
 
+/// Cases whose kind is not written yet: they are counted apart, and the test fails when a suite claims one that is still listed.
+#[rustfmt::skip]
+const NOT_YET: &[(&str, &str)] = &[
+    ("04-openpgp", "debian/"),
+    ("05-tuf", ""),
+    ("06-go-checksum-notes", ""),
+    ("07-oci", "cosign/"),
+    ("07-oci", "layouts/"),
+    ("09-other-package-signatures", "apk/"),
+    ("09-other-package-signatures", "authenticode/"),
+    ("09-other-package-signatures", "gem/"),
+    ("10-provenance-models-osv", "vsa/"),
+    ("10-provenance-models-osv", "in-toto/"),
+    ("10-provenance-models-osv", "osv/"),
+    ("12-vectors", ""),
+];
+
 #[test]
 fn every_case_comes_to_the_verdict_of_its_index() {
-    data::run(SUITES, OUT_OF_SCOPE);
+    data::run(SUITES, OUT_OF_SCOPE, NOT_YET);
 }

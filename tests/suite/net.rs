@@ -1,6 +1,8 @@
 //! The client against a server that misbehaves.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic, and then the test fails")]
 
+mod unpinned;
+
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;

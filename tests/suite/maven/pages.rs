@@ -171,8 +171,11 @@ fn a_groups_plugins_and_an_artifacts_versions_share_a_page() {
     ];
     assert_eq!(shared[1].members, members);
     // The artifact whose folder that is has a part in the very same page.
-    assert_eq!(maven().shared("org:mojo", &[parent.clone()]).unwrap(), shared[1..]);
-    let shared = maven().shared("org.mojo:lib", &[library.clone()]).unwrap();
+    assert_eq!(
+        maven().shared("org:mojo", std::slice::from_ref(&parent)).unwrap(),
+        shared[1..]
+    );
+    let shared = maven().shared("org.mojo:lib", std::slice::from_ref(&library)).unwrap();
     assert_eq!(shared.len(), 1, "what is no plugin is not in its group's page");
     // An artifact's folder with a dot is no group's.
     let shared = maven().shared("org:a.b", &[]).unwrap();
