@@ -1,7 +1,7 @@
 //! The only printer: answers go to standard output, the conversation to standard error.
 
 use std::error::Error;
-use std::io::{BufWriter, IsTerminal as _, Stdout, Write as _};
+use std::io::{BufWriter, IsTerminal as _, Stdout, Write};
 
 use serde_json::json;
 
