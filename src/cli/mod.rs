@@ -22,6 +22,7 @@ mod key;
 mod list;
 mod output;
 mod progress;
+mod recheck;
 mod rollback;
 mod root;
 #[cfg(feature = "serve")]
@@ -97,6 +98,7 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::Status(arguments) => status::run(&arguments, context),
         Command::List(arguments) => list::run(&arguments, context),
         Command::Where(arguments) => where_::run(&arguments, context),
+        Command::Recheck(arguments) => recheck::run(&arguments, context),
         Command::Rollback(arguments) => rollback::run(&arguments, context),
         Command::Gc(arguments) => gc::run(&arguments, context),
         #[cfg(feature = "serve")]
