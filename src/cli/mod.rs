@@ -21,6 +21,7 @@ mod init;
 mod key;
 mod list;
 mod output;
+mod policy;
 mod progress;
 mod recheck;
 mod rollback;
@@ -89,6 +90,7 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::Init(arguments) => init::run(&arguments, context),
         Command::Key(arguments) => key::run(&arguments, context),
         Command::Root(arguments) => root::run(&arguments, context),
+        Command::Policy(arguments) => policy::run(&arguments, context),
         Command::Trust(arguments) => trust::run(&arguments, context),
         #[cfg(feature = "export")]
         Command::Export(arguments) => export::run(&arguments, context),
