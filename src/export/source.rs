@@ -132,7 +132,10 @@ impl OpenSource<'_> {
                 file.seek(io::SeekFrom::Start(offset))?;
             }
             OpenBytes::Memory(bytes) => {
-                *bytes = usize::try_from(offset).ok().and_then(|at| bytes.get(at..)).ok_or_else(end)?;
+                *bytes = usize::try_from(offset)
+                    .ok()
+                    .and_then(|at| bytes.get(at..))
+                    .ok_or_else(end)?;
             }
             OpenBytes::Spooled(_, start, rest) => {
                 *rest = rest.checked_sub(offset).ok_or_else(end)?;

@@ -41,17 +41,10 @@ impl Findings {
     }
 
     pub(super) fn into_result(self) -> Result<(), Stop> {
-        if let Some(unable) = self
-            .unable
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-        {
+        if let Some(unable) = self.unable.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(unable);
         }
-        let mut refusals = self
-            .refusals
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut refusals = self.refusals.into_inner().unwrap_or_else(PoisonError::into_inner);
         if refusals.is_empty() {
             return Ok(());
         }

@@ -5,9 +5,9 @@ use std::io::{BufReader, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
+use super::hash_file;
 use super::pool::BUFFER_BYTES;
 use super::worker::Worker;
-use super::hash_file;
 use crate::bundle::catalog::Object;
 use crate::import::verify_objects::catalog::is_encoded;
 use crate::import::verify_objects::{VOLUMES, write_failed};

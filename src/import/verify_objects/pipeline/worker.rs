@@ -121,11 +121,7 @@ impl Worker<'_> {
         if is_encoded(object) {
             return self.decode_stored(object);
         }
-        let content = large
-            .content
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let content = large.content.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(digest) = content {
             let found = digest
                 .recv()
