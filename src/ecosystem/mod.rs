@@ -37,10 +37,18 @@ pub fn find(id: &str) -> Option<&'static dyn Ecosystem> {
     ALL.iter().copied().find(|ecosystem| ecosystem.id() == id)
 }
 
+/// The longest version that is compared: what is read from advisories may be of any length, and some orders take versions apart recursively.
+pub const MAX_COMPARED_BYTES: usize = 512;
+
 /// Which of two versions comes first ([`Ecosystem::compare_versions`]), by an ecosystem's id.
+///
+/// What is longer than [`MAX_COMPARED_BYTES`] is taken for no version.
 pub fn compare_versions(ecosystem: &str, one: &str, other: &str) -> Option<Ordering> {
     if one == other {
         return Some(Ordering::Equal);
+    }
+    if one.len().max(other.len()) > MAX_COMPARED_BYTES {
+        return None;
     }
     find(ecosystem)?.compare_versions(one, other)
 }
@@ -644,6 +652,9 @@ mod tests {
             ("pypi", "1.0rc1", "1.0", Some(Ordering::Less)),
             ("pypi", "1!0", "2", Some(Ordering::Greater)),
             ("npm", "one", "1.0.0", None),
+            ("maven", "1.0-alpha-1", "1.0", Some(Ordering::Less)),
+            ("maven", "1.0.0", "1", Some(Ordering::Equal)),
+            ("maven", &"-1".repeat(300), "1", None),
             ("files", "1", "2", None),
             ("files", "1", "1", Some(Ordering::Equal)),
             ("nothing", "1", "2", None),
