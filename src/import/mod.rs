@@ -15,6 +15,7 @@ pub mod reviews;
 pub mod decide;
 pub mod stage;
 pub mod commit;
+pub mod recheck;
 mod memory;
 
 use std::collections::BTreeSet;
@@ -39,6 +40,7 @@ pub use memory::EnclaveMemory;
 use open::{Input, open};
 use site::{Brought, InForce, Site};
 use stage::stage;
+pub use surroundings::ECOSYSTEMS;
 use verify_evidence::{EvidenceSummary, Judged, Pins, verify_evidence};
 use verify_objects::{ExaminedReader, Incomplete, Intact, Progress, Verified, Workspace, verify_objects};
 
@@ -140,13 +142,13 @@ fn run_import(
                 trust.stand(standing)?;
             }
             let store = Some(enclave.repository.store());
-            let (in_force, profile) = (site.policy_or(profile(trust)), profile(trust));
-            let pins = pins(&site, &in_force);
+            let in_force = site.in_force();
+            let pins = pins(&site);
             let judged = verify_evidence(*intact, &pins, store, run.now, run.threads, run.progress)?;
-            let reviews = reviews_of(folder, &judged, trust, &in_force, run.now)?;
+            let reviews = reviews_of(folder, &judged, trust, in_force, run.now)?;
             let deciding = Deciding {
-                in_force: &in_force,
-                profile,
+                in_force,
+                profile: profile(trust),
                 importers: importers(trust),
                 ledger: Some(&enclave.ledger),
                 trust_data: site.trust_data().map(|(_, data)| data),
@@ -218,20 +220,21 @@ fn reviews_of(
 
 /// What the site does when numbers are missing. Until a signed policy says otherwise they are refused.
 pub fn gap_rule(site: &Site) -> GapRule {
-    match site.policy().map(|(_, policy)| policy.require.sequence_gap) {
-        Some(RecordOrRefuse::Record) => GapRule::Record,
-        Some(RecordOrRefuse::Refuse) | None => GapRule::Refuse,
+    let in_force = site.in_force();
+    match in_force.policy.require.sequence_gap {
+        RecordOrRefuse::Record if !in_force.signed_by.is_empty() => GapRule::Record,
+        RecordOrRefuse::Record | RecordOrRefuse::Refuse => GapRule::Refuse,
     }
 }
 
 /// By what proofs are judged.
-fn pins(site: &Site, in_force: &InForce) -> Pins {
+fn pins(site: &Site) -> Pins {
     Pins {
         anchors: site
             .trust_data()
             .map_or_else(Vec::new, |(_, data)| data.anchors.clone()),
         revocations: site.revocations().map(|(_, document)| document.clone()),
-        max_transit_seconds: u64::from(in_force.policy.require.max_transit_days) * 86_400,
+        max_transit_seconds: site.in_force().max_transit_seconds(),
     }
 }
 
@@ -345,16 +348,16 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
             checked.voucher = Some(intact.voucher().clone());
             checked.brought = take_side_data(&intact, &mut site, against.trust, against.store)?;
             let trust = against.trust;
-            let (in_force, profile) = (site.policy_or(profile(trust)), profile(trust));
-            let pins = pins(&site, &in_force);
+            let in_force = site.in_force();
+            let pins = pins(&site);
             let judged = verify_evidence(*intact, &pins, against.store, run.now, run.threads, run.progress)?;
             let reviews = match against.memory {
-                Some(memory) => reviews_of(memory.folder, &judged, trust, &in_force, run.now)?,
+                Some(memory) => reviews_of(memory.folder, &judged, trust, in_force, run.now)?,
                 None => Reviews::default(),
             };
             let deciding = Deciding {
-                in_force: &in_force,
-                profile,
+                in_force,
+                profile: profile(trust),
                 importers: importers(trust),
                 ledger: against.memory.map(|memory| memory.ledger),
                 trust_data: site.trust_data().map(|(_, data)| data),

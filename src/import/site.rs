@@ -14,9 +14,10 @@ use crate::trust::folder::{FolderError, TrustFolder};
 use crate::trust::{Kind, Profile, Revocations, Standing, TrustData, data};
 
 /// Trust data, revocations and the policy, each with the document that says so.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Site {
-    policy: Option<(Standing, Policy)>,
+    policy: Option<Standing>,
+    in_force: InForce,
     carried_revocations: Option<Timestamp>,
     trust_data: Option<(Standing, TrustData)>,
     revocations: Option<(Standing, Revocations)>,
@@ -29,6 +30,25 @@ pub struct InForce {
     pub policy: Policy,
     /// Who signed it; nobody where it is the profile's own.
     pub signed_by: Vec<String>,
+}
+
+impl InForce {
+    /// A profile's own values, which nobody signed.
+    pub fn of_profile(profile: Profile) -> Self {
+        Self {
+            policy: Policy::of_profile(match profile {
+                Profile::Evaluation => policy::Profile::Evaluation,
+                Profile::Standard => policy::Profile::Standard,
+                Profile::Strict => policy::Profile::Strict,
+            }),
+            signed_by: Vec::new(),
+        }
+    }
+
+    /// How long a bundle may have been on its way for a signed index to be judged as of its making, in seconds.
+    pub fn max_transit_seconds(&self) -> u64 {
+        u64::from(self.policy.require.max_transit_days) * 86_400
+    }
 }
 
 /// What a bundle's side data changed.
@@ -49,7 +69,13 @@ impl Site {
             path: trust.path().join(kind.to_string()).join(standing.version.to_string()),
             source,
         };
-        let mut this = Self::default();
+        let mut this = Self {
+            policy: None,
+            in_force: InForce::of_profile(trust.current().document().profile),
+            carried_revocations: None,
+            trust_data: None,
+            revocations: None,
+        };
         if let Some(standing) = trust.standing(Kind::TrustData)? {
             let document =
                 TrustData::read(&standing.payload).map_err(|error| damaged(Kind::TrustData, &standing, error))?;
@@ -70,32 +96,18 @@ impl Site {
                 .code(Code::PolicyMalformed)
                 .hint("have a policy signed that this version of sealift reads")
             })?;
-            this.policy = Some((standing, document));
+            this.in_force = InForce {
+                policy: document,
+                signed_by: standing.persons.clone(),
+            };
+            this.policy = Some(standing);
         }
         Ok(this)
     }
 
     /// The policy that counts: the one that was signed, or as long as there is none, the values of the root's profile.
-    pub fn policy_or(&self, profile: Profile) -> InForce {
-        match &self.policy {
-            Some((standing, policy)) => InForce {
-                policy: policy.clone(),
-                signed_by: standing.persons.clone(),
-            },
-            None => InForce {
-                policy: Policy::of_profile(match profile {
-                    Profile::Evaluation => policy::Profile::Evaluation,
-                    Profile::Standard => policy::Profile::Standard,
-                    Profile::Strict => policy::Profile::Strict,
-                }),
-                signed_by: Vec::new(),
-            },
-        }
-    }
-
-    /// The signed policy, if there is one.
-    pub const fn policy(&self) -> Option<&(Standing, Policy)> {
-        self.policy.as_ref()
+    pub const fn in_force(&self) -> &InForce {
+        &self.in_force
     }
 
     /// When the revocations that the bundle brought were made, newer than ours or not; `None` if it brought none.
@@ -111,7 +123,7 @@ impl Site {
                 Kind::Revocations,
                 self.revocations.as_ref().map(|(standing, _)| standing),
             ),
-            (Kind::Policy, self.policy.as_ref().map(|(standing, _)| standing)),
+            (Kind::Policy, self.policy.as_ref()),
         ];
         for (kind, standing) in stands {
             let Some((version, digest)) = ledger.standing(&kind.to_string())? else {

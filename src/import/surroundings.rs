@@ -23,7 +23,7 @@ use crate::store::Store;
 use crate::trust::TrustData;
 
 /// What the policy's room asks the ecosystems.
-pub(super) const ECOSYSTEMS: Ecosystems = Ecosystems {
+pub const ECOSYSTEMS: Ecosystems = Ecosystems {
     compare_versions: ecosystem::compare_versions,
     key: ecosystem::collision_key,
 };

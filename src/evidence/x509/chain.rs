@@ -10,7 +10,7 @@ use x509_cert::ext::pkix::KeyUsages;
 
 use super::algorithm::key_name;
 use super::oid::{EKU_ANY, WEAK};
-use super::{Certificate, Pins, Refusal};
+use super::{Certificate, Message, Pins, Refusal, Scheme, verify_signature};
 use crate::evidence::outside;
 use crate::model::{Anchor, Artifact, Doubt, Fault, Timestamp};
 
@@ -219,7 +219,7 @@ fn check_chain(
 }
 
 /// RFC 5280 §4.2.1.3: where key usage is stated, it includes the signing of certificates.
-fn may_sign_certificates(certificate: &Certificate) -> bool {
+pub(crate) fn may_sign_certificates(certificate: &Certificate) -> bool {
     match certificate.key_usage() {
         Ok(None) => true,
         Ok(Some(usage)) => usage.0.contains(KeyUsages::KeyCertSign),
@@ -357,4 +357,25 @@ fn is_weakly_signed(certificate: &Certificate) -> bool {
     WEAK.iter()
         .any(|(oid, _)| *oid == certificate.parsed().signature_algorithm.oid)
         || key_name(certificate.key()).is_err()
+}
+
+/// Refuses a key that is too weak to prove anything.
+pub(crate) fn check_key_strength(certificate: &Certificate) -> Result<(), Refusal> {
+    key_name(certificate.key()).map(drop)
+}
+
+/// Whether one certificate is signed with the key of another, whatever else they say.
+pub(crate) fn is_issued_by(certificate: &Certificate, issuer: &Certificate) -> Result<(), Refusal> {
+    let parsed = certificate.parsed();
+    let bytes = der::Encode::to_der(&parsed.tbs_certificate)
+        .map_err(|_| Refusal::malformed("a certificate is not of RFC 5280"))?;
+    let (scheme, hash) = Scheme::read(&parsed.signature_algorithm, None)?;
+    verify_signature(
+        issuer.key(),
+        scheme,
+        hash,
+        &Message::Bytes(&bytes),
+        parsed.signature.raw_bytes(),
+    )
+    .map(drop)
 }
