@@ -40,6 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "enclave",
             "evidence",
             "ledger",
+            "policy",
             "repository",
             "store",
             "trust",
