@@ -7,6 +7,7 @@
 //! `README.md`, and its id in the table of `bundle-spec/catalog.md` §4. Each folder has `mod.rs`, `parse.rs` (bounded), `verify.rs` (checks in the
 //! order of the spec), `anchor.rs` (what a pinned key or root is), as far as there is something to say.
 
+pub mod beside;
 mod checksums;
 mod cpan;
 mod describe;
@@ -79,6 +80,13 @@ pub trait EvidenceKind: Sync {
     /// the artifact itself, and is read through [`Evidence::judge`]'s content).
     fn open<'a>(&self, objects: Vec<Vec<u8>>, context: &'a Context<'a>)
     -> Result<Box<dyn Evidence + 'a>, Box<Finding>>;
+
+    /// Whether an artifact of this file name holds a proof of this kind within itself: for kinds whose proofs do. An exporter asks, so that
+    /// the catalog names them; nothing is judged. The bytes are touched only where the name is of the kind's format, whatever their
+    /// position.
+    fn lies_in(&self, _file: &str, _untrusted: &mut dyn Content) -> bool {
+        false
+    }
 }
 
 /// A proof that has been read, to be asked about artifacts.

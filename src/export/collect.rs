@@ -8,6 +8,7 @@ mod fetch;
 mod local;
 mod parallel;
 mod plan;
+mod proofs;
 mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
