@@ -38,6 +38,7 @@ import unicodedata
 # The ecosystems of format 1 and their kinds of proof, in the order that a catalog states them (catalog.md §4).
 PROOF_KINDS = {
     "cargo": [],
+    "deb": ["apt-release"],
     "files": [],
     "maven": ["openpgp", "sigstore"],
     "npm": ["npm-signature", "npm-attestations"],

@@ -7,12 +7,19 @@
 //! `README.md`, and its id in the table of `bundle-spec/catalog.md` §4. Each folder has `mod.rs`, `parse.rs` (bounded), `verify.rs` (checks in the
 //! order of the spec), `anchor.rs` (what a pinned key or root is), as far as there is something to say.
 
+pub mod apk;
+mod apt_release;
+pub mod authenticode;
 pub mod beside;
 mod checksums;
+mod cosign;
 mod cpan;
 mod describe;
 mod detached;
+mod dsse;
+pub mod gem;
 mod helm;
+pub mod jar;
 mod listed;
 mod minisign;
 pub mod notation;
@@ -20,12 +27,15 @@ mod npm_signature;
 pub mod nuget;
 mod openpgp;
 mod pinned;
+mod public_key;
 mod reading;
 mod rpm;
+mod securesystems;
 mod signify;
 mod sigstore;
 mod simple_signing;
 mod sshsig;
+pub mod tuf;
 mod update;
 pub mod x509;
 
@@ -38,19 +48,24 @@ pub use update::check_follows;
 /// Every kind of evidence that this program judges.
 #[rustfmt::skip]
 pub const ALL: &[&dyn EvidenceKind] = &[
+    apk::APK,
+    &apt_release::AptRelease,
+    authenticode::AUTHENTICODE,
     &checksums::SignedChecksums,
+    &cosign::Cosign,
     &cpan::CpanChecksums,
-    &DetachedKind(&minisign::Minisign),
-    &DetachedKind(&openpgp::Openpgp),
-    &DetachedKind(&signify::Signify),
-    &DetachedKind(&sshsig::Sshsig),
-    &DetachedKind(x509::CMS),
+    &dsse::Dsse,
+    gem::GEM,
     &helm::HelmProvenance,
+    jar::JAR,
+    &DetachedKind(&minisign::Minisign),
     notation::NOTATION,
     &npm_signature::NpmSignature,
     nuget::NUGET,
+    &DetachedKind(&openpgp::Openpgp),
     &rpm::Repomd,
     &rpm::RpmSignature,
+    &DetachedKind(&signify::Signify),
     &sigstore::CONDA_ATTESTATIONS,
     &sigstore::ModelSigning,
     &sigstore::NPM_ATTESTATIONS,
@@ -58,6 +73,9 @@ pub const ALL: &[&dyn EvidenceKind] = &[
     &sigstore::RUBYGEMS_ATTESTATIONS,
     &sigstore::SIGSTORE,
     &simple_signing::SimpleSigning,
+    &DetachedKind(&sshsig::Sshsig),
+    &tuf::Tuf,
+    &DetachedKind(x509::CMS),
 ];
 
 /// Finds a kind by its id.

@@ -12,6 +12,7 @@ pub mod site;
 pub mod verify_evidence;
 pub mod stage;
 pub mod commit;
+pub mod recheck;
 mod memory;
 
 use std::fs;
@@ -167,7 +168,7 @@ fn pins(site: &Site) -> Pins {
 }
 
 /// Thirty days on the way are usual for media that people carry.
-const DEFAULT_TRANSIT_SECONDS: u64 = 30 * 86_400;
+pub const DEFAULT_TRANSIT_SECONDS: u64 = 30 * 86_400;
 
 /// Keeps the approvals of a bundle that has not come whole, so that they need not come with each volume.
 fn keep_approvals(staging: &Path, approvals: &[Vec<u8>]) -> Result<(), Stop> {

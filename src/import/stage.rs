@@ -73,6 +73,8 @@ pub fn stage<'a>(
         root_version: intact.voucher().root_version,
         signers: intact.voucher().exporters.clone(),
     })?;
+    let keys: Vec<String> = intact.voucher().export_keys.iter().map(ToString::to_string).collect();
+    import.export_keys(&keys)?;
     progress.begin("stage", manifest.catalog.objects + manifest.catalog.artifacts);
     let mut summary = Summary::default();
     take_objects(intact, &import, repository, &mut summary, progress)?;

@@ -28,6 +28,7 @@ mod npm_layout;
 mod npm_lockfiles;
 mod npm_upstream;
 mod order_of_reading;
+mod policy;
 mod pypi;
 mod repository;
 mod seal;

@@ -21,10 +21,10 @@ mod library;
 mod lists;
 mod model;
 mod npm;
-mod parse;
+pub(crate) mod parse;
 mod pypi;
-mod refusal;
-mod statement;
+pub(crate) mod refusal;
+pub(crate) mod statement;
 mod verify;
 
 use serde_json::Value;

@@ -219,7 +219,7 @@ fn check_chain(
 }
 
 /// RFC 5280 §4.2.1.3: where key usage is stated, it includes the signing of certificates.
-fn may_sign_certificates(certificate: &Certificate) -> bool {
+pub(crate) fn may_sign_certificates(certificate: &Certificate) -> bool {
     match certificate.key_usage() {
         Ok(None) => true,
         Ok(Some(usage)) => usage.0.contains(KeyUsages::KeyCertSign),

@@ -84,6 +84,11 @@ impl SignedMessage {
         self.data.encap_content_info.econtent.as_ref().map(Any::value)
     }
 
+    /// The content inside, with its tag.
+    pub(crate) fn content_any(&self) -> Option<&Any> {
+        self.data.encap_content_info.econtent.as_ref()
+    }
+
     /// The content's tag.
     pub(crate) fn content_tag(&self) -> Option<Tag> {
         self.data.encap_content_info.econtent.as_ref().map(Tagged::tag)

@@ -28,10 +28,10 @@ pub use anchor::{DescribeError, Described, describe};
 pub use detached::{CMS, Cms};
 
 pub(crate) use algorithm::{Hash, Hashes, Message, Scheme, rsa_bits, verify_signature};
-pub(crate) use anchor::Pins;
+pub(crate) use anchor::{Pins, read_pem};
 pub(crate) use asn1::check_shape;
 pub(crate) use certificate::Certificate;
-pub(crate) use chain::{Moment, Purpose, check_key_strength, is_issued_by};
+pub(crate) use chain::{Moment, Purpose, check_key_strength, is_issued_by, may_sign_certificates};
 pub(crate) use cms::{Content, SignedMessage, Verified, attribute, attributes, verify as verify_signer};
 pub(crate) use judge::{Case, conclude, conclude_for};
 pub(crate) use oid::*;

@@ -24,6 +24,8 @@ pub(crate) const SIGNING_CERTIFICATE: ObjectIdentifier = oid("1.2.840.113549.1.9
 pub(crate) const SIGNING_CERTIFICATE_V2: ObjectIdentifier = oid("1.2.840.113549.1.9.16.2.47");
 /// RFC 3161 appendix A.
 pub(crate) const TIMESTAMP_TOKEN: ObjectIdentifier = oid("1.2.840.113549.1.9.16.2.14");
+/// Authenticode's attribute for an RFC 3161 token.
+pub(crate) const MICROSOFT_TIMESTAMP: ObjectIdentifier = oid("1.3.6.1.4.1.311.3.3.1");
 /// RFC 3161 §2.4.2.
 pub(crate) const TST_INFO: ObjectIdentifier = oid("1.2.840.113549.1.9.16.1.4");
 

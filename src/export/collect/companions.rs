@@ -5,38 +5,55 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::content::{SourceObject, hash};
 use super::parallel::in_parallel;
 use super::trouble::Trouble;
-use super::{Event, Sources, proofs};
+use super::{Event, Near, Sources, indexes, proofs};
 use crate::ecosystem::{Companions, Ecosystem, NewProof, UpstreamBase, UpstreamError};
 use crate::export::holdings::Holdings;
 use crate::export::select::Choices;
 use crate::model::{Artifact, Digest, Document, Proof, ProofState, Unable};
 use crate::net::{Address, Cache, Client, Freshness};
 
-/// Documents, and the objects that hold documents and proofs.
+/// Documents, signed indexes, and the objects that hold documents, indexes and proofs.
 #[derive(Default)]
 pub(super) struct Gathered {
     pub(super) documents: Vec<Document>,
+    pub(super) indexes: Vec<(Artifact, SourceObject)>,
     pub(super) objects: Vec<SourceObject>,
 }
 
 /// Asks for all names, in parallel, and writes what was found into the artifacts, with what lies beside them and in them. Without a
-/// client nobody is asked, and every artifact says so.
-pub(super) fn gather(holdings: &mut Holdings, choices: &Choices, sources: &Sources<'_>) -> (Gathered, Vec<Trouble>) {
-    let (mut gathered, mut troubles) = ask(holdings, choices, sources);
+/// client nobody is asked, and every artifact says so but those that the clients' own copies of signed indexes list.
+pub(super) fn gather(
+    holdings: &mut Holdings,
+    choices: &Choices,
+    near: &Near<'_>,
+    sources: &Sources<'_>,
+) -> (Gathered, Vec<Trouble>) {
+    let (mut gathered, mut troubles) = ask(holdings, choices, near, sources);
     let (objects, more) = proofs::gather(holdings, sources);
     gathered.objects.extend(objects);
     troubles.extend(more);
     (gathered, troubles)
 }
 
-fn ask(holdings: &mut Holdings, choices: &Choices, sources: &Sources<'_>) -> (Gathered, Vec<Trouble>) {
+fn ask(holdings: &mut Holdings, choices: &Choices, near: &Near<'_>, sources: &Sources<'_>) -> (Gathered, Vec<Trouble>) {
     for at in 0..holdings.artifact_count() {
         let (ecosystem, ..) = holdings.names(at);
         holdings.set_proofs(at, not_asked(sources.ecosystem(ecosystem)));
     }
-    let Some(client) = sources.client else {
-        return (Gathered::default(), Vec::new());
+    let (mut gathered, mut troubles) = match sources.client {
+        Some(client) => by_name(holdings, choices, client, sources),
+        None => (Gathered::default(), Vec::new()),
     };
+    indexes::gather(holdings, near, sources, &mut gathered, &mut troubles);
+    (gathered, troubles)
+}
+
+fn by_name(
+    holdings: &mut Holdings,
+    choices: &Choices,
+    client: &Client,
+    sources: &Sources<'_>,
+) -> (Gathered, Vec<Trouble>) {
     let names = holdings.names_in_turn();
     let results = in_parallel(&names, super::REQUESTS_AT_ONCE, |range| {
         let (id, name, ..) = holdings.names(range.start);
@@ -102,7 +119,7 @@ pub(super) fn kinds_of(ecosystem: Option<&'static dyn Ecosystem>) -> &'static [&
     ecosystem.map_or(&[], |ecosystem| ecosystem.proof_kinds())
 }
 
-fn without(kind: &str, state: ProofState) -> Proof {
+pub(super) fn without(kind: &str, state: ProofState) -> Proof {
     Proof {
         kind: kind.to_owned(),
         state,
@@ -111,7 +128,7 @@ fn without(kind: &str, state: ProofState) -> Proof {
 }
 
 /// An origin without query, which may hold a token.
-fn told(origin: &str) -> String {
+pub(super) fn told(origin: &str) -> String {
     Address::read(origin).map_or_else(|_| "an upstream".to_owned(), |address| address.to_string())
 }
 
@@ -184,6 +201,25 @@ fn in_documents(
     Ok(found)
 }
 
+/// Puts bytes into the cache, and reads them back from where they will be packed.
+pub(super) fn keep(
+    bytes: &[u8],
+    file_name: &str,
+    objects: &mut BTreeMap<Digest, SourceObject>,
+    cache: &Cache,
+) -> Result<Digest, Trouble> {
+    let digest = cache
+        .put(bytes)
+        .map_err(|error| Trouble::unable("the cache cannot be used", error))?;
+    if let std::collections::btree_map::Entry::Vacant(entry) = objects.entry(digest) {
+        let path = cache.path(&digest);
+        let hashed = hash(&path, [], &|_| {})
+            .map_err(|error| Trouble::unable(format!("cannot read {}", path.display()), error))?;
+        entry.insert(hashed.object(file_name));
+    }
+    Ok(digest)
+}
+
 fn store(
     ecosystem: &'static dyn Ecosystem,
     name: &str,
@@ -192,18 +228,7 @@ fn store(
     cache: &Cache,
 ) -> Result<Stored, Trouble> {
     let mut objects = BTreeMap::new();
-    let mut keep = |bytes: &[u8]| -> Result<Digest, Trouble> {
-        let digest = cache
-            .put(bytes)
-            .map_err(|error| Trouble::unable("the cache cannot be used", error))?;
-        if let std::collections::btree_map::Entry::Vacant(entry) = objects.entry(digest) {
-            let path = cache.path(&digest);
-            let hashed = hash(&path, [], &|_| {})
-                .map_err(|error| Trouble::unable(format!("cannot read {}", path.display()), error))?;
-            entry.insert(hashed.object(""));
-        }
-        Ok(digest)
-    };
+    let mut keep = |bytes: &[u8]| keep(bytes, "", &mut objects, cache);
     let mut documents = Vec::new();
     for document in &companions.documents {
         documents.push(Document {

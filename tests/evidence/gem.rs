@@ -1,0 +1,209 @@
+//! Signed gems: RubyGems' own, and what changes in them.
+
+use sealift::evidence::{Context, gem};
+use sealift::model::{Anchor, Doubt, Fault, Finding, Level, Material, Outcome, ScopePattern};
+
+use crate::data::{Judged, Row};
+use crate::forge::{self, Holder, Says};
+use crate::support::{DAY, anchor, artifact, judge, time};
+
+const NOW: &str = "2027-01-01T00:00:00Z";
+const CONFIRMED: Outcome = Outcome::Confirmed(Level::Publisher);
+const MALFORMED: Outcome = Outcome::Contradicted(Fault::Malformed);
+const SOLO: &[u8] = include_bytes!("../fixtures/gem/solo.gem");
+const CHAIN: &[u8] = include_bytes!("../fixtures/gem/chain.gem");
+const SOLO_PEM: &str = include_str!("../fixtures/gem/solo.pem");
+const ROOT_PEM: &str = include_str!("../fixtures/gem/root.pem");
+const PUBLIC: &str = include_str!("../fixtures/gem/public_cert.pem");
+const CHILD: &str = include_str!("../fixtures/gem/child_cert.pem");
+
+fn held(pem: &str) -> Anchor {
+    anchor("publisher", Material::Certificates(pem.to_owned()))
+}
+
+fn chain(pem: &str, anchors: &[Anchor], now: &str) -> Finding {
+    let context = Context {
+        anchors,
+        now: time(now),
+        exported: time(now),
+        max_transit_seconds: 0,
+    };
+    gem::judge_chain(pem, &artifact("gem", "demo", "1.0.0", "demo-1.0.0.gem", b""), &context)
+}
+
+pub(crate) fn judge_row(row: &Row) -> Judged {
+    let root = row.text("gem-certs/public_cert.pem");
+    let own = match row.case.as_str() {
+        "gem/child" => "gem-certs/child_cert.pem",
+        "gem/expired" => "gem-certs/expired_cert.pem",
+        _ => "gem-certs/wrong_key_cert.pem",
+    };
+    let own = row.text(own);
+    // As the row says, under the trusted one; and alone, as a root that it is not.
+    let finding = chain(&format!("{root}{own}"), &[held(&root)], DAY);
+    if row.verdict == "invalid" {
+        assert_eq!(chain(&own, &[held(&root)], DAY).outcome, alone(&row.case));
+    }
+    Judged::Findings(vec![finding])
+}
+
+fn alone(case: &str) -> Outcome {
+    match case {
+        // It has the name and the key of the trusted one.
+        "gem/expired" => Outcome::Undecided(Doubt::NoProvenTime),
+        _ => Outcome::Undecided(Doubt::UnknownSigner),
+    }
+}
+
+fn one(bytes: &[u8], anchors: &[Anchor]) -> Finding {
+    let artifact = artifact("gem", "demo", "1.0.0", "demo-1.0.0.gem", bytes);
+    let mut found = judge("gem-signature", Vec::new(), &artifact, bytes, anchors, NOW);
+    assert_eq!(found.len(), 1);
+    found.remove(0)
+}
+
+#[track_caller]
+fn expect(bytes: &[u8], anchors: &[Anchor], outcome: Outcome) {
+    let finding = one(bytes, anchors);
+    assert_eq!(finding.outcome, outcome, "{}", finding.reason);
+}
+
+#[test]
+fn gems_are_confirmed_by_pinned_certificates() {
+    expect(SOLO, &[held(SOLO_PEM)], CONFIRMED);
+    expect(CHAIN, &[held(ROOT_PEM)], CONFIRMED);
+    assert_eq!(
+        one(SOLO, &[held(SOLO_PEM)]).algorithm.as_deref(),
+        Some("RSA 2048 PKCS#1 v1.5 with SHA-256")
+    );
+    expect(SOLO, &[held(ROOT_PEM)], Outcome::Undecided(Doubt::UnknownSigner));
+    expect(SOLO, &[], Outcome::Undecided(Doubt::NoAnchor));
+    let mut elsewhere = held(SOLO_PEM);
+    elsewhere.scope = vec![ScopePattern::new("gem/other")];
+    expect(SOLO, &[elsewhere], Outcome::Undecided(Doubt::OutOfScope));
+}
+
+/// Where a member's header lies.
+fn header(gem: &[u8], name: &str) -> usize {
+    let mut wanted = name.as_bytes().to_vec();
+    wanted.push(0);
+    gem.windows(wanted.len()).position(|window| window == wanted).unwrap()
+}
+
+/// Writes a header's sum again.
+fn sum(gem: &mut [u8], at: usize) {
+    gem[at + 148..at + 156].fill(b' ');
+    let sum: u32 = gem[at..at + 512].iter().map(|byte| u32::from(*byte)).sum();
+    gem[at + 148..at + 156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+}
+
+#[test]
+fn every_member_is_signed_and_as_it_was() {
+    let anchors = [held(SOLO_PEM)];
+    for name in ["metadata.gz", "data.tar.gz", "checksums.yaml.gz"] {
+        let mut changed = SOLO.to_vec();
+        // The operating system in the header of gzip: nobody's content, and still signed.
+        changed[header(SOLO, name) + 512 + 9] ^= 1;
+        expect(&changed, &anchors, Outcome::Contradicted(Fault::SignatureWrong));
+        let mut signature = SOLO.to_vec();
+        signature[header(SOLO, &format!("{name}.sig")) + 600] ^= 1;
+        expect(&signature, &anchors, Outcome::Contradicted(Fault::SignatureWrong));
+        // Without its signature.
+        let at = header(SOLO, &format!("{name}.sig"));
+        let without = [&SOLO[..at], &SOLO[at + 1024..]].concat();
+        expect(&without, &anchors, Outcome::Contradicted(Fault::SubjectDiffers));
+        // Twice.
+        let twice = [&SOLO[..at + 1024], &SOLO[at..]].concat();
+        expect(&twice, &anchors, MALFORMED);
+    }
+    let at = header(SOLO, "data.tar.gz");
+    let end = header(SOLO, "data.tar.gz.sig");
+    expect(&[&SOLO[..at], &SOLO[end..]].concat(), &anchors, MALFORMED);
+    let mut unsigned = SOLO.to_vec();
+    for name in ["metadata.gz", "data.tar.gz", "checksums.yaml.gz"] {
+        let at = header(&unsigned, &format!("{name}.sig"));
+        unsigned.drain(at..at + 1024);
+    }
+    expect(&unsigned, &anchors, Outcome::Undecided(Doubt::Incomplete));
+}
+
+#[test]
+fn a_tar_that_readers_take_differently_is_refused() {
+    let anchors = [held(SOLO_PEM)];
+    let at = header(SOLO, "data.tar.gz");
+    let with = |change: &dyn Fn(&mut Vec<u8>), sums: bool| {
+        let mut gem = SOLO.to_vec();
+        change(&mut gem);
+        if sums {
+            sum(&mut gem, at);
+        }
+        gem
+    };
+    expect(&with(&|_| {}, true), &anchors, CONFIRMED);
+    for change in [
+        &(|gem: &mut Vec<u8>| gem[at] = b'X') as &dyn Fn(&mut Vec<u8>),
+        &|gem| gem[at + 156] = b'2',
+        &|gem| gem[at + 157] = b'x',
+        &|gem| gem[at + 345] = b'x',
+        &|gem| gem[at + 124] = 0x80,
+        &|gem| gem[at + 124] = b'7',
+    ] {
+        expect(&with(change, true), &anchors, MALFORMED);
+    }
+    expect(&with(&|gem| gem[at + 100] ^= 1, false), &anchors, MALFORMED);
+    expect(&with(&|gem| gem.push(1), false), &anchors, MALFORMED);
+    expect(&with(&|gem| gem.extend([0; 65_536]), false), &anchors, MALFORMED);
+    for length in (0..header(SOLO, "checksums.yaml.gz.sig") + 1024).step_by(97) {
+        expect(&SOLO[..length], &anchors, MALFORMED);
+    }
+    for position in (0..SOLO.len()).step_by(5) {
+        let mut flipped = SOLO.to_vec();
+        flipped[position] ^= 0x81;
+        drop(one(&flipped, &anchors));
+    }
+}
+
+#[test]
+fn chains_are_held_from_the_pinned_certificate_on() {
+    let both = format!("{PUBLIC}{CHILD}");
+    assert_eq!(chain(&both, &[held(PUBLIC)], NOW).outcome, CONFIRMED);
+    assert_eq!(chain(CHILD, &[held(CHILD)], NOW).outcome, CONFIRMED);
+    let turned = format!("{CHILD}{PUBLIC}");
+    assert_eq!(
+        chain(&turned, &[held(CHILD)], NOW).outcome,
+        Outcome::Contradicted(Fault::ChainWrong)
+    );
+    assert_eq!(chain("", &[held(PUBLIC)], NOW).outcome, MALFORMED);
+    let many = PUBLIC.repeat(17);
+    assert_eq!(
+        chain(&many, &[held(PUBLIC)], NOW).outcome,
+        Outcome::Undecided(Doubt::TooLarge)
+    );
+    assert_eq!(
+        chain(PUBLIC, &[held(PUBLIC)], "2011-01-01T00:00:00Z").outcome,
+        Outcome::Contradicted(Fault::NotValidThen)
+    );
+    // Who is no authority certifies nobody.
+    let root = Holder::alone(&Says::default());
+    let leaf = root.issue(&Says {
+        name: "Below",
+        ..Says::default()
+    });
+    let pem = forge::pem(&[&root, &leaf]);
+    let anchors = [held(&forge::pem(&[&root]))];
+    assert_eq!(
+        chain(&pem, &anchors, NOW).outcome,
+        Outcome::Contradicted(Fault::ChainWrong)
+    );
+    let root = Holder::alone(&Says {
+        usage: Some(0x80),
+        ..Says::authority("Root")
+    });
+    let leaf = root.issue(&Says::default());
+    let pem = forge::pem(&[&root, &leaf]);
+    let anchors = [held(&forge::pem(&[&root]))];
+    assert_eq!(
+        chain(&pem, &anchors, NOW).outcome,
+        Outcome::Contradicted(Fault::ChainWrong)
+    );
+}
