@@ -28,7 +28,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("serve", &["model", "ecosystem"]),
     (
         "export",
-        &["model", "crypto", "bundle", "ecosystem", "net", "repository", "trust"],
+        &[
+            "model",
+            "crypto",
+            "bundle",
+            "ecosystem",
+            "evidence",
+            "net",
+            "repository",
+            "trust",
+        ],
     ),
     (
         "import",
