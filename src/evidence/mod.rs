@@ -23,6 +23,7 @@ pub mod jar;
 mod listed;
 mod minisign;
 pub mod notation;
+mod note;
 mod npm_signature;
 pub mod nuget;
 mod openpgp;
@@ -35,6 +36,7 @@ mod signify;
 mod sigstore;
 mod simple_signing;
 mod sshsig;
+pub mod sumdb;
 pub mod tuf;
 mod update;
 pub mod x509;
@@ -74,6 +76,7 @@ pub const ALL: &[&dyn EvidenceKind] = &[
     &sigstore::SIGSTORE,
     &simple_signing::SimpleSigning,
     &DetachedKind(&sshsig::Sshsig),
+    &sumdb::Sumdb,
     &tuf::Tuf,
     &DetachedKind(x509::CMS),
 ];
