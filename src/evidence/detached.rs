@@ -92,4 +92,10 @@ impl<T: Detached> Evidence for Signatures<'_, T> {
 
 /// The schemes that may sign a list of checksums beside it: a new one is added here too. Asked in this order which of them
 /// recognises a signature.
-pub(crate) const SCHEMES: &[&dyn Detached] = &[&super::openpgp::Openpgp];
+pub(crate) const SCHEMES: &[&dyn Detached] = &[
+    &super::minisign::Minisign,
+    &super::openpgp::Openpgp,
+    &super::signify::Signify,
+    &super::sshsig::Sshsig,
+    super::x509::CMS,
+];

@@ -10,10 +10,12 @@
 pub mod apk;
 pub mod authenticode;
 mod checksums;
+mod cosign;
 mod cpan;
 mod describe;
 mod detached;
 pub mod gem;
+mod dsse;
 mod helm;
 pub mod jar;
 mod listed;
@@ -23,12 +25,15 @@ mod npm_signature;
 pub mod nuget;
 mod openpgp;
 mod pinned;
+mod public_key;
 mod reading;
 mod rpm;
+mod securesystems;
 mod signify;
 mod sigstore;
 mod simple_signing;
 mod sshsig;
+pub mod tuf;
 mod update;
 pub mod x509;
 
@@ -44,7 +49,9 @@ pub const ALL: &[&dyn EvidenceKind] = &[
     apk::APK,
     authenticode::AUTHENTICODE,
     &checksums::SignedChecksums,
+    &cosign::Cosign,
     &cpan::CpanChecksums,
+    &dsse::Dsse,
     &DetachedKind(&minisign::Minisign),
     &DetachedKind(&openpgp::Openpgp),
     &DetachedKind(&signify::Signify),
@@ -65,6 +72,7 @@ pub const ALL: &[&dyn EvidenceKind] = &[
     &sigstore::RUBYGEMS_ATTESTATIONS,
     &sigstore::SIGSTORE,
     &simple_signing::SimpleSigning,
+    &tuf::Tuf,
 ];
 
 /// Finds a kind by its id.

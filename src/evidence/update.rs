@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use sequoia_openpgp::Cert;
-use sequoia_openpgp::cert::CertParser;
-use sequoia_openpgp::parse::Parse as _;
 
+use super::openpgp;
 use crate::model::{Anchor, Material};
 
 /// Fails if an anchor of the same name and type gets a material that is not bound to the one before: an OpenPGP
@@ -37,18 +36,7 @@ fn primaries(name: &str, armored: &str) -> Result<BTreeSet<String>, String> {
         .collect())
 }
 
-/// Reads certificates, in one armor or several after each other.
+/// Reads certificates, in one armor or several after each other: the very ones that signatures are checked against.
 pub(super) fn certificates(armored: &str) -> Result<Vec<Cert>, String> {
-    let unreadable = |error: &dyn std::fmt::Display| format!("it is no OpenPGP certificate: {error}");
-    let end = "-----END PGP PUBLIC KEY BLOCK-----";
-    let mut found = Vec::new();
-    for block in armored.split_inclusive(end).filter(|block| block.contains(end)) {
-        for certificate in CertParser::from_bytes(block.as_bytes()).map_err(|error| unreadable(&error))? {
-            found.push(certificate.map_err(|error| unreadable(&error))?);
-        }
-    }
-    if found.is_empty() {
-        return Err("it holds no OpenPGP certificate in armor".to_owned());
-    }
-    Ok(found)
+    openpgp::certificates(armored).map_err(|error| error.to_string())
 }

@@ -7,16 +7,22 @@
 mod apk;
 mod authenticode;
 mod cms;
+mod cosign;
 mod data;
+mod dsse;
 mod fixtures;
 mod forge;
 mod gem;
 mod jar;
+mod instance;
+mod model_checks;
 mod notation;
 mod npm_signature;
 mod nuget;
 mod openpgp;
 mod sigstore;
+mod sigstore_checks;
+mod sigstore_kinds;
 mod small_signatures;
 mod support;
 
@@ -39,8 +45,9 @@ const SUITES: &[Suite] = &[
     suite("04-openpgp", "debsrc/hello-upstream", openpgp::debsrc),
     suite("04-openpgp", "helm/", openpgp::helm),
     suite("04-openpgp", "maven/", openpgp::maven),
-    suite("04-openpgp", "rpm/", openpgp::rpm),
+    suite("04-openpgp", "rpm/", openpgp::rpm_packages),
     suite("07-oci", "bundles/", sigstore::image),
+    suite("07-oci", "cosign/", cosign::collection),
     suite("07-oci", "notation/", notation::judge_row),
     suite("07-oci", "simple-signing/", openpgp::simple_signing),
     suite("08-minisign-signify-sshsig", "", small_signatures::collection),
@@ -50,6 +57,7 @@ const SUITES: &[Suite] = &[
     suite("09-other-package-signatures", "nuget/", nuget::judge_row),
     suite("10-provenance-models-osv", "models/", sigstore::model),
     suite("10-provenance-models-osv", "slsa/", sigstore::provenance),
+    suite("10-provenance-models-osv", "vsa/", dsse::summaries),
 ];
 
 /// Rows that are not about proofs, each with its reason: `folder`, `prefix`, `reason`.
@@ -64,9 +72,7 @@ const NOT_YET: &[(&str, &str)] = &[
     ("04-openpgp", "debian/"),
     ("05-tuf", ""),
     ("06-go-checksum-notes", ""),
-    ("07-oci", "cosign/"),
     ("07-oci", "layouts/"),
-    ("10-provenance-models-osv", "vsa/"),
     ("10-provenance-models-osv", "in-toto/"),
     ("10-provenance-models-osv", "osv/"),
     ("12-vectors", ""),

@@ -14,8 +14,8 @@ pub(crate) enum Error {
         /// As many as are judged.
         most: usize,
     },
-    /// More signatures than are judged.
-    #[error("it holds more than {most} signatures")]
+    /// More signatures, packets or certificates than are judged.
+    #[error("it holds more than {most} signatures, packets or certificates")]
     TooMany {
         /// As many as are judged.
         most: usize,
@@ -23,6 +23,9 @@ pub(crate) enum Error {
     /// No signature at all.
     #[error("it holds no OpenPGP signature")]
     NoSignature,
+    /// No certificate at all.
+    #[error("it holds no OpenPGP certificate in armor")]
+    NoCertificate,
     /// Armor or packets are damaged.
     #[error("its OpenPGP packets cannot be read")]
     Damaged,
@@ -67,7 +70,9 @@ impl Error {
         match self {
             Self::TooLarge { .. } | Self::TooMany { .. } => Finding::undecided(kind, Doubt::TooLarge, self.to_string()),
             Self::Compression(_) | Self::Nested => Finding::undecided(kind, Doubt::UnknownFormat, self.to_string()),
-            Self::NoSignature | Self::Unread => Finding::undecided(kind, Doubt::Incomplete, self.to_string()),
+            Self::NoSignature | Self::NoCertificate | Self::Unread => {
+                Finding::undecided(kind, Doubt::Incomplete, self.to_string())
+            }
             Self::Damaged
             | Self::Packet(_)
             | Self::Unbalanced

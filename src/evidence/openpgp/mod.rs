@@ -6,7 +6,7 @@
 //!   signature covers, and refuses what readers read differently.
 //! - Weak hashes and keys, bindings by weak hashes: `strength.rs`, by the binding's own date.
 //! - A key that signs for somebody else's artifacts: the anchor's scope; one that nobody pinned is undecided, never good.
-//! - Expired, revoked, unbound, encryption-only keys; signatures of the future: `sequoia.rs`, at the time that the signature claims, and
+//! - Expired, revoked, unbound, encryption-only keys; signatures of the future: `key.rs`, at the time that the signature claims, and
 //!   hard revocations always. Who has a stolen key may claim an earlier time: only a revocation helps, and the finding says
 //!   that the time is the signer's.
 //! - One signer counted as two: copies of a signature, and two signatures by one certificate, are one finding.
@@ -16,6 +16,8 @@
 
 mod anchor;
 mod error;
+mod hashes;
+mod key;
 mod parse;
 mod repair;
 mod sequoia;
@@ -30,6 +32,7 @@ use parse::MAX_SIGNATURE_BYTES;
 use verify::Allowed;
 
 pub(crate) use error::Error;
+pub(crate) use sequoia::certificates;
 pub(crate) use verify::{Question, Signatures, Signs, suites_only};
 
 /// Detached signatures over an artifact's bytes: `.asc`, `.sig`.

@@ -147,7 +147,7 @@ pub(super) fn inline(untrusted: &[u8]) -> Result<Inline, Error> {
             }
             Packet::Literal(bytes) if content.is_none() && announced > 0 && ended => content = Some(bytes),
             Packet::Literal(_) if content.is_none() && announced == 0 => return Err(Error::NoSignature),
-            Packet::Signature(signature) if content.is_some() => signatures.push(*signature),
+            Packet::Signature(signature) if content.is_some() => signatures.push(signature),
             Packet::Compressed { .. } => return Err(Error::Nested),
             Packet::Padding => {}
             other => return Err(Error::Packet(other.name())),
@@ -167,7 +167,7 @@ fn only_signatures(packets: Vec<Packet>) -> Result<Vec<Signature>, Error> {
     let mut signatures = Vec::new();
     for packet in packets {
         match packet {
-            Packet::Signature(signature) => signatures.push(*signature),
+            Packet::Signature(signature) => signatures.push(signature),
             Packet::Padding => {}
             other => return Err(Error::Packet(other.name())),
         }

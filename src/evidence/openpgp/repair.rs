@@ -42,3 +42,32 @@ fn length(bytes: &[u8], at: usize) -> Option<usize> {
     let bytes: [u8; 2] = bytes.get(at..at + 2)?.try_into().ok()?;
     Some(usize::from(u16::from_be_bytes(bytes)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(algorithm: u8, numbers: &[u8]) -> Vec<u8> {
+        [&[4, 0, algorithm, 8, 0, 1, 9, 0, 0, 0xaa, 0xbb][..], numbers].concat()
+    }
+
+    #[test]
+    fn only_leading_zeros_are_taken_away() {
+        let packet = |numbers: &[u8]| {
+            let body = body(1, numbers);
+            [&[0xc2, 0xff, 0, 0, 0, u8::try_from(body.len()).unwrap()][..], &body].concat()
+        };
+        // 16 bits that say 15, and 16 that say 7.
+        assert_eq!(repaired(&body(1, &[0, 16, 0x7f, 1])), Some(packet(&[0, 15, 0x7f, 1])));
+        assert_eq!(repaired(&body(1, &[0, 16, 0, 0x7f])), Some(packet(&[0, 7, 0x7f])));
+        // Nothing to repair, or nothing that is understood.
+        assert_eq!(repaired(&body(1, &[0, 16, 0xff, 1])), None);
+        assert_eq!(repaired(&body(17, &[0, 16, 0x7f, 1])), None);
+        assert_eq!(repaired(&body(22, &[0, 16, 0x7f, 1])), None);
+        let whole = body(1, &[0, 16, 0x7f, 1]);
+        for length in 0..whole.len() {
+            assert_eq!(repaired(&whole[..length]), None);
+        }
+        assert_eq!(repaired(&[&whole[..], &[0]].concat()), None);
+    }
+}

@@ -98,14 +98,17 @@ pub(super) fn of_key(key: &PublicKey) -> (String, Strength) {
     }
 }
 
-/// A key of small order fits many messages with one signature.
+/// A key of small order fits many messages with one signature, and one with a second spelling has two fingerprints.
 fn of_point(bytes: &[u8]) -> Strength {
-    let key = <[u8; 32]>::try_from(bytes)
-        .ok()
-        .and_then(|bytes| ed25519_dalek::VerifyingKey::from_bytes(&bytes).ok());
-    match key {
-        Some(key) if !key.is_weak() => Strength::Enough,
-        _ => Strength::Weak("an Ed25519 key of small order"),
+    let Ok(bytes) = <[u8; 32]>::try_from(bytes) else {
+        return Strength::Weak("an Ed25519 key of another length");
+    };
+    // RFC 8032 §5.1.3: the coordinate is less than 2^255 - 19.
+    let [low, middle @ .., high] = bytes;
+    let spelt_twice = low >= 0xed && middle == [0xff; 30] && high & 0x7f == 0x7f;
+    match ed25519_dalek::VerifyingKey::from_bytes(&bytes) {
+        Ok(key) if !key.is_weak() && !spelt_twice => Strength::Enough,
+        _ => Strength::Weak("an Ed25519 key of small order, or not in its one spelling"),
     }
 }
 
@@ -179,4 +182,60 @@ fn is_revocation(signature: &Signature) -> bool {
         signature.typ(),
         SignatureType::KeyRevocation | SignatureType::SubkeyRevocation | SignatureType::CertificationRevocation
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sequoia_openpgp::crypto::mpi::MPI;
+
+    fn rsa(exponent: &[u8]) -> Strength {
+        of_key(&PublicKey::RSA {
+            e: MPI::new(exponent),
+            n: MPI::new(&[0xff; 256]),
+        })
+        .1
+    }
+
+    #[test]
+    fn an_exponent_that_protects_nothing_is_weak() {
+        assert_eq!(rsa(&[1, 0, 1]), Strength::Enough);
+        assert_eq!(rsa(&[3]), Strength::Enough);
+        for exponent in [&[1][..], &[2], &[1, 0, 0], &[]] {
+            assert!(matches!(rsa(exponent), Strength::Weak(_)), "{exponent:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_small_order_is_weak() {
+        // The neutral element, and a point of order 8.
+        let mut neutral = [0; 32];
+        neutral[0] = 1;
+        let eighth = "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a";
+        let eighth: [u8; 32] = hex::decode(eighth).unwrap().try_into().unwrap();
+        for point in [neutral, eighth, [0; 32], [0xff; 32]] {
+            assert!(matches!(of_key(&PublicKey::Ed25519 { a: point }).1, Strength::Weak(_)));
+            let legacy = PublicKey::EdDSA {
+                curve: Curve::Ed25519,
+                q: MPI::new(&[&[0x40][..], &point].concat()),
+            };
+            assert!(matches!(of_key(&legacy).1, Strength::Weak(_)));
+        }
+    }
+
+    #[test]
+    fn other_curves_are_not_verified_here() {
+        for (curve, expected) in [
+            (Curve::NistP256, Strength::Enough),
+            (Curve::NistP384, Strength::Enough),
+            (Curve::NistP521, Strength::Enough),
+            (Curve::BrainpoolP256, Strength::Unknown),
+        ] {
+            let key = PublicKey::ECDSA {
+                curve,
+                q: MPI::new(&[4]),
+            };
+            assert_eq!(of_key(&key).1, expected);
+        }
+    }
 }

@@ -2,7 +2,9 @@
 
 use super::anchor::{Keyring, Pinned};
 use super::error::Error;
-use super::sequoia::{self, Hashes, Made, Mode, Signature, Unmade};
+use super::hashes::Hashes;
+use super::key::{self, Made, Unmade};
+use super::sequoia::{Mode, Signature};
 use super::strength::Strength;
 use crate::evidence::{Context, outside};
 use crate::model::{
@@ -98,7 +100,7 @@ impl Signatures {
         let checked = candidates
             .into_iter()
             .map(|candidate| match candidate {
-                Ok(candidate) => candidate.check(&hashes, allowed, context.now),
+                Ok(candidate) => candidate.check(&hashes, allowed),
                 Err(checked) => checked,
             })
             .collect();
@@ -252,7 +254,7 @@ fn candidate<'s>(
 }
 
 impl Candidate<'_> {
-    fn check(self, hashes: &Hashes, allowed: Allowed, _now: Timestamp) -> Checked {
+    fn check(self, hashes: &Hashes, allowed: Allowed) -> Checked {
         let mut template = self.template;
         if self.mode == Mode::Text && allowed == Allowed::Bytes && hashes.has_carriage_return() {
             return template.ending(
@@ -264,7 +266,7 @@ impl Candidate<'_> {
         for pinned in self.pinned {
             template.signer = Some(pinned.fingerprint.clone());
             template.anchors.clone_from(&pinned.anchors);
-            match sequoia::check(self.signature, self.mode, hashes, &pinned.certificate) {
+            match key::check(self.signature, self.mode, hashes, &pinned.certificate) {
                 Ok(made) => return template.good(made, &pinned.fingerprint),
                 Err(Unmade::Wrong(fault, reason)) => last = Some(template.clone().ending(State::Wrong(fault), reason)),
                 Err(Unmade::UnknownAlgorithm(name)) => {

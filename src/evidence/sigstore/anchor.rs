@@ -180,6 +180,22 @@ pub(crate) fn pin<'a>(
     Err(refusal)
 }
 
+/// Whether an anchor pins a builder's workflow, which other repositories call, and not which of them may: the certificate's name is the
+/// builder's (`docs/oid-info.md`, 1.3.6.1.4.1.57264.1.9), and its source is elsewhere.
+pub(crate) fn pins_builder_alone(anchor: &Anchor, identity: &Identity) -> bool {
+    let Material::Identity(pattern) = &anchor.material else {
+        return false;
+    };
+    let elsewhere = identity.fields.get("repository").is_some_and(|repository| {
+        identity
+            .subject
+            .strip_prefix(repository.as_str())
+            .is_none_or(|rest| !rest.starts_with('/'))
+    });
+    let source = ["repository", "repository_id", "owner", "owner_id"];
+    elsewhere && !source.iter().any(|field| pattern.fields.contains_key(*field))
+}
+
 /// Whether an anchor is about this very name: one for a whole ecosystem says who may sign, not who must.
 fn names(anchor: &Anchor, artifact: &Artifact) -> bool {
     anchor.scope.iter().any(|pattern| {

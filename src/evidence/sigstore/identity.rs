@@ -28,7 +28,8 @@ pub(crate) fn certificate(der: &[u8]) -> Result<Certificate, Refusal> {
     Certificate::from_der(der).map_err(|error| Refusal::malformed(format!("the certificate cannot be read: {error}")))
 }
 
-/// Whom a certificate names. Exactly one name, and every extension at most once: a second one would be read by others.
+/// Whom a certificate names. Where it names no identity provider, the certificate's issuer stands in its place, as in
+/// `CN=intermediate,O=example`. Exactly one name, and every extension at most once: a second one would be read by others.
 pub(crate) fn of(certificate: &Certificate) -> Result<Identity, Refusal> {
     let mut values: BTreeMap<u32, &[u8]> = BTreeMap::new();
     let mut seen: Vec<ObjectIdentifier> = Vec::new();
@@ -55,7 +56,8 @@ pub(crate) fn of(certificate: &Certificate) -> Result<Identity, Refusal> {
             issuer
         }
         (None, Some(old)) => bare_text(old)?,
-        (None, None) => return Err(Refusal::malformed("the certificate names no identity provider")),
+        // A forge's own service signs its releases under the authority's word alone.
+        (None, None) => certificate.tbs_certificate.issuer.to_string(),
     };
     let mut fields = BTreeMap::new();
     for (name, arc) in IDENTITY_FIELDS {

@@ -23,6 +23,15 @@ pub(crate) fn bundle(value: &Value) -> Option<Result<Value, Refusal>> {
 }
 
 fn convert(value: &Value, signature: &str) -> Option<Value> {
+    let certificate = value.get("cert").and_then(Value::as_str).unwrap_or_default().trim();
+    if certificate.is_empty() && value.get("rekorBundle").is_none_or(Value::is_null) {
+        // A key's signature, without a log.
+        return Some(json!({
+            "mediaType": "application/vnd.dev.sigstore.bundle+json;version=0.1",
+            "verificationMaterial": {"publicKey": {"hint": ""}},
+            "messageSignature": {"signature": signature},
+        }));
+    }
     let promise = value.get("rekorBundle")?;
     let payload = promise.get("Payload")?;
     let text = |of: &Value, name: &str| Some(of.get(name)?.as_str()?.to_owned());
@@ -30,14 +39,36 @@ fn convert(value: &Value, signature: &str) -> Option<Value> {
     let body = text(payload, "body")?;
     let inner = parse::text(&STANDARD.decode(&body).ok()?).ok()?;
     let log = hex::decode(text(payload, "logID")?).ok()?;
-    // The certificate is PEM, usually once more in base64.
-    let certificate = text(value, "cert")?;
-    let pem = match STANDARD.decode(certificate.trim()) {
-        Ok(bytes) => String::from_utf8(bytes).ok()?,
-        Err(_) => certificate,
+    let material = if certificate.is_empty() {
+        ("publicKey", json!({"hint": ""}))
+    } else {
+        (
+            "x509CertificateChain",
+            json!({"certificates": certificates(certificate)?}),
+        )
     };
-    let certificates: Vec<Value> = pem
-        .split("-----BEGIN CERTIFICATE-----")
+    let entry = json!({
+        "logIndex": number("logIndex")?,
+        "logId": {"keyId": STANDARD.encode(log)},
+        "kindVersion": {"kind": text(&inner, "kind")?, "version": text(&inner, "apiVersion")?},
+        "integratedTime": number("integratedTime")?,
+        "inclusionPromise": {"signedEntryTimestamp": text(promise, "SignedEntryTimestamp")?},
+        "canonicalizedBody": body,
+    });
+    Some(json!({
+        "mediaType": "application/vnd.dev.sigstore.bundle+json;version=0.1",
+        "verificationMaterial": {material.0: material.1, "tlogEntries": [entry]},
+        "messageSignature": {"signature": signature},
+    }))
+}
+
+/// The certificates, which are PEM, usually once more in base64.
+fn certificates(text: &str) -> Option<Vec<Value>> {
+    let pem = match STANDARD.decode(text) {
+        Ok(bytes) => String::from_utf8(bytes).ok()?,
+        Err(_) => text.to_owned(),
+    };
+    pem.split("-----BEGIN CERTIFICATE-----")
         .skip(1)
         .map(|block| {
             let inner: String = block
@@ -47,20 +78,5 @@ fn convert(value: &Value, signature: &str) -> Option<Value> {
                 .collect();
             Some(json!({"rawBytes": inner}))
         })
-        .collect::<Option<_>>()?;
-    Some(json!({
-        "mediaType": "application/vnd.dev.sigstore.bundle+json;version=0.1",
-        "verificationMaterial": {
-            "x509CertificateChain": {"certificates": certificates},
-            "tlogEntries": [{
-                "logIndex": number("logIndex")?,
-                "logId": {"keyId": STANDARD.encode(log)},
-                "kindVersion": {"kind": text(&inner, "kind")?, "version": text(&inner, "apiVersion")?},
-                "integratedTime": number("integratedTime")?,
-                "inclusionPromise": {"signedEntryTimestamp": text(promise, "SignedEntryTimestamp")?},
-                "canonicalizedBody": body,
-            }],
-        },
-        "messageSignature": {"signature": signature},
-    }))
+        .collect()
 }

@@ -18,7 +18,8 @@ use super::parse;
 use super::refusal::{Refusal, shown};
 use super::statement::{Digests, Statement};
 use super::verify::{Judge, Keys, Rules};
-use super::{anchor, authority, chain, identity};
+use super::{anchor, authority, chain};
+use crate::evidence::x509::Certificate;
 use crate::evidence::{Context, Evidence, EvidenceKind};
 use crate::model::{Artifact, Content, Digest, Doubt, Fault, Finding, Level, Material, Outcome, Signer};
 
@@ -142,13 +143,13 @@ impl Signatures<'_> {
         let anchor = if has_chain {
             let mut certificates = Vec::new();
             for der in bundle.certificates() {
-                certificates.push(identity::certificate(der)?);
+                certificates.push(Certificate::from_der(der)?);
             }
             let first = certificates
                 .first()
                 .ok_or_else(|| Refusal::malformed("the chain of certificates is empty"))?;
-            finding.signers = vec![identity::certificate_signer(first)];
-            let key = authority::key_of(first)?;
+            finding.signers = vec![first.signer()];
+            let key = authority::key_of(first.parsed())?;
             finding.algorithm = Some(key.algorithm().to_owned());
             let anchor = chain::verify(RULES.id, &certificates, artifact, self.context)?;
             message(&key)?;

@@ -1,5 +1,6 @@
 //! Why a proof does not count, on its way to becoming a finding.
 
+use crate::evidence::x509;
 use crate::model::{Doubt, Fault, Finding, Outcome};
 
 /// A check that did not pass: wrong, or not to be judged. Never both.
@@ -46,6 +47,15 @@ impl Refusal {
             Outcome::Undecided(Doubt::UnknownSigner) => 1,
             Outcome::Undecided(_) => 2,
             Outcome::Confirmed(_) => 0,
+        }
+    }
+}
+
+impl From<x509::Refusal> for Refusal {
+    fn from(refusal: x509::Refusal) -> Self {
+        Self {
+            outcome: refusal.outcome(),
+            reason: refusal.to_string(),
         }
     }
 }

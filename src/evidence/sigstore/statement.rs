@@ -30,6 +30,7 @@ const PUBLISH: &[&str] = &[
     super::lists::CONDA_PUBLISH,
     super::lists::CONDA_PUBLISH_DRAFT,
     "https://in-toto.io/attestation/release/v0.1",
+    "https://in-toto.io/attestation/release/v0.2",
 ];
 /// Statements that say no more than that the signer signed.
 const SIGNATURE: &[&str] = &["https://sigstore.dev/cosign/sign/v1", super::model::SIGNATURE];

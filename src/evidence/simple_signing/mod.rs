@@ -11,6 +11,7 @@ use super::openpgp::{self, Question, Signed, Signs, suites_only};
 use super::{Context, Evidence, EvidenceKind};
 use crate::model::{Artifact, Content, Doubt, Finding};
 use parse::Payload;
+pub(in crate::evidence) use parse::split;
 
 /// OpenPGP signatures of container images.
 pub(crate) struct SimpleSigning;
@@ -46,7 +47,7 @@ impl EvidenceKind for SimpleSigning {
             .map(|object| {
                 let signed = openpgp::open_inline(object, context, ID)?;
                 let said = signed.content().map(parse::payload);
-                Ok((signed, said))
+                Ok(Message { signed, said })
             })
             .collect();
         Ok(Box::new(Opened { opened, context }))
@@ -54,17 +55,19 @@ impl EvidenceKind for SimpleSigning {
 }
 
 /// A signature, and what it says if somebody made it whom this site knows.
-type Told = (Signed, Option<Result<Payload, Said>>);
+struct Message {
+    signed: Signed,
+    said: Option<Result<Payload, Said>>,
+}
 
 struct Opened<'a> {
-    /// Each signature, and what it says if somebody made it whom this site knows.
-    opened: Vec<Result<Told, Box<Finding>>>,
+    opened: Vec<Result<Message, Box<Finding>>>,
     context: &'a Context<'a>,
 }
 
 impl Evidence for Opened<'_> {
     fn judge(&self, artifact: &Artifact, _: &mut dyn Content) -> Vec<Finding> {
-        let judge = |(signed, said): &(Signed, Option<Result<Payload, Said>>)| {
+        let judge = |Message { signed, said }: &Message| {
             let findings = signed.signatures.findings(&Question {
                 kind: ID,
                 artifact,

@@ -102,7 +102,7 @@ impl Payload {
 }
 
 /// The repository and the tag of a reference; a digest behind it says what was compared already.
-fn split(reference: &str) -> (&str, Option<&str>) {
+pub(in crate::evidence) fn split(reference: &str) -> (&str, Option<&str>) {
     let bare = reference.split_once('@').map_or(reference, |(bare, _)| bare);
     // A colon before the last slash is a port's.
     let name = bare.rfind('/').map_or(0, |slash| slash + 1);

@@ -200,6 +200,35 @@ impl Maker {
     pub(crate) fn sign_as(&self, by: By, kind: SignatureType, when: &str, message: &[u8], change: Change) -> Vec<u8> {
         bytes(&[self.signature(by, kind, when, message, change).into()])
     }
+
+    /// A signed text (RFC 9580 §7).
+    pub(crate) fn cleartext(&self, when: &str, text: &str) -> String {
+        self.cleartext_as(SignatureType::Text, when, text)
+    }
+
+    /// A signed text, whose signature has some type.
+    pub(crate) fn cleartext_as(&self, kind: SignatureType, when: &str, text: &str) -> String {
+        let lines: Vec<&str> = text
+            .split('\n')
+            .map(|line| line.trim_end_matches([' ', '\t', '\r']))
+            .collect();
+        let signature = self.sign_as(By::Primary, kind, when, lines.join("\r\n").as_bytes(), plain);
+        let escaped: Vec<String> = text
+            .split('\n')
+            .map(|line| {
+                if line.starts_with('-') {
+                    format!("- {line}")
+                } else {
+                    line.to_owned()
+                }
+            })
+            .collect();
+        format!(
+            "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n{}\n{}",
+            escaped.join("\n"),
+            armor(&signature)
+        )
+    }
 }
 
 /// Packets as they are written.

@@ -1,6 +1,10 @@
 //! OpenPGP: detached signatures, signed text, and the kinds that use them.
 
+mod fixtures;
+mod frames;
+mod lists;
 mod maker;
+mod rpm;
 mod signatures;
 
 use crate::data::{Judged, Row};
@@ -46,7 +50,7 @@ pub(crate) fn debsrc(row: &Row) -> Judged {
     detached(row, "debsrc", file, "hello_2.10.orig.tar.gz.asc", root, "deb")
 }
 
-pub(crate) fn rpm(row: &Row) -> Judged {
+pub(crate) fn rpm_packages(row: &Row) -> Judged {
     let key = row.root.trim_start_matches("rpm/");
     let bytes = row.read(&row.files);
     let file = row.files.trim_start_matches("rpm/");

@@ -2,9 +2,11 @@
 
 use sealift::model::{Anchor, Doubt, Fault, Finding, Level, Material, Outcome, ScopePattern, Signer, SpeaksFor};
 use sequoia_openpgp::Packet;
-use sequoia_openpgp::packet::Literal;
-use sequoia_openpgp::packet::key::Key4;
+use sequoia_openpgp::crypto::Signer as _;
+use sequoia_openpgp::packet::key::{Key4, PrimaryRole, SecretParts};
 use sequoia_openpgp::packet::signature::subpacket::{NotationDataFlags, Subpacket, SubpacketTag, SubpacketValue};
+use sequoia_openpgp::packet::{Key, Literal};
+use sequoia_openpgp::serialize::Marshal as _;
 use sequoia_openpgp::types::{HashAlgorithm, KeyFlags, ReasonForRevocation, SignatureType};
 
 use super::maker::{Bound, By, Maker, armor, bytes, plain};
@@ -153,6 +155,29 @@ fn of_several_anchors_the_one_in_scope_counts() {
 }
 
 #[test]
+fn an_anchor_pins_what_is_shown_of_it() {
+    let text = |maker: &Maker| match maker.material() {
+        Material::Openpgp(text) => text,
+        _ => unreachable!(),
+    };
+    let (first, second) = (Maker::new(1, BORN), Maker::new(2, BORN));
+    let both = Material::Openpgp(format!("{}{}", text(&first), text(&second)));
+    let shown = sealift::evidence::describe(&both).unwrap();
+    assert!(shown[0].starts_with(&first.fingerprint()) && shown[1].starts_with(&second.fingerprint()));
+    let anchors = [anchor("both", both)];
+    assert_eq!(one(ask(second.sign(SIGNED, BYTES), &anchors)).outcome, GOOD);
+    // A block that is not closed, or hidden in another, is neither shown nor pinned.
+    let hidden = text(&first).replace("-----END PGP PUBLIC KEY BLOCK-----\n", &text(&second));
+    let hidden = Material::Openpgp(hidden);
+    assert!(sealift::evidence::describe(&hidden).is_err());
+    let anchors = [anchor("hidden", hidden)];
+    for maker in [first, second] {
+        let outcome = one(ask(maker.sign(SIGNED, BYTES), &anchors)).outcome;
+        assert_eq!(outcome, open(Doubt::UnknownSigner));
+    }
+}
+
+#[test]
 fn weak_hashes_prove_nothing() {
     let maker = Maker::new(1, BORN);
     let changes: [super::maker::Change; 3] = [
@@ -176,6 +201,53 @@ fn a_short_rsa_key_proves_nothing() {
     let (short, long) = (key(1024), key(2048));
     assert_eq!(outcome(short.sign(SIGNED, BYTES), &short), wrong(Fault::Weak));
     assert_eq!(outcome(long.sign(SIGNED, BYTES), &long), GOOD);
+    // Nor does it vouch for a better one.
+    let short = short.subkey(2, BORN, KeyFlags::empty().set_signing(), Bound::Both, plain);
+    let by_subkey = short.sign_as(By::Subkey(0), SignatureType::Binary, SIGNED, BYTES, plain);
+    assert_eq!(outcome(by_subkey, &short), wrong(Fault::Weak));
+}
+
+/// A signature packet of version 3 (RFC 9580 §5.2.2): what old signers of packages still make.
+fn version_3(key: &Key<SecretParts, PrimaryRole>, hash: HashAlgorithm, message: &[u8]) -> Vec<u8> {
+    let front = [
+        &[0_u8][..],
+        &u32::try_from(time(SIGNED).seconds()).unwrap().to_be_bytes(),
+    ]
+    .concat();
+    let mut context = hash.context().unwrap().for_digest();
+    context.update(message);
+    context.update(&front);
+    let digest = context.into_digest().unwrap();
+    let made = key.clone().into_keypair().unwrap().sign(hash, &digest).unwrap();
+    let mut body = [
+        &[3, 5][..],
+        &front,
+        key.keyid().as_bytes(),
+        &[1, hash.into()],
+        &digest[..2],
+    ]
+    .concat();
+    made.serialize(&mut body).unwrap();
+    [&[0x89][..], &u16::try_from(body.len()).unwrap().to_be_bytes(), &body].concat()
+}
+
+#[test]
+fn an_old_form_of_signature_counts_with_a_note() {
+    let mut key = Key4::generate_rsa(2048).unwrap();
+    key.set_creation_time(super::maker::at(BORN)).unwrap();
+    let key: Key<SecretParts, PrimaryRole> = key.into();
+    let maker = Maker::of(key.clone()).bind(BORN, plain);
+    let finding = one(ask(version_3(&key, HashAlgorithm::SHA256, BYTES), &pinned(&maker)));
+    assert_eq!(finding.outcome, GOOD, "{}", finding.reason);
+    assert_eq!(finding.notes, ["the signature has the old version 3"]);
+    assert_eq!(
+        outcome(version_3(&key, HashAlgorithm::SHA256, b"other"), &maker),
+        wrong(Fault::SignatureWrong)
+    );
+    assert_eq!(
+        outcome(version_3(&key, HashAlgorithm::SHA1, BYTES), &maker),
+        wrong(Fault::Weak)
+    );
 }
 
 #[test]

@@ -4,8 +4,6 @@ use std::io::Read as _;
 
 use sigstore_verify::crypto::{self, KeyAlgorithm, SigningScheme};
 use sigstore_verify::types::{DerPublicKey, HashAlgorithm, SignatureBytes, SignatureContent};
-use x509_cert::Certificate;
-use x509_cert::der::Encode as _;
 
 use super::super::refusal::Refusal;
 use super::super::statement::{Digests, unreadable};
@@ -128,51 +126,6 @@ impl Key {
             None => Ok(self.algorithm.default_signing_scheme()),
         }
     }
-}
-
-/// Verifies that a certificate was signed with a key (RFC 5280 §4.1.1.3).
-pub(crate) fn verify_certificate(certificate: &Certificate, issuer: &Key) -> Result<(), Refusal> {
-    let stated = &certificate.signature_algorithm;
-    let wrong = |what: &str| {
-        Refusal::wrong(
-            Fault::ChainWrong,
-            format!("the certificate of `{}` {what}", certificate.tbs_certificate.subject),
-        )
-    };
-    if *stated != certificate.tbs_certificate.signature {
-        return Err(wrong("names two algorithms"));
-    }
-    let scheme = match (stated.oid.to_string().as_str(), issuer.algorithm) {
-        ("1.2.840.10045.4.3.2", KeyAlgorithm::EcdsaP256) => SigningScheme::EcdsaP256Sha256,
-        ("1.2.840.10045.4.3.2", KeyAlgorithm::EcdsaP384) => SigningScheme::EcdsaP384Sha256,
-        ("1.2.840.10045.4.3.3", KeyAlgorithm::EcdsaP256) => SigningScheme::EcdsaP256Sha384,
-        ("1.2.840.10045.4.3.3", KeyAlgorithm::EcdsaP384) => SigningScheme::EcdsaP384Sha384,
-        ("1.2.840.113549.1.1.11", KeyAlgorithm::Rsa) => SigningScheme::RsaPkcs1Sha256,
-        ("1.2.840.113549.1.1.12", KeyAlgorithm::Rsa) => SigningScheme::RsaPkcs1Sha384,
-        ("1.2.840.113549.1.1.13", KeyAlgorithm::Rsa) => SigningScheme::RsaPkcs1Sha512,
-        ("1.3.101.112", KeyAlgorithm::Ed25519) => SigningScheme::Ed25519,
-        // RSA and ECDSA with SHA-1, RSA with MD5.
-        ("1.2.840.113549.1.1.5" | "1.2.840.10045.4.1" | "1.2.840.113549.1.1.4", _) => {
-            return Err(Refusal::wrong(
-                Fault::Weak,
-                format!(
-                    "the certificate of `{}` is signed with an algorithm too weak to prove anything",
-                    certificate.tbs_certificate.subject
-                ),
-            ));
-        }
-        _ => return Err(unknown_algorithm()),
-    };
-    let signed = certificate
-        .tbs_certificate
-        .to_der()
-        .map_err(|_| wrong("cannot be read"))?;
-    let signature = certificate
-        .signature
-        .as_bytes()
-        .ok_or_else(|| wrong("cannot be read"))?;
-    crypto::verify_signature(&issuer.info, &signed, &SignatureBytes::new(signature.to_vec()), scheme)
-        .map_err(|_| wrong("is not signed by the one that it names"))
 }
 
 /// How a bundle was signed with a key, for people.

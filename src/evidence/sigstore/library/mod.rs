@@ -21,7 +21,7 @@ use sigstore_verify::types::{
 };
 
 pub(crate) use failure::later_than_now;
-pub(crate) use key::{Key, algorithm, verify_certificate};
+pub(crate) use key::{Key, algorithm};
 pub(crate) use root::{Root, Verified};
 
 use super::refusal::{Refusal, shown};

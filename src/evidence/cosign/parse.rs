@@ -1,0 +1,208 @@
+//! The two ways in which cosign's simple signatures travel: as an image manifest whose layers are the signed payloads (the tag
+//! `sha256-….sig`), or as the attachments of a containers/image folder, each with its payload.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::evidence::reading::shown;
+use crate::evidence::sigstore::parse;
+use crate::evidence::sigstore::refusal::Refusal;
+use crate::evidence::simple_signing::split;
+use crate::model::{Artifact, Digest, Doubt, Fault};
+
+/// The media type of payloads.
+const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+/// What an attachment begins with (containers/image, `internal/signature`).
+const ATTACHMENT: &[u8] = b"\0sigstore-json\n";
+/// `critical.type`.
+const TYPE: &str = "cosign container image signature";
+
+const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
+const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
+const LOG: &str = "dev.sigstore.cosign/bundle";
+
+/// Signatures of one image by many owners and builds.
+const MAX_SIGNATURES: usize = 256;
+
+/// One signature with what it signs.
+pub(super) struct Item {
+    pub(super) payload: Vec<u8>,
+    pub(super) signature: String,
+    /// Fulcio's certificate, PEM.
+    pub(super) certificate: Option<String>,
+    /// The log's promise, JSON.
+    pub(super) log: Option<String>,
+}
+
+/// What is signed.
+#[derive(Debug, Deserialize)]
+pub(super) struct Payload {
+    critical: Critical,
+    #[serde(default)]
+    optional: Value,
+}
+
+// Readers must refuse what they do not know here (containers-signature(5), "critical").
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Critical {
+    identity: Identity,
+    image: Image,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Identity {
+    docker_reference: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Image {
+    docker_manifest_digest: String,
+}
+
+/// Finds the signatures in a proof's objects.
+pub(super) fn items(objects: &[Vec<u8>]) -> Result<Vec<Result<Item, Refusal>>, Refusal> {
+    let mut items = Vec::new();
+    let mut payloads = Vec::new();
+    let mut manifests = Vec::new();
+    for object in objects {
+        if let Some(json) = object.strip_prefix(ATTACHMENT) {
+            items.push(attachment(json));
+            continue;
+        }
+        match parse::text(object) {
+            Ok(value) if value.get("layers").is_some_and(Value::is_array) => manifests.push(value),
+            _ => payloads.push((Digest::of(object).to_string(), object)),
+        }
+    }
+    for manifest in &manifests {
+        for layer in manifest["layers"].as_array().into_iter().flatten() {
+            items.push(from_layer(layer, &payloads));
+        }
+    }
+    if items.is_empty() {
+        return Err(Refusal::doubt(Doubt::Incomplete, "the proof holds no signature"));
+    }
+    if items.len() > MAX_SIGNATURES {
+        let reason = format!("{} signatures, and at most {MAX_SIGNATURES} are judged", items.len());
+        return Err(Refusal::doubt(Doubt::TooLarge, reason));
+    }
+    Ok(items)
+}
+
+fn attachment(json: &[u8]) -> Result<Item, Refusal> {
+    let value = parse::text(json)?;
+    check_type(value.get("mimeType"))?;
+    let payload = value
+        .get("payload")
+        .and_then(Value::as_str)
+        .and_then(|text| STANDARD.decode(text).ok())
+        .ok_or_else(|| Refusal::malformed("the attachment has no payload in base64"))?;
+    item(payload, value.get("annotations"))
+}
+
+fn from_layer(layer: &Value, payloads: &[(String, &Vec<u8>)]) -> Result<Item, Refusal> {
+    check_type(layer.get("mediaType"))?;
+    let digest = layer.get("digest").and_then(Value::as_str).unwrap_or_default();
+    let (_, payload) = payloads.iter().find(|(own, _)| own == digest).ok_or_else(|| {
+        let reason = format!("the signed payload {} is not in the proof", shown(digest));
+        Refusal::doubt(Doubt::Incomplete, reason)
+    })?;
+    item((*payload).clone(), layer.get("annotations"))
+}
+
+fn check_type(found: Option<&Value>) -> Result<(), Refusal> {
+    match found.and_then(Value::as_str) {
+        Some(SIMPLE_SIGNING) => Ok(()),
+        other => {
+            let other = other.map_or("nothing".to_owned(), shown);
+            let reason = format!("what is attached is `{other}`, not a simple signature of cosign");
+            Err(Refusal::doubt(Doubt::UnknownFormat, reason))
+        }
+    }
+}
+
+fn item(payload: Vec<u8>, annotations: Option<&Value>) -> Result<Item, Refusal> {
+    let text = |name: &str| {
+        let text = annotations?.get(name)?.as_str()?;
+        (!text.is_empty()).then(|| text.to_owned())
+    };
+    Ok(Item {
+        payload,
+        signature: text(SIGNATURE).ok_or_else(|| Refusal::doubt(Doubt::Incomplete, "the layer has no signature"))?,
+        certificate: text(CERTIFICATE),
+        log: text(LOG),
+    })
+}
+
+/// Checks what is signed against the artifact, an image's manifest: its digest, and what upstream calls it
+/// (containers-signature(5)). Returns what the payload claims beside.
+pub(super) fn check_payload(payload: &[u8], artifact: &Artifact) -> Result<Vec<(String, String)>, Refusal> {
+    let value = parse::text(payload)?;
+    let payload: Payload = serde_json::from_value(value)
+        .map_err(|error| Refusal::malformed(format!("the signed payload is not cosign's: {error}")))?;
+    if payload.critical.kind != TYPE {
+        let reason = format!("what is signed is `{}`, not cosign's", shown(&payload.critical.kind));
+        return Err(Refusal::doubt(Doubt::UnknownFormat, reason));
+    }
+    let differs = |reason: String| Refusal::wrong(Fault::SubjectDiffers, reason);
+    let stated: Digest = payload
+        .critical
+        .image
+        .docker_manifest_digest
+        .parse()
+        .map_err(|_| Refusal::malformed("the signed payload has no SHA-256 of a manifest"))?;
+    if stated != artifact.digest {
+        return Err(differs(format!(
+            "signed is the manifest {stated}, and this is {}",
+            artifact.digest
+        )));
+    }
+    let reference = &payload.critical.identity.docker_reference;
+    let (repository, tag) = split(reference);
+    if repository != artifact.name {
+        let reason = format!("signed as `{}`, and this is `{}`", shown(reference), artifact.name);
+        return Err(differs(reason));
+    }
+    // A version that is a digest fits any tag: the digest was compared.
+    if let Some(tag) = tag
+        && !artifact.version.starts_with("sha256:")
+        && tag != artifact.version
+    {
+        let reason = format!(
+            "signed with the tag `{}`, and this is `{}`",
+            shown(tag),
+            artifact.version
+        );
+        return Err(differs(reason));
+    }
+    let mut claims = vec![("docker-reference".to_owned(), shown(reference))];
+    if let Some(creator) = payload.optional.get("creator").and_then(Value::as_str) {
+        claims.push(("creator".to_owned(), shown(creator)));
+    }
+    Ok(claims)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_split_at_their_tag() {
+        for (reference, expected) in [
+            ("host:5000/a/b", ("host:5000/a/b", None)),
+            ("host:5000/a/b:1", ("host:5000/a/b", Some("1"))),
+            ("host/a:1@sha256:00", ("host/a", Some("1"))),
+            ("host/a@sha256:00", ("host/a", None)),
+            ("a:1", ("a", Some("1"))),
+        ] {
+            assert_eq!(split(reference), expected, "{reference}");
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! The library that verifies timestamp, snapshot and targets, behind this one file.
+//!
+//! What sigstore-tuf does: thresholds, versions, lengths, digests and expiry of each file against the one that names it. What it leaves to us:
+//! the search through delegations (§5.6.7), which is bounded here, and the roots (`root.rs`).
+
+use serde_json::Value;
+use sigstore_tuf::{DelegatedRole, Error, TrustedMetadataSet};
+
+use super::root::Root;
+use crate::evidence::reading::shown;
+use crate::evidence::securesystems::Document;
+use crate::evidence::sigstore::refusal::Refusal;
+use crate::evidence::sigstore::statement::{Comparison, Digests, Subject};
+use crate::model::{Digest, Doubt, Fault, Timestamp};
+
+/// Hash bins of a proof that carries what it needs are a handful.
+const MAX_ROLES: usize = 128;
+/// Files that fit a role by version, digest and key ids are tried by their signatures: one or two for each role.
+const MAX_TRIES: usize = 1024;
+/// Paths that end in the artifact's file name; the same file for many systems.
+const MAX_PATHS: usize = 64;
+
+const TOP: &str = "targets";
+
+/// A file of targets of which it is not known yet whose it is: files do not say that.
+struct File<'f> {
+    bytes: &'f [u8],
+    sha256: String,
+    version: Option<u64>,
+    hints: Vec<String>,
+    paths: Vec<String>,
+    used: bool,
+}
+
+/// A repository's metadata that was found good.
+pub(super) struct Repository {
+    trusted: TrustedMetadataSet,
+    roles: Vec<String>,
+    at: jiff::Timestamp,
+}
+
+/// A target that is the artifact.
+pub(super) struct Found {
+    pub(super) path: String,
+    pub(super) claims: Vec<(String, String)>,
+}
+
+/// Where a search ended.
+enum Search {
+    Target(Vec<(String, String)>),
+    /// A role says that nobody after it is to be asked.
+    Ended,
+    Nothing,
+}
+
+impl Repository {
+    /// Verifies a repository's files below its root, all as of one time.
+    pub(super) fn open(
+        root: &Root,
+        timestamp: &[u8],
+        snapshot: &[u8],
+        targets: &[&[u8]],
+        at: Timestamp,
+    ) -> Result<Self, Refusal> {
+        let at = jiff::Timestamp::from_second(at.seconds()).map_err(|_| Refusal::malformed("the time of judging"))?;
+        if root.has_bare_points() {
+            let reason = "the root lists keys as bare points, by which roots alone are judged";
+            return Err(Refusal::doubt(Doubt::UnknownFormat, reason));
+        }
+        let mut trusted = TrustedMetadataSet::from_root(&root.bytes).map_err(|error| refusal("root", error))?;
+        trusted.check_root_expired(at).map_err(|error| refusal("root", error))?;
+        trusted
+            .update_timestamp(timestamp, at)
+            .map_err(|error| refusal("timestamp", error))?;
+        trusted
+            .update_snapshot(snapshot, at)
+            .map_err(|error| refusal("snapshot", error))?;
+        let mut this = Self {
+            trusted,
+            roles: Vec::new(),
+            at,
+        };
+        let mut files = targets
+            .iter()
+            .map(|bytes| File::read(bytes))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut tries = MAX_TRIES;
+        let ids = root.ids(TOP).to_vec();
+        this.load(TOP, &ids, None, &mut files, &mut tries)?;
+        // Every role that a loaded one delegates to, as far as the proof brings its file: a search that needs another says so.
+        let mut next = 0;
+        while let Some(delegator) = this.roles.get(next).cloned() {
+            next += 1;
+            for role in this.delegated(&delegator) {
+                if this.roles.len() < MAX_ROLES && !this.roles.contains(&role.name) {
+                    let by = Some((delegator.as_str(), &role));
+                    match this.load(&role.name, &role.keyids, by, &mut files, &mut tries) {
+                        Err(refusal) if refusal.weight() > 2 => return Err(refusal),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        Ok(this)
+    }
+
+    /// Finds the file of a role among those that fit it. Where several fit, one that was not taken and lists what is delegated comes
+    /// first: whoever serves files could present each of them as the role's, so no choice is weaker than another.
+    fn load(
+        &mut self,
+        role: &str,
+        ids: &[String],
+        delegated: Option<(&str, &DelegatedRole)>,
+        files: &mut [File<'_>],
+        tries: &mut usize,
+    ) -> Result<(), Refusal> {
+        let pin = self
+            .trusted
+            .snapshot()
+            .and_then(|snapshot| snapshot.meta.get(&format!("{role}.json")))
+            .ok_or_else(|| {
+                let reason = format!("the snapshot does not list role `{}`", shown(role));
+                Refusal::doubt(Doubt::Incomplete, reason)
+            })?
+            .clone();
+        let pinned = pin.hashes.as_ref().and_then(|hashes| hashes.get("sha256"));
+        let signs = |file: &File<'_>| file.hints.iter().any(|hint| ids.contains(hint));
+        let mut fitting: Vec<usize> = (0..files.len())
+            .filter(|index| {
+                let file = &files[*index];
+                let is_named = pinned.is_none_or(|digest| digest.eq_ignore_ascii_case(&file.sha256));
+                signs(file) && file.version == Some(pin.version) && is_named
+            })
+            .collect();
+        fitting.sort_by_key(|index| {
+            let file = &files[*index];
+            let lists = delegated.is_some_and(|(_, role)| {
+                let paths = file.paths.iter().take(MAX_PATHS);
+                paths.filter(|path| role.matches_path(path).unwrap_or(false)).count() > 0
+            });
+            (file.used, !lists)
+        });
+        let mut best = match (delegated, files.iter().any(|file| signs(file))) {
+            (None, true) => Refusal::wrong(
+                Fault::ChainWrong,
+                format!("no file of role `{}` is the one that the snapshot names", shown(role)),
+            ),
+            _ => Refusal::doubt(
+                Doubt::Incomplete,
+                format!("the file of role `{}` is not in the proof", shown(role)),
+            ),
+        };
+        for index in fitting {
+            if *tries == 0 {
+                return Err(Refusal::doubt(Doubt::TooLarge, "too many files fit too many roles"));
+            }
+            *tries -= 1;
+            let bytes = files[index].bytes;
+            let loaded = match delegated {
+                None => self.trusted.update_targets(bytes, self.at).map(drop),
+                Some((delegator, _)) => self
+                    .trusted
+                    .update_delegated_targets(bytes, role, delegator, self.at)
+                    .map(drop),
+            };
+            match loaded {
+                Ok(()) => {
+                    files[index].used = true;
+                    self.roles.push(role.to_owned());
+                    return Ok(());
+                }
+                Err(error) => best = refusal(role, error),
+            }
+        }
+        Err(best)
+    }
+
+    fn delegated(&self, delegator: &str) -> Vec<DelegatedRole> {
+        self.trusted
+            .targets_role(delegator)
+            .and_then(|targets| targets.delegations.as_ref())
+            .map(|delegations| delegations.roles.clone())
+            .unwrap_or_default()
+    }
+
+    /// Finds the artifact among the targets: a path that is, or ends in, its file's name, as the first role says that is to be
+    /// asked for it.
+    pub(super) fn find(&self, digests: &mut Digests<'_>) -> Result<Found, Refusal> {
+        let file = digests.artifact().file.clone();
+        let mut paths: Vec<&String> = Vec::new();
+        for role in &self.roles {
+            let targets = self.trusted.targets_role(role).into_iter();
+            let own = targets.flat_map(|targets| targets.targets.keys());
+            paths.extend(own.filter(|path| {
+                path.strip_suffix(file.as_str())
+                    .is_some_and(|front| front.is_empty() || front.ends_with('/'))
+            }));
+        }
+        paths.sort_unstable();
+        paths.dedup();
+        if paths.len() > MAX_PATHS {
+            let reason = format!(
+                "{} targets are called `{file}`, and at most {MAX_PATHS} are looked at",
+                paths.len()
+            );
+            return Err(Refusal::doubt(Doubt::TooLarge, reason));
+        }
+        let mut best = Refusal::doubt(
+            Doubt::Incomplete,
+            format!("no target of the repository is called `{file}`"),
+        );
+        for path in paths {
+            let mut visited = Vec::new();
+            match self.search(TOP, path, digests, &mut visited) {
+                Ok(Search::Target(mut claims)) => {
+                    claims.extend(self.versions());
+                    return Ok(Found {
+                        path: shown(path),
+                        claims,
+                    });
+                }
+                Ok(Search::Ended | Search::Nothing) => {
+                    let refusal = Refusal::wrong(
+                        Fault::ChainWrong,
+                        format!("target `{}` stands in a role that nobody delegates it to", shown(path)),
+                    );
+                    if best.weight() < refusal.weight() {
+                        best = refusal;
+                    }
+                }
+                Err(refusal) if best.weight() <= refusal.weight() => best = refusal,
+                Err(_) => {}
+            }
+        }
+        Err(best)
+    }
+
+    /// Asks a role for a path, then those to which it delegates it, in their order (§5.6.7.2).
+    fn search(
+        &self,
+        role: &str,
+        path: &str,
+        digests: &mut Digests<'_>,
+        visited: &mut Vec<String>,
+    ) -> Result<Search, Refusal> {
+        if visited.iter().any(|known| known == role) {
+            return Ok(Search::Nothing);
+        }
+        if visited.len() >= MAX_ROLES {
+            let reason = format!("target `{}` is delegated through too many roles", shown(path));
+            return Err(Refusal::doubt(Doubt::TooLarge, reason));
+        }
+        visited.push(role.to_owned());
+        let Some(targets) = self.trusted.targets_role(role) else {
+            let reason = format!("the file of role `{}` is not in the proof", shown(role));
+            return Err(Refusal::doubt(Doubt::Incomplete, reason));
+        };
+        if let Some(target) = targets.target(path) {
+            let subject = Subject {
+                name: path.to_owned(),
+                digests: target.hashes.clone(),
+            };
+            return match digests.compare(&subject)? {
+                Comparison::Same => Ok(Search::Target(vec![
+                    ("target".to_owned(), shown(path)),
+                    ("role".to_owned(), shown(role)),
+                ])),
+                Comparison::Differs => Err(Refusal::wrong(
+                    Fault::SubjectDiffers,
+                    format!("target `{}` of role `{}` has other bytes", shown(path), shown(role)),
+                )),
+                Comparison::Unknown => Err(Refusal::doubt(
+                    Doubt::UnknownAlgorithm,
+                    format!("target `{}` has no digest that is known here", shown(path)),
+                )),
+            };
+        }
+        for delegated in self.delegated(role) {
+            if !delegated.matches_path(path).map_err(|error| refusal(role, error))? {
+                continue;
+            }
+            if self.trusted.targets_role(&delegated.name).is_some() {
+                // One role's file may be reached through several others, whose keys for it differ.
+                self.trusted
+                    .verify_delegated_targets(&delegated.name, role, self.at)
+                    .map_err(|error| refusal(&delegated.name, error))?;
+            }
+            match self.search(&delegated.name, path, digests, visited)? {
+                Search::Nothing if !delegated.terminating => {}
+                Search::Nothing => return Ok(Search::Ended),
+                found => return Ok(found),
+            }
+        }
+        Ok(Search::Nothing)
+    }
+
+    /// What a client would compare with what it saw before.
+    fn versions(&self) -> Vec<(String, String)> {
+        let mut versions = vec![("root-version".to_owned(), self.trusted.root().version.to_string())];
+        if let Some(timestamp) = self.trusted.timestamp() {
+            versions.push(("timestamp-version".to_owned(), timestamp.version.to_string()));
+        }
+        if let Some(snapshot) = self.trusted.snapshot() {
+            versions.push(("snapshot-version".to_owned(), snapshot.version.to_string()));
+        }
+        versions
+    }
+}
+
+impl<'f> File<'f> {
+    fn read(bytes: &'f [u8]) -> Result<Self, Refusal> {
+        let document = Document::read(bytes)?;
+        let targets = document.signed.get("targets").and_then(Value::as_object);
+        Ok(Self {
+            bytes,
+            sha256: Digest::of(bytes).hex(),
+            version: document.number("version"),
+            hints: document.hints().map(str::to_owned).collect(),
+            paths: targets
+                .into_iter()
+                .flat_map(|targets| targets.keys().cloned())
+                .collect(),
+            used: false,
+        })
+    }
+}
+
+/// The library's error, told apart as wrong or not to be judged.
+fn refusal(role: &str, error: Error) -> Refusal {
+    let reason = format!("role `{}`: {}", shown(role), shown(&error.to_string()));
+    match error {
+        Error::Expired { .. } => Refusal::wrong(Fault::Expired, reason),
+        Error::ThresholdNotMet { .. } | Error::DuplicateSignature { .. } | Error::Crypto(_) => {
+            Refusal::wrong(Fault::SignatureWrong, reason)
+        }
+        Error::IntegrityMismatch(_)
+        | Error::Rollback { .. }
+        | Error::EqualVersion { .. }
+        | Error::BadRootVersion { .. } => Refusal::wrong(Fault::ChainWrong, reason),
+        Error::UnsupportedScheme { .. } | Error::UnusableKey { .. } => Refusal::doubt(Doubt::UnknownAlgorithm, reason),
+        Error::UnknownRole(_) | Error::TargetNotFound(_) | Error::NotRefreshed => {
+            Refusal::doubt(Doubt::Incomplete, reason)
+        }
+        _ => Refusal::malformed(reason),
+    }
+}

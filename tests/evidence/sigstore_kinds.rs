@@ -1,0 +1,643 @@
+//! What each packing of Sigstore bundles adds, on real data that the project keeps and on an instance of our own.
+
+use std::path::Path;
+
+use sealift::model::{Anchor, Artifact, Doubt, Fault, Finding, IdentityPattern, Level, Material, Outcome, Signer};
+use serde_json::{Value, json};
+
+use crate::forge;
+use crate::instance::*;
+use crate::support::{self, DAY, anchor, artifact};
+
+const fn wrong(fault: Fault) -> Outcome {
+    Outcome::Contradicted(fault)
+}
+
+const fn doubt(doubt: Doubt) -> Outcome {
+    Outcome::Undecided(doubt)
+}
+
+pub(crate) fn fixture(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn text(name: &str) -> String {
+    String::from_utf8(fixture(name)).unwrap()
+}
+
+fn trusted(name: &str) -> Anchor {
+    anchor("the root", Material::SigstoreRoot(text(&format!("sigstore/{name}"))))
+}
+
+/// Pins whoever signed, for everything.
+fn pin_found(findings: &[Finding]) -> Vec<Anchor> {
+    findings
+        .iter()
+        .flat_map(|finding| &finding.signers)
+        .filter_map(|signer| match signer {
+            Signer::Identity(identity) => Some(anchor(
+                "the publisher",
+                Material::Identity(IdentityPattern {
+                    issuer: identity.issuer.clone(),
+                    subject: Some(identity.subject.clone()),
+                    ..IdentityPattern::default()
+                }),
+            )),
+            _ => None,
+        })
+        .collect()
+}
+
+fn outcomes(findings: &[Finding]) -> Vec<Outcome> {
+    findings.iter().map(|finding| finding.outcome).collect()
+}
+
+/// Judges real data with whoever signed it pinned.
+fn real(kind: &str, object: Vec<u8>, artifact: &Artifact, bytes: &[u8], mut anchors: Vec<Anchor>) -> Vec<Finding> {
+    let first = support::judge(kind, vec![object.clone()], artifact, bytes, &anchors, DAY);
+    anchors.extend(pin_found(&first));
+    support::judge(kind, vec![object], artifact, bytes, &anchors, DAY)
+}
+
+/// Judges one of ours.
+fn ours(kind: &str, object: &Value, artifact: &Artifact, anchors: &[Anchor]) -> Finding {
+    one(support::judge(
+        kind,
+        vec![object.to_string().into_bytes()],
+        artifact,
+        BYTES,
+        anchors,
+        NOW,
+    ))
+}
+
+/// The root, and the publisher for everything.
+fn everywhere(instance: &Instance) -> Vec<Anchor> {
+    let mut pinned = pin(SUBJECT);
+    pinned.scope = vec![sealift::model::ScopePattern::everything()];
+    vec![root_anchor(&instance.root()), pinned]
+}
+
+#[test]
+fn real_bundles_are_confirmed() {
+    let bytes = fixture("sigstore/a.txt");
+    let file = artifact("files", "a", "1", "a.txt", &bytes);
+    for (bundle, root, level) in [
+        ("message", "public-trusted_root.json", Level::Publisher),
+        ("statement", "public-trusted_root.json", Level::Provenance),
+        ("rekor2", "rekor2-trusted_root.json", Level::Provenance),
+    ] {
+        let object = fixture(&format!("sigstore/{bundle}.sigstore.json"));
+        let findings = real("sigstore", object, &file, &bytes, vec![trusted(root)]);
+        assert_eq!(outcomes(&findings), [Outcome::Confirmed(level)], "{findings:?}");
+        assert_eq!(findings[0].claims.is_empty(), bundle == "message");
+    }
+    let key = anchor("the key", Material::PublicKey(text("sigstore/key.pub")));
+    let object = fixture("sigstore/key.sigstore.json");
+    let findings = real(
+        "sigstore",
+        object,
+        &file,
+        &bytes,
+        vec![trusted("key-trusted_root.json"), key],
+    );
+    assert_eq!(outcomes(&findings), [Outcome::Confirmed(Level::Publisher)]);
+    assert!(findings[0].log.is_some());
+}
+
+#[test]
+fn a_forge_without_logs_proves_the_time_by_its_clock() {
+    let object = fixture("sigstore/forge-private.sigstore.json");
+    let bundle: Value = serde_json::from_slice(&object).unwrap();
+    use base64::Engine as _;
+    let payload = base64::engine::general_purpose::STANDARD
+        .decode(bundle["dsseEnvelope"]["payload"].as_str().unwrap())
+        .unwrap();
+    let payload: Value = serde_json::from_slice(&payload).unwrap();
+    let subject = payload["subject"].as_array().unwrap().last().unwrap();
+    // The artifact is not at hand; its digest is, and a statement is compared with nothing else.
+    let mut file = artifact("files", "a", "1", "a", b"");
+    let digest = subject["digest"]["sha256"].as_str().unwrap();
+    file.digest = format!("sha256:{digest}").parse().unwrap();
+    let findings = real(
+        "sigstore",
+        object.clone(),
+        &file,
+        b"",
+        vec![trusted("forge-trusted_root.json")],
+    );
+    assert_eq!(
+        outcomes(&findings),
+        [Outcome::Confirmed(Level::Publisher)],
+        "{findings:?}"
+    );
+    assert!(
+        findings[0]
+            .notes
+            .iter()
+            .any(|note| note.contains("no transparency log"))
+    );
+    // Another instance's root does not know it.
+    let findings = real(
+        "sigstore",
+        object,
+        &file,
+        b"",
+        vec![trusted("public-trusted_root.json")],
+    );
+    assert_eq!(outcomes(&findings), [doubt(Doubt::UnknownSigner)]);
+}
+
+#[test]
+fn bundles_come_alone_in_lists_in_lines_and_as_forges_answer() {
+    let instance = Instance::new();
+    let anchors = instance.anchors();
+    let good = instance.stated(&provenance(), &instance.signer(&Named::default()), SIGNED);
+    let proven = Outcome::Confirmed(Level::Provenance);
+    let judged = |objects: Vec<String>| {
+        let objects = objects.into_iter().map(String::into_bytes).collect();
+        outcomes(&support::judge("sigstore", objects, &tool(), BYTES, &anchors, NOW))
+    };
+    assert_eq!(judged(vec![json!([good, good]).to_string()]), [proven, proven]);
+    assert_eq!(judged(vec![format!("{good}\n{good}\n")]), [proven, proven]);
+    assert_eq!(
+        judged(vec![
+            json!({"attestations": [{"bundle": good, "repository_id": 1}]}).to_string()
+        ]),
+        [proven]
+    );
+    assert_eq!(judged(vec![good.to_string(), good.to_string()]), [proven, proven]);
+    // What is broken does not stop the others.
+    let malformed = wrong(Fault::Malformed);
+    assert_eq!(judged(vec!["{".to_owned(), good.to_string()]), [malformed, proven]);
+    assert_eq!(judged(vec![json!([1, good]).to_string()]), [malformed, proven]);
+    assert_eq!(
+        judged(vec![
+            json!({"attestations": [{"bundle": null}, {"bundle": good}]}).to_string()
+        ]),
+        [malformed, proven]
+    );
+    // Nothing, and too much.
+    assert_eq!(judged(vec!["[]".to_owned()]), [doubt(Doubt::Incomplete)]);
+    assert_eq!(judged(Vec::new()), [doubt(Doubt::Incomplete)]);
+    assert_eq!(judged(vec![json!(vec![1; 1001]).to_string()]), [doubt(Doubt::TooLarge)]);
+    // A bare envelope proves no time.
+    assert_eq!(
+        judged(vec![good["dsseEnvelope"].to_string()]),
+        [doubt(Doubt::NoProvenTime)]
+    );
+}
+
+#[test]
+fn cosigns_first_form_is_read() {
+    let instance = Instance::new();
+    let signer = instance.signer(&Named::default());
+    let bundle = instance.signed(BYTES, &signer, SIGNED);
+    let entry = &bundle["verificationMaterial"]["tlogEntries"][0];
+    let old = json!({
+        "base64Signature": bundle["messageSignature"]["signature"],
+        "cert": base64(forge::pem(&[&signer])),
+        "rekorBundle": {
+            "SignedEntryTimestamp": entry["inclusionPromise"]["signedEntryTimestamp"],
+            "Payload": {
+                "body": entry["canonicalizedBody"],
+                "integratedTime": SIGNED,
+                "logIndex": 0,
+                "logID": hex::encode(Instance::log_id(&instance.log)),
+            },
+        },
+    });
+    let finding = judge(&old, &instance.anchors());
+    expect(&finding, Outcome::Confirmed(Level::Publisher));
+    assert!(finding.notes.iter().any(|note| note.contains("older form")));
+    let mut late = old.clone();
+    late["rekorBundle"]["Payload"]["integratedTime"] = (SIGNED + 1).into();
+    expect(&judge(&late, &instance.anchors()), wrong(Fault::LogWrong));
+    let mut unlogged = old.clone();
+    unlogged["rekorBundle"] = Value::Null;
+    expect(&judge(&unlogged, &instance.anchors()), wrong(Fault::Malformed));
+    let key = forge::key();
+    let by_key = json!({"base64Signature": base64(forge::sign(&key, BYTES)), "cert": ""});
+    let pinned = [anchor("the key", Material::PublicKey(key_pem(&key)))];
+    expect(&judge(&by_key, &pinned), Outcome::Confirmed(Level::Publisher));
+}
+
+// PyPI.
+
+fn wheel() -> Artifact {
+    artifact("pypi", "some-tool", "1.0", "some_tool-1.0-py3-none-any.whl", BYTES)
+}
+
+/// An attestation of PEP 740 made of a bundle.
+fn attestation(bundle: &Value) -> Value {
+    let material = &bundle["verificationMaterial"];
+    json!({
+        "version": 1,
+        "verification_material": {
+            "certificate": material["certificate"]["rawBytes"],
+            "transparency_entries": material["tlogEntries"],
+        },
+        "envelope": {
+            "statement": bundle["dsseEnvelope"]["payload"],
+            "signature": bundle["dsseEnvelope"]["signatures"][0]["sig"],
+        },
+    })
+}
+
+const PYPI_PUBLISH: &str = "https://docs.pypi.org/attestations/publish/v1";
+
+#[test]
+fn pypi_takes_attestations_and_provenance_objects() {
+    let bytes = fixture("pypi/pypi_attestations-0.0.19.tar.gz");
+    let sdist = artifact(
+        "pypi",
+        "pypi-attestations",
+        "0.0.19",
+        "pypi_attestations-0.0.19.tar.gz",
+        &bytes,
+    );
+    let object = fixture("pypi/pypi_attestations-0.0.19.tar.gz.provenance");
+    let anchors = vec![trusted("public-trusted_root.json")];
+    let findings = real("pypi-attestations", object.clone(), &sdist, &bytes, anchors.clone());
+    assert!(!findings.is_empty());
+    assert!(
+        findings.iter().all(|finding| finding.level() == Level::Provenance),
+        "{findings:?}"
+    );
+    let mut renamed = sdist.clone();
+    renamed.file = "pypi_attestations-0.0.20.tar.gz".to_owned();
+    let findings = real("pypi-attestations", object, &renamed, &bytes, anchors);
+    assert!(
+        findings
+            .iter()
+            .all(|finding| finding.outcome == wrong(Fault::SubjectDiffers))
+    );
+}
+
+#[test]
+fn pypi_demands_one_subject_of_that_name_and_a_known_statement() {
+    let instance = Instance::new();
+    let anchors = everywhere(&instance);
+    let signer = instance.signer(&Named::default());
+    let digests = json!({"sha256": hex::encode(forge::sha256(BYTES))});
+    let of = |kind: &str, name: &str, digests: Value| {
+        attestation(&instance.stated(&statement(kind, name, digests, Value::Null), &signer, SIGNED))
+    };
+    let judged = |object: &Value| ours("pypi-attestations", object, &wheel(), &anchors);
+    let file = "some_tool-1.0-py3-none-any.whl";
+    let good = of(PYPI_PUBLISH, file, digests.clone());
+    expect(&judged(&good), Outcome::Confirmed(Level::Provenance));
+    let bundles = json!({"version": 1, "attestation_bundles": [{"publisher": {"kind": "x"}, "attestations": [good]}]});
+    expect(&judged(&bundles), Outcome::Confirmed(Level::Provenance));
+    expect(
+        &judged(&of(PYPI_PUBLISH, "Some.Tool-1.0-py3-none-any.whl", digests.clone())),
+        Outcome::Confirmed(Level::Provenance),
+    );
+    let differs = wrong(Fault::SubjectDiffers);
+    expect(
+        &judged(&of(PYPI_PUBLISH, "some_tool-1.1-py3-none-any.whl", digests.clone())),
+        differs,
+    );
+    expect(
+        &judged(&of(PYPI_PUBLISH, file, json!({"sha256": "0".repeat(64)}))),
+        differs,
+    );
+    expect(
+        &judged(&of(PYPI_PUBLISH, file, json!({"sha512": sha512(BYTES)}))),
+        wrong(Fault::Malformed),
+    );
+    expect(
+        &judged(&of("https://spdx.dev/Document", file, digests.clone())),
+        doubt(Doubt::UnknownFormat),
+    );
+    let mut two = statement(PYPI_PUBLISH, file, digests, Value::Null);
+    let subject = two["subject"][0].clone();
+    two["subject"].as_array_mut().unwrap().push(subject);
+    expect(&judged(&attestation(&instance.stated(&two, &signer, SIGNED))), differs);
+    let mut version = good.clone();
+    version["version"] = 2.into();
+    expect(&judged(&version), doubt(Doubt::UnknownFormat));
+    let mut inner = bundles.clone();
+    inner["attestation_bundles"][0]["attestations"][0]["version"] = 2.into();
+    expect(&judged(&inner), doubt(Doubt::UnknownFormat));
+    let mut unlogged = good.clone();
+    unlogged["verification_material"]
+        .as_object_mut()
+        .unwrap()
+        .remove("transparency_entries");
+    expect(&judged(&unlogged), wrong(Fault::Malformed));
+    let mut lines = good;
+    let long = lines["envelope"]["statement"].as_str().unwrap().to_owned();
+    lines["envelope"]["statement"] = format!("{}\n{}\n", &long[..76], &long[76..]).into();
+    expect(&judged(&lines), Outcome::Confirmed(Level::Provenance));
+}
+
+// npm.
+
+const NPM_PUBLISH: &str = "https://github.com/npm/attestation/tree/main/specs/publish/v0.1";
+
+fn package() -> Artifact {
+    artifact("npm", "@acme/tool", "1.0.0", "tool-1.0.0.tgz", BYTES)
+}
+
+fn registry(keys: Value) -> Anchor {
+    anchor("the registry", Material::NpmKeys(json!({"keys": keys}).to_string()))
+}
+
+#[test]
+fn npm_has_the_registrys_word_and_the_publishers() {
+    let bytes = fixture("npm/tarballs/gundam-visor-1.0.1.tgz");
+    let package = artifact("npm", "gundam-visor", "1.0.1", "gundam-visor-1.0.1.tgz", &bytes);
+    let object = fixture("sigstore/npm-gundam-visor-1.0.1.json");
+    let keys = anchor("the registry", Material::NpmKeys(text("sigstore/npm-keys.json")));
+    let findings = real(
+        "npm-attestations",
+        object.clone(),
+        &package,
+        &bytes,
+        vec![trusted("public-trusted_root.json"), keys.clone()],
+    );
+    assert_eq!(
+        outcomes(&findings),
+        [
+            Outcome::Confirmed(Level::Registry),
+            Outcome::Confirmed(Level::Provenance)
+        ],
+        "{findings:?}"
+    );
+    // Without a root, the registry's key alone decides, but it had ended and nothing proves when it signed.
+    let findings = support::judge("npm-attestations", vec![object], &package, &bytes, &[keys], DAY);
+    assert_eq!(
+        outcomes(&findings),
+        [doubt(Doubt::NoProvenTime), doubt(Doubt::NoAnchor)]
+    );
+}
+
+#[test]
+fn npm_demands_the_purl_the_sha512_and_the_right_signer() {
+    let instance = Instance::new();
+    let key = forge::key();
+    let listed = |usage: &str, window: Value| {
+        json!([{"keyId": "K", "keyUsage": usage, "publicKey": {
+            "rawBytes": base64(forge::key_info(&key)), "keyDetails": "PKIX_ECDSA_P256_SHA_256", "validFor": window}}])
+    };
+    let open = json!({"start": "2020-01-01T00:00:00.000Z"});
+    let mut anchors = everywhere(&instance);
+    anchors.push(registry(listed("npm:attestations", open.clone())));
+    let digests = json!({"sha512": sha512(BYTES)});
+    let purl = "pkg:npm/%40acme/tool@1.0.0";
+    let published = json!({"name": "@acme/tool", "version": "1.0.0", "registry": "https://registry.example.com"});
+    let publish = |purl: &str, digests: Value, predicate: Value| {
+        let statement = statement(NPM_PUBLISH, purl, digests, predicate);
+        let bundle = instance.stated_by_key(&statement, &key, "K", SIGNED);
+        json!({"attestations": [{"predicateType": NPM_PUBLISH, "bundle": bundle}]})
+    };
+    let judged = |object: &Value| ours("npm-attestations", object, &package(), &anchors);
+    let good = publish(purl, digests.clone(), published.clone());
+    expect(&judged(&good), Outcome::Confirmed(Level::Registry));
+    let differs = wrong(Fault::SubjectDiffers);
+    expect(
+        &judged(&publish("pkg:npm/@acme/tool@1.0.0", digests.clone(), published.clone())),
+        differs,
+    );
+    expect(
+        &judged(&publish(
+            "pkg:npm/%40acme/tool@1.0.1",
+            digests.clone(),
+            published.clone(),
+        )),
+        differs,
+    );
+    expect(
+        &judged(&publish(
+            purl,
+            digests.clone(),
+            json!({"name": "@acme/tool", "version": "1.0.1"}),
+        )),
+        differs,
+    );
+    expect(
+        &judged(&publish(purl, json!({"sha512": "0".repeat(128)}), published.clone())),
+        differs,
+    );
+    let sha256 = json!({"sha256": hex::encode(forge::sha256(BYTES))});
+    expect(
+        &judged(&publish(purl, sha256, published.clone())),
+        wrong(Fault::Malformed),
+    );
+
+    // Whose keys, for what, and when.
+    let with = |keys: Value| {
+        let mut anchors = everywhere(&instance);
+        anchors.push(registry(keys));
+        ours("npm-attestations", &good, &package(), &anchors)
+    };
+    expect(&with(listed("npm:signatures", open.clone())), doubt(Doubt::NoAnchor));
+    let mut renamed = listed("npm:attestations", open.clone());
+    renamed[0]["keyId"] = "L".into();
+    expect(&with(renamed), doubt(Doubt::UnknownSigner));
+    let mut other = listed("npm:attestations", open.clone());
+    other[0]["publicKey"]["rawBytes"] = base64(forge::key_info(&forge::key())).into();
+    expect(&with(other), wrong(Fault::SignatureWrong));
+    let ended = json!({"start": "2020-01-01T00:00:00.000Z", "end": "2026-11-20T09:59:59.000Z"});
+    expect(&with(listed("npm:attestations", ended)), wrong(Fault::NotValidThen));
+    let begun = json!({"start": "2026-11-20T10:00:01.000Z"});
+    expect(&with(listed("npm:attestations", begun)), wrong(Fault::NotValidThen));
+    let unreadable = json!({"start": "2020", "end": "never"});
+    expect(&with(listed("npm:attestations", unreadable)), doubt(Doubt::NoAnchor));
+    let served = json!([{"keyid": "K", "keytype": "ecdsa-sha2-nistp256", "scheme": "ecdsa-sha2-nistp256",
+        "key": base64(forge::key_info(&key)), "expires": null}]);
+    let finding = with(served.clone());
+    expect(&finding, Outcome::Confirmed(Level::Registry));
+    assert!(finding.notes.iter().any(|note| note.contains("does not say")));
+    let mut expired = served;
+    expired[0]["expires"] = "2026-11-20T09:00:00.000Z".into();
+    expect(&with(expired), wrong(Fault::NotValidThen));
+
+    // The registry's statement by a person, provenance by a key, and other statements.
+    let signer = instance.signer(&Named::default());
+    let by_person = instance.stated(
+        &statement(NPM_PUBLISH, purl, digests.clone(), published),
+        &signer,
+        SIGNED,
+    );
+    expect(&judged(&by_person), doubt(Doubt::UnknownFormat));
+    let build = statement(PROVENANCE, purl, digests.clone(), json!({}));
+    expect(
+        &judged(&instance.stated_by_key(&build, &key, "K", SIGNED)),
+        doubt(Doubt::UnknownFormat),
+    );
+    expect(
+        &judged(&instance.stated(&build, &signer, SIGNED)),
+        Outcome::Confirmed(Level::Provenance),
+    );
+    let sbom = statement("https://spdx.dev/Document", purl, digests, json!({}));
+    expect(
+        &judged(&instance.stated(&sbom, &signer, SIGNED)),
+        doubt(Doubt::UnknownFormat),
+    );
+    // A signature over the tarball is none of this registry's.
+    expect(
+        &judged(&instance.signed(BYTES, &signer, SIGNED)),
+        doubt(Doubt::UnknownFormat),
+    );
+}
+
+// conda and RubyGems.
+
+#[test]
+fn conda_demands_the_files_name_and_nothing_but_sha256() {
+    let bytes = fixture("sigstore/signed-package-2.1.0-hb0f4dca_0.conda");
+    let file = "signed-package-2.1.0-hb0f4dca_0.conda";
+    let package = artifact("conda", "signed-package", "2.1.0", file, &bytes);
+    let list = [b"[".as_slice(), &fixture("sigstore/conda.sigstore.json"), b"]"].concat();
+    let findings = real(
+        "conda-attestations",
+        list,
+        &package,
+        &bytes,
+        vec![trusted("public-trusted_root.json")],
+    );
+    assert_eq!(
+        outcomes(&findings),
+        [Outcome::Confirmed(Level::Provenance)],
+        "{findings:?}"
+    );
+
+    let instance = Instance::new();
+    let anchors = everywhere(&instance);
+    let signer = instance.signer(&Named::default());
+    let package = artifact("conda", "tool", "1", "tool-1-0.conda", BYTES);
+    let sha256 = hex::encode(forge::sha256(BYTES));
+    const PUBLISH: &str = "https://schemas.conda.org/attestations-publish-1.schema.json";
+    let judged = |kind: &str, name: &str, digests: Value| {
+        let bundle = instance.stated(&statement(kind, name, digests, json!({})), &signer, SIGNED);
+        ours("conda-attestations", &json!([bundle]), &package, &anchors)
+    };
+    let digests = json!({"sha256": sha256});
+    expect(
+        &judged(PUBLISH, "tool-1-0.conda", digests.clone()),
+        Outcome::Confirmed(Level::Provenance),
+    );
+    expect(
+        &judged(
+            "https://schemas.conda.org/attestations/publish/v1",
+            "tool-1-0.conda",
+            digests.clone(),
+        ),
+        Outcome::Confirmed(Level::Provenance),
+    );
+    expect(
+        &judged(PUBLISH, "tool-1-1.conda", digests.clone()),
+        wrong(Fault::SubjectDiffers),
+    );
+    expect(
+        &judged(PROVENANCE, "tool-1-0.conda", digests),
+        doubt(Doubt::UnknownFormat),
+    );
+    let both = json!({"sha256": sha256, "sha512": sha512(BYTES)});
+    expect(&judged(PUBLISH, "tool-1-0.conda", both), wrong(Fault::Malformed));
+}
+
+#[test]
+fn gems_bundles_are_repaired_in_a_copy_and_that_is_said() {
+    let instance = Instance::new();
+    let anchors = everywhere(&instance);
+    let signer = instance.signer(&Named::default());
+    let gem = artifact("rubygems", "tool", "1", "tool-1.gem", BYTES);
+    let judged = |bundle: &Value| ours("rubygems-attestations", &json!([bundle]), &gem, &anchors);
+    let said = |finding: &Finding, words: &str| finding.notes.iter().any(|note| note.contains(words));
+    let message = instance.signed(BYTES, &signer, SIGNED);
+    let finding = judged(&message);
+    expect(&finding, Outcome::Confirmed(Level::Publisher));
+    assert!(!said(&finding, "repaired"));
+    let good = instance.stated(&provenance(), &signer, SIGNED);
+    let mut kindless = good.clone();
+    kindless["verificationMaterial"]["tlogEntries"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("kindVersion");
+    let finding = judged(&kindless);
+    expect(&finding, Outcome::Confirmed(Level::Provenance));
+    assert!(said(&finding, "repaired: the log entry's kind was missing"));
+    let mut pem = good.clone();
+    pem["verificationMaterial"]["certificate"]["rawBytes"] = base64(forge::pem(&[&signer])).into();
+    let finding = judged(&pem);
+    expect(&finding, Outcome::Confirmed(Level::Provenance));
+    assert!(said(&finding, "PEM in base64"));
+    // Elsewhere nothing is repaired.
+    expect(&ours("sigstore", &kindless, &gem, &anchors), wrong(Fault::Malformed));
+    expect(&ours("sigstore", &pem, &gem, &anchors), wrong(Fault::Malformed));
+    // A key's signature is none of this registry's.
+    let by_key = instance.stated_by_key(&provenance(), &forge::key(), "", SIGNED);
+    expect(&judged(&by_key), doubt(Doubt::UnknownFormat));
+}
+
+// Whatever comes.
+
+#[test]
+fn nothing_that_is_cut_or_changed_is_confirmed_or_panics() {
+    let bytes = fixture("sigstore/a.txt");
+    let file = artifact("files", "a", "1", "a.txt", &bytes);
+    for (name, root) in [
+        ("statement", "public-trusted_root.json"),
+        ("rekor2", "rekor2-trusted_root.json"),
+    ] {
+        let good = fixture(&format!("sigstore/{name}.sigstore.json"));
+        let mut anchors = vec![trusted(root)];
+        let found = support::judge("sigstore", vec![good.clone()], &file, &bytes, &anchors, DAY);
+        anchors.extend(pin_found(&found));
+        let judged = |object: Vec<u8>| support::judge("sigstore", vec![object], &file, &bytes, &anchors, DAY);
+        for length in (0..good.len() - 10).step_by(97) {
+            let findings = judged(good[..length].to_vec());
+            assert!(!findings.iter().any(Finding::is_confirmed), "cut at {length}");
+        }
+        // A flipped bit is refused, or stands where nothing is signed, and then nothing else is said.
+        for at in (0..good.len()).step_by(61) {
+            let mut changed = good.clone();
+            changed[at] ^= 1;
+            for finding in judged(changed) {
+                if finding.is_confirmed() {
+                    assert_eq!(finding.claims, found[0].claims, "bit at {at}");
+                    assert_eq!(finding.signers, found[0].signers, "bit at {at}");
+                    assert_eq!(finding.signed_at, found[0].signed_at, "bit at {at}");
+                }
+            }
+        }
+    }
+    for kind in [
+        "sigstore",
+        "pypi-attestations",
+        "npm-attestations",
+        "conda-attestations",
+        "rubygems-attestations",
+        "model-signing",
+    ] {
+        for garbage in [
+            &b""[..],
+            b"\0",
+            b"null",
+            b"{}",
+            b"[]",
+            b"[[[[]]]]",
+            b"{\"attestations\":{}}",
+            b"{\"mediaType\":1}",
+            b"{\"version\":1}",
+            b"{\"version\":1,\"attestation_bundles\":[{}]}",
+            b"{\"mediaType\":\"application/vnd.dev.sigstore.bundle.v0.3+json\",\"verificationMaterial\":{\"certificate\":1},\"dsseEnvelope\":{\"signatures\":[{}]}}",
+            b"{\"mediaType\":\"application/vnd.dev.sigstore.bundle.v0.3+json\",\"verificationMaterial\":{\"certificate\":{\"rawBytes\":\"MA==\"}},\"messageSignature\":{\"signature\":\"\"}}",
+            "[".repeat(100_000).as_bytes(),
+        ] {
+            let findings = support::judge(
+                kind,
+                vec![garbage.to_vec()],
+                &file,
+                &bytes,
+                &[trusted("public-trusted_root.json")],
+                DAY,
+            );
+            assert!(!findings.is_empty() && !findings.iter().any(Finding::is_confirmed), "{kind}");
+        }
+    }
+}
