@@ -436,3 +436,13 @@ fn what_is_no_answer_is_refused_without_a_panic() {
         doubt(Doubt::TooLarge)
     );
 }
+
+#[test]
+fn a_key_is_described_before_it_is_pinned() {
+    let line = Database::verifier(&FileKey::from_seed(&[1; 32]));
+    let described = |line: &str| sealift::evidence::describe(&Material::NoteKey(line.to_owned()));
+    let hash = hex::encode(Database::hash(&FileKey::from_seed(&[1; 32])));
+    assert_eq!(described(&line).unwrap(), [format!("signs as {NAME}, key hash {hash}")]);
+    assert!(described(&line.replacen("sum", "sun", 1)).is_err());
+    assert!(described(NAME).is_err());
+}
