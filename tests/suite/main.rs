@@ -36,6 +36,7 @@ mod select;
 mod serve;
 mod spec;
 mod trust;
+mod trust_data;
 mod vectors;
 mod zip;
 
@@ -43,6 +44,8 @@ mod zip;
 mod fake_ecosystem;
 #[path = "../support/http_server.rs"]
 mod http;
+#[path = "../support/json_schema.rs"]
+mod json_schema;
 #[path = "../support/people.rs"]
 mod people;
 #[path = "../support/raw_bundle.rs"]
