@@ -446,3 +446,45 @@ fn a_key_is_described_before_it_is_pinned() {
     assert!(described(&line.replacen("sum", "sun", 1)).is_err());
     assert!(described(NAME).is_err());
 }
+
+#[test]
+fn no_byte_of_a_proof_may_change() {
+    let database = database();
+    let good = database.proof(2);
+    assert_eq!(told(good.clone()), CONFIRMED);
+    for (index, object) in good.iter().enumerate() {
+        for place in 0..object.len() {
+            let mut altered = good.clone();
+            altered[index][place] ^= 1;
+            assert_ne!(told(altered), CONFIRMED, "object {index} byte {place}");
+        }
+    }
+}
+
+#[test]
+fn modules_are_no_larger_than_go_makes_them() {
+    let database = database();
+    let big = |file: &str, bytes: &[u8]| {
+        let artifact = artifact("golang", MODULE, VERSION, file, bytes);
+        outcome(&judge(
+            "sumdb",
+            database.proof(2),
+            &artifact,
+            bytes,
+            &[database.anchor()],
+            DAY,
+        ))
+    };
+    assert_eq!(big("v1.2.3.mod", &vec![b'x'; (16 << 20) + 1]), doubt(Doubt::TooLarge));
+    assert_eq!(big("v1.2.3.mod", &vec![b'x'; 16 << 20]), wrong(Fault::SubjectDiffers));
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let zeros = vec![0; 126 << 20];
+    for name in ["a", "b", "c", "d"] {
+        writer
+            .start_file(name, zip::write::SimpleFileOptions::default())
+            .unwrap();
+        writer.write_all(&zeros).unwrap();
+    }
+    let zip = writer.finish().unwrap().into_inner();
+    assert_eq!(big("v1.2.3.zip", &zip), doubt(Doubt::TooLarge));
+}
