@@ -359,3 +359,60 @@ fn an_index_that_ran_out_is_refused_by_those_who_check_it() {
     let said: serde_json::Value = serde_json::from_str(&strict.run("--json verify --enclave enclave media-1")).unwrap();
     assert_eq!(said["evidence"]["contradicted"], 4, "{said}");
 }
+
+#[test]
+fn what_apt_keeps_is_enough_for_an_export_that_asks_nobody() {
+    if client::find("apt-get").is_none() {
+        return;
+    }
+    let (archive, key) = (Archive::start(), Key::new(now()));
+    let first = site(&archive, &key, Signed::Within);
+    let reach = Reach::http(&first);
+    let root = Root::new(&reach, &key);
+    root.updates();
+    client::succeeds(&mut root.apt(&["install", "-y", "--download-only", "towel"]));
+
+    let site = Site::empty();
+    trust(&site, &key);
+    // Its sources are those of the machine, and so are its lists and archives.
+    site.home().write(
+        "sealift.yaml",
+        "schema: sealift-selection/1\nselect:\n  - ecosystem: deb\n    coordinates: [\"towel=1:4.2-1\", \"hat:all=1.0\"]\n",
+    );
+    let export = |select: &str| {
+        let mut command = site.sealift(&format!(
+            "export --exporter exporter --to plant-7 --select {select} --out media-1 --offline"
+        ));
+        command.env("APT_CONFIG", root.home.path().join("apt.conf"));
+        command
+    };
+    client::succeeds(&mut export("sealift.yaml"));
+    let said: serde_json::Value = serde_json::from_str(&site.run("--json import --enclave enclave media-1")).unwrap();
+    assert_eq!(said["evidence"]["levels"]["registry"], 4, "{said}");
+
+    site.home().write(
+        "other.yaml",
+        "schema: sealift-selection/1\nselect:\n  - ecosystem: deb\n    coordinates: [\"towel=1:9\"]\n",
+    );
+    let said = client::fails(&mut export("other.yaml"));
+    assert!(
+        said.contains("no copy of a signed index on this machine lists it"),
+        "{said}"
+    );
+    // A folder of packages needs no index to be found, and is proven by it all the same.
+    let folder = Site::empty();
+    trust(&folder, &key);
+    let archives = root.home.path().join("root/var/cache/apt/archives");
+    folder.home().write(
+        "sealift.yaml",
+        format!(
+            "schema: sealift-selection/1\nselect:\n  - ecosystem: deb\n    folder: \"{}\"\n",
+            archives.display()
+        ),
+    );
+    let mut command =
+        folder.sealift("export --exporter exporter --to plant-7 --select sealift.yaml --out media-1 --offline");
+    client::succeeds(command.env("APT_CONFIG", root.home.path().join("apt.conf")));
+    let said: serde_json::Value = serde_json::from_str(&folder.run("--json import --enclave enclave media-1")).unwrap();
+    assert_eq!(said["evidence"]["levels"]["registry"], 4, "{said}");
+}
