@@ -389,6 +389,8 @@ fn what_apt_keeps_is_enough_for_an_export_that_asks_nobody() {
     client::succeeds(&mut export("sealift.yaml"));
     let said: serde_json::Value = serde_json::from_str(&site.run("--json import --enclave enclave media-1")).unwrap();
     assert_eq!(said["evidence"]["levels"]["registry"], 4, "{said}");
+    // The index is in no plan, and nobody wonders why it came.
+    assert_eq!(said["decisions"]["bundle"]["hits"], serde_json::json!([]), "{said}");
 
     site.home().write(
         "other.yaml",
