@@ -236,7 +236,8 @@ impl Site {
         brought: &mut Brought,
     ) -> Result<Option<Standing>, Stop> {
         use crate::trust::TrustError;
-        match trust.judge_next(kind, envelope) {
+        let revocations = self.revocations.as_ref().map(|(_, document)| document);
+        match trust.judge_next(kind, envelope, revocations) {
             Ok(next) => Ok(next),
             Err(FolderError::NotStanding(TrustError::StandingOutOfOrder { current, found, .. })) if found < current => {
                 brought.notes.push(format!(

@@ -37,6 +37,7 @@ mod select;
 mod serve;
 mod spec;
 mod trust;
+mod trust_data;
 mod vectors;
 mod zip;
 
@@ -47,6 +48,8 @@ mod debian;
 mod fake_ecosystem;
 #[path = "../support/http_server.rs"]
 mod http;
+#[path = "../support/json_schema.rs"]
+mod json_schema;
 #[path = "../support/people.rs"]
 mod people;
 #[path = "../support/raw_bundle.rs"]
