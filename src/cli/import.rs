@@ -12,7 +12,7 @@ use super::shown::holder;
 use super::{Context, Exit};
 use crate::bundle::manifest::Manifest;
 use crate::enclave::{self, Enclave};
-use crate::import::authenticate::{Memory, Voucher};
+use crate::import::authenticate::Voucher;
 use crate::import::commit::Committed;
 use crate::import::open::Input;
 use crate::import::site::Brought;
@@ -121,7 +121,7 @@ pub(crate) fn run_verify(arguments: &VerifyArguments, context: &Context) -> Resu
     };
     let against = Against {
         trust: &trust,
-        memory: enclave_memory.as_ref().map(|memory| memory as &dyn Memory),
+        memory: enclave_memory,
         store: store.as_ref(),
         scratch: scratch.path().to_owned(),
     };

@@ -235,7 +235,7 @@ pub struct Against<'a> {
     /// The roots, trust data and revocations.
     pub trust: &'a TrustFolder,
     /// The enclave's memory, if there is one at hand.
-    pub memory: Option<&'a dyn Memory>,
+    pub memory: Option<EnclaveMemory<'a>>,
     /// The enclave's store, if there is one at hand.
     pub store: Option<&'a Store>,
     /// An empty folder that may be written to, on a disk with room for the bundle.
@@ -246,10 +246,13 @@ pub struct Against<'a> {
 pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Result<Checked, Stop> {
     let opened = open(inputs)?;
     let mut site = Site::load(against.trust)?;
+    if let Some(memory) = &against.memory {
+        site.check_not_rolled_back(memory.ledger)?;
+    }
     let judgement = Judgement {
         root: against.trust.current(),
         now: run.now,
-        memory: against.memory,
+        memory: against.memory.as_ref().map(|memory| memory as &dyn Memory),
         approvals: Approvals::Needed,
         revocations: site.revocations().map(|(_, document)| document),
     };
