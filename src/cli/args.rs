@@ -67,6 +67,8 @@ pub(crate) enum Command {
     List(super::list::Arguments),
     /// Say where an artifact, a file or a digest came from, and what proves it
     Where(super::where_::Arguments),
+    /// Judge all that an enclave holds again, and say what no longer stands
+    Recheck(super::recheck::Arguments),
     /// Show clients again what an earlier generation showed
     Rollback(super::rollback::Arguments),
     /// Remove old generations, and what only they need

@@ -58,6 +58,7 @@ fn world(name: &str) -> World {
             world.key(people::ANN, "ann.pem");
             world
         }
+        "judged" => crate::judged::imported(),
         "policies" => policies(),
         "sending" => sending(),
         other => panic!("there is no world `{other}`"),
