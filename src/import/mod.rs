@@ -317,6 +317,9 @@ pub struct Against<'a> {
 pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Result<Checked, Stop> {
     let opened = open(inputs)?;
     let mut site = Site::load(against.trust)?;
+    if let Some(memory) = &against.memory {
+        site.check_not_rolled_back(memory.ledger)?;
+    }
     let judgement = Judgement {
         root: against.trust.current(),
         now: run.now,
