@@ -14,6 +14,7 @@ mod dsse;
 mod fixtures;
 mod forge;
 mod gem;
+mod inside;
 mod instance;
 mod jar;
 mod model_checks;
