@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Key(super::key::Arguments),
     /// Write, sign, show and pin roots: who may do what for an enclave
     Root(super::root::Arguments),
+    /// Show, check, test, compare and explain policies: what a site admits
+    Policy(super::policy::Arguments),
     /// Pin what this site believes of the outside world, and revoke what it no longer believes
     Trust(super::trust::Arguments),
     /// Pack a selection, with its publishers' proofs, into a signed bundle
@@ -65,6 +67,8 @@ pub(crate) enum Command {
     List(super::list::Arguments),
     /// Say where an artifact, a file or a digest came from, and what proves it
     Where(super::where_::Arguments),
+    /// Judge all that an enclave holds again, and say what no longer stands
+    Recheck(super::recheck::Arguments),
     /// Show clients again what an earlier generation showed
     Rollback(super::rollback::Arguments),
     /// Remove old generations, and what only they need

@@ -7,8 +7,9 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Context, Exit};
-use crate::ecosystem::{self, ClientConfig, RepositoryPlace};
+use crate::ecosystem::{self, ClientConfig, Ecosystem, Held, RepositoryPlace, Unpinned};
 use crate::enclave;
+use crate::ledger::Filter;
 use crate::model::{Stop, Unable};
 
 /// For which clients, and where to.
@@ -51,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
                 folder: facade.join(known.id()),
                 url: arguments.url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
             };
-            configs.extend(known.client_config(&place));
+            configs.extend(known.client_config_of(&place, &indexes(*known, &arguments.enclave)?));
         }
     }
     let written = match &arguments.write {
@@ -84,6 +85,30 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         }
     }
     Ok(Exit::Done)
+}
+
+/// The signed indexes that are held: clients' lines may name each.
+fn indexes(ecosystem: &dyn Ecosystem, folder: &Path) -> Result<Vec<Held>, Stop> {
+    if ecosystem.unpinned() != Unpinned::FromIndex {
+        return Ok(Vec::new());
+    }
+    let ledger = enclave::read(folder)?;
+    let filter = Filter {
+        ecosystem: Some(ecosystem.id().to_owned()),
+        ..Filter::default()
+    };
+    let mut names = std::collections::BTreeSet::new();
+    ledger.list(&filter, |entry| {
+        if ecosystem.is_index(&entry.artifact.name) {
+            names.insert(entry.artifact.full_name());
+        }
+        Ok::<_, Stop>(())
+    })?;
+    let mut held = Vec::new();
+    for name in &names {
+        held.extend(ledger.held(name)?);
+    }
+    Ok(held)
 }
 
 /// Writes each file whole; none is written if one is there that may not be replaced.

@@ -9,6 +9,9 @@ use crate::ecosystem::ClientEnvironment;
 /// A client's configuration file has a few KiB; more is something else.
 const MAX_CONFIGURATION_BYTES: u64 = 4 << 20;
 
+/// A configuration folder has some ten files; more is something else.
+const MAX_CONFIGURATION_FILES: usize = 1000;
+
 /// What this process sees.
 pub(crate) struct Surroundings {
     working_folder: PathBuf,
@@ -42,5 +45,17 @@ impl ClientEnvironment for Surroundings {
         }
         file.take(MAX_CONFIGURATION_BYTES).read_to_string(&mut text).ok()?;
         Some(text)
+    }
+
+    fn list(&self, folder: &Path) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+            .into_iter()
+            .flatten()
+            .filter_map(Result::ok)
+            .map(|entry| entry.path())
+            .take(MAX_CONFIGURATION_FILES)
+            .collect();
+        files.sort();
+        files
     }
 }

@@ -8,6 +8,7 @@
 mod approve;
 mod args;
 mod client_config;
+mod decided;
 #[cfg(feature = "export")]
 mod environment;
 mod exit;
@@ -21,7 +22,9 @@ mod init;
 mod key;
 mod list;
 mod output;
+mod policy;
 mod progress;
+mod recheck;
 mod rollback;
 mod root;
 #[cfg(feature = "serve")]
@@ -88,6 +91,7 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::Init(arguments) => init::run(&arguments, context),
         Command::Key(arguments) => key::run(&arguments, context),
         Command::Root(arguments) => root::run(&arguments, context),
+        Command::Policy(arguments) => policy::run(&arguments, context),
         Command::Trust(arguments) => trust::run(&arguments, context),
         #[cfg(feature = "export")]
         Command::Export(arguments) => export::run(&arguments, context),
@@ -97,6 +101,7 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::Status(arguments) => status::run(&arguments, context),
         Command::List(arguments) => list::run(&arguments, context),
         Command::Where(arguments) => where_::run(&arguments, context),
+        Command::Recheck(arguments) => recheck::run(&arguments, context),
         Command::Rollback(arguments) => rollback::run(&arguments, context),
         Command::Gc(arguments) => gc::run(&arguments, context),
         #[cfg(feature = "serve")]

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::output::{bytes, escape};
 use crate::ecosystem::purl;
-use crate::ledger::{BundleRecord, Entry};
-use crate::model::bundle_label;
+use crate::ledger::{BundleRecord, Entry, Judgement};
+use crate::model::{Finding, LogProof, Outcome, Signer, TimeSource, bundle_label};
 
 /// Who holds an enclave's lock while a command changes it.
 pub(super) fn holder(verb: &str) -> String {
@@ -94,4 +94,100 @@ pub(super) fn entry_text(entry: &Entry, places: &[String]) -> String {
         lines.extend(proof.objects.iter().map(|digest| format!("            {digest}")));
     }
     lines.join("\n")
+}
+
+/// What an artifact's proofs came to when they were last judged, a line for each finding.
+pub(super) fn judgement_text(judgement: Option<&Judgement>) -> String {
+    let Some(judgement) = judgement else {
+        return "  level     none: nothing was judged".to_owned();
+    };
+    let mut lines = vec![format!("  level     {}, judged {}", judgement.level, judgement.judged)];
+    for finding in &judgement.findings {
+        lines.extend(finding_lines(finding));
+    }
+    if !judgement.decision.is_empty() {
+        lines.push(format!("  decision  {}", escape(&judgement.decision)));
+    }
+    lines.join("\n")
+}
+
+/// A finding: what it came to and why, then who signed, when, and on what that rests.
+pub(super) fn finding_lines(finding: &Finding) -> Vec<String> {
+    let (title, outcome) = match finding.outcome {
+        Outcome::Confirmed(level) => ("confirmed", format!("{level} by ")),
+        Outcome::Contradicted(_) => ("wrong", String::new()),
+        Outcome::Undecided(_) => ("open", String::new()),
+    };
+    let mut lines = vec![format!(
+        "  {title:<9} {outcome}{}: {}",
+        escape(&finding.kind),
+        escape(&finding.reason)
+    )];
+    let mut more = |title: &str, text: &str| lines.push(format!("            {title:<9} {}", escape(text)));
+    let claimed = if finding.is_confirmed() {
+        ""
+    } else {
+        " (as the proof says)"
+    };
+    for signer in &finding.signers {
+        more("signer", &format!("{}{claimed}", signer_text(signer)));
+    }
+    if let Some(signed) = &finding.signed_at {
+        more("signed", &format!("{}, {}", signed.time, time_source(signed.source)));
+    }
+    if let Some(log) = &finding.log {
+        let proof = match log.proof {
+            LogProof::Inclusion => "with a proof of inclusion",
+            LogProof::Promise => "by the log's promise alone",
+        };
+        more("log", &format!("{}, entry {}, {proof}", log.id, log.index));
+    }
+    if let Some(algorithm) = &finding.algorithm {
+        more("algorithm", algorithm);
+    }
+    if !finding.anchors.is_empty() {
+        more("anchors", &finding.anchors.join(", "));
+    }
+    for (name, value) in &finding.claims {
+        more("claims", &format!("{name} {value}"));
+    }
+    for note in &finding.notes {
+        more("note", note);
+    }
+    lines
+}
+
+/// A signer in a few words.
+pub(super) fn signer_text(signer: &Signer) -> String {
+    match signer {
+        Signer::Key { fingerprint, owner } => match owner {
+            Some(owner) => format!("key {fingerprint} of {owner}"),
+            None => format!("key {fingerprint}"),
+        },
+        Signer::Certificate {
+            fingerprint,
+            subject,
+            issuer,
+        } => format!("certificate {fingerprint} of {subject}, issued by {issuer}"),
+        Signer::Identity(identity) => format!("identity {identity}"),
+    }
+}
+
+const fn time_source(source: TimeSource) -> &'static str {
+    match source {
+        TimeSource::Signer => "by the signer's own word",
+        TimeSource::Log => "proven by a transparency log",
+        TimeSource::TimestampAuthority => "proven by a timestamp authority",
+    }
+}
+
+pub(super) fn judgement_json(judgement: Option<&Judgement>) -> Value {
+    judgement.map_or(Value::Null, |judgement| {
+        json!({
+            "level": judgement.level,
+            "findings": judgement.findings,
+            "decision": judgement.decision,
+            "judged": judgement.judged,
+        })
+    })
 }

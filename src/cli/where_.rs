@@ -1,4 +1,4 @@
-//! `sealift where`: where something came from.
+//! `sealift where`: where something came from, what proves it, and what rests on a key.
 
 use std::path::{Path, PathBuf};
 
@@ -6,19 +6,26 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::escape;
-use super::shown::{bundle_json, bundle_long, entry_json, entry_text};
+use super::shown::{bundle_json, bundle_long, entry_json, entry_text, finding_lines, judgement_json, judgement_text};
 use super::{Context, Exit};
-use crate::ecosystem::Purl;
+use crate::ecosystem::{Purl, purl};
 use crate::enclave;
-use crate::ledger::{Filter, Ledger, Presence, Use};
+use crate::ledger::{Entry, Filter, Judgement, Ledger, Presence, Use, rests_on};
 use crate::model::{Digest, RelativePath, Stop, Unable};
 
 /// What is asked about.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// A package URL, a path in the repository such as `pypi/files/x.whl`, or a digest `sha256:…`
-    #[arg(value_name = "PURL|PATH|DIGEST")]
-    what: String,
+    #[arg(
+        value_name = "PURL|PATH|DIGEST",
+        required_unless_present = "key",
+        conflicts_with = "key"
+    )]
+    what: Option<String>,
+    /// List instead what rests on a key, a certificate, an identity or an anchor, by fingerprint, subject or name
+    #[arg(long, value_name = "ID")]
+    key: Option<String>,
     /// The enclave's folder
     #[arg(long, value_name = "DIR")]
     enclave: PathBuf,
@@ -27,7 +34,10 @@ pub(crate) struct Arguments {
 /// Prints everything that the enclave knows about it.
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop> {
     let ledger = enclave::read(&arguments.enclave)?;
-    let what = arguments.what.as_str();
+    if let Some(key) = &arguments.key {
+        return resting_on(&ledger, key, context);
+    }
+    let what = arguments.what.as_deref().unwrap_or_default();
     let mut page = None;
     let uses = if what.starts_with("pkg:") {
         by_purl(&ledger, what)?
@@ -69,6 +79,57 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         }
     }
     Ok(Exit::Done)
+}
+
+/// Lists everything whose confirmed findings rest on a key, a certificate, an identity or an anchor, as a stream.
+fn resting_on(ledger: &Ledger, key: &str, context: &Context) -> Result<Exit, Stop> {
+    let mut lines = context.output.lines();
+    let json = context.output.wants_json();
+    let (mut count, mut current) = (0_u64, 0_u64);
+    if json {
+        lines.line(&format!(
+            "{{\"schema\":\"sealift-where/1\",\"asked\":{},\"found\":[",
+            json!(key)
+        ));
+    }
+    ledger.resting_on(key, |entry| {
+        let judgement = ledger.judgement(&entry)?;
+        if json {
+            let comma = if count == 0 { "" } else { "," };
+            let found = json!({
+                "is": "resting",
+                "artifact": entry_json(&entry),
+                "judgement": judgement_json(judgement.as_ref()),
+            });
+            lines.line(&format!("{comma}{found}"));
+        } else {
+            lines.line(&resting_text(&entry, judgement.as_ref(), key));
+        }
+        count += 1;
+        current += u64::from(entry.is_current);
+        Ok::<_, Stop>(())
+    })?;
+    if json {
+        lines.line("]}");
+        return Ok(Exit::Done);
+    }
+    lines.line(&format!(
+        "{count} artifacts rest on {}; clients find {current} of them",
+        escape(key)
+    ));
+    Ok(Exit::Done)
+}
+
+/// An artifact, and those of its findings that rest on the key.
+fn resting_text(entry: &Entry, judgement: Option<&Judgement>, key: &str) -> String {
+    let level = judgement.map_or("none", |judgement| judgement.level.word());
+    let gone = if entry.is_current { "" } else { " (rolled back)" };
+    let mut lines = vec![format!("{}  {level}{gone}", escape(&purl(&entry.artifact)))];
+    let findings = judgement.into_iter().flat_map(|judgement| &judgement.findings);
+    for finding in findings.filter(|finding| rests_on(finding, key)) {
+        lines.extend(finding_lines(finding));
+    }
+    lines.join("\n")
 }
 
 fn by_purl(ledger: &Ledger, text: &str) -> Result<Vec<Use>, Stop> {
@@ -131,7 +192,13 @@ fn use_json(ledger: &Ledger, one: &Use) -> Result<Value, Stop> {
             } else {
                 Vec::new()
             };
-            json!({ "is": "artifact", "places": places, "artifact": entry_json(entry) })
+            let judgement = ledger.judgement(entry)?;
+            json!({
+                "is": "artifact",
+                "places": places,
+                "artifact": entry_json(entry),
+                "judgement": judgement_json(judgement.as_ref()),
+            })
         }
         Use::Proof(entry) => json!({ "is": "proof", "artifact": entry_json(entry) }),
         Use::Derived(label, entry) => json!({ "is": "derived", "label": label, "artifact": entry_json(entry) }),
@@ -160,7 +227,8 @@ fn use_text(ledger: &Ledger, one: &Use) -> Result<String, Stop> {
             } else {
                 Vec::new()
             };
-            entry_text(entry, &places)
+            let judgement = ledger.judgement(entry)?;
+            format!("{}\n{}", entry_text(entry, &places), judgement_text(judgement.as_ref()))
         }
         Use::Proof(entry) => format!("a proof of\n{}", entry_text(entry, &[])),
         Use::Derived(label, entry) => format!("{}, read out of\n{}", escape(label), entry_text(entry, &[])),

@@ -6,6 +6,7 @@
 //! a fixture, a row in `README.md`.
 
 pub mod cargo;
+pub mod deb;
 pub mod files;
 pub mod maven;
 pub mod npm;
@@ -19,20 +20,35 @@ use std::path::{Path, PathBuf};
 pub use crate::model::Content;
 pub use purl::{Purl, PurlError, decode, purl};
 
-use crate::model::{Artifact, Claim, Code, Digest, Document, Proof, RelativePath};
+use crate::model::{Artifact, Claim, Code, Digest, Document, Proof, ProofState, RelativePath, Timestamp};
 
 /// Every ecosystem that this program knows.
-pub const ALL: &[&dyn Ecosystem] = &[&cargo::Cargo, &files::PlainFiles, &maven::Maven, &npm::Npm, &pypi::Pypi];
+pub const ALL: &[&dyn Ecosystem] = &[
+    &cargo::Cargo,
+    &deb::Deb,
+    &files::PlainFiles,
+    &maven::Maven,
+    &npm::Npm,
+    &pypi::Pypi,
+];
 
 /// Finds an ecosystem by its id.
 pub fn find(id: &str) -> Option<&'static dyn Ecosystem> {
     ALL.iter().copied().find(|ecosystem| ecosystem.id() == id)
 }
 
+/// The longest version that is compared: what is read from advisories may be of any length, and some orders take versions apart recursively.
+pub const MAX_COMPARED_BYTES: usize = 512;
+
 /// Which of two versions comes first ([`Ecosystem::compare_versions`]), by an ecosystem's id.
+///
+/// What is longer than [`MAX_COMPARED_BYTES`] is taken for no version.
 pub fn compare_versions(ecosystem: &str, one: &str, other: &str) -> Option<Ordering> {
     if one == other {
         return Some(Ordering::Equal);
+    }
+    if one.len().max(other.len()) > MAX_COMPARED_BYTES {
+        return None;
     }
     find(ecosystem)?.compare_versions(one, other)
 }
@@ -40,6 +56,21 @@ pub fn compare_versions(ecosystem: &str, one: &str, other: &str) -> Option<Order
 /// The key under which two names are taken for the same ([`Ecosystem::collision_key`]), by an ecosystem's id.
 pub fn collision_key(ecosystem: &str, name: &str) -> String {
     find(ecosystem).map_or_else(|| name.to_lowercase(), |ecosystem| ecosystem.collision_key(name))
+}
+
+/// Reads a time as registries and databases write it, with fractions of seconds and offsets; `None` for anything else.
+pub fn lenient_time(text: &str) -> Option<Timestamp> {
+    let time: jiff::Timestamp = text.parse().ok()?;
+    (time.as_second() >= 0).then(|| Timestamp::from_seconds(time.as_second()))
+}
+
+/// What an artifact's own metadata, or its registry's document, states beside what clients need.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stated {
+    /// When it was published, as the registry's document says.
+    pub published: Option<Timestamp>,
+    /// Its licence, as its own metadata says.
+    pub licence: Option<String>,
 }
 
 /// One ecosystem's knowledge.
@@ -115,8 +146,31 @@ pub trait Ecosystem: Sync {
         upstream: &dyn Upstream,
     ) -> Result<Companions, UpstreamError>;
 
+    /// Where a selection need not state digests ([`Unpinned::FromIndex`]): states digests, files, sizes and URLs of what a selection names without them, as the upstreams' signed indexes list it.
+    /// What no index lists stays as it was.
+    fn pin(&self, _wanted: &mut [Wanted], _upstream: &dyn Upstream) -> Result<(), UpstreamError> {
+        Ok(())
+    }
+
+    /// Finds artifacts of many names in the upstreams' signed indexes. The indexes travel as artifacts of their own names, so
+    /// that clients find them unchanged.
+    fn index(&self, _artifacts: &[Artifact], _upstream: &dyn Upstream) -> Result<Indexed, UpstreamError> {
+        Ok(Indexed::default())
+    }
+
+    /// The files in which the client itself keeps the document of a URL, as it came or decompressed.
+    fn kept_documents(&self, _url: &str, _client: &dyn ClientEnvironment) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
     /// The kinds of proof that this ecosystem's registries can have.
     fn proof_kinds(&self) -> &'static [&'static str];
+
+    /// Whether its upstreams are plain folders, in which a publisher's signature stands beside the file: then it is asked for there,
+    /// and what is found is a proof besides those of [`Ecosystem::proof_kinds`].
+    fn has_signatures_beside(&self) -> bool {
+        false
+    }
 
     /// Reads from the artifact's own content, and from the registry documents that came with it, all that
     /// [`Ecosystem::layout`] needs; refuses content that is not what the artifact's name and version say.
@@ -126,6 +180,11 @@ pub trait Ecosystem: Sync {
         content: &mut dyn Content,
         documents: &[DocumentContent],
     ) -> Result<Facts, Mismatch>;
+
+    /// What the facts that [`Ecosystem::inspect`] gave state for a site's policy.
+    fn stated(&self, _facts: &serde_json::Value) -> Stated {
+        Stated::default()
+    }
 
     /// All files that clients find for one name, computed from all artifacts held of that name. Paths are relative
     /// to the ecosystem's own folder. Pure: the same held artifacts give the same files.
@@ -145,6 +204,17 @@ pub trait Ecosystem: Sync {
 
     /// The lines or commands that point this ecosystem's clients at the repository.
     fn client_config(&self, place: &RepositoryPlace) -> Vec<ClientConfig>;
+
+    /// The same, for clients whose lines name each index that is held: `indexes` has what the enclave holds of names for which
+    /// [`Ecosystem::is_index`] holds.
+    fn client_config_of(&self, place: &RepositoryPlace, _indexes: &[Held]) -> Vec<ClientConfig> {
+        self.client_config(place)
+    }
+
+    /// Whether a name is that of a signed index, and not of a package.
+    fn is_index(&self, _name: &str) -> bool {
+        false
+    }
 }
 
 /// Name and version of an artifact, read off a file name.
@@ -177,6 +247,9 @@ pub enum Unpinned {
     /// They are taken as a host serves them that the selection or the client's configuration names: TLS and the
     /// registry's own checksums are all that vouches for them, and it is said.
     AsServed,
+    /// They get digests from the upstreams' signed indexes ([`Ecosystem::pin`]), whose signatures the importing side judges
+    /// again. What no index lists is refused.
+    FromIndex,
 }
 
 /// Pages that several names share.
@@ -243,8 +316,8 @@ pub struct Wanted {
 pub struct UpstreamBase {
     /// The ecosystem's id.
     pub ecosystem: &'static str,
-    /// For npm the scope (`@corp`), for cargo the lockfile's source that it serves (`registry+https://…`); otherwise
-    /// `None`: every name. A lockfile's own is for the name that locks it.
+    /// For npm the scope (`@corp`), for cargo the lockfile's source that it serves (`registry+https://…`), for deb suite and
+    /// components (`[arch=amd64] stable main`); otherwise `None`: every name. A lockfile's own is for the name that locks it.
     pub scope: Option<String>,
     /// The base URL, without credentials.
     pub url: String,
@@ -286,6 +359,10 @@ pub trait ClientEnvironment: Sync {
     fn working_folder(&self) -> PathBuf;
     /// A configuration file's text, if it is there; bounded.
     fn read(&self, path: &Path) -> Option<String>;
+    /// The files of a configuration folder, sorted by name; bounded.
+    fn list(&self, _folder: &Path) -> Vec<PathBuf> {
+        Vec::new()
+    }
 }
 
 /// Asks registries for documents. Implemented by `net`; a fake in tests.
@@ -339,6 +416,45 @@ pub struct Companions {
     pub documents: Vec<NewDocument>,
     /// For each artifact, by its file name: one entry for every kind of [`Ecosystem::proof_kinds`].
     pub proofs: BTreeMap<String, Vec<NewProof>>,
+}
+
+/// What signed indexes say about artifacts of many names.
+#[derive(Debug, Default)]
+pub struct Indexed {
+    /// The indexes and their signatures: artifacts of names of their own.
+    pub indexes: Vec<NewIndex>,
+    /// What they say about each artifact, by name, version and file.
+    pub found: BTreeMap<(String, String, String), IndexedProof>,
+    /// Documents for names, with the name first.
+    pub documents: Vec<(String, NewDocument)>,
+}
+
+/// A signed index, or a part of one.
+#[derive(Debug)]
+pub struct NewIndex {
+    /// Its name as an artifact.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its file.
+    pub file: String,
+    /// Where it came from.
+    pub origin: String,
+    /// The bytes as they came.
+    pub bytes: Vec<u8>,
+    /// Its own proof.
+    pub proof: IndexedProof,
+}
+
+/// A proof that lies in signed indexes.
+#[derive(Debug, Clone)]
+pub struct IndexedProof {
+    /// The evidence kind.
+    pub kind: &'static str,
+    /// Whether the indexes list the artifact.
+    pub state: ProofState,
+    /// The places in [`Indexed::indexes`] of those that hold the proof, in the order that the kind wants.
+    pub indexes: Vec<usize>,
 }
 
 /// A registry document to be stored.
@@ -562,6 +678,9 @@ mod tests {
             ("pypi", "1.0rc1", "1.0", Some(Ordering::Less)),
             ("pypi", "1!0", "2", Some(Ordering::Greater)),
             ("npm", "one", "1.0.0", None),
+            ("maven", "1.0-alpha-1", "1.0", Some(Ordering::Less)),
+            ("maven", "1.0.0", "1", Some(Ordering::Equal)),
+            ("maven", &"-1".repeat(300), "1", None),
             ("files", "1", "2", None),
             ("files", "1", "1", Some(Ordering::Equal)),
             ("nothing", "1", "2", None),

@@ -8,19 +8,22 @@
 //! order of the spec), `anchor.rs` (what a pinned key or root is), as far as there is something to say.
 
 pub mod apk;
+mod apt_release;
 pub mod authenticode;
+pub mod beside;
 mod checksums;
 mod cosign;
 mod cpan;
 mod describe;
 mod detached;
-pub mod gem;
 mod dsse;
+pub mod gem;
 mod helm;
 pub mod jar;
 mod listed;
 mod minisign;
 pub mod notation;
+mod note;
 mod npm_signature;
 pub mod nuget;
 mod openpgp;
@@ -33,6 +36,7 @@ mod signify;
 mod sigstore;
 mod simple_signing;
 mod sshsig;
+pub mod sumdb;
 pub mod tuf;
 mod update;
 pub mod x509;
@@ -47,24 +51,23 @@ pub use update::check_follows;
 #[rustfmt::skip]
 pub const ALL: &[&dyn EvidenceKind] = &[
     apk::APK,
+    &apt_release::AptRelease,
     authenticode::AUTHENTICODE,
     &checksums::SignedChecksums,
     &cosign::Cosign,
     &cpan::CpanChecksums,
     &dsse::Dsse,
-    &DetachedKind(&minisign::Minisign),
-    &DetachedKind(&openpgp::Openpgp),
-    &DetachedKind(&signify::Signify),
-    &DetachedKind(&sshsig::Sshsig),
-    &DetachedKind(x509::CMS),
     gem::GEM,
     &helm::HelmProvenance,
     jar::JAR,
+    &DetachedKind(&minisign::Minisign),
     notation::NOTATION,
     &npm_signature::NpmSignature,
     nuget::NUGET,
+    &DetachedKind(&openpgp::Openpgp),
     &rpm::Repomd,
     &rpm::RpmSignature,
+    &DetachedKind(&signify::Signify),
     &sigstore::CONDA_ATTESTATIONS,
     &sigstore::ModelSigning,
     &sigstore::NPM_ATTESTATIONS,
@@ -72,7 +75,10 @@ pub const ALL: &[&dyn EvidenceKind] = &[
     &sigstore::RUBYGEMS_ATTESTATIONS,
     &sigstore::SIGSTORE,
     &simple_signing::SimpleSigning,
+    &DetachedKind(&sshsig::Sshsig),
+    &sumdb::Sumdb,
     &tuf::Tuf,
+    &DetachedKind(x509::CMS),
 ];
 
 /// Finds a kind by its id.
@@ -95,6 +101,13 @@ pub trait EvidenceKind: Sync {
     /// the artifact itself, and is read through [`Evidence::judge`]'s content).
     fn open<'a>(&self, objects: Vec<Vec<u8>>, context: &'a Context<'a>)
     -> Result<Box<dyn Evidence + 'a>, Box<Finding>>;
+
+    /// Whether an artifact of this file name holds a proof of this kind within itself: for kinds whose proofs do. An exporter asks, so that
+    /// the catalog names them; nothing is judged. The bytes are touched only where the name is of the kind's format, whatever their
+    /// position.
+    fn lies_in(&self, _file: &str, _untrusted: &mut dyn Content) -> bool {
+        false
+    }
 }
 
 /// A proof that has been read, to be asked about artifacts.

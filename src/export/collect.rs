@@ -5,9 +5,13 @@
 mod companions;
 mod content;
 mod fetch;
+mod indexes;
+mod kept;
 mod local;
 mod parallel;
+mod pin;
 mod plan;
+mod proofs;
 mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +19,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::ecosystem::{ClientEnvironment, Ecosystem, Wanted};
+use crate::ecosystem::{ClientEnvironment, Ecosystem, UpstreamBase, Wanted};
 use crate::model::{Artifact, Code, Digest, Document, Refusal, Stop};
 use crate::net::{Cache, Client};
 
@@ -52,6 +56,14 @@ impl Sources<'_> {
     fn ecosystem(&self, id: &str) -> Option<&'static dyn Ecosystem> {
         self.ecosystems.iter().copied().find(|ecosystem| ecosystem.id() == id)
     }
+}
+
+/// What the operator named beside the clients' own surroundings.
+struct Near<'a> {
+    /// Folders to search.
+    from: &'a [PathBuf],
+    /// Upstreams of the selection.
+    upstreams: &'a [UpstreamBase],
 }
 
 /// What happens while artifacts are collected.
@@ -196,12 +208,18 @@ impl Collected {
 /// Finds or fetches everything. All that is wrong or missing is said at once.
 pub fn collect(selected: Selected, sources: &Sources<'_>) -> Result<Collected, Stop> {
     let SelectedParts {
-        choices,
+        choices: asked,
         mut left_out,
         mut warnings,
         from,
+        upstreams,
         plan,
     } = selected.into_parts();
+    let near = Near {
+        from: &from,
+        upstreams: &upstreams,
+    };
+    let choices = pin::pin(Arc::clone(&asked), &near, sources)?;
     let mut gathered = look_everywhere(&choices, &from, sources)?;
     let mut troubles = complete_all(&choices, &mut gathered, sources);
     let Gathered {
@@ -222,7 +240,8 @@ pub fn collect(selected: Selected, sources: &Sources<'_>) -> Result<Collected, S
     (sources.progress)(Event::Asking {
         names: holdings.names_in_turn().len() as u64,
     });
-    let (companions, troubles) = companions::gather(&mut holdings, &choices, sources);
+    let (companions, mut troubles) = companions::gather(&mut holdings, &choices, &near, sources);
+    troubles.extend(take_indexes(&mut holdings, companions.indexes));
     if let Some(stop) = trouble::stop(troubles) {
         return Err(stop);
     }
@@ -243,8 +262,19 @@ pub fn collect(selected: Selected, sources: &Sources<'_>) -> Result<Collected, S
         warnings,
         counts,
         plan,
-        choices,
+        choices: asked,
     })
+}
+
+/// Takes signed indexes among the artifacts.
+fn take_indexes(holdings: &mut Holdings, indexes: Vec<(Artifact, SourceObject)>) -> Vec<Trouble> {
+    if indexes.is_empty() {
+        return Vec::new();
+    }
+    for (artifact, object) in indexes {
+        holdings.add_index(artifact, &object);
+    }
+    holdings.arrange().into_iter().map(refuse_clash).collect()
 }
 
 /// So many artifacts one thread looks for before it tells the others what it found.

@@ -73,6 +73,8 @@ enum State {
 /// Where file name, path and origin are not those of the selection.
 #[derive(Debug)]
 struct FindExtra {
+    /// Ecosystem, name and version of what no selection names: a signed index.
+    own: Option<(&'static str, Text, Text)>,
     file: Text,
     origin: Text,
     path: Option<Box<Path>>,
@@ -184,6 +186,7 @@ impl Holdings {
             true => NONE,
             false => {
                 self.extras.push(FindExtra {
+                    own: None,
                     file: self.texts.add(&file),
                     origin: self.texts.add(&origin),
                     path: path.map(PathBuf::into_boxed_path),
@@ -202,6 +205,40 @@ impl Holdings {
         });
     }
 
+    /// Takes a signed index: an artifact that came with those that were asked for.
+    pub(super) fn add_index(&mut self, artifact: Artifact, object: &Collected) {
+        let Some(ecosystem) = crate::ecosystem::find(&artifact.ecosystem) else {
+            return;
+        };
+        self.extras.push(FindExtra {
+            own: Some((
+                ecosystem.id(),
+                self.texts.add(&artifact.name),
+                self.texts.add(&artifact.version),
+            )),
+            file: self.texts.add(&artifact.file),
+            origin: self.texts.add(&artifact.origin),
+            path: Some(object.path.clone().into_boxed_path()),
+        });
+        self.finds.push(Find {
+            digest: artifact.digest,
+            size: object.size,
+            stamp: object.stamp,
+            wanted: NONE,
+            reason: self.choices.reason_count() + self.joined_reasons.add(&*artifact.reason),
+            extra: index(self.extras.len() - 1),
+            state: match object.compressible {
+                true => State::Compressible,
+                false => State::Compressed,
+            },
+        });
+        self.proofs.resize(self.finds.len(), NONE);
+        let list = self.proof_lists.add(artifact.proofs);
+        if let Some(last) = self.proofs.last_mut() {
+            *last = list;
+        }
+    }
+
     fn file(&self, find: &Find) -> &str {
         match self.extras.get(find.extra as usize) {
             Some(extra) => self.texts.text(extra.file),
@@ -210,7 +247,11 @@ impl Holdings {
     }
 
     fn key(&self, find: &Find) -> (&'static str, &str, &str, &str) {
-        let (ecosystem, name, version) = self.choices.names(find.wanted);
+        let own = self.extras.get(find.extra as usize).and_then(|extra| extra.own);
+        let (ecosystem, name, version) = match own {
+            Some((ecosystem, name, version)) => (ecosystem, self.texts.text(name), self.texts.text(version)),
+            None => self.choices.names(find.wanted),
+        };
         (ecosystem, name, version, self.file(find))
     }
 
@@ -338,6 +379,25 @@ impl Holdings {
     /// Whether an artifact's digest only stands for the real one.
     pub(super) fn is_stranger(&self, at: usize) -> bool {
         self.finds[self.artifacts[at] as usize].state == State::Stranger
+    }
+
+    /// The digest of an artifact.
+    pub(super) fn digest(&self, at: usize) -> Digest {
+        self.finds[self.artifacts[at] as usize].digest
+    }
+
+    /// Where an artifact's bytes lie on this machine, if they do.
+    pub(super) fn path_here(&self, at: usize) -> Option<PathBuf> {
+        let find = &self.finds[self.artifacts[at] as usize];
+        matches!(find.state, State::Compressible | State::Compressed).then(|| self.path(find))
+    }
+
+    /// Where an artifact lies in a folder that the operator named, if it does.
+    pub(super) fn path_in_folder(&self, at: usize) -> Option<PathBuf> {
+        let find = &self.finds[self.artifacts[at] as usize];
+        let origin = self.extras.get(find.extra as usize);
+        let is_in_folder = origin.is_none_or(|extra| self.texts.text(extra.origin) == FOLDER);
+        self.path_here(at).filter(|_| is_in_folder)
     }
 
     /// The artifacts' places, name by name.

@@ -162,6 +162,8 @@ pub(super) struct SelectedParts {
     pub(super) warnings: Vec<String>,
     /// Folders to search.
     pub(super) from: Vec<PathBuf>,
+    /// The upstreams that the selection names.
+    pub(super) upstreams: Vec<UpstreamBase>,
     /// What was asked for, beside the artifacts.
     pub(super) plan: PlanHead,
 }
@@ -247,6 +249,7 @@ impl Selected {
             left_out: self.left_out,
             warnings: self.warnings,
             from: self.from,
+            upstreams: self.upstreams,
             plan: self.plan,
         }
     }

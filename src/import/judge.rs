@@ -33,7 +33,8 @@ const MAX_PLAN_BYTES: u64 = 64 << 20;
 pub struct Judge<'a> {
     context: &'a Context<'a>,
     revocations: Option<&'a Revocations>,
-    planned: &'a Planned,
+    /// What the plan states; `None` where that is not asked, because neither the plan nor the bytes can have changed.
+    planned: Option<&'a Planned>,
     locate: &'a (dyn Fn(&Digest) -> PathBuf + Sync),
     open: Mutex<VecDeque<(Key, Arc<Slot<'a>>)>>,
 }
@@ -53,9 +54,21 @@ impl<'a> Judge<'a> {
         locate: &'a (dyn Fn(&Digest) -> PathBuf + Sync),
     ) -> Self {
         Self {
+            planned: Some(planned),
+            ..Self::again(context, revocations, locate)
+        }
+    }
+
+    /// A judge of what was judged before: proofs alone, without [`DIGEST_AGREEMENT`].
+    pub fn again(
+        context: &'a Context<'a>,
+        revocations: Option<&'a Revocations>,
+        locate: &'a (dyn Fn(&Digest) -> PathBuf + Sync),
+    ) -> Self {
+        Self {
             context,
             revocations,
-            planned,
+            planned: None,
             locate,
             open: Mutex::new(VecDeque::new()),
         }
@@ -63,18 +76,27 @@ impl<'a> Judge<'a> {
 
     /// Judges some artifacts on all cores; the results are in their order.
     pub fn judge_all(&self, artifacts: &[Artifact], threads: usize) -> Result<Vec<Vec<Finding>>, Stop> {
+        self.judge_each(artifacts, threads).into_iter().collect()
+    }
+
+    /// The same, where the failure to read one artifact says nothing about the others.
+    pub fn judge_each(&self, artifacts: &[Artifact], threads: usize) -> Vec<Result<Vec<Finding>, Stop>> {
         let share = artifacts.len().div_ceil(threads.max(1)).max(1);
         thread::scope(|scope| {
             let handles: Vec<_> = artifacts
                 .chunks(share)
-                .map(|part| scope.spawn(move || part.iter().map(|artifact| self.judge(artifact)).collect::<Vec<_>>()))
+                .map(|part| {
+                    let judging = move || part.iter().map(|artifact| self.judge(artifact)).collect::<Vec<_>>();
+                    (part.len(), scope.spawn(judging))
+                })
                 .collect();
+            let ended = || Err(Unable::new("a thread that judges proofs has ended").into());
             handles
                 .into_iter()
-                .flat_map(|handle| {
+                .flat_map(|(count, handle)| {
                     handle
                         .join()
-                        .unwrap_or_else(|_| vec![Err(Unable::new("a thread that judges proofs has ended").into())])
+                        .unwrap_or_else(|_| std::iter::repeat_with(ended).take(count).collect())
                 })
                 .collect()
         })
@@ -92,7 +114,9 @@ impl<'a> Judge<'a> {
                 findings.extend(self.judge_proof(&proof.kind, &proof.objects, artifact, &path)?);
             }
         }
-        findings.extend(self.agreement(artifact, &path)?);
+        if let Some(planned) = self.planned {
+            findings.extend(agreement(planned, artifact, &path)?);
+        }
         if let Some(revocations) = self.revocations {
             for finding in &mut findings {
                 revocations.apply(finding);
@@ -176,57 +200,57 @@ impl<'a> Judge<'a> {
         }
         Ok(Ok(read))
     }
+}
 
-    /// Whether those who named the artifact, those who served it and its bytes agree about its digest.
-    fn agreement(&self, artifact: &Artifact, path: &Path) -> Result<Option<Finding>, Stop> {
-        let claims = self.planned.claims(artifact);
-        let Some(strongest) = claims.iter().map(Claim::algorithm).max() else {
-            return Ok(artifact.origin.starts_with("https://").then(|| {
-                Finding::confirmed(
-                    DIGEST_AGREEMENT,
-                    Level::Observed,
-                    "the exporter saw these bytes over TLS; no lockfile states a digest",
-                )
-            }));
-        };
-        let agrees = match strongest {
-            Algorithm::Sha1 => {
-                return Ok(Some(Finding::undecided(
-                    DIGEST_AGREEMENT,
-                    Doubt::UnknownAlgorithm,
-                    "the plan states no digest but SHA-1, which proves nothing",
-                )));
-            }
-            // The bytes have been verified to have this digest.
-            Algorithm::Sha256 => claims
-                .iter()
-                .any(|claim| claim.algorithm() == strongest && claim.bytes() == artifact.digest.as_bytes()),
-            Algorithm::Sha384 | Algorithm::Sha512 => {
-                let found = hash(path, strongest)?;
-                claims.iter().any(|claim| found.contains(claim))
-            }
-        };
-        Ok(Some(if agrees {
+/// Whether those who named the artifact, those who served it and its bytes agree about its digest.
+fn agreement(planned: &Planned, artifact: &Artifact, path: &Path) -> Result<Option<Finding>, Stop> {
+    let claims = planned.claims(artifact);
+    let Some(strongest) = claims.iter().map(Claim::algorithm).max() else {
+        return Ok(artifact.origin.starts_with("https://").then(|| {
             Finding::confirmed(
                 DIGEST_AGREEMENT,
                 Level::Observed,
-                format!(
-                    "the bytes have the {} digest that the plan took from {}",
-                    strongest.name(),
-                    artifact.reason
-                ),
+                "the exporter saw these bytes over TLS; no lockfile states a digest",
             )
-        } else {
-            Finding::contradicted(
+        }));
+    };
+    let agrees = match strongest {
+        Algorithm::Sha1 => {
+            return Ok(Some(Finding::undecided(
                 DIGEST_AGREEMENT,
-                Fault::SubjectDiffers,
-                format!(
-                    "the bytes do not have a {} digest that the plan states",
-                    strongest.name()
-                ),
-            )
-        }))
-    }
+                Doubt::UnknownAlgorithm,
+                "the plan states no digest but SHA-1, which proves nothing",
+            )));
+        }
+        // The bytes have been verified to have this digest.
+        Algorithm::Sha256 => claims
+            .iter()
+            .any(|claim| claim.algorithm() == strongest && claim.bytes() == artifact.digest.as_bytes()),
+        Algorithm::Sha384 | Algorithm::Sha512 => {
+            let found = hash(path, strongest)?;
+            claims.iter().any(|claim| found.contains(claim))
+        }
+    };
+    Ok(Some(if agrees {
+        Finding::confirmed(
+            DIGEST_AGREEMENT,
+            Level::Observed,
+            format!(
+                "the bytes have the {} digest that the plan took from {}",
+                strongest.name(),
+                artifact.reason
+            ),
+        )
+    } else {
+        Finding::contradicted(
+            DIGEST_AGREEMENT,
+            Fault::SubjectDiffers,
+            format!(
+                "the bytes do not have a {} digest that the plan states",
+                strongest.name()
+            ),
+        )
+    }))
 }
 
 /// Hashes a file with an algorithm that the catalog does not use.
@@ -309,6 +333,21 @@ impl Planned {
                 .push((artifact.file, claims));
         }
         Ok(this)
+    }
+
+    /// Whether it names nothing: it could not be read, or is too large.
+    pub(super) fn states_nothing(&self) -> bool {
+        self.wanted.is_empty()
+    }
+
+    /// Whether it asks for an artifact's version.
+    pub(super) fn names(&self, artifact: &Artifact) -> bool {
+        let key = (
+            artifact.ecosystem.clone(),
+            artifact.name.clone(),
+            artifact.version.clone(),
+        );
+        self.wanted.contains_key(&key)
     }
 
     /// The digests stated for an artifact: for its very file where the plan names files.

@@ -110,6 +110,21 @@ impl Import<'_> {
         self.generation
     }
 
+    /// Records which keys signed the bundle's manifest.
+    pub fn export_keys<'k>(&self, keys: impl IntoIterator<Item = &'k String>) -> Result<(), LedgerError> {
+        let failed = LedgerError::sql;
+        let mut statement = self
+            .transaction
+            .prepare_cached("INSERT OR IGNORE INTO export_keys (key, bundle) VALUES (?1, ?2)")
+            .map_err(failed("write"))?;
+        for key in keys {
+            statement
+                .execute(params![key, self.bundle_id])
+                .map_err(failed("write"))?;
+        }
+        Ok(())
+    }
+
     /// Records an object that is now in the store: a proof, a document, a derived file, or anything else worth keeping.
     pub fn object(&self, digest: &Digest, size: u64) -> Result<(), LedgerError> {
         self.transaction

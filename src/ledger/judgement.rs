@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::import::Recorded;
 use super::query::text_json;
 use super::{Entry, Import, Ledger, LedgerError, integer};
-use crate::model::{Digest, Finding, Level, Name, Signer, Timestamp};
+use crate::model::{Digest, Finding, Level, Name, Signer, Timestamp, plain_fingerprint};
 
 /// What an artifact's proofs came to, and what was decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Judgement {
     pub level: Level,
     /// What each proof came to.
     pub findings: Vec<Finding>,
-    /// What was decided, and by which rule, in words.
+    /// What was decided, and by which rules: canonical JSON of [`crate::import::decide::ArtifactDecision`]; empty where no policy decided.
     pub decision: String,
     /// When it was judged, by this enclave's clock.
     pub judged: Timestamp,
@@ -46,93 +46,86 @@ fn keys_of(signer: &Signer) -> Vec<String> {
 
 /// How a key is looked for: hexadecimal digits in capitals without spaces and colons; anything else as it is.
 pub fn search_key(text: &str) -> String {
-    let plain: String = text
-        .chars()
-        .filter(|character| !matches!(character, ' ' | ':'))
-        .collect();
-    if plain.len() >= 8 && plain.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        plain.to_ascii_uppercase()
-    } else {
-        text.to_owned()
-    }
+    plain_fingerprint(text)
+}
+
+/// Whether a confirmed finding rests on a key, a certificate, an identity or an anchor, as [`Ledger::resting_on`] looks for it.
+pub fn rests_on(finding: &Finding, key: &str) -> bool {
+    let wanted = search_key(key);
+    finding.is_confirmed()
+        && (finding.anchors.iter().any(|anchor| anchor == key)
+            || finding.signers.iter().flat_map(keys_of).any(|held| held == wanted))
 }
 
 impl Import<'_> {
     /// Records what an artifact's proofs came to. Raises its name's floor.
     pub fn judgement(&self, recorded: Recorded, judgement: &Judgement) -> Result<(), LedgerError> {
-        let failed = LedgerError::sql;
-        let connection = self.connection();
         if judgement.findings.is_empty() && judgement.decision.is_empty() {
             return Ok(());
         }
-        let findings = text_json(&judgement.findings, "list of findings")?;
-        connection
-            .prepare_cached(
-                "INSERT INTO judgements (artifact, level, findings, decision, judged) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT DO UPDATE SET level = excluded.level, findings = excluded.findings,
-                 decision = excluded.decision, judged = excluded.judged",
-            )
-            .and_then(|mut statement| {
-                statement.execute(params![
-                    recorded.artifact,
-                    number(judgement.level),
-                    findings,
-                    judgement.decision,
-                    judgement.judged.seconds()
-                ])
-            })
-            .map_err(failed("write"))?;
-        connection
-            .prepare_cached("DELETE FROM rests_on WHERE artifact = ?1")
-            .and_then(|mut statement| statement.execute([recorded.artifact]))
-            .map_err(failed("write"))?;
-        let mut rests = connection
-            .prepare_cached("INSERT OR IGNORE INTO rests_on (key, artifact) VALUES (?1, ?2)")
-            .map_err(failed("write"))?;
-        let mut signed = connection
-            .prepare_cached("INSERT OR IGNORE INTO signers (name, signer, bundle) VALUES (?1, ?2, ?3)")
-            .map_err(failed("write"))?;
-        for finding in judgement.findings.iter().filter(|finding| finding.is_confirmed()) {
-            let anchors = finding.anchors.iter().map(|anchor| format!("anchor {anchor}"));
-            for key in finding.signers.iter().flat_map(keys_of).chain(anchors) {
-                rests
-                    .execute(params![key, recorded.artifact])
-                    .map_err(failed("write"))?;
-            }
-            for signer in &finding.signers {
-                let text = text_json(signer, "signer")?;
-                signed
-                    .execute(params![recorded.name, text, recorded.bundle])
-                    .map_err(failed("write"))?;
-            }
-        }
-        if judgement.level > Level::None {
-            connection
-                .prepare_cached(
-                    "INSERT INTO floors (name, level) VALUES (?1, ?2)
-                     ON CONFLICT DO UPDATE SET level = max(level, excluded.level)",
-                )
-                .and_then(|mut statement| statement.execute(params![recorded.name, number(judgement.level)]))
-                .map_err(failed("write"))?;
-        }
-        Ok(())
-    }
-
-    /// Records which version of a document stands from now on.
-    pub fn standing(&self, kind: &str, version: u64, digest: &Digest) -> Result<(), LedgerError> {
-        note_standing(self.connection(), kind, version, digest)
+        write_judgement(self.connection(), recorded, judgement)
     }
 }
 
-fn note_standing(connection: &Connection, kind: &str, version: u64, digest: &Digest) -> Result<(), LedgerError> {
+/// Puts a judgement in the place of the one before. What a name ever reached, and who ever signed it, stays.
+pub(super) fn write_judgement(
+    connection: &Connection,
+    recorded: Recorded,
+    judgement: &Judgement,
+) -> Result<(), LedgerError> {
+    let failed = LedgerError::sql;
+    let findings = text_json(&judgement.findings, "list of findings")?;
     connection
-        .execute(
-            "INSERT INTO standing (kind, version, digest) VALUES (?1, ?2, ?3)
-             ON CONFLICT DO UPDATE SET version = excluded.version, digest = excluded.digest
-             WHERE excluded.version > version",
-            params![kind, integer(version, "the version")?, digest.as_bytes()],
+        .prepare_cached(
+            "INSERT INTO judgements (artifact, level, findings, decision, judged) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET level = excluded.level, findings = excluded.findings,
+                 decision = excluded.decision, judged = excluded.judged",
         )
-        .map_err(LedgerError::sql("write"))?;
+        .and_then(|mut statement| {
+            statement.execute(params![
+                recorded.artifact,
+                number(judgement.level),
+                findings,
+                judgement.decision,
+                judgement.judged.seconds()
+            ])
+        })
+        .map_err(failed("write"))?;
+    connection
+        .prepare_cached("DELETE FROM rests_on WHERE artifact = ?1")
+        .and_then(|mut statement| statement.execute([recorded.artifact]))
+        .map_err(failed("write"))?;
+    let mut rests = connection
+        .prepare_cached("INSERT OR IGNORE INTO rests_on (key, artifact) VALUES (?1, ?2)")
+        .map_err(failed("write"))?;
+    let mut signed = connection
+        .prepare_cached("INSERT OR IGNORE INTO signers (name, signer, bundle) VALUES (?1, ?2, ?3)")
+        .map_err(failed("write"))?;
+    for finding in judgement.findings.iter().filter(|finding| finding.is_confirmed()) {
+        let anchors = finding.anchors.iter().map(|anchor| format!("anchor {anchor}"));
+        for key in finding.signers.iter().flat_map(keys_of).chain(anchors) {
+            rests
+                .execute(params![key, recorded.artifact])
+                .map_err(failed("write"))?;
+        }
+        // A registry signs for everybody: only whoever speaks for the name itself is remembered as its publisher.
+        let publishers = finding.signers.iter().filter(|_| finding.level() >= Level::Publisher);
+        for signer in publishers {
+            let text = text_json(signer, "signer")?;
+            signed
+                .execute(params![recorded.name, text, recorded.bundle])
+                .map_err(failed("write"))?;
+        }
+    }
+    if judgement.level > Level::None {
+        connection
+            .prepare_cached(
+                "INSERT INTO floors (name, level) VALUES (?1, ?2)
+                     ON CONFLICT DO UPDATE SET level = max(level, excluded.level)",
+            )
+            .and_then(|mut statement| statement.execute(params![recorded.name, number(judgement.level)]))
+            .map_err(failed("write"))?;
+    }
     Ok(())
 }
 
@@ -172,7 +165,10 @@ impl Ledger {
         let failed = LedgerError::sql;
         let mut statement = self
             .connection
-            .prepare_cached("SELECT name FROM names WHERE ecosystem = ?1 ORDER BY 1")
+            .prepare_cached(
+                "SELECT name FROM names n WHERE ecosystem = ?1
+                 AND EXISTS (SELECT 1 FROM artifacts a WHERE a.name = n.id) ORDER BY 1",
+            )
             .map_err(failed("read"))?;
         let mut rows = statement.query([ecosystem]).map_err(failed("read"))?;
         while let Some(row) = rows.next().map_err(failed("read"))? {
@@ -182,7 +178,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Who signed the accepted artifacts of a name.
+    /// Who published the accepted artifacts of a name, as their confirmed proofs say.
     pub fn signers(&self, name: &Name) -> Result<Vec<Signer>, LedgerError> {
         let failed = LedgerError::sql;
         let mut statement = self
@@ -237,7 +233,15 @@ impl Ledger {
 
     /// Records which version of a document stands from now on; an older one changes nothing.
     pub fn note_standing(&self, kind: &str, version: u64, digest: &Digest) -> Result<(), LedgerError> {
-        note_standing(&self.connection, kind, version, digest)
+        self.connection
+            .execute(
+                "INSERT INTO standing (kind, version, digest) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO UPDATE SET version = excluded.version, digest = excluded.digest
+                 WHERE excluded.version > version",
+                params![kind, integer(version, "the version")?, digest.as_bytes()],
+            )
+            .map_err(LedgerError::sql("write"))?;
+        Ok(())
     }
 
     /// The newest version of a document that ever stood here.
@@ -250,16 +254,19 @@ impl Ledger {
             .map_err(LedgerError::sql("read"))
     }
 
-    /// Calls back for every artifact whose confirmed findings rest on a key, a certificate, an identity or an anchor.
+    /// Calls back for every artifact whose confirmed findings rest on a key, a certificate, an identity or an anchor, or that came
+    /// in a bundle which an exporter's key signed.
     pub fn resting_on<E: From<LedgerError>>(
         &self,
         key: &str,
         visit: impl FnMut(Entry) -> Result<(), E>,
     ) -> Result<(), E> {
-        let wanted = [search_key(key), format!("anchor {key}")];
+        let wanted = [search_key(key), format!("anchor {key}"), key.to_owned()];
         super::query::entries(
             &self.connection,
-            "a.id IN (SELECT artifact FROM rests_on WHERE key IN (?1, ?2))",
+            "(a.id IN (SELECT artifact FROM rests_on WHERE key IN (?1, ?2))
+             OR a.first_bundle IN (SELECT bundle FROM export_keys WHERE key = ?3)
+             OR a.last_bundle IN (SELECT bundle FROM export_keys WHERE key = ?3))",
             wanted.into_iter().map(Into::into).collect(),
             visit,
         )

@@ -13,6 +13,7 @@ mod import;
 mod judgement;
 mod query;
 mod record;
+mod rejudge;
 mod rollback;
 
 use std::fs;
@@ -25,13 +26,18 @@ use rustix::fs::Access;
 use crate::model::{Digest, Timestamp};
 pub use error::LedgerError;
 pub use import::{Import, Recorded};
-pub use judgement::{Judgement, search_key};
+pub use judgement::{Judgement, rests_on, search_key};
 pub use record::{
     BundleRecord, EcosystemStatus, Entry, Filter, GenerationRecord, Presence, Status, StreamState, Unfinished, Use,
 };
+pub use rejudge::Rejudging;
 
 /// Schema 1; later ones are steps from the one before, chosen by `user_version`.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema2.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("schema2.sql"),
+    include_str!("schema3.sql"),
+];
 
 /// Marks the file as sealift's in SQLite's header: "seal" in ASCII.
 const APPLICATION_ID: i32 = 0x7365_616c;

@@ -31,6 +31,48 @@ impl Ledger {
             .transpose()
     }
 
+    /// Every imported bundle, in the order of import.
+    pub fn bundles(&self) -> Result<Vec<BundleRecord>, LedgerError> {
+        let failed = LedgerError::sql;
+        let mut statement = self
+            .connection
+            .prepare(&format!("SELECT {BUNDLE} FROM bundles ORDER BY id"))
+            .map_err(failed("read"))?;
+        let mut rows = statement.query([]).map_err(failed("read"))?;
+        let mut list = Vec::new();
+        while let Some(row) = rows.next().map_err(failed("read"))? {
+            list.push(bundle_record(row, 0)?);
+        }
+        Ok(list)
+    }
+
+    /// The keys that signed an imported bundle's manifest. Empty for one that was imported before they were kept.
+    pub fn export_keys(&self, manifest: &Digest) -> Result<Vec<String>, LedgerError> {
+        self.connection
+            .prepare_cached(
+                "SELECT k.key FROM export_keys k JOIN bundles b ON b.id = k.bundle WHERE b.manifest = ?1 ORDER BY k.key",
+            )
+            .and_then(|mut statement| statement.query_map([manifest.as_bytes()], |row| row.get(0))?.collect())
+            .map_err(LedgerError::sql("read"))
+    }
+
+    /// How many artifacts were ever imported.
+    pub fn artifacts(&self) -> Result<u64, LedgerError> {
+        self.connection
+            .query_row("SELECT count(*) FROM artifacts", [], |row| unsigned(row, 0))
+            .map_err(LedgerError::sql("read"))
+    }
+
+    /// Calls back for every artifact that a bundle was the last to bring.
+    pub fn last_brought_by<E: From<LedgerError>>(
+        &self,
+        manifest: &Digest,
+        visit: impl FnMut(Entry) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let wanted = vec![Value::from(manifest.as_bytes().to_vec())];
+        entries(&self.connection, "l.manifest = ?1", wanted, visit)
+    }
+
     /// The bundle with this number in a stream, if it was imported.
     pub fn bundle_numbered(
         &self,

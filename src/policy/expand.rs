@@ -244,6 +244,9 @@ fn named_ecosystems(
         let id = ecosystem_id(&written_id).to_owned();
         let rule = format!("ecosystems.{id}");
         // Nothing is known of what the profile does not name, so the level must be said.
+        if rules.contains_key(&id) {
+            return Err(PolicyError::Twice { rule });
+        }
         let base = match (base.remove(&id), one.evidence) {
             (Some(base), _) => base,
             (None, Some(evidence)) => ecosystem(&id, evidence, profile),
@@ -265,9 +268,7 @@ fn named_ecosystems(
             max_age_days: one.max_age_days.map_or(base.max_age_days, |limit| limit.0),
             unknown_age: one.unknown_age.unwrap_or(base.unknown_age),
         };
-        if rules.insert(id, explicit).is_some() {
-            return Err(PolicyError::Twice { rule });
-        }
+        rules.insert(id, explicit);
     }
     Ok(rules)
 }

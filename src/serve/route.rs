@@ -60,6 +60,7 @@ pub(super) fn route(raw: &str) -> Route {
         ["pypi", ref rest @ ..] => pypi(rest),
         ["maven", ref rest @ ..] => maven(rest),
         ["npm", ref rest @ ..] => npm(rest),
+        ["deb", ref rest @ ..] => deb(rest),
         ["files", ref rest @ ..] => {
             let content = match rest.last() {
                 Some(&"SHA256SUMS") => Content::Page(TEXT),
@@ -77,6 +78,17 @@ fn file(ecosystem: &str, path: &str, content: Content) -> Route {
         Ok(path) => Route::File(path, content),
         Err(_) => Route::Unknown,
     }
+}
+
+/// An archive's indexes change with generations, but not under their digests; packages never change.
+fn deb(segments: &[&str]) -> Route {
+    let is_fixed = segments.contains(&"by-hash") || segments.last().is_some_and(|last| last.ends_with(".deb"));
+    let content = if is_fixed {
+        Content::Artifact(BYTES)
+    } else {
+        Content::Page(BYTES)
+    };
+    file("deb", &segments.join("/"), content)
 }
 
 fn cargo(segments: &[&str]) -> Route {
@@ -220,6 +232,11 @@ mod tests {
             ("/npm/far/away/name/-/name-1.0.0.tgz", "npm/name/-/name-1.0.0.tgz"),
             ("/npm/far/@s/name/-/name-1.0.0.tgz", "npm/@s/name/-/name-1.0.0.tgz"),
             ("/files/tool/1.0/tool.tar", "files/tool/1.0/tool.tar"),
+            (
+                "/deb/a.example.com/debian/dists/stable/InRelease",
+                "deb/a.example.com/debian/dists/stable/InRelease",
+            ),
+            ("/deb/a/pool/x%2b%2b_1%7e2_all.deb", "deb/a/pool/x++_1~2_all.deb"),
             (
                 "/maven/org/x/lib/1.0%2Bb/lib-1.0%2Bb.jar",
                 "maven/org/x/lib/1.0+b/lib-1.0+b.jar",

@@ -58,9 +58,78 @@ fn world(name: &str) -> World {
             world.key(people::ANN, "ann.pem");
             world
         }
+        "judged" => crate::judged::imported(),
+        "policies" => policies(),
         "sending" => sending(),
         other => panic!("there is no world `{other}`"),
     }
+}
+
+/// Policies, good and bad, and their tests.
+fn policies() -> World {
+    let world = World::new();
+    let head = |version| format!("schema: sealift-policy/1\nid: plant-7\nversion: {version}\nprofile: standard\n");
+    let write = |name: &str, text: String| fs::write(world.path(name), text).unwrap();
+    write(
+        "site.yaml",
+        format!("{}ecosystems: {{npm: {{}}}}\ninternal: [\"npm/@corp/*\"]\n", head(1)),
+    );
+    write(
+        "next.yaml",
+        format!(
+            "{}ecosystems: {{npm: {{evidence: provenance}}}}\ninternal: [\"npm/@corp/*\"]\ndeny: [{{match: \"npm/left-pad@<1.3.0\", reason: old}}]\n",
+            head(2)
+        ),
+    );
+    write("old.yaml", {
+        let rule = "publishers: [{match: npm/left-pad, evidence: publisher, until: \"2026-01-01\"}]\n";
+        format!(
+            "{}ecosystems: {{npm: {{}}, cobol: {{evidence: none}}}}\n{rule}",
+            head(1)
+        )
+    });
+    write(
+        "misspelt.yaml",
+        format!("{}ecosystems: {{npm: {{evidense: none}}}}\n", head(1)),
+    );
+    write("again.yaml", format!("{}version: 2\n", head(1)));
+    write("both.yaml", {
+        let rule =
+            |names: &str| format!("  - {{match: \"npm/{names}\", evidence: publisher, until: \"2026-01-01\"}}\n");
+        format!("{}publishers:\n{}{}", head(1), rule("a*"), rule("*b"))
+    });
+    write("waiver.yaml", {
+        let waiver = "{id: W-1, scope: npm/x@1.0.0, codes: [internal-name], approved_by: [ann, bob], expires: \"2026-01-01\", reason: r";
+        format!(
+            "{}waivers: [{waiver}, digest: \"sha256:{}\"}}]\n",
+            head(1),
+            "1".repeat(64)
+        )
+    });
+    let test = |name: &str, artifact: &str, expect: &str| {
+        format!(
+            "  - {{name: {name}, artifact: \"{artifact}\", known: true, published: \"2026-01-01T00:00:00Z\", findings: [{{kind: npm-signature, \
+             confirmed: registry}}], expect: {expect}}}\n"
+        )
+    };
+    let tests = "schema: sealift-policy-tests/1\nnow: \"2026-11-21T12:00:00Z\"\ntests:\n";
+    write(
+        "site.tests.yaml",
+        format!(
+            "{tests}{}{}",
+            test("plain", "npm/left-pad@1.3.0", "allow"),
+            test("own", "npm/@corp/x@1.0.0", "deny")
+        ),
+    );
+    write(
+        "wrong.tests.yaml",
+        format!("{tests}{}", test("wrong", "npm/@corp/x@1.0.0", "allow")),
+    );
+    write(
+        "empty.tests.yaml",
+        format!("{tests}  - {{name: none, artifact: npm/x, expect: allow}}\n"),
+    );
+    world
 }
 
 /// An enclave into which nothing was imported, two good media, and bad ones.

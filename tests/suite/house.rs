@@ -28,7 +28,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("serve", &["model", "ecosystem"]),
     (
         "export",
-        &["model", "crypto", "bundle", "ecosystem", "net", "repository", "trust"],
+        &[
+            "model",
+            "crypto",
+            "bundle",
+            "ecosystem",
+            "evidence",
+            "net",
+            "repository",
+            "trust",
+        ],
     ),
     (
         "import",
@@ -40,6 +49,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "enclave",
             "evidence",
             "ledger",
+            "policy",
             "repository",
             "store",
             "trust",

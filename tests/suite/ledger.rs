@@ -512,7 +512,7 @@ fn a_newer_ledger_is_refused() {
     assert!(
         error
             .to_string()
-            .ends_with("has schema 99, and this program knows up to 2"),
+            .ends_with("has schema 99, and this program knows up to 3"),
         "{error}"
     );
 }

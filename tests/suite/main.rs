@@ -28,6 +28,7 @@ mod npm_layout;
 mod npm_lockfiles;
 mod npm_upstream;
 mod order_of_reading;
+mod policy;
 mod pypi;
 mod repository;
 mod seal;
@@ -35,6 +36,7 @@ mod select;
 mod serve;
 mod spec;
 mod trust;
+mod trust_data;
 mod vectors;
 mod zip;
 
@@ -42,6 +44,8 @@ mod zip;
 mod fake_ecosystem;
 #[path = "../support/http_server.rs"]
 mod http;
+#[path = "../support/json_schema.rs"]
+mod json_schema;
 #[path = "../support/people.rs"]
 mod people;
 #[path = "../support/raw_bundle.rs"]

@@ -13,6 +13,7 @@ mod upstream;
 mod version;
 mod xml;
 
+use std::cmp::Ordering;
 use std::path::PathBuf;
 
 use super::purl::encode;
@@ -79,6 +80,11 @@ impl Ecosystem for Maven {
 
     fn recognise_in_folder(&self, relative: &str) -> Recognised {
         coordinate::recognise(relative)
+    }
+
+    fn compare_versions(&self, one: &str, other: &str) -> Option<Ordering> {
+        // Any text is a version, by Maven's order.
+        Some(version::MavenVersion::new(one).cmp(&version::MavenVersion::new(other)))
     }
 
     fn cached(&self, wanted: &Wanted, client: &dyn ClientEnvironment) -> Vec<PathBuf> {

@@ -1,14 +1,17 @@
 //! The library that verifies timestamp, snapshot and targets, behind this one file.
 //!
 //! What sigstore-tuf does: thresholds, versions, lengths, digests and expiry of each file against the one that names it. What it leaves to us:
-//! the search through delegations (§5.6.7), which is bounded here, and the roots (`root.rs`).
+//! the search through delegations (§5.6.7), which is bounded here, and the roots (`root.rs`). What we do again: thresholds, as the
+//! library counts a key twice that has two ids, and does not verify strictly.
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sigstore_tuf::{DelegatedRole, Error, TrustedMetadataSet};
 
-use super::root::Root;
+use super::root::{Root, check_threshold};
 use crate::evidence::reading::shown;
-use crate::evidence::securesystems::Document;
+use crate::evidence::securesystems::{Document, keys};
 use crate::evidence::sigstore::refusal::Refusal;
 use crate::evidence::sigstore::statement::{Comparison, Digests, Subject};
 use crate::model::{Digest, Doubt, Fault, Timestamp};
@@ -36,6 +39,12 @@ struct File<'f> {
 pub(super) struct Repository {
     trusted: TrustedMetadataSet,
     roles: Vec<String>,
+    /// The files of the roles.
+    documents: BTreeMap<String, Document>,
+    /// Roles whose file the proof brings, and which are wrong: they count against what is delegated to them alone.
+    failed: BTreeMap<String, Refusal>,
+    /// What files list that are no role's, or a failed one's.
+    unloaded: Vec<String>,
     at: jiff::Timestamp,
 }
 
@@ -75,9 +84,14 @@ impl Repository {
         trusted
             .update_snapshot(snapshot, at)
             .map_err(|error| refusal("snapshot", error))?;
+        root.check_role(&Document::read(timestamp)?, "timestamp")?;
+        root.check_role(&Document::read(snapshot)?, "snapshot")?;
         let mut this = Self {
             trusted,
             roles: Vec::new(),
+            documents: BTreeMap::new(),
+            failed: BTreeMap::new(),
+            unloaded: Vec::new(),
             at,
         };
         let mut files = targets
@@ -87,6 +101,7 @@ impl Repository {
         let mut tries = MAX_TRIES;
         let ids = root.ids(TOP).to_vec();
         this.load(TOP, &ids, None, &mut files, &mut tries)?;
+        root.check_role(this.document(TOP)?, TOP)?;
         // Every role that a loaded one delegates to, as far as the proof brings its file: a search that needs another says so.
         let mut next = 0;
         while let Some(delegator) = this.roles.get(next).cloned() {
@@ -94,13 +109,14 @@ impl Repository {
             for role in this.delegated(&delegator) {
                 if this.roles.len() < MAX_ROLES && !this.roles.contains(&role.name) {
                     let by = Some((delegator.as_str(), &role));
-                    match this.load(&role.name, &role.keyids, by, &mut files, &mut tries) {
-                        Err(refusal) if refusal.weight() > 2 => return Err(refusal),
-                        _ => {}
+                    if let Err(refusal) = this.load(&role.name, &role.keyids, by, &mut files, &mut tries) {
+                        this.failed.insert(role.name, refusal);
                     }
                 }
             }
         }
+        let unused = files.into_iter().filter(|file| !file.used);
+        this.unloaded = unused.flat_map(|file| file.paths).collect();
         Ok(this)
     }
 
@@ -140,7 +156,7 @@ impl Repository {
             });
             (file.used, !lists)
         });
-        let mut best = match (delegated, files.iter().any(|file| signs(file))) {
+        let mut best = match (delegated, files.iter().any(signs)) {
             (None, true) => Refusal::wrong(
                 Fault::ChainWrong,
                 format!("no file of role `{}` is the one that the snapshot names", shown(role)),
@@ -166,6 +182,7 @@ impl Repository {
             match loaded {
                 Ok(()) => {
                     files[index].used = true;
+                    self.documents.insert(role.to_owned(), Document::read(bytes)?);
                     self.roles.push(role.to_owned());
                     return Ok(());
                 }
@@ -173,6 +190,24 @@ impl Repository {
             }
         }
         Err(best)
+    }
+
+    fn document(&self, role: &str) -> Result<&Document, Refusal> {
+        self.documents.get(role).ok_or_else(|| {
+            let reason = format!("the file of role `{}` is not in the proof", shown(role));
+            Refusal::doubt(Doubt::Incomplete, reason)
+        })
+    }
+
+    /// Whether a role's file may be reached through another one: by that one's keys for it, which may be others than those of a
+    /// third one.
+    fn check_delegated(&self, delegator: &str, role: &DelegatedRole) -> Result<(), Refusal> {
+        self.trusted
+            .verify_delegated_targets(&role.name, delegator, self.at)
+            .map_err(|error| refusal(&role.name, error))?;
+        let listed = keys(self.document(delegator)?.signed.pointer("/delegations/keys"))?;
+        let threshold = u64::try_from(role.threshold).unwrap_or(u64::MAX);
+        check_threshold(self.document(&role.name)?, &listed, &role.keyids, threshold, &role.name)
     }
 
     fn delegated(&self, delegator: &str) -> Vec<DelegatedRole> {
@@ -187,15 +222,13 @@ impl Repository {
     /// asked for it.
     pub(super) fn find(&self, digests: &mut Digests<'_>) -> Result<Found, Refusal> {
         let file = digests.artifact().file.clone();
-        let mut paths: Vec<&String> = Vec::new();
-        for role in &self.roles {
-            let targets = self.trusted.targets_role(role).into_iter();
-            let own = targets.flat_map(|targets| targets.targets.keys());
-            paths.extend(own.filter(|path| {
-                path.strip_suffix(file.as_str())
-                    .is_some_and(|front| front.is_empty() || front.ends_with('/'))
-            }));
-        }
+        let is_called = |path: &&String| {
+            path.strip_suffix(file.as_str())
+                .is_some_and(|front| front.is_empty() || front.ends_with('/'))
+        };
+        let roles = self.roles.iter().filter_map(|role| self.trusted.targets_role(role));
+        let listed = roles.flat_map(|targets| targets.targets.keys());
+        let mut paths: Vec<&String> = listed.chain(&self.unloaded).filter(is_called).collect();
         paths.sort_unstable();
         paths.dedup();
         if paths.len() > MAX_PATHS {
@@ -219,6 +252,8 @@ impl Repository {
                         claims,
                     });
                 }
+                // What a file says that is no role's is nothing.
+                Ok(Search::Ended | Search::Nothing) if self.unloaded.contains(path) => {}
                 Ok(Search::Ended | Search::Nothing) => {
                     let refusal = Refusal::wrong(
                         Fault::ChainWrong,
@@ -253,7 +288,8 @@ impl Repository {
         visited.push(role.to_owned());
         let Some(targets) = self.trusted.targets_role(role) else {
             let reason = format!("the file of role `{}` is not in the proof", shown(role));
-            return Err(Refusal::doubt(Doubt::Incomplete, reason));
+            let missing = || Refusal::doubt(Doubt::Incomplete, reason);
+            return Err(self.failed.get(role).cloned().unwrap_or_else(missing));
         };
         if let Some(target) = targets.target(path) {
             let subject = Subject {
@@ -280,10 +316,7 @@ impl Repository {
                 continue;
             }
             if self.trusted.targets_role(&delegated.name).is_some() {
-                // One role's file may be reached through several others, whose keys for it differ.
-                self.trusted
-                    .verify_delegated_targets(&delegated.name, role, self.at)
-                    .map_err(|error| refusal(&delegated.name, error))?;
+                self.check_delegated(role, &delegated)?;
             }
             match self.search(&delegated.name, path, digests, visited)? {
                 Search::Nothing if !delegated.terminating => {}

@@ -51,6 +51,14 @@ impl Root {
                 format!("root version {} does not follow version {}", next.version, self.version),
             ));
         }
+        if !document
+            .hints()
+            .any(|hint| self.ids("root").iter().any(|id| id == hint))
+        {
+            // Another repository's roots are nobody's here, not wrong.
+            let reason = format!("root version {} is signed by no key of the pinned root", next.version);
+            return Err(Refusal::doubt(Doubt::UnknownSigner, reason));
+        }
         self.check_signed(&document, "the former root's")?;
         next.check_signed(&document, "its own")?;
         Ok(next)
@@ -113,6 +121,16 @@ impl Root {
         Ok((root, document))
     }
 
+    /// Whether a role's document is signed by the role's threshold: each key once, whatever ids it has, and strictly. The library
+    /// counts ids.
+    pub(super) fn check_role(&self, document: &Document, name: &str) -> Result<(), Refusal> {
+        let role = self.roles.get(name).ok_or_else(|| {
+            let reason = format!("the root says nothing of who signs role `{name}`");
+            Refusal::malformed(reason)
+        })?;
+        check_threshold(document, &self.keys, &role.ids, role.threshold, name)
+    }
+
     fn check_signed(&self, document: &Document, whose: &str) -> Result<(), Refusal> {
         let role = self
             .roles
@@ -133,6 +151,27 @@ impl Root {
     }
 }
 
+/// Whether a document is signed by as many keys as its role's threshold says.
+pub(super) fn check_threshold(
+    document: &Document,
+    keys: &Keys,
+    ids: &[String],
+    threshold: u64,
+    name: &str,
+) -> Result<(), Refusal> {
+    let found = document.signers(keys, ids.iter().map(String::as_str)).len();
+    if threshold > 0 && u64::try_from(found).is_ok_and(|found| found >= threshold) {
+        return Ok(());
+    }
+    Err(Refusal::wrong(
+        Fault::SignatureWrong,
+        format!(
+            "role `{}` is signed by {found} of the {threshold} keys that its threshold asks for",
+            reading::shown(name)
+        ),
+    ))
+}
+
 fn bare_points(keys: Option<&Value>) -> BTreeSet<String> {
     let listed = keys.and_then(Value::as_object).into_iter().flatten();
     let bare = listed.filter(|(_, key)| {
@@ -148,7 +187,11 @@ pub(super) fn follow(pinned: &[u8], candidates: &[&[u8]]) -> Result<Root, Refusa
         let reason = format!("{} roots, and at most {MAX_ROOTS} are judged", candidates.len());
         return Err(Refusal::doubt(Doubt::TooLarge, reason));
     }
-    let mut root = Root::pinned(pinned)?;
+    let mut root = Root::pinned(pinned).map_err(|refusal| {
+        // What is wrong with an anchor says nothing against a proof.
+        let reason = format!("the pinned root cannot be used: {}", refusal.reason);
+        Refusal::doubt(Doubt::NoAnchor, reason)
+    })?;
     let mut newer = BTreeMap::new();
     for bytes in candidates {
         let version = Document::read(bytes)?.number("version").unwrap_or_default();

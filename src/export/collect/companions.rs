@@ -5,30 +5,55 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::content::{SourceObject, hash};
 use super::parallel::in_parallel;
 use super::trouble::Trouble;
-use super::{Event, Sources};
+use super::{Event, Near, Sources, indexes, proofs};
 use crate::ecosystem::{Companions, Ecosystem, NewProof, UpstreamBase, UpstreamError};
 use crate::export::holdings::Holdings;
 use crate::export::select::Choices;
 use crate::model::{Artifact, Digest, Document, Proof, ProofState, Unable};
 use crate::net::{Address, Cache, Client, Freshness};
 
-/// Documents, and the objects that hold documents and proofs.
+/// Documents, signed indexes, and the objects that hold documents, indexes and proofs.
 #[derive(Default)]
 pub(super) struct Gathered {
     pub(super) documents: Vec<Document>,
+    pub(super) indexes: Vec<(Artifact, SourceObject)>,
     pub(super) objects: Vec<SourceObject>,
 }
 
-/// Asks for all names, in parallel, and writes what was found into the artifacts. Without a client nobody is asked, and
-/// every artifact says so.
-pub(super) fn gather(holdings: &mut Holdings, choices: &Choices, sources: &Sources<'_>) -> (Gathered, Vec<Trouble>) {
+/// Asks for all names, in parallel, and writes what was found into the artifacts, with what lies beside them and in them. Without a
+/// client nobody is asked, and every artifact says so but those that the clients' own copies of signed indexes list.
+pub(super) fn gather(
+    holdings: &mut Holdings,
+    choices: &Choices,
+    near: &Near<'_>,
+    sources: &Sources<'_>,
+) -> (Gathered, Vec<Trouble>) {
+    let (mut gathered, mut troubles) = ask(holdings, choices, near, sources);
+    let (objects, more) = proofs::gather(holdings, sources);
+    gathered.objects.extend(objects);
+    troubles.extend(more);
+    (gathered, troubles)
+}
+
+fn ask(holdings: &mut Holdings, choices: &Choices, near: &Near<'_>, sources: &Sources<'_>) -> (Gathered, Vec<Trouble>) {
     for at in 0..holdings.artifact_count() {
         let (ecosystem, ..) = holdings.names(at);
         holdings.set_proofs(at, not_asked(sources.ecosystem(ecosystem)));
     }
-    let Some(client) = sources.client else {
-        return (Gathered::default(), Vec::new());
+    let (mut gathered, mut troubles) = match sources.client {
+        Some(client) => by_name(holdings, choices, client, sources),
+        None => (Gathered::default(), Vec::new()),
     };
+    indexes::gather(holdings, near, sources, &mut gathered, &mut troubles);
+    (gathered, troubles)
+}
+
+fn by_name(
+    holdings: &mut Holdings,
+    choices: &Choices,
+    client: &Client,
+    sources: &Sources<'_>,
+) -> (Gathered, Vec<Trouble>) {
     let names = holdings.names_in_turn();
     let results = in_parallel(&names, super::REQUESTS_AT_ONCE, |range| {
         let (id, name, ..) = holdings.names(range.start);
@@ -83,14 +108,18 @@ struct Named {
 
 /// Every kind of proof that the ecosystem's registries can have, not asked for.
 pub(super) fn not_asked(ecosystem: Option<&'static dyn Ecosystem>) -> Vec<Proof> {
-    ecosystem
-        .map_or(&[][..], |ecosystem| ecosystem.proof_kinds())
+    kinds_of(ecosystem)
         .iter()
         .map(|kind| without(kind, ProofState::NotAsked))
         .collect()
 }
 
-fn without(kind: &str, state: ProofState) -> Proof {
+/// The kinds of proof that an ecosystem's registries can have.
+pub(super) fn kinds_of(ecosystem: Option<&'static dyn Ecosystem>) -> &'static [&'static str] {
+    ecosystem.map_or(&[], |ecosystem| ecosystem.proof_kinds())
+}
+
+pub(super) fn without(kind: &str, state: ProofState) -> Proof {
     Proof {
         kind: kind.to_owned(),
         state,
@@ -99,7 +128,7 @@ fn without(kind: &str, state: ProofState) -> Proof {
 }
 
 /// An origin without query, which may hold a token.
-fn told(origin: &str) -> String {
+pub(super) fn told(origin: &str) -> String {
     Address::read(origin).map_or_else(|_| "an upstream".to_owned(), |address| address.to_string())
 }
 
@@ -126,7 +155,14 @@ fn of_name(
     } else {
         Freshness::Asked
     };
-    let companions = match ecosystem.accompany(name, artifacts, &client.view(freshness).with_lockfiles(upstreams)) {
+    let view = client.view(freshness).with_lockfiles(upstreams);
+    let answered = ecosystem.accompany(name, artifacts, &view).and_then(|mut companions| {
+        for (file, found) in proofs::ask(ecosystem, artifacts, &view)? {
+            companions.proofs.entry(file).or_default().extend(found);
+        }
+        Ok(companions)
+    });
+    let companions = match answered {
         Ok(companions) => companions,
         Err(UpstreamError::NoUpstream { .. }) => return Ok(None),
         Err(error) => {
@@ -165,6 +201,25 @@ fn in_documents(
     Ok(found)
 }
 
+/// Puts bytes into the cache, and reads them back from where they will be packed.
+pub(super) fn keep(
+    bytes: &[u8],
+    file_name: &str,
+    objects: &mut BTreeMap<Digest, SourceObject>,
+    cache: &Cache,
+) -> Result<Digest, Trouble> {
+    let digest = cache
+        .put(bytes)
+        .map_err(|error| Trouble::unable("the cache cannot be used", error))?;
+    if let std::collections::btree_map::Entry::Vacant(entry) = objects.entry(digest) {
+        let path = cache.path(&digest);
+        let hashed = hash(&path, [], &|_| {})
+            .map_err(|error| Trouble::unable(format!("cannot read {}", path.display()), error))?;
+        entry.insert(hashed.object(file_name));
+    }
+    Ok(digest)
+}
+
 fn store(
     ecosystem: &'static dyn Ecosystem,
     name: &str,
@@ -173,18 +228,7 @@ fn store(
     cache: &Cache,
 ) -> Result<Stored, Trouble> {
     let mut objects = BTreeMap::new();
-    let mut keep = |bytes: &[u8]| -> Result<Digest, Trouble> {
-        let digest = cache
-            .put(bytes)
-            .map_err(|error| Trouble::unable("the cache cannot be used", error))?;
-        if let std::collections::btree_map::Entry::Vacant(entry) = objects.entry(digest) {
-            let path = cache.path(&digest);
-            let hashed = hash(&path, [], &|_| {})
-                .map_err(|error| Trouble::unable(format!("cannot read {}", path.display()), error))?;
-            entry.insert(hashed.object(""));
-        }
-        Ok(digest)
-    };
+    let mut keep = |bytes: &[u8]| keep(bytes, "", &mut objects, cache);
     let mut documents = Vec::new();
     for document in &companions.documents {
         documents.push(Document {
@@ -199,8 +243,9 @@ fn store(
     for artifact in artifacts {
         let given = companions.proofs.get(&artifact.file);
         let mut all = Vec::new();
+        let known = ecosystem.proof_kinds();
         // One entry for each kind, in the ecosystem's order; what it did not speak of was not asked.
-        for kind in ecosystem.proof_kinds() {
+        for kind in known {
             let found = given.into_iter().flatten().find(|proof| match proof {
                 NewProof::Present(present, _) | NewProof::InDocument(present, _) => present == kind,
                 NewProof::Without(proof) => proof.kind == *kind,
@@ -220,6 +265,24 @@ fn store(
                 _ => without(kind, ProofState::NotAsked),
             });
         }
+        let mut besides = Vec::new();
+        for proof in given.into_iter().flatten() {
+            match proof {
+                NewProof::Present(kind, parts) if !known.contains(kind) && !parts.is_empty() => besides.push(Proof {
+                    kind: (*kind).to_owned(),
+                    state: ProofState::Present,
+                    objects: parts.iter().map(|bytes| keep(bytes)).collect::<Result<_, _>>()?,
+                }),
+                NewProof::Without(proof) if !known.contains(&proof.kind.as_str()) => {
+                    besides.push(without(&proof.kind, proof.state));
+                }
+                _ => {}
+            }
+        }
+        // Of other kinds a catalog states only those that somebody asked for, in their order.
+        besides.retain(|proof| proof.state != ProofState::NotAsked);
+        besides.sort_by(|left, right| left.kind.cmp(&right.kind));
+        all.extend(besides);
         proofs.insert(artifact.file.clone(), all);
     }
     Ok(Stored {

@@ -1,12 +1,13 @@
 //! What an export would do (`--dry-run`): looks on this machine and asks for documents, and fetches no artifact.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::fetch::{accepted, locate};
 use super::local::{Found, Looked, needed};
 use super::parallel::in_parallel;
 use super::trouble::{Trouble, not_found, of_locating, stop, subject};
-use super::{Sources, companions, look_everywhere, mismatch, refuse_clash};
+use super::{Near, Sources, companions, look_everywhere, mismatch, pin, refuse_clash, take_indexes};
 use crate::export::holdings::{Holdings, NewFind, Place};
 use crate::export::select::{Chosen, Selected, index};
 use crate::export::source::SourceObject;
@@ -84,7 +85,11 @@ impl Plan {
 
 /// Finds out what an export would do. Stops where the export would.
 pub fn plan(selected: &Selected, sources: &Sources<'_>) -> Result<Plan, Stop> {
-    let choices = selected.choices();
+    let near = Near {
+        from: selected.from(),
+        upstreams: selected.upstreams(),
+    };
+    let choices = &pin::pin(Arc::clone(selected.choices()), &near, sources)?;
     let mut gathered = look_everywhere(choices, selected.from(), sources)?;
     let open: Vec<(u32, Looked)> = std::mem::take(&mut gathered.open).into_iter().collect();
     let results = in_parallel(&open, super::REQUESTS_AT_ONCE, |(number, looked)| {
@@ -118,7 +123,7 @@ pub fn plan(selected: &Selected, sources: &Sources<'_>) -> Result<Plan, Stop> {
     let mut holdings = gathered.holdings;
     (plan.at_hand, plan.bytes_at_hand) = holdings.at_hand();
     troubles.extend(holdings.arrange().into_iter().map(refuse_clash));
-    let (gathered, more) = companions::gather(&mut holdings, choices, sources);
+    let (gathered, more) = companions::gather(&mut holdings, choices, &near, sources);
     troubles.extend(more);
     if let Some(stop) = stop(troubles) {
         return Err(stop);
@@ -130,6 +135,9 @@ pub fn plan(selected: &Selected, sources: &Sources<'_>) -> Result<Plan, Stop> {
         .map(|object| (object.digest, object.size))
         .collect();
     plan.companions = (companions.len() as u64, companions.values().sum());
+    if let Some(stop) = stop(take_indexes(&mut holdings, gathered.indexes)) {
+        return Err(stop);
+    }
     let clashes = holdings.arrange_with_strangers();
     if let Some(stop) = stop(clashes.into_iter().map(refuse_clash).collect()) {
         return Err(stop);

@@ -29,6 +29,11 @@ impl Trouble {
         Self::Unable(Box::new(Unable::new(what).because(source)))
     }
 
+    /// Whether this machine failed.
+    pub(super) fn is_unable(&self) -> bool {
+        matches!(self, Self::Unable(_))
+    }
+
     /// Whether other bytes than stated were found.
     pub(super) fn is_mismatch(&self) -> bool {
         matches!(self, Self::Refused(refusal) if refusal.code == Code::LockDigestMismatch)

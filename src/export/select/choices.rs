@@ -247,6 +247,21 @@ impl Choices {
         });
     }
 
+    /// The same with some of them changed, by their places.
+    pub(in crate::export) fn with(&self, changed: &std::collections::BTreeMap<u32, Wanted>) -> Self {
+        let mut this = Self::default();
+        for at in (0..self.len()).map(index) {
+            let Chosen {
+                wanted,
+                reason,
+                upstreams,
+            } = self.chosen(at);
+            this.add(changed.get(&at).cloned().unwrap_or(wanted), &reason, upstreams);
+        }
+        this.settle();
+        this
+    }
+
     /// How many there are.
     pub(in crate::export) fn len(&self) -> usize {
         self.entries.len()

@@ -49,7 +49,7 @@ pub(super) fn take(
     let mut unpinned = 0_u64;
     for mut wanted in selection.wanted {
         let is_pinned = Claim::strongest(&wanted.claims).is_some();
-        let is_taken_as_served = wanted.claims.is_empty() && ecosystem.unpinned() == Unpinned::AsServed;
+        let is_taken_as_served = wanted.claims.is_empty() && ecosystem.unpinned() != Unpinned::Refused;
         if !is_pinned && !is_taken_as_served {
             errors.push(SelectError::Unpinned {
                 artifact: format!("{} {} {}", wanted.ecosystem, wanted.name, wanted.version),
@@ -59,7 +59,7 @@ pub(super) fn take(
         }
         wanted.path = wanted.path.map(|path| beside.join(path));
         let upstreams = upstreams_of(&wanted, &selection.upstreams, &for_all);
-        if is_pinned {
+        if is_pinned || ecosystem.unpinned() == Unpinned::FromIndex {
             gathered.add(wanted, written, upstreams);
         } else {
             unpinned += 1;

@@ -1,0 +1,344 @@
+//! Judges all that is held again, by what this site pins and has revoked now, and says what no longer stands.
+//!
+//! The proofs are those that came with the artifacts, and are read from the store. A signed index is judged as of the time by
+//! which it was judged when it came, so that it does not run out by lying here. What a plan stated and the bytes that were
+//! verified then cannot change, so that the agreement of digests is taken over. Everything else is asked anew.
+
+use super::judge::{DIGEST_AGREEMENT, Judge};
+use super::site::Site;
+use super::verify_objects::Progress;
+use crate::evidence::Context;
+use crate::ledger::{BundleRecord, Entry, Judgement, Ledger, Rejudging};
+use crate::model::{Fault, Finding, Level, Outcome, Stop, Timestamp};
+use crate::store::Store;
+use crate::trust::Revocations;
+
+/// Artifacts that are judged side by side: enough for all cores, few enough to stay small in memory.
+const ROUND: usize = 256;
+
+/// Under which kind a revoked bundle or exporter's key is told.
+const REVOCATION: &str = "revocation";
+
+/// By what is judged again.
+pub struct Again<'a> {
+    /// What was imported, and what its proofs came to.
+    pub ledger: &'a Ledger,
+    /// Where artifacts and proofs lie.
+    pub store: &'a Store,
+    /// What this site pins and has revoked now.
+    pub site: &'a Site,
+    /// For how long a bundle might be on its way, in seconds.
+    pub max_transit_seconds: u64,
+    /// The clock.
+    pub now: Timestamp,
+    /// How many threads judge.
+    pub threads: usize,
+    /// Hears how far it is.
+    pub progress: &'a dyn Progress,
+    /// Where the new judgements are kept; `None` changes nothing.
+    pub record: Option<&'a Rejudging<'a>>,
+}
+
+/// An artifact whose judgement is another than before.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The artifact, and what brought it.
+    pub entry: Entry,
+    /// The level that it had.
+    pub was: Level,
+    /// The level that it has.
+    pub now: Level,
+    /// What was confirmed and is no longer, each with what stands in its place, if anything does.
+    pub lost: Vec<(Finding, Option<Finding>)>,
+    /// What is found to be wrong, and was not before.
+    pub wrong: Vec<Finding>,
+    /// What is confirmed, and was not before.
+    pub gained: Vec<Finding>,
+    /// Why it could not be judged again, if it could not.
+    pub unreadable: Option<String>,
+}
+
+impl Change {
+    /// Whether something that stood no longer stands.
+    pub fn fell(&self) -> bool {
+        !self.lost.is_empty() || !self.wrong.is_empty() || self.unreadable.is_some()
+    }
+}
+
+/// What the judging came to, in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rechecked {
+    /// Artifacts that were judged.
+    pub judged: u64,
+    /// Artifacts of which something no longer stands.
+    pub fallen: u64,
+    /// Artifacts of which something is newly confirmed, and nothing fell.
+    pub risen: u64,
+}
+
+/// Judges everything again, bundle by bundle, and calls back for each artifact whose judgement changes.
+pub fn recheck(again: &Again<'_>, mut visit: impl FnMut(Change) -> Result<(), Stop>) -> Result<Rechecked, Stop> {
+    let mut total = Rechecked::default();
+    again.progress.begin("recheck", again.ledger.artifacts()?);
+    for bundle in again.ledger.bundles()? {
+        recheck_bundle(again, &bundle, &mut total, &mut visit)?;
+    }
+    again.progress.finish();
+    Ok(total)
+}
+
+fn recheck_bundle(
+    again: &Again<'_>,
+    bundle: &BundleRecord,
+    total: &mut Rechecked,
+    visit: &mut impl FnMut(Change) -> Result<(), Stop>,
+) -> Result<(), Stop> {
+    let anchors = again.site.trust_data().map_or(&[][..], |(_, data)| &data.anchors);
+    let revocations = again.site.revocations().map(|(_, document)| document);
+    let on_its_way = bundle.imported.seconds().saturating_sub(bundle.created.seconds());
+    let in_time = u64::try_from(on_its_way).is_ok_and(|seconds| seconds <= again.max_transit_seconds);
+    let context = Context {
+        anchors,
+        now: again.now,
+        // The time by which indexes were judged when they came; that is not judged again.
+        exported: if in_time { bundle.created } else { bundle.imported },
+        max_transit_seconds: u64::MAX,
+    };
+    let locate = |digest: &_| again.store.path(digest);
+    let judge = Judge::again(&context, revocations, &locate);
+    let mut round: Vec<Entry> = Vec::with_capacity(ROUND);
+    again.ledger.last_brought_by(&bundle.manifest, |entry| {
+        round.push(entry);
+        if round.len() == ROUND {
+            judge_round(again, &judge, std::mem::take(&mut round), total, visit)?;
+        }
+        Ok::<_, Stop>(())
+    })?;
+    judge_round(again, &judge, round, total, visit)
+}
+
+fn judge_round(
+    again: &Again<'_>,
+    judge: &Judge<'_>,
+    round: Vec<Entry>,
+    total: &mut Rechecked,
+    visit: &mut impl FnMut(Change) -> Result<(), Stop>,
+) -> Result<(), Stop> {
+    let artifacts: Vec<_> = round.iter().map(|entry| entry.artifact.clone()).collect();
+    let results = judge.judge_each(&artifacts, again.threads);
+    again.progress.advance(round.len() as u64);
+    for (entry, result) in round.into_iter().zip(results) {
+        total.judged += 1;
+        let before = again.ledger.judgement(&entry)?;
+        let (was, decision) =
+            before.map_or_else(Default::default, |judgement| (judgement.findings, judgement.decision));
+        let mut change = match result {
+            Ok(mut findings) => {
+                let agreement = was.iter().filter(|finding| finding.kind == DIGEST_AGREEMENT);
+                findings.extend(agreement.cloned());
+                let told = revoked_bundles(again, &entry)?;
+                findings.splice(0..0, told);
+                let change = compare(entry, &was, &findings);
+                if let Some(record) = again.record {
+                    let judgement = Judgement {
+                        level: change.now,
+                        findings,
+                        decision,
+                        judged: again.now,
+                    };
+                    record.judgement(&change.entry, &judgement)?;
+                }
+                change
+            }
+            Err(stop) => {
+                let mut change = compare(entry, &was, &[]);
+                change.unreadable = Some(in_words(&stop));
+                change
+            }
+        };
+        if change.unreadable.is_some() {
+            // Nothing was found about its proofs.
+            change.lost.clear();
+        }
+        if change.fell() {
+            total.fallen += 1;
+        } else if !change.gained.is_empty() {
+            total.risen += 1;
+        } else {
+            continue;
+        }
+        visit(change)?;
+    }
+    Ok(())
+}
+
+fn in_words(stop: &Stop) -> String {
+    match stop {
+        Stop::Refused(refusals) => refusals
+            .first()
+            .map_or_else(String::new, |refusal| refusal.reason.clone()),
+        Stop::Unable(unable) => unable
+            .source
+            .as_ref()
+            .map_or_else(|| unable.what.clone(), |source| format!("{}: {source}", unable.what)),
+    }
+}
+
+/// Compares what the proofs came to with what they came to before. The same program judges the same proofs in the same order,
+/// so that findings of one kind belong together by their place.
+fn compare(entry: Entry, was: &[Finding], now: &[Finding]) -> Change {
+    let level = |findings: &[Finding]| findings.iter().map(Finding::level).max().unwrap_or_default();
+    let mut change = Change {
+        entry,
+        was: level(was),
+        now: if now.iter().any(is_revocation) {
+            Level::None
+        } else {
+            level(now)
+        },
+        lost: Vec::new(),
+        wrong: Vec::new(),
+        gained: Vec::new(),
+        unreadable: None,
+    };
+    for (place, before) in places(was) {
+        let after = nth(now, &before.kind, place);
+        let still = after.is_some_and(|after| after.is_confirmed() && after.level() >= before.level());
+        if before.is_confirmed() && !still {
+            change.lost.push((before.clone(), after.cloned()));
+        }
+    }
+    for (place, after) in places(now) {
+        let before = nth(was, &after.kind, place);
+        if after.is_confirmed() && !before.is_some_and(|before| before.level() >= after.level()) {
+            change.gained.push(after.clone());
+        }
+        // What was confirmed stands among the lost, with what it is now.
+        let is_new = !before.is_some_and(|before| before.is_contradicted() || before.is_confirmed());
+        if after.is_contradicted() && is_new {
+            change.wrong.push(after.clone());
+        }
+    }
+    change
+}
+
+fn is_revocation(finding: &Finding) -> bool {
+    finding.kind == REVOCATION && finding.outcome == Outcome::Contradicted(Fault::Revoked)
+}
+
+/// Findings with their place among those of their kind.
+fn places(findings: &[Finding]) -> impl Iterator<Item = (usize, &Finding)> {
+    findings.iter().enumerate().map(|(index, finding)| {
+        let before = findings[..index].iter().filter(|other| other.kind == finding.kind);
+        (before.count(), finding)
+    })
+}
+
+fn nth<'f>(findings: &'f [Finding], kind: &str, place: usize) -> Option<&'f Finding> {
+    findings.iter().filter(|finding| finding.kind == kind).nth(place)
+}
+
+/// What is said against an artifact because the bundle that brought it is no longer believed: the first one, whose bytes these
+/// are, or the last one, whose proofs these are.
+fn revoked_bundles(again: &Again<'_>, entry: &Entry) -> Result<Vec<Finding>, Stop> {
+    let Some((_, revocations)) = again.site.revocations() else {
+        return Ok(Vec::new());
+    };
+    let mut told = revoked_bundle(again, &entry.first_bundle, revocations)?;
+    if entry.last_bundle.manifest != entry.first_bundle.manifest {
+        told.extend(revoked_bundle(again, &entry.last_bundle, revocations)?);
+    }
+    Ok(told)
+}
+
+fn revoked_bundle(again: &Again<'_>, bundle: &BundleRecord, revocations: &Revocations) -> Result<Vec<Finding>, Stop> {
+    let label = crate::model::bundle_label(&bundle.stream, bundle.epoch, bundle.sequence);
+    let wrong = |text: String| Finding::contradicted(REVOCATION, Fault::Revoked, text);
+    let mut told = Vec::new();
+    if let Some(revocation) = revocations.bundle(&bundle.manifest) {
+        told.push(wrong(format!("bundle {label} was voided: {}", revocation.reason)));
+    }
+    for key in again.ledger.export_keys(&bundle.manifest)? {
+        // The enclave's own clock says when the bundle came; the bundle's own date a thief could choose.
+        let counts = |since: Option<Timestamp>| since.is_none_or(|since| bundle.imported >= since);
+        if let Some(revocation) = revocations
+            .key(&key)
+            .filter(|revocation| counts(revocation.invalid_since))
+        {
+            told.push(wrong(format!(
+                "the key {key}, which signed bundle {label}, is revoked: {}",
+                revocation.reason
+            )));
+        }
+    }
+    Ok(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Artifact, Digest, Doubt};
+
+    fn entry() -> Entry {
+        let bundle = BundleRecord {
+            manifest: Digest::of(b"manifest"),
+            stream: "main".to_owned(),
+            epoch: 1,
+            sequence: 1,
+            created: Timestamp::from_seconds(1),
+            imported: Timestamp::from_seconds(2),
+            root_version: 1,
+            signers: Vec::new(),
+        };
+        Entry {
+            artifact: Artifact {
+                ecosystem: "files".to_owned(),
+                name: "set".to_owned(),
+                version: "1".to_owned(),
+                file: "a".to_owned(),
+                digest: Digest::of(b"a"),
+                origin: String::new(),
+                reason: String::new(),
+                proofs: Vec::new(),
+            },
+            size: 1,
+            is_current: true,
+            first_bundle: bundle.clone(),
+            last_bundle: bundle,
+        }
+    }
+
+    #[test]
+    fn findings_of_a_kind_belong_together_by_their_place() {
+        let good = |kind: &str, level| Finding::confirmed(kind, level, "good");
+        let bad = |kind: &str| Finding::contradicted(kind, Fault::Revoked, "bad");
+        let open = |kind: &str| Finding::undecided(kind, Doubt::NoAnchor, "open");
+        let was = [good("x", Level::Publisher), good("x", Level::Registry), open("y")];
+        let same = compare(entry(), &was, &was);
+        assert!(!same.fell() && same.gained.is_empty());
+
+        let now = [bad("x"), good("x", Level::Registry), good("y", Level::Publisher)];
+        let change = compare(entry(), &was, &now);
+        assert_eq!((change.lost.len(), change.wrong.len(), change.gained.len()), (1, 0, 1));
+        assert!(change.fell());
+        assert_eq!((change.was, change.now), (Level::Publisher, Level::Publisher));
+
+        // A lower level is a loss, and a proof that is newly wrong as well, even where it never counted.
+        let lower = [good("x", Level::Registry), good("x", Level::Registry), open("y")];
+        assert_eq!(compare(entry(), &was, &lower).lost.len(), 1);
+        let wrong = [was[0].clone(), was[1].clone(), bad("y")];
+        assert!(compare(entry(), &was, &wrong).fell());
+        // What was wrong before is nothing new.
+        assert!(!compare(entry(), &[bad("y")], &[bad("y")]).fell());
+        assert!(compare(entry(), &was, &[]).fell());
+    }
+
+    #[test]
+    fn what_is_revoked_has_no_level() {
+        let good = Finding::confirmed("x", Level::Publisher, "good");
+        let told = Finding::contradicted(REVOCATION, Fault::Revoked, "voided");
+        let change = compare(entry(), std::slice::from_ref(&good), &[told, good.clone()]);
+        assert_eq!(change.now, Level::None);
+        assert!(change.fell() && change.lost.is_empty());
+    }
+}

@@ -1,0 +1,233 @@
+//! An enclave that pins a key, holds what that key signed, and judges it again.
+
+use std::fs;
+use std::path::Path;
+
+use sealift::model::{Anchor, Digest, Finding, Material, ScopePattern, SpeaksFor};
+use sealift::trust::folder::TrustFolder;
+use sealift::trust::{Kind, Revocation, Revocations, Revoked, TrustData};
+use serde_json::json;
+
+use crate::people;
+use crate::raw_bundle::{Edits, RawBundle, RawObject};
+use crate::world::{World, now};
+
+/// The key in `tests/fixtures/minisign`, as findings show it.
+pub(crate) const KEY: &str = "E7620F1842B4E81F";
+
+/// The file that it signed.
+pub(crate) const SIGNED: &str = "pkg:generic/set@1.0?file_name=test";
+
+fn fixture(name: &str) -> Vec<u8> {
+    fs::read(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fixtures/minisign")
+            .join(name),
+    )
+    .unwrap()
+}
+
+/// The sample bundle with one file more, which somebody signed.
+pub(crate) fn bundle(world: &World, sequence: u64, previous: Option<Digest>) -> RawBundle {
+    let mut bundle = world.bundle(sequence, previous);
+    bundle.files.push(("test".to_owned(), fixture("test.txt")));
+    bundle.objects.push(RawObject {
+        content: fixture("test-prehashed.minisig"),
+        zstd: false,
+    });
+    bundle
+}
+
+/// Edits that name the proof.
+pub(crate) fn edits() -> Edits {
+    let proof = Digest::of(&fixture("test-prehashed.minisig")).to_string();
+    Edits {
+        records: Some(Box::new(move |records| {
+            for record in records {
+                if record["artifact"]["file"] == "test" {
+                    record["artifact"]["proofs"] =
+                        json!([{ "kind": "minisign", "objects": [proof], "state": "present" }]);
+                }
+            }
+        })),
+        ..World::edits(|_| {})
+    }
+}
+
+/// Lets a document stand that ann has signed.
+fn stand(world: &World, kind: Kind, payload: &[u8]) {
+    let mut trust = TrustFolder::open(&world.path("en/trust")).unwrap();
+    let envelope = people::sealed(kind, payload, &[people::ANN]).write();
+    let next = trust.judge_next(kind, &envelope, None).unwrap().unwrap();
+    trust.stand(&next).unwrap();
+}
+
+/// Pins the key for everything.
+pub(crate) fn pin(world: &World, version: u64) {
+    let mut data = TrustData::empty(version, now());
+    data.put(Anchor {
+        material: Material::MinisignKey(String::from_utf8(fixture("test.pub")).unwrap()),
+        name: "tests-key".to_owned(),
+        note: "from the fixtures".to_owned(),
+        scope: vec![ScopePattern::everything()],
+        speaks_for: SpeaksFor::Publisher,
+        suites: Vec::new(),
+        valid_from: None,
+        valid_until: None,
+    });
+    stand(world, Kind::TrustData, &data.write().unwrap());
+}
+
+/// Revokes something, with what was revoked before.
+pub(crate) fn revoke(world: &World, version: u64, what: Vec<Revoked>) {
+    let mut document = Revocations::empty(version, now());
+    document.revoked = what
+        .into_iter()
+        .map(|what| Revocation {
+            invalid_since: None,
+            reason: "it was stolen".to_owned(),
+            what,
+        })
+        .collect();
+    stand(world, Kind::Revocations, &document.write().unwrap());
+}
+
+/// An enclave that pins the key, and media of which the first holds what it signed.
+pub(crate) fn pinned() -> World {
+    let world = World::new();
+    pin(&world, 1);
+    let first = world.write("m1", &bundle(&world, 1, None), &edits());
+    world.medium(2, Some(first));
+    world
+}
+
+/// The same with the first medium imported.
+pub(crate) fn imported() -> World {
+    let world = pinned();
+    world.run("import --enclave en m1").done();
+    world
+}
+
+/// The purls that a recheck lists, with their levels before and now.
+fn changes(world: &World, status: i32) -> Vec<(String, String, String)> {
+    let ran = world.run("recheck --enclave en --json");
+    assert_eq!(ran.status, status, "{}{}", ran.stdout, ran.stderr);
+    let word = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    ran.json()["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|change| {
+            (
+                word(&change["artifact"]["file"]),
+                word(&change["was"]),
+                word(&change["now"]),
+            )
+        })
+        .collect()
+}
+
+fn fell(file: &str, was: &str) -> (String, String, String) {
+    (file.to_owned(), was.to_owned(), "none".to_owned())
+}
+
+#[test]
+fn what_rests_on_a_revoked_key_falls_and_nothing_else() {
+    let world = imported();
+    assert_eq!(changes(&world, 0), []);
+    assert_eq!(
+        world.json(&format!("where --enclave en --key {KEY}"))["found"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+
+    let other = Revoked::Key("00112233445566AA".to_owned());
+    revoke(&world, 1, vec![other.clone()]);
+    assert_eq!(changes(&world, 0), []);
+
+    revoke(&world, 2, vec![other, Revoked::Key(KEY.to_lowercase())]);
+    let before = world.published();
+    assert_eq!(changes(&world, 1), [fell("test", "publisher")]);
+    // Asking changes nothing, so that the second answer is the first.
+    assert_eq!(changes(&world, 1), [fell("test", "publisher")]);
+    let shown = world.run("recheck --enclave en");
+    assert!(shown.stdout.contains("it was stolen"), "{}", shown.stdout);
+    assert_eq!(before, world.published());
+
+    assert_eq!(world.run("recheck --enclave en --record").status, 1);
+    assert_eq!(changes(&world, 0), []);
+    let found = world.json(&format!("where --enclave en {SIGNED}"));
+    assert_eq!(found["found"][0]["judgement"]["level"], "none");
+    let findings: Vec<Finding> = serde_json::from_value(found["found"][0]["judgement"]["findings"].clone()).unwrap();
+    assert!(findings.iter().any(Finding::is_contradicted), "{findings:?}");
+    // Nothing rests on it any more, and clients find what they found.
+    assert_eq!(
+        world.json(&format!("where --enclave en --key {KEY}"))["found"],
+        json!([])
+    );
+    assert_eq!(before, world.published());
+}
+
+#[test]
+fn revoked_bytes_bundles_and_exporters_fall_with_all_that_they_brought() {
+    let readme = b"carried across the gap\n".repeat(40);
+    let cases = [
+        (Revoked::Artifact(Digest::of(&readme)), 1),
+        (Revoked::Key(people::id(people::EXPORTER).to_string()), 6),
+    ];
+    for (what, count) in cases {
+        let world = imported();
+        revoke(&world, 1, vec![what.clone()]);
+        let found = changes(&world, 1);
+        assert_eq!(found.len(), count, "{what:?}: {found:?}");
+        assert!(found.iter().all(|(_, _, now)| now == "none"), "{what:?}: {found:?}");
+    }
+    let world = imported();
+    let status = world.json("status --enclave en");
+    let manifest: Digest = status["last_bundle"]["manifest"].as_str().unwrap().parse().unwrap();
+    revoke(&world, 1, vec![Revoked::Bundle(manifest)]);
+    let found = changes(&world, 1);
+    assert_eq!(found.len(), 6, "{found:?}");
+    assert!(found.contains(&fell("test", "publisher")));
+    // The exporter's key leads to what it brought, too.
+    let key = people::id(people::EXPORTER);
+    let brought = world.json(&format!("where --enclave en --key {key}"));
+    assert_eq!(brought["found"].as_array().unwrap().len(), 6);
+}
+
+#[test]
+fn a_key_that_is_pinned_later_confirms_what_came_before() {
+    let world = World::new();
+    world.write("m1", &bundle(&world, 1, None), &edits());
+    world.run("import --enclave en m1").done();
+    assert_eq!(changes(&world, 0), []);
+    pin(&world, 1);
+    let rose = ("test".to_owned(), "none".to_owned(), "publisher".to_owned());
+    assert_eq!(changes(&world, 0), [rose]);
+    world.run("recheck --enclave en --record").done();
+    assert_eq!(changes(&world, 0), []);
+    assert_eq!(
+        world.json(&format!("where --enclave en {SIGNED}"))["found"][0]["judgement"]["level"],
+        "publisher"
+    );
+}
+
+#[test]
+fn a_proof_that_is_gone_stops_nothing_else() {
+    let world = imported();
+    let proof = Digest::of(&fixture("test-prehashed.minisig")).hex();
+    fs::remove_file(world.path(&format!("en/store/objects/{}/{}", &proof[..2], &proof[2..]))).unwrap();
+    let ran = world.run("recheck --enclave en --json");
+    assert_eq!(ran.status, 1, "{}", ran.stderr);
+    let document = ran.json();
+    assert_eq!(document["total"]["judged"], 6);
+    assert_eq!(document["changes"].as_array().unwrap().len(), 1);
+    assert!(
+        document["changes"][0]["unreadable"]
+            .as_str()
+            .unwrap()
+            .contains("cannot read")
+    );
+}
