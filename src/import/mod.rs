@@ -13,6 +13,7 @@ pub mod verify_evidence;
 pub mod stage;
 pub mod commit;
 pub mod recheck;
+pub mod record;
 mod memory;
 
 use std::fs;
@@ -31,6 +32,7 @@ use authenticate::{Approvals, Authenticated, Judgement, Memory, Outcome, Voucher
 use commit::{Committed, commit};
 pub use memory::EnclaveMemory;
 use open::{Input, open};
+use record::Recorder;
 use site::{Brought, Site};
 use stage::stage;
 use verify_evidence::{EvidenceSummary, Pins, verify_evidence};
@@ -62,10 +64,40 @@ pub fn import(
     trust: &mut TrustFolder,
     run: &Run<'_>,
 ) -> Result<Imported, Stop> {
+    import_recorded(inputs, folder, enclave, trust, run, &mut Recorder::nothing())
+}
+
+/// The same, keeping a record: a report of what was imported, or of why it was refused.
+pub fn import_recorded(
+    inputs: Vec<Input>,
+    folder: &Path,
+    enclave: &mut Enclave,
+    trust: &mut TrustFolder,
+    run: &Run<'_>,
+    recorder: &mut Recorder<'_>,
+) -> Result<Imported, Stop> {
+    let result = import_steps(inputs, folder, enclave, trust, run, recorder);
+    if let Err(Stop::Refused(refusals)) = &result
+        && refusals.iter().any(|refusal| refusal.code != Code::AlreadyImported)
+    {
+        recorder.refused(refusals);
+    }
+    result
+}
+
+fn import_steps(
+    inputs: Vec<Input>,
+    folder: &Path,
+    enclave: &mut Enclave,
+    trust: &mut TrustFolder,
+    run: &Run<'_>,
+    recorder: &mut Recorder<'_>,
+) -> Result<Imported, Stop> {
     let opened = open(inputs)?;
     let root = trust.current().clone();
     let site = Site::load(trust)?;
     site.check_not_rolled_back(&enclave.ledger)?;
+    recorder.opened(&site);
     let memory = EnclaveMemory {
         ledger: &enclave.ledger,
         folder,
@@ -88,8 +120,14 @@ pub fn import(
     }
     let authenticated = result?;
     let (manifest_digest, volumes) = (authenticated.manifest_digest(), authenticated.manifest().volumes.len());
+    recorder.authenticated(
+        authenticated.manifest(),
+        manifest_digest,
+        authenticated.voucher(),
+        trust.current(),
+    );
     let staging = memory::staging(folder, &manifest_digest);
-    let result = run_import(authenticated, &staging, enclave, trust, site, run);
+    let result = run_import(authenticated, &staging, enclave, trust, site, run, recorder);
     if volumes == 1 && result.is_err() {
         // Nothing of a single volume is worth keeping; of several, those that were good are.
         let _ = fs::remove_dir_all(&staging);
@@ -104,6 +142,7 @@ fn run_import(
     trust: &mut TrustFolder,
     mut site: Site,
     run: &Run<'_>,
+    recorder: &mut Recorder<'_>,
 ) -> Result<Imported, Stop> {
     fs::DirBuilder::new()
         .recursive(true)
@@ -126,15 +165,22 @@ fn run_import(
             Ok(Imported::Incomplete(incomplete))
         }
         Verified::Intact(intact) => {
+            recorder.intact();
             let brought = take_side_data(&intact, &mut site, trust, workspace.store)?;
+            recorder.trusted(&site, &brought);
             // Kept even where the bundle is refused, as roots are: what enough persons signed stands by itself.
             for standing in &brought.standing {
                 trust.stand(standing)?;
             }
             let store = enclave.repository.store();
             let judged = verify_evidence(*intact, &pins(&site), Some(store), run.now, run.threads, run.progress)?;
+            recorder.judged(&judged, &enclave.ledger)?;
+            let before = enclave.ledger.generation()?.map(|generation| generation.root);
             let staged = stage(judged, brought, enclave, run.now, run.progress)?;
-            Ok(Imported::Committed(Box::new(commit(staged)?)))
+            recorder.staged(&staged, before)?;
+            let committed = commit(staged)?;
+            recorder.committed();
+            Ok(Imported::Committed(Box::new(committed)))
         }
     }
 }

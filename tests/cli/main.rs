@@ -10,6 +10,7 @@ mod world;
 mod journey;
 mod kill;
 mod media;
+mod reports;
 
 #[path = "../support/people.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]
