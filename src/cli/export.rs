@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use super::environment::Surroundings;
@@ -398,26 +399,54 @@ fn report(packed: &Packed, counts: &crate::export::collect::Counts, enclave: &st
     }
 }
 
+/// The plan as JSON: a million artifacts may be without proof.
+#[derive(Serialize)]
+struct PlanDocument<'a> {
+    at_hand: u64,
+    bytes_at_hand: u64,
+    bytes_of_documents_and_proofs: u64,
+    bytes_to_fetch: u64,
+    documents_and_proofs: u64,
+    left_out: &'a [String],
+    of_unknown_size: u64,
+    proof_unknown: &'a [String],
+    schema: &'static str,
+    sizes: &'static str,
+    to_fetch: u64,
+    volume_bytes: u64,
+    volumes: u64,
+    warnings: &'a [String],
+    without_proof: WithoutProof<'a>,
+}
+
+struct WithoutProof<'a>(&'a Plan);
+
+impl Serialize for WithoutProof<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.without_proof())
+    }
+}
+
 fn report_plan(plan: &Plan, foreseen: &Foreseen, arguments: &Arguments, context: &Context) {
     let is_exact = plan.of_unknown_size == 0;
     if context.output.wants_json() {
-        context.output.json(&json!({
-            "schema": "sealift-export-plan/1",
-            "at_hand": plan.at_hand,
-            "bytes_at_hand": plan.bytes_at_hand,
-            "to_fetch": plan.to_fetch,
-            "bytes_to_fetch": plan.bytes_to_fetch,
-            "of_unknown_size": plan.of_unknown_size,
-            "documents_and_proofs": plan.companions.0,
-            "bytes_of_documents_and_proofs": plan.companions.1,
-            "volumes": foreseen.volumes,
-            "volume_bytes": foreseen.volume_bytes,
-            "sizes": if is_exact { "known" } else { "at-least" },
-            "without_proof": plan.without_proof().collect::<Vec<_>>(),
-            "proof_unknown": plan.proof_unknown,
-            "left_out": plan.left_out,
-            "warnings": plan.warnings,
-        }));
+        context.output.long_json(&PlanDocument {
+            at_hand: plan.at_hand,
+            bytes_at_hand: plan.bytes_at_hand,
+            bytes_of_documents_and_proofs: plan.companions.1,
+            bytes_to_fetch: plan.bytes_to_fetch,
+            documents_and_proofs: plan.companions.0,
+            left_out: &plan.left_out,
+            of_unknown_size: plan.of_unknown_size,
+            proof_unknown: &plan.proof_unknown,
+            schema: "sealift-export-plan/1",
+            sizes: if is_exact { "known" } else { "at-least" },
+            to_fetch: plan.to_fetch,
+            volume_bytes: foreseen.volume_bytes,
+            volumes: foreseen.volumes,
+            warnings: &plan.warnings,
+            without_proof: WithoutProof(plan),
+        });
         return;
     }
     let output = &context.output;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::decided::{answer_decisions, decisions_json};
 use super::output::escape;
 use super::progress::Bars;
 use super::report::ReportSigner;
@@ -13,14 +14,14 @@ use super::shown::holder;
 use super::{Context, Exit};
 use crate::bundle::manifest::Manifest;
 use crate::enclave::{self, Enclave};
-use crate::import::authenticate::{Memory, Voucher};
+use crate::import::authenticate::Voucher;
 use crate::import::commit::Committed;
 use crate::import::open::Input;
 use crate::import::record::Recorder;
-use crate::import::site::Brought;
+use crate::import::site::{Brought, Site};
 use crate::import::verify_evidence::EvidenceSummary;
 use crate::import::verify_objects::Incomplete;
-use crate::import::{Against, Checked, EnclaveMemory, Imported, Run, import_recorded, verify};
+use crate::import::{Against, Checked, EnclaveMemory, Imported, Run, gap_rule, import_recorded, verify};
 use crate::model::{Code, Refusal, Stop, Unable};
 use crate::store::Store;
 use crate::trust::folder::TrustFolder;
@@ -133,12 +134,16 @@ pub(crate) fn run_verify(arguments: &VerifyArguments, context: &Context) -> Resu
         progress: &bars,
     };
     let enclave_memory = match (&ledger, &arguments.enclave) {
-        (Some(ledger), Some(folder)) => Some(EnclaveMemory { ledger, folder }),
+        (Some(ledger), Some(folder)) => Some(EnclaveMemory {
+            ledger,
+            folder,
+            gap: gap_rule(&Site::load(&trust)?),
+        }),
         _ => None,
     };
     let against = Against {
         trust: &trust,
-        memory: enclave_memory.as_ref().map(|memory| memory as &dyn Memory),
+        memory: enclave_memory.as_ref(),
         store: store.as_ref(),
         scratch: scratch.path().to_owned(),
     };
@@ -205,6 +210,7 @@ fn report_import(committed: &Committed, arguments: &ImportArguments, report: Opt
         document["schema"] = json!("sealift-import/1");
         document["outcome"] = json!("imported");
         document["evidence"] = evidence_json(&committed.evidence, &committed.brought);
+        document["decisions"] = decisions_json(&committed.decisions);
         document["generation"] = json!(committed.generation.number);
         document["repository_digest"] = json!(committed.generation.root.to_string());
         document["new_objects"] = json!(summary.new_objects);
@@ -242,6 +248,7 @@ fn report_import(committed: &Committed, arguments: &ImportArguments, report: Opt
         summary.new_objects,
         size(summary.new_bytes)
     ));
+    answer_decisions(&committed.decisions, context);
     answer_evidence(&committed.evidence, &committed.brought, context);
     answer_voucher(manifest, &committed.voucher, context);
     if let Some(path) = report {
@@ -285,6 +292,7 @@ fn report_check(checked: &Checked, context: &Context) {
         document["schema"] = json!("sealift-verify/1");
         document["outcome"] = json!("verified");
         document["evidence"] = evidence_json(&checked.evidence, &checked.brought);
+        document["decisions"] = json!(checked.decisions.as_ref().map(decisions_json));
         context.output.json(&document);
         return;
     }
@@ -301,6 +309,9 @@ fn report_check(checked: &Checked, context: &Context) {
         size(catalog.object_bytes)
     ));
     if let Some(voucher) = &checked.voucher {
+        if let Some(decisions) = &checked.decisions {
+            answer_decisions(decisions, context);
+        }
         answer_evidence(&checked.evidence, &checked.brought, context);
         answer_voucher(&checked.manifest, voucher, context);
     }
@@ -330,9 +341,6 @@ fn report_incomplete(incomplete: &Incomplete, state: &str, context: &Context) {
 /// Says how well the artifacts are vouched for, and what the bundle changed of what this site believes.
 fn answer_evidence(evidence: &EvidenceSummary, brought: &Brought, context: &Context) {
     let output = &context.output;
-    for (level, count) in evidence.levels.iter().rev() {
-        output.answer(&format!("  evidence {count:>8} artifacts reach the level {level}"));
-    }
     if evidence.contradicted > 0 {
         output.warn(&format!(
             "{} artifacts bring a proof that is wrong",

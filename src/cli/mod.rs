@@ -8,6 +8,7 @@
 mod approve;
 mod args;
 mod client_config;
+mod decided;
 #[cfg(feature = "export")]
 mod environment;
 mod exit;

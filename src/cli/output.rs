@@ -1,7 +1,7 @@
 //! The only printer: answers go to standard output, the conversation to standard error.
 
 use std::error::Error;
-use std::io::{BufWriter, IsTerminal as _, Stdout, Write as _};
+use std::io::{BufWriter, IsTerminal as _, Stdout, Write};
 
 use serde_json::json;
 
@@ -55,6 +55,18 @@ impl Output {
     /// Prints the one JSON document.
     pub fn json(&self, document: &serde_json::Value) {
         self.answer(&escape_json(&format!("{document:#}")));
+    }
+
+    /// Prints the one JSON document, which may be too long to hold: a struct whose fields are in the order of their names.
+    pub(crate) fn long_json(&self, document: &impl serde::Serialize) {
+        let mut text = EscapedLines {
+            line: Vec::new(),
+            output: BufWriter::new(std::io::stdout()),
+        };
+        let _ = serde_json::to_writer_pretty(&mut text, document)
+            .map_err(std::io::Error::from)
+            .and_then(|()| text.write_all(b"\n"))
+            .and_then(|()| text.flush());
     }
 
     /// Prints a line of conversation.
@@ -231,9 +243,47 @@ fn escape_json(document: &str) -> String {
     text
 }
 
+/// Escapes what passes, line by line.
+struct EscapedLines<W: Write> {
+    line: Vec<u8>,
+    output: W,
+}
+
+impl<W: Write> Write for EscapedLines<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(part);
+            if part.ends_with(b"\n") {
+                let line = escape_json(&String::from_utf8_lossy(&self.line));
+                self.output.write_all(line.as_bytes())?;
+                self.line.clear();
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.output.flush()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_document_is_escaped_as_a_short_one() {
+        let document = serde_json::json!({"a": ["x\u{202e}\u{9b}y\n", "z", {}], "b": [], "c": "\u{e0001}"});
+        let mut text = EscapedLines {
+            line: Vec::new(),
+            output: Vec::new(),
+        };
+        serde_json::to_writer_pretty(&mut text, &document).unwrap();
+        text.write_all(b"\n").unwrap();
+        let expected = escape_json(&format!("{document:#}\n"));
+        assert!(expected.contains("\\u202e\\u009by"));
+        assert_eq!(String::from_utf8(text.output).unwrap(), expected);
+    }
 
     #[derive(Debug, thiserror::Error)]
     #[error("outer: inner words")]

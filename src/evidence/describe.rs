@@ -33,13 +33,12 @@ pub fn describe(material: &Material) -> Result<Vec<String>, String> {
         }
         Material::Certificates(pem) | Material::TimestampCertificates(pem) => certificate_lines(pem),
         Material::NoteKey(text) => {
-            let mut parts = text.trim().splitn(3, '+');
-            match (parts.next(), parts.next(), parts.next()) {
-                (Some(name), Some(hash), Some(_)) if !name.is_empty() && hash.len() == 8 => {
-                    Ok(vec![format!("signs as {name}, key hash {hash}")])
-                }
-                _ => Err("a verifier key is `name+hash+base64`".to_owned()),
-            }
+            let key = super::note::VerifierKey::read(text).map_err(|error| error.to_string())?;
+            Ok(vec![format!(
+                "signs as {}, key hash {}",
+                key.name,
+                hex::encode(key.hash)
+            )])
         }
         Material::AllowedSigners(text) => {
             let lines = text

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -66,27 +66,16 @@ impl Source {
 
     /// Adds a part of the bytes to a buffer, and looks again whether the file changed meanwhile.
     pub(super) fn read_part(&self, offset: u64, size: usize, buffer: &mut Vec<u8>) -> Result<(), Stop> {
-        let open = self.open()?;
-        let start = buffer.len();
-        buffer.resize(start + size, 0);
-        let part = &mut buffer[start..];
-        let read = match open.bytes {
-            OpenBytes::File(ref file) => file.read_exact_at(part, offset),
-            OpenBytes::Spooled(file, begin, length) if offset + size as u64 <= length => {
-                file.read_exact_at(part, begin + offset)
-            }
-            OpenBytes::Memory(bytes) => usize::try_from(offset)
-                .ok()
-                .and_then(|offset| bytes.get(offset..offset + size))
-                .map(|bytes| part.copy_from_slice(bytes))
-                .ok_or_else(|| io::ErrorKind::UnexpectedEof.into()),
-            OpenBytes::Spooled(..) => Err(io::ErrorKind::UnexpectedEof.into()),
-        };
-        match read {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(self.changed().into()),
-            Err(error) => Err(Unable::new(format!("cannot read {self}")).because(error).into()),
-            Ok(()) => open.recheck(),
+        let mut open = self.open()?;
+        let end = buffer.len() + size;
+        buffer.reserve(size);
+        open.skip_to(offset)
+            .and_then(|()| (&mut open).take(size as u64).read_to_end(buffer))
+            .map_err(|error| Unable::new(format!("cannot read {self}")).because(error))?;
+        if buffer.len() < end {
+            return Err(self.changed().into());
         }
+        open.recheck()
     }
 
     /// Reads exactly so many bytes.
@@ -134,6 +123,28 @@ enum OpenBytes<'a> {
 }
 
 impl OpenSource<'_> {
+    /// Goes to a place before anything was read.
+    fn skip_to(&mut self, offset: u64) -> io::Result<()> {
+        let end = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        match &mut self.bytes {
+            OpenBytes::File(_) if offset == 0 => {}
+            OpenBytes::File(file) => {
+                file.seek(io::SeekFrom::Start(offset))?;
+            }
+            OpenBytes::Memory(bytes) => {
+                *bytes = usize::try_from(offset)
+                    .ok()
+                    .and_then(|at| bytes.get(at..))
+                    .ok_or_else(end)?;
+            }
+            OpenBytes::Spooled(_, start, rest) => {
+                *rest = rest.checked_sub(offset).ok_or_else(end)?;
+                *start += offset;
+            }
+        }
+        Ok(())
+    }
+
     /// Fails if the file has changed since it was hashed: called once more after the last byte was read. The open file is
     /// looked at, and not what stands at its path by now: the bytes came from it.
     pub(super) fn recheck(&self) -> Result<(), Stop> {
@@ -234,6 +245,26 @@ mod tests {
         open.read_exact(&mut byte).unwrap();
         assert_eq!(&byte, b"tw");
         assert!(open.read_exact(&mut byte).is_err());
+    }
+
+    #[test]
+    fn a_part_is_read_from_wherever_the_bytes_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, b"one two three").unwrap();
+        let spool = Arc::new(File::open(&path).unwrap());
+        for source in [
+            Source::file(path).unwrap(),
+            Source::Memory(b"one two three".to_vec()),
+            Source::Spooled(spool, 0, 13),
+        ] {
+            let mut buffer = b"<".to_vec();
+            source.read_part(4, 3, &mut buffer).unwrap();
+            source.read_part(0, 3, &mut buffer).unwrap();
+            assert_eq!(buffer, b"<twoone", "{source}");
+            assert!(source.read_part(10, 4, &mut buffer).is_err(), "{source}");
+            assert!(source.read_part(14, 1, &mut buffer).is_err(), "{source}");
+        }
     }
 
     #[test]

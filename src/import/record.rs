@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::authenticate::Voucher;
+use super::checks::{Step, checks};
+use super::decide::{DecidedArtifact, Decisions, Weighed};
 use super::site::{Brought, Site};
 use super::stage::Staged;
-use super::verify_evidence::{EvidenceSummary, Judged, JudgedArtifact};
+use super::verify_evidence::EvidenceSummary;
 use crate::bundle::manifest::Manifest;
 use crate::crypto::key::Signer;
 use crate::ecosystem::purl;
 use crate::ledger::Ledger;
-use crate::model::{Code, Digest, Family, Finding, ProofState, Refusal, Stop, Timestamp};
+use crate::model::{Digest, Finding, ProofState, Refusal, Stop, Timestamp};
+use crate::policy::{Hit, Mode};
 use crate::report::{
-    Absent, Aside, Bundle, Check, CheckResult, FORMAT, Folder, Head, KnownTime, Method, Outcome, Person, Published,
+    Absent, Aside, Bundle, Decided, DecisionHit, FORMAT, Folder, Head, KnownTime, Outcome, Person, Policy, Published,
     Record, Records, Refused, ReportError, Shortened, Standing, Station, TrustThen, Version, short,
 };
 use crate::trust::TrustedRoot;
@@ -25,93 +28,8 @@ const MAX_REFUSAL_BYTES: usize = 192 * 1024;
 /// How much of the head what a bundle changed of the site's trust may take, in bytes.
 const MAX_CHANGE_BYTES: usize = 96 * 1024;
 
-/// How far an attempt has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Step {
-    Begun,
-    Opened,
-    Authenticated,
-    Intact,
-    Trusted,
-    Judged,
-    Staged,
-}
-
-/// What is checked, in its order: name, the step after which it has passed, and what it asks.
-const CHECKS: &[(&str, Step, Method, &str)] = &[
-    (
-        "container",
-        Step::Opened,
-        Method::Test,
-        "the volumes are of bundle format 1, and nothing before the seal is larger than its limit",
-    ),
-    (
-        "seal",
-        Step::Authenticated,
-        Method::Test,
-        "enough persons with the role export, by the root that this site pins, sealed the manifest",
-    ),
-    (
-        "recipient",
-        Step::Authenticated,
-        Method::Test,
-        "the bundle was made for this enclave",
-    ),
-    (
-        "order",
-        Step::Authenticated,
-        Method::Examine,
-        "the bundle follows the last one of its stream: none is old, missing or exchanged",
-    ),
-    (
-        "freshness",
-        Step::Authenticated,
-        Method::Examine,
-        "the bundle and the root have not run out, and no time that was proven contradicts theirs",
-    ),
-    (
-        "approvals",
-        Step::Authenticated,
-        Method::Test,
-        "enough persons other than the exporter approved the bundle",
-    ),
-    (
-        "objects",
-        Step::Intact,
-        Method::Test,
-        "every byte is as the signed catalog lists it",
-    ),
-    (
-        "contents",
-        Step::Intact,
-        Method::Test,
-        "every artifact's own content names what the catalog says that it is",
-    ),
-    (
-        "trust",
-        Step::Trusted,
-        Method::Test,
-        "trust data and revocations that came follow those that stand, and the bundle is not revoked",
-    ),
-    (
-        "evidence",
-        Step::Judged,
-        Method::Test,
-        "every proof is judged by what this site pins",
-    ),
-    (
-        "policy",
-        Step::Judged,
-        Method::Test,
-        "the site's policy admits every artifact",
-    ),
-    (
-        "publication",
-        Step::Staged,
-        Method::Test,
-        "nothing that is held has other bytes or takes another's name, and all is shown in one switch",
-    ),
-];
+/// How much of the head what the policy says of the bundle as a whole may take, in bytes.
+const MAX_HIT_BYTES: usize = 32 * 1024;
 
 /// What nobody checks yet, in every report: an auditor must not take silence for a pass.
 const NEVER_CHECKED: [&str; 3] = [
@@ -128,13 +46,15 @@ pub struct Recorder<'a> {
     problem: Option<Stop>,
 }
 
-struct Keeping<'a> {
+pub(super) struct Keeping<'a> {
     folder: Folder,
     signer: Option<&'a dyn Signer>,
-    head: Head,
-    reached: Step,
+    pub(super) head: Head,
+    pub(super) reached: Step,
     aside: Option<Aside>,
-    evidence: EvidenceSummary,
+    pub(super) evidence: EvidenceSummary,
+    pub(super) waived: u64,
+    pub(super) kept_out: u64,
     pending: Option<(PathBuf, PathBuf)>,
 }
 
@@ -211,6 +131,8 @@ impl<'a> Recorder<'a> {
                 reached: Step::Begun,
                 aside: None,
                 evidence: EvidenceSummary::default(),
+                waived: 0,
+                kept_out: 0,
                 pending: None,
             })),
             written: None,
@@ -267,20 +189,41 @@ impl<'a> Recorder<'a> {
         keeping.head.trust.changes_left_out = shortened.left_out;
     }
 
-    /// Takes down what the proofs of each artifact came to, as a stream.
-    pub(super) fn judged(&mut self, judged: &Judged, ledger: &Ledger) -> Result<(), Stop> {
+    pub(super) fn judged(&mut self) {
+        if let Some(keeping) = &mut self.keeping {
+            keeping.reached = Step::Judged;
+        }
+    }
+
+    /// Takes down what the proofs of each artifact came to, and what was decided, as a stream.
+    pub(super) fn weighed(&mut self, weighed: &Weighed) -> Result<(), Stop> {
         let Some(keeping) = &mut self.keeping else {
             return Ok(());
         };
-        keeping.reached = Step::Judged;
+        let decisions = weighed.decisions();
+        let head = &mut keeping.head;
+        head.policy = Some(policy(decisions));
+        head.not_checked
+            .extend(decisions.not_asked.iter().map(|line| short(line)));
+        let kept_out = Shortened::of(decisions.kept_out.iter().map(refused), MAX_REFUSAL_BYTES);
+        head.refusals_left_out = decisions.kept_out_count.saturating_sub(kept_out.kept.len() as u64);
+        head.refusals = kept_out.kept;
+        keeping.waived = decisions.waived;
+        keeping.kept_out = decisions.kept_out_count;
         let mut aside = Aside::begin(keeping.folder.path())?;
-        let mut artifacts = judged.artifacts()?;
+        let mut artifacts = weighed.artifacts()?;
         while let Some(artifact) = artifacts.next()? {
-            keeping.evidence.count(&artifact);
-            aside.add(record(artifact, ledger)?)?;
+            keeping.evidence.count(&artifact.judged);
+            aside.add(record(artifact))?;
         }
         keeping.aside = Some(aside);
         Ok(())
+    }
+
+    pub(super) fn admitted(&mut self) {
+        if let Some(keeping) = &mut self.keeping {
+            keeping.reached = Step::Decided;
+        }
     }
 
     /// Writes the report of an import that is about to be committed.
@@ -353,7 +296,7 @@ impl Keeping<'_> {
         if self.head.policy.is_none() {
             self.head
                 .not_checked
-                .push("whether this site wants these artifacts: no policy was asked".to_owned());
+                .push("whether this site wants these artifacts: its policy was not reached".to_owned());
         }
         aside.finish(&mut self.head, self.signer, path)?;
         Ok(())
@@ -434,13 +377,28 @@ fn people(voucher: &Voucher, root: &TrustedRoot) -> Vec<Person> {
     exporters.chain(approvers).collect()
 }
 
-fn record(artifact: JudgedArtifact, ledger: &Ledger) -> Result<Record, Stop> {
-    let level = artifact.level();
-    let floor = ledger.floor(&artifact.examined.artifact.full_name())?;
-    let size = artifact.examined.size;
-    let findings: Vec<Finding> = artifact.findings;
-    let artifact = artifact.examined.artifact;
-    Ok(Record {
+fn policy(decisions: &Decisions) -> Policy {
+    Policy {
+        bundle: Shortened::of(decisions.bundle.hits.iter().map(hit), MAX_HIT_BYTES).kept,
+        digest: decisions.policy,
+        id: short(&decisions.policy_id),
+        mode: match decisions.mode {
+            Mode::Enforce => "enforce",
+            Mode::Evaluate => "evaluate",
+        }
+        .to_owned(),
+        signed_by: decisions.policy_signed_by.clone(),
+        version: decisions.policy_version,
+    }
+}
+
+fn record(artifact: DecidedArtifact) -> Record {
+    let DecidedArtifact { judged, decided } = artifact;
+    let level = judged.level();
+    let size = judged.examined.size;
+    let findings: Vec<Finding> = judged.findings;
+    let artifact = judged.examined.artifact;
+    Record {
         absent: artifact
             .proofs
             .iter()
@@ -450,21 +408,40 @@ fn record(artifact: JudgedArtifact, ledger: &Ledger) -> Result<Record, Stop> {
                 state: proof.state,
             })
             .collect(),
-        decision: None,
         digest: artifact.digest,
         purl: purl(&artifact),
         ecosystem: artifact.ecosystem,
         file: artifact.file,
         findings,
-        floor,
+        floor: decided.floor,
         level,
         name: artifact.name,
         origin: artifact.origin,
         reason: artifact.reason,
-        required: None,
+        required: Some(decided.decision.required),
         size,
         version: artifact.version,
-    })
+        decision: Some(Decided {
+            admission: decided.admission.word().to_owned(),
+            hits: decided.decision.hits.iter().map(hit).collect(),
+            required_by: short(&decided.decision.required_by),
+            reviewed_by: decided.reviewed_by,
+            rules_say: decided.decision.rules_say.word().to_owned(),
+            verdict: decided.decision.verdict.word().to_owned(),
+        }),
+    }
+}
+
+fn hit(hit: &Hit) -> DecisionHit {
+    DecisionHit {
+        code: hit.code.name().to_owned(),
+        counts_from: hit.counts_from.map(|day| day.to_string()),
+        message: short(&hit.message),
+        rule: short(&hit.rule),
+        solution: short(&hit.solution),
+        verdict: hit.verdict.word().to_owned(),
+        waived_by: hit.waived_by.as_deref().map(short),
+    }
 }
 
 fn refused(refusal: &Refusal) -> Refused {
@@ -476,97 +453,5 @@ fn refused(refusal: &Refusal) -> Refused {
         hint: text(&refusal.hint),
         reason: short(&refusal.reason),
         subject: short(&refusal.subject),
-    }
-}
-
-/// What each check came to: those before the one that failed have passed, and those after it were not reached.
-fn checks(reached: Step, refusals: &[Refusal], keeping: &Keeping<'_>) -> Vec<Check> {
-    let failed: BTreeMap<&str, Vec<String>> = refusals.iter().fold(BTreeMap::new(), |mut failed, refusal| {
-        let codes: &mut Vec<String> = failed.entry(failing(reached, refusal.code)).or_default();
-        let name = refusal.code.name().to_owned();
-        if !codes.contains(&name) {
-            codes.push(name);
-        }
-        failed
-    });
-    let mut has_failed = false;
-    CHECKS
-        .iter()
-        .map(|(id, _, method, title)| {
-            let (result, codes, note) = match failed.get(id) {
-                Some(codes) => {
-                    has_failed = true;
-                    (CheckResult::Fail, codes.clone(), String::new())
-                }
-                None if has_failed => (CheckResult::NotReached, Vec::new(), String::new()),
-                None => {
-                    let (result, note) = passed(id, keeping);
-                    (result, Vec::new(), note)
-                }
-            };
-            Check {
-                codes,
-                id: (*id).to_owned(),
-                method: *method,
-                note,
-                result,
-                title: (*title).to_owned(),
-            }
-        })
-        .collect()
-}
-
-/// Which check a refusal belongs to, by how far the attempt had come.
-fn failing(reached: Step, code: Code) -> &'static str {
-    match reached {
-        Step::Begun => "container",
-        Step::Opened => match code {
-            Code::WrongEnclave => "recipient",
-            Code::ApprovalsMissing | Code::RolesNotSeparate => "approvals",
-            Code::KeyRevoked | Code::BundleVoided => "seal",
-            _ => match code.family() {
-                // What cannot be parsed here is a manifest, and stands behind its seal.
-                Family::Container if code != Code::JsonNotStrict => "container",
-                Family::Order if is_about_time(code) => "freshness",
-                Family::Trust if code == Code::RootExpired => "freshness",
-                Family::Order | Family::State => "order",
-                _ => "seal",
-            },
-        },
-        Step::Authenticated if code == Code::ArtifactMalformed => "contents",
-        Step::Authenticated => "objects",
-        Step::Intact => "trust",
-        Step::Trusted => "evidence",
-        Step::Judged if code == Code::VersionBytesDiffer => "publication",
-        Step::Judged if code.family() == Family::Evidence => "policy",
-        Step::Judged | Step::Staged => "publication",
-    }
-}
-
-fn is_about_time(code: Code) -> bool {
-    matches!(code, Code::BundleExpired | Code::ClockBehind | Code::TimeImplausible)
-}
-
-/// What a check that did not fail came to.
-fn passed(id: &str, keeping: &Keeping<'_>) -> (CheckResult, String) {
-    let head = &keeping.head;
-    let pass = (CheckResult::Pass, String::new());
-    match id {
-        "approvals" if !head.people.iter().any(|person| person.role == "approve") => {
-            (CheckResult::NotApplicable, "the root asks for no approval".to_owned())
-        }
-        "trust" if head.trust.trust_data.is_none() => (
-            CheckResult::Warn,
-            "no trust data stands: nobody outside is believed".to_owned(),
-        ),
-        "evidence" if keeping.evidence.contradicted > 0 => (
-            CheckResult::Warn,
-            format!(
-                "{} artifacts bring a proof that is wrong",
-                keeping.evidence.contradicted
-            ),
-        ),
-        "policy" if head.policy.is_none() => (CheckResult::MethodNotAvailable, "no policy was asked".to_owned()),
-        _ => pass,
     }
 }

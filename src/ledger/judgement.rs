@@ -14,7 +14,7 @@ pub struct Judgement {
     pub level: Level,
     /// What each proof came to.
     pub findings: Vec<Finding>,
-    /// What was decided, and by which rule, in words.
+    /// What was decided, and by which rules: canonical JSON of [`crate::import::decide::ArtifactDecision`]; empty where no policy decided.
     pub decision: String,
     /// When it was judged, by this enclave's clock.
     pub judged: Timestamp,
@@ -121,7 +121,9 @@ pub(super) fn write_judgement(
                 .execute(params![key, recorded.artifact])
                 .map_err(failed("write"))?;
         }
-        for signer in &finding.signers {
+        // A registry signs for everybody: only whoever speaks for the name itself is remembered as its publisher.
+        let publishers = finding.signers.iter().filter(|_| finding.level() >= Level::Publisher);
+        for signer in publishers {
             let text = text_json(signer, "signer")?;
             signed
                 .execute(params![recorded.name, text, recorded.bundle])
@@ -188,7 +190,10 @@ impl Ledger {
         let failed = LedgerError::sql;
         let mut statement = self
             .connection
-            .prepare_cached("SELECT name FROM names WHERE ecosystem = ?1 ORDER BY 1")
+            .prepare_cached(
+                "SELECT name FROM names n WHERE ecosystem = ?1
+                 AND EXISTS (SELECT 1 FROM artifacts a WHERE a.name = n.id) ORDER BY 1",
+            )
             .map_err(failed("read"))?;
         let mut rows = statement.query([ecosystem]).map_err(failed("read"))?;
         while let Some(row) = rows.next().map_err(failed("read"))? {
@@ -198,7 +203,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Who signed the accepted artifacts of a name.
+    /// Who published the accepted artifacts of a name, as their confirmed proofs say.
     pub fn signers(&self, name: &Name) -> Result<Vec<Signer>, LedgerError> {
         let failed = LedgerError::sql;
         let mut statement = self

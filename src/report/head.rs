@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::DecisionHit;
 use super::tally::{EcosystemTally, VoucherTally};
 use crate::crypto::strict_json::{Critical, Extensions};
 use crate::model::{Code, Digest, Timestamp};
@@ -41,7 +42,7 @@ pub struct Head {
     pub outcome: Outcome,
     /// Who signed and who approved.
     pub people: Vec<Person>,
-    /// The policy that decided; none where none was asked.
+    /// The policy that decided; none where the attempt ended before.
     pub policy: Option<Policy>,
     /// The report before.
     pub previous: Option<Previous>,
@@ -49,7 +50,7 @@ pub struct Head {
     pub published: Option<Published>,
     /// The lines that follow the head.
     pub records: Records,
-    /// Why it was refused.
+    /// Why it was refused; for an import, what was kept out and why.
     pub refusals: Vec<Refused>,
     /// How many more reasons there were.
     pub refusals_left_out: u64,
@@ -212,12 +213,18 @@ pub struct KnownTime {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
-    /// The digest of what was signed; none for the rules that a profile brings.
-    pub digest: Option<Digest>,
-    /// The profile that it is expanded from.
-    pub profile: String,
-    /// The version; none for the rules that a profile brings.
-    pub version: Option<u64>,
+    /// What its rules found about the bundle as a whole.
+    pub bundle: Vec<DecisionHit>,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its name.
+    pub id: String,
+    /// `enforce`, or `evaluate` where it only shows what it would do.
+    pub mode: String,
+    /// Who signed it; nobody where it is what the root's profile brings.
+    pub signed_by: Vec<String>,
+    /// The version.
+    pub version: u64,
 }
 
 /// The report before.

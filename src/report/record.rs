@@ -54,14 +54,25 @@ pub struct Absent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Decided {
-    /// Everything that its rules found.
+    /// What became of it: `allowed`, `reviewed`, `evaluation`, `waiting` or `denied`.
+    pub admission: String,
+    /// Everything that the rules found.
     pub hits: Vec<DecisionHit>,
     /// The rule that asks for the level.
     pub required_by: String,
-    /// What the rules alone say; differs from the verdict in an evaluation.
+    /// The persons whose signed review admitted it.
+    pub reviewed_by: Vec<String>,
+    /// What the rules alone say; differs from the verdict where a policy only shows what it would do.
     pub rules_say: String,
     /// `allow`, `review` or `deny`.
     pub verdict: String,
+}
+
+impl Decided {
+    /// Whether it is published.
+    pub fn is_admitted(&self) -> bool {
+        !matches!(self.admission.as_str(), "waiting" | "denied")
+    }
 }
 
 /// Something that a rule found.

@@ -27,7 +27,7 @@ pub struct EcosystemTally {
     pub bytes: u64,
     /// How many bring a proof that is wrong.
     pub contradicted: u64,
-    /// How many were decided how, by the decision's word.
+    /// What became of how many, by the decision's word.
     pub decisions: BTreeMap<String, u64>,
     /// The ecosystem.
     pub ecosystem: String,
@@ -86,7 +86,7 @@ impl Tally {
         tally.bytes = tally.bytes.saturating_add(record.size);
         *tally.levels.entry(record.level.word().to_owned()).or_default() += 1;
         if let Some(decision) = &record.decision {
-            *tally.decisions.entry(short(&decision.verdict)).or_default() += 1;
+            *tally.decisions.entry(short(&decision.admission)).or_default() += 1;
         }
         tally.contradicted += u64::from(record.findings.iter().any(|finding| finding.is_contradicted()));
         let is_open = |finding: &crate::model::Finding| !finding.is_confirmed() && !finding.is_contradicted();

@@ -39,11 +39,23 @@ pub fn summary(head: &Head) -> Vec<String> {
     }
     lines.push(format!("  people    {}", people(head)));
     lines.push(format!("  trusted   {}", trusted(head)));
+    if let Some(policy) = &head.policy {
+        let signed = if policy.signed_by.is_empty() {
+            "which nobody signed: the root's profile brings it".to_owned()
+        } else {
+            format!("version {}, signed by {}", policy.version, policy.signed_by.join(", "))
+        };
+        lines.push(format!("  policy    {}, {signed}, {}", policy.id, policy.digest));
+    }
     lines.extend(head.trust.changes.iter().map(|change| format!("  changed   {change}")));
     checks(head, &mut lines);
+    let word = match head.outcome {
+        Outcome::Imported => "kept out",
+        Outcome::Refused => "refused",
+    };
     for refusal in head.refusals.iter().take(SHOWN_REFUSALS) {
         lines.push(format!(
-            "  refused   {}: {} [{}]",
+            "  {word:<9} {}: {} [{}]",
             refusal.subject, refusal.reason, refusal.code
         ));
     }
@@ -136,6 +148,14 @@ fn levels(head: &Head, lines: &mut Vec<String>) {
         }
         line.push_str(&format!("{:>9}{:>9}", tally.contradicted, tally.undecided));
         lines.push(line);
+        let decided: Vec<String> = tally
+            .decisions
+            .iter()
+            .map(|(word, count)| format!("{count} {word}"))
+            .collect();
+        if !decided.is_empty() {
+            lines.push(format!("    {:<8}decided: {}", "", decided.join(", ")));
+        }
     }
 }
 

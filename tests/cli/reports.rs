@@ -16,6 +16,14 @@ use crate::judged;
 use crate::people;
 use crate::world::{World, say};
 
+/// An enclave and two media that follow each other.
+fn plain() -> World {
+    let world = World::new();
+    let first = world.medium(1, None);
+    world.medium(2, Some(first));
+    world
+}
+
 fn reports(world: &World) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = fs::read_dir(world.path("en/reports"))
         .map(|entries| entries.map(|entry| entry.unwrap().path()).collect())
@@ -183,6 +191,45 @@ fn a_refusal_leaves_a_report_of_why() {
     );
 }
 
+#[test]
+fn what_the_policy_refused_is_listed_with_its_rules() {
+    let world = judged::imported();
+    // The name once came signed, and now comes without.
+    assert_eq!(world.run("import --enclave en m2").status, 1);
+    let document = world.json("report show 2 --enclave en");
+    validate(&document);
+    let head = &document["head"];
+    assert_eq!(head["bundle"]["sequence"], 2);
+    assert_eq!(head["published"], Value::Null);
+    let policy: Vec<_> = checks(&document)
+        .into_iter()
+        .filter(|(_, result)| *result == "fail")
+        .collect();
+    assert_eq!(policy, [("policy", "fail")]);
+    let codes: Vec<&Value> = head["refusals"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|refusal| &refusal["code"])
+        .collect();
+    assert!(codes.contains(&&json!("evidence-too-low")), "{codes:?}");
+    let artifacts = document["artifacts"].as_array().unwrap();
+    assert_eq!(artifacts.len(), 5);
+    for artifact in artifacts {
+        assert_eq!(artifact["floor"], "publisher");
+        assert!(["waiting", "denied"].contains(&artifact["decision"]["admission"].as_str().unwrap()));
+        let hits = artifact["decision"]["hits"].as_array().unwrap();
+        assert!(hits.iter().any(|hit| hit["code"] == "evidence-downgraded"), "{hits:?}");
+    }
+    assert_eq!(head["ecosystems"][0]["artifacts"], 5);
+    // What was admitted says so, too.
+    let first = world.json("report show 1 --enclave en");
+    for artifact in first["artifacts"].as_array().unwrap() {
+        assert!(["allowed", "evaluation"].contains(&artifact["decision"]["admission"].as_str().unwrap()));
+    }
+    assert_eq!(first["head"]["policy"]["signed_by"], json!([]));
+}
+
 /// A report in its two parts.
 fn parts(path: &Path) -> (Envelope, Vec<u8>) {
     let bytes = fs::read(path).unwrap();
@@ -205,7 +252,8 @@ fn a_report_that_somebody_touched_is_refused() {
         for verb in ["verify", "show"] {
             world.refused(&format!("report {verb} {name} --enclave en"), code);
         }
-        world.refused(&format!("report show {name} --enclave en --html {name}.html"), code);
+        let ran = world.run(&format!("report show {name} --enclave en --html {name}.html"));
+        assert_eq!(ran.status, 1, "{name}: {}", ran.stderr);
         assert!(!world.path(&format!("{name}.html")).exists(), "{name}");
         fs::remove_file(path).unwrap();
     };
@@ -258,7 +306,8 @@ fn a_report_that_somebody_touched_is_refused() {
 
 #[test]
 fn reports_that_are_missing_or_exchanged_are_found() {
-    let world = judged::imported();
+    let world = plain();
+    world.run("import --enclave en m1").done();
     world.run("import --enclave en m2").done();
     fs::write(world.path("other.tar"), vec![0; 4096]).unwrap();
     assert_eq!(world.run("import --enclave en other.tar").status, 1);
@@ -280,7 +329,7 @@ fn reports_that_are_missing_or_exchanged_are_found() {
 
 #[test]
 fn without_a_key_nothing_is_imported_unless_that_is_asked_for() {
-    let world = judged::pinned();
+    let world = plain();
     fs::rename(world.path("en/keys/import.pem"), world.path("away.pem")).unwrap();
     let text = world.unable("import --enclave en m1");
     assert!(text.contains("--unsigned-report"), "{text}");
@@ -298,7 +347,8 @@ fn without_a_key_nothing_is_imported_unless_that_is_asked_for() {
 
 #[test]
 fn the_report_of_a_killed_import_is_shown_or_gone() {
-    let world = judged::imported();
+    let world = plain();
+    world.run("import --enclave en m1").done();
     let shown = reports(&world).remove(0);
     let folder = world.path("en/reports");
     let pending = |name: &str| folder.join(format!(".pending-{name}"));
@@ -422,4 +472,139 @@ fn a_report_over_a_hundred_thousand_artifacts_needs_little_memory() {
         page.contains(&format!("{} more artifacts", count - 4000)),
         "the rest is counted"
     );
+}
+
+/// An artifact of a small world: levels, signers and decisions as they come together.
+fn varied(number: usize) -> Record {
+    let (ecosystem, name) = [
+        ("npm", "@acme/left-pad"),
+        ("pypi", "requests"),
+        ("maven", "org.example:tool"),
+        ("deb", "libc6"),
+    ][number % 4];
+    let mut record = record(number, name, "");
+    record.ecosystem = ecosystem.to_owned();
+    record.purl = format!("pkg:{ecosystem}/{name}@{}", record.version);
+    let key = |fingerprint: &str, owner: &str| Signer::Key {
+        fingerprint: fingerprint.to_owned(),
+        owner: Some(owner.to_owned()),
+    };
+    let identity = Signer::Identity(sealift::model::Identity {
+        issuer: "https://token.actions.example.com".to_owned(),
+        subject: "https://forge.example.com/acme/left-pad/.github/workflows/release.yml@refs/tags/v1".to_owned(),
+        fields: Default::default(),
+    });
+    let (finding, admission) = match number % 10 {
+        0..=3 => (
+            Finding::confirmed("sigstore", Level::Provenance, "signed by the pinned workflow").by(identity),
+            "allowed",
+        ),
+        4 | 5 => (
+            Finding::confirmed(
+                "openpgp",
+                Level::Publisher,
+                "signed by key 4AEE18F83AFDEB23 of anchor `maintainers`",
+            )
+            .by(key("4AEE18F83AFDEB23", "Pat Maintainer <pat@example.com>"))
+            .resting_on("maintainers"),
+            "allowed",
+        ),
+        6 | 7 => (
+            Finding::confirmed(
+                "npm-signature",
+                Level::Registry,
+                "the registry signed name, version and digest",
+            )
+            .by(key("SHA256:jl3bwswu80PjjokCgh0o2w5c2U4LhQAE57gj9cz1kzA", "registry"))
+            .resting_on("npm-registry"),
+            "reviewed",
+        ),
+        8 => (
+            Finding::undecided(
+                "openpgp",
+                sealift::model::Doubt::UnknownSigner,
+                "no anchor has key 00112233445566FF",
+            ),
+            "waiting",
+        ),
+        _ => (
+            Finding::contradicted(
+                "openpgp",
+                Fault::SignatureWrong,
+                "the signature does not fit these bytes",
+            ),
+            "denied",
+        ),
+    };
+    record.level = finding.level();
+    record.findings = vec![finding];
+    record.decision = Some(sealift::report::Decided {
+        admission: admission.to_owned(),
+        hits: if number % 10 < 8 {
+            Vec::new()
+        } else {
+            vec![sealift::report::DecisionHit {
+                code: "evidence-too-low".to_owned(),
+                counts_from: None,
+                message: "it reaches none, and publisher is asked for".to_owned(),
+                rule: "ecosystems.pypi.require".to_owned(),
+                solution: "ask the publisher".to_owned(),
+                verdict: "review".to_owned(),
+                waived_by: None,
+            }]
+        },
+        required_by: "ecosystems.pypi.require".to_owned(),
+        reviewed_by: Vec::new(),
+        rules_say: "allow".to_owned(),
+        verdict: "allow".to_owned(),
+    });
+    record
+}
+
+#[test]
+fn a_page_shows_levels_signers_and_what_was_kept_out() {
+    let world = judged::imported();
+    let (envelope, _) = parts(&reports(&world)[0]);
+    let mut head: Head = strict_json::read(&envelope.payload).unwrap();
+    let mut aside = Aside::begin(&world.path("aside")).unwrap();
+    (0..320).for_each(|number| aside.add(varied(number)).unwrap());
+    head.ecosystems = aside.tally().ecosystems();
+    (head.vouchers, head.vouchers_left_out) = aside.tally().vouchers();
+    let key = people::key(people::STATION);
+    aside
+        .finish(&mut head, Some(&key), &world.path("varied.ndjson"))
+        .unwrap();
+    validate(&world.json("report show varied.ndjson --enclave en"));
+    world
+        .run("report show varied.ndjson --enclave en --html page.html")
+        .done();
+    world.run("report show 1 --enclave en --html small.html").done();
+    assert_eq!(world.run("import --enclave en m1/../other").status, 3);
+    fs::write(world.path("other.tar"), vec![0; 4096]).unwrap();
+    assert_eq!(world.run("import --enclave en other.tar").status, 1);
+    world.run("report show 2 --enclave en --html refused.html").done();
+    let page = fs::read_to_string(world.path("page.html")).unwrap();
+    for ecosystem in ["deb", "maven", "npm", "pypi"] {
+        assert!(page.contains(&format!("aria-label=\"{ecosystem}: ")), "{ecosystem}");
+    }
+    assert_eq!(page.matches("<tr class=\"troubled\">").count(), 64);
+    assert!(page.contains("Pat Maintainer &lt;pat@example.com&gt;") && page.contains("EVALUATION"));
+    assert!(
+        page.contains(
+            world.json("report verify varied.ndjson --enclave en")["digest"]
+                .as_str()
+                .unwrap()
+        )
+    );
+    let refused = fs::read_to_string(world.path("refused.html")).unwrap();
+    assert!(
+        refused.contains("Refused, and why") && refused.contains("unknown-format"),
+        "{refused}"
+    );
+    // For whoever wants to look at them in a browser.
+    if let Some(folder) = std::env::var_os("SEALIFT_KEEP_PAGES") {
+        for name in ["page.html", "small.html", "refused.html"] {
+            fs::copy(world.path(name), Path::new(&folder).join(name)).unwrap();
+        }
+    }
 }

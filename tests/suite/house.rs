@@ -29,7 +29,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("serve", &["model", "ecosystem"]),
     (
         "export",
-        &["model", "crypto", "bundle", "ecosystem", "net", "repository", "trust"],
+        &[
+            "model",
+            "crypto",
+            "bundle",
+            "ecosystem",
+            "evidence",
+            "net",
+            "repository",
+            "trust",
+        ],
     ),
     (
         "import",
@@ -41,6 +50,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "enclave",
             "evidence",
             "ledger",
+            "policy",
             "report",
             "repository",
             "store",

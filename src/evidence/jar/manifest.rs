@@ -35,6 +35,9 @@ pub(super) struct Section {
     attributes: Vec<(String, String)>,
 }
 
+/// Digests, each with its algorithm.
+type Digests = Vec<(Hash, Vec<u8>)>;
+
 impl Section {
     /// An attribute's value; names are compared without case.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
@@ -44,7 +47,7 @@ impl Section {
 
     /// The digests whose attributes end in `suffix`, such as `-Digest`: those that are strong enough. `None` if there is none
     /// at all; an error if all are too weak.
-    pub(super) fn digests(&self, suffix: &str) -> Result<Option<Vec<(Hash, Vec<u8>)>>, Refusal> {
+    pub(super) fn digests(&self, suffix: &str) -> Result<Option<Digests>, Refusal> {
         let mut digests = Vec::new();
         let mut weak = None;
         for (name, value) in &self.attributes {

@@ -156,7 +156,7 @@ impl Repository {
             });
             (file.used, !lists)
         });
-        let mut best = match (delegated, files.iter().any(|file| signs(file))) {
+        let mut best = match (delegated, files.iter().any(signs)) {
             (None, true) => Refusal::wrong(
                 Fault::ChainWrong,
                 format!("no file of role `{}` is the one that the snapshot names", shown(role)),

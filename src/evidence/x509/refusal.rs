@@ -43,7 +43,7 @@ impl Refusal {
     }
 
     /// The same reason as another fault, if it is a fault.
-    pub(crate) fn as_fault(mut self, fault: Fault) -> Self {
+    pub(crate) fn with_fault(mut self, fault: Fault) -> Self {
         if let Outcome::Contradicted(_) = self.outcome {
             self.outcome = Outcome::Contradicted(fault);
         }

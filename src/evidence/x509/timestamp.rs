@@ -72,7 +72,7 @@ pub(crate) fn prove_time(
             Ok(proven) => best = proven,
             Err(refusal) => match refusal.outcome() {
                 Outcome::Contradicted(fault) if fault != Fault::Weak => {
-                    return Err(refusal.of("its timestamp").as_fault(Fault::TimeWrong));
+                    return Err(refusal.of("its timestamp").with_fault(Fault::TimeWrong));
                 }
                 _ if matches!(best, Stamp::Proven { .. }) => {}
                 _ => {

@@ -1,5 +1,6 @@
 //! Files on this machine: hashed once, and recognised later by their stamps.
 
+use std::cell::RefCell;
 use std::fs::{self, File, Metadata};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
@@ -93,7 +94,7 @@ impl Hashed {
 }
 
 /// Bytes read at a time: few calls, and still within a core's cache when they are hashed.
-const READ_BYTES: u64 = 256 << 10;
+const READ_BYTES: usize = 256 << 10;
 
 /// Hashes a plain file. Links, pipes and devices are errors, and so is a file that changes meanwhile.
 pub(super) fn hash(
@@ -179,21 +180,29 @@ fn segments_of(file: &File, length: u64) -> io::Result<Vec<Digest>> {
 }
 
 fn read_all(file: &File, length: u64, mut take: impl FnMut(&[u8])) -> io::Result<()> {
-    // One byte more than a small file has, so that its end is seen with the first read.
-    let buffer_bytes = length.saturating_add(1).min(READ_BYTES);
-    let mut buffer = vec![0; usize::try_from(buffer_bytes).unwrap_or(0).max(1)];
-    let mut offset = 0;
-    loop {
-        let count = match file.read_at(&mut buffer, offset) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            count => count?,
-        };
-        if count == 0 {
-            return Ok(());
-        }
-        take(&buffer[..count]);
-        offset += count as u64;
+    // A new one for each of many files would cost as much as reading them.
+    thread_local! {
+        static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     }
+    BUFFER.with_borrow_mut(|buffer| {
+        buffer.resize(READ_BYTES, 0);
+        let mut offset = 0;
+        loop {
+            let count = match file.read_at(buffer, offset) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                count => count?,
+            };
+            if count == 0 {
+                return Ok(());
+            }
+            take(&buffer[..count]);
+            offset += count as u64;
+            // A file that grew is told by its stamp.
+            if offset == length {
+                return Ok(());
+            }
+        }
+    })
 }
 
 /// Endings of files that are compressed already.

@@ -242,3 +242,86 @@ impl Chain {
         digest
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::describe::store_all;
+    use crate::export::holdings::Holdings;
+    use crate::export::source::SourceObject;
+
+    const SEGMENT_BYTES: u64 = 1 << 20;
+
+    /// Objects with these contents and names, which may lie.
+    fn stored(folder: &std::path::Path, objects: &[(Vec<u8>, Digest)]) -> Stored {
+        let mut holdings = Holdings::default();
+        for (number, (bytes, digest)) in objects.iter().enumerate() {
+            let path = folder.join(number.to_string());
+            std::fs::write(&path, bytes).unwrap();
+            holdings.add_companions([SourceObject {
+                digest: *digest,
+                size: bytes.len() as u64,
+                source: Source::file(path).unwrap(),
+                compressible: false,
+            }]);
+        }
+        holdings.arrange_objects();
+        store_all(holdings, SEGMENT_BYTES, folder, 2).unwrap()
+    }
+
+    fn pack_all(stored: &Stored, segments: u64) -> Result<Vec<Vec<u8>>, Stop> {
+        let mut blocks = Blocks::new(stored);
+        blocks.begin_volume(segments);
+        let mut all = Vec::new();
+        while let Some((turn, block)) = blocks.next() {
+            assert_eq!(turn, all.len() as u64);
+            let mut buffer = Vec::new();
+            block?.fill(&mut buffer)?;
+            all.push(buffer);
+        }
+        Ok(all)
+    }
+
+    #[test]
+    fn blocks_give_the_members_in_order_and_none_is_large() {
+        let folder = tempfile::tempdir().unwrap();
+        let sizes = [0, 1, 511, 512, 200_000, 300_000, (1 << 20) - 1, 1 << 20, 3_000_001];
+        let objects: Vec<_> = sizes
+            .iter()
+            .map(|size| {
+                let bytes: Vec<u8> = (0..*size).map(|number| (number * 7 + size) as u8).collect();
+                let digest = Digest::of(&bytes);
+                (bytes, digest)
+            })
+            .collect();
+        let stored = stored(folder.path(), &objects);
+        let mut expected = Vec::new();
+        let mut segments = 0;
+        for at in 0..stored.len() {
+            let object = stored.object(at).unwrap();
+            let (bytes, _) = objects.iter().find(|(_, digest)| *digest == object.digest).unwrap();
+            for segment in 0..object.segment_count(SEGMENT_BYTES) {
+                let size = object.segment_bytes(SEGMENT_BYTES, segment);
+                let start = (segment * SEGMENT_BYTES) as usize;
+                expected.extend(header(&object.member_name(SEGMENT_BYTES, segment), size));
+                expected.extend(&bytes[start..start + size as usize]);
+                pad(&mut expected, size);
+                segments += 1;
+            }
+        }
+        let blocks = pack_all(&stored, segments).unwrap();
+        assert!(blocks.iter().all(|block| block.len() <= OUTPUT_BYTES + 1024));
+        assert!(blocks.concat() == expected);
+        assert!(pack_all(&stored, segments + 1).is_err());
+    }
+
+    #[test]
+    fn bytes_that_are_not_those_of_the_catalog_are_refused() {
+        let lie = Digest::of(b"something else");
+        for size in [10, 300_000, 1 << 20] {
+            let folder = tempfile::tempdir().unwrap();
+            let stored = stored(folder.path(), &[(vec![7; size], lie)]);
+            assert!(pack_all(&stored, 1).is_err(), "{size}");
+        }
+    }
+}

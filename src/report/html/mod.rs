@@ -85,10 +85,7 @@ impl Page {
     /// Writes one artifact.
     pub fn record(&mut self, record: &Record, out: &mut impl Write) -> io::Result<()> {
         let is_troubled = record.findings.iter().any(Finding::is_contradicted)
-            || record
-                .decision
-                .as_ref()
-                .is_some_and(|decision| decision.verdict != "allow");
+            || record.decision.as_ref().is_some_and(|decision| !decision.is_admitted());
         if self.rows >= MAX_ROWS {
             if !is_troubled || self.troubled >= MAX_TROUBLED_ROWS {
                 self.left_out += 1;
@@ -195,7 +192,13 @@ fn decision(record: &Record) -> String {
     let Some(decision) = &record.decision else {
         return "<span class=\"quiet\">not asked</span>".to_owned();
     };
-    let mut cell = format!("<b class=\"verdict\">{}</b>", text(&decision.verdict));
+    let mut cell = format!("<b class=\"verdict\">{}</b>", text(&decision.admission));
+    if !decision.reviewed_by.is_empty() {
+        cell.push_str(&format!("<small>by {}</small>", text(&decision.reviewed_by.join(", "))));
+    }
+    if !decision.reviewed_by.is_empty() {
+        cell.push_str(&format!("<small>by {}</small>", text(&decision.reviewed_by.join(", "))));
+    }
     for hit in &decision.hits {
         cell.push_str(&format!(
             "<small>{} [{}] {}</small>",

@@ -107,10 +107,22 @@ pub(super) fn facts(head: &Head, out: &mut impl Write) -> io::Result<()> {
     facts.push(("Trust data", standing(head.trust.trust_data.as_ref(), "anchors")));
     facts.push(("Revocations", standing(head.trust.revocations.as_ref(), "entries")));
     if let Some(policy) = &head.policy {
-        let digest = policy
-            .digest
-            .map_or_else(String::new, |digest| code(&digest.to_string()));
-        facts.push(("Policy", format!("profile {}{digest}", text(&policy.profile))));
+        let signed = if policy.signed_by.is_empty() {
+            "what the root's profile brings; nobody signed it".to_owned()
+        } else {
+            format!(
+                "version {}, signed by {}",
+                policy.version,
+                text(&policy.signed_by.join(", "))
+            )
+        };
+        let mode = if policy.mode == "evaluate" {
+            "; it only shows what it would do"
+        } else {
+            ""
+        };
+        let digest = code(&policy.digest.to_string());
+        facts.push(("Policy", format!("<b>{}</b>, {signed}{mode}{digest}", text(&policy.id))));
     }
     if let Some(time) = &head.known_time {
         facts.push((
@@ -214,7 +226,11 @@ pub(super) fn refusals(head: &Head, out: &mut impl Write) -> io::Result<()> {
     if head.refusals.is_empty() {
         return Ok(());
     }
-    writeln!(out, "<section><h2>Refused, and why</h2><ul class=\"refusals\">")?;
+    let title = match head.outcome {
+        Outcome::Imported => "Kept out, and why",
+        Outcome::Refused => "Refused, and why",
+    };
+    writeln!(out, "<section><h2>{title}</h2><ul class=\"refusals\">")?;
     for refusal in &head.refusals {
         write!(
             out,
