@@ -15,6 +15,7 @@ mod fixtures;
 mod forge;
 mod in_toto;
 mod gem;
+mod inside;
 mod instance;
 mod jar;
 mod model_checks;
