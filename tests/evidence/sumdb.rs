@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sealift::crypto::file_key::FileKey;
 use sealift::crypto::key::Signer as _;
-use sealift::evidence::sumdb::tree::{Head, TreeError, check_consistency, check_inclusion, leaf_hash};
+use sealift::evidence::sumdb::tree::{Head, TreeError, check_consistency, check_inclusion, leaf_hash, tiles};
 use sealift::evidence::sumdb::{HeadsError, check_heads, check_note};
 use sealift::model::{Anchor, Artifact, Digest, Doubt, Fault, Finding, Level, LogProof, Material, Outcome};
 
@@ -487,4 +487,60 @@ fn modules_are_no_larger_than_go_makes_them() {
     }
     let zip = writer.finish().unwrap().into_inner();
     assert_eq!(big("v1.2.3.zip", &zip), doubt(Doubt::TooLarge));
+}
+
+#[test]
+fn a_real_module_is_confirmed_through_three_levels_of_tiles() {
+    let file = |name: &str| fixtures::bytes(&format!("sumdb/module/{name}"));
+    let lookup = file("lookup");
+    let needed = tiles(number(&lookup, 0), number(&lookup, 5));
+    let mut proof = vec![lookup];
+    proof.extend((0..needed.len()).map(|place| file(&format!("tile{place}"))));
+    let database = anchor(
+        "database",
+        Material::NoteKey(fixtures::text("sumdb/module/database.vkey")),
+    );
+    let told = |version: &str, ending: &str, bytes: &[u8]| {
+        let name = format!("{version}.{ending}");
+        let artifact = artifact("golang", "rsc.io/quote", version, &name, bytes);
+        outcome(&judge(
+            "sumdb",
+            proof.clone(),
+            &artifact,
+            bytes,
+            std::slice::from_ref(&database),
+            DAY,
+        ))
+    };
+    for ending in ["zip", "mod"] {
+        assert_eq!(told("v1.5.2", ending, &file(&format!("quote.{ending}"))), CONFIRMED);
+        assert_eq!(
+            told("v1.5.1", ending, &file(&format!("quote.{ending}"))),
+            wrong(Fault::SubjectDiffers)
+        );
+    }
+    assert_eq!(
+        told("v1.5.2", "mod", b"module rsc.io/quote\n"),
+        wrong(Fault::SubjectDiffers)
+    );
+    for place in 1..proof.len() {
+        let mut altered = proof.clone();
+        altered[place][3] ^= 1;
+        let artifact = artifact("golang", "rsc.io/quote", "v1.5.2", "v1.5.2.mod", &file("quote.mod"));
+        let findings = judge(
+            "sumdb",
+            altered,
+            &artifact,
+            &file("quote.mod"),
+            std::slice::from_ref(&database),
+            DAY,
+        );
+        assert_eq!(outcome(&findings), wrong(Fault::LogWrong), "tile {place}");
+    }
+}
+
+/// The number in a line of an answer: the record's in the first, the tree's size in the sixth.
+fn number(lookup: &[u8], line: usize) -> u64 {
+    let text = std::str::from_utf8(lookup).unwrap();
+    text.lines().nth(line).unwrap().parse().unwrap()
 }
