@@ -16,8 +16,11 @@ const ROUNDS: u64 = 800;
 /// Pinned roots and lists are read again in every round; compressed lists of packages may keep a window.
 const MAX_BYTES: usize = 128 << 20;
 
-/// Longest reason: it may show two names of 512 bytes, each of them escaped.
-const MAX_REASON: usize = 8192;
+/// A line of 2000 characters, of which some are escaped and some have several bytes.
+const MAX_REASON: usize = 20_000;
+
+/// A finding is kept for every artifact: what a proof claims of itself is bounded, too.
+const MAX_FINDING: usize = 1 << 20;
 
 /// Kinds by which not each of the artifact's bytes is signed: the signature lies within it, or is over what an archive holds.
 const WITHIN: &[&str] = &[
@@ -75,6 +78,8 @@ fn read(kind: &str, parts: &[Vec<u8>], signed: &[Digest], anchors: &[Anchor]) {
             !reason.is_empty() && reason.len() < MAX_REASON && !reason.contains('\n'),
             "not a line for a person: {reason:?}"
         );
+        let kept = serde_json::to_vec(finding).unwrap().len();
+        assert!(kept < MAX_FINDING, "a finding of {kept} bytes");
         if finding.is_confirmed() && !WITHIN.contains(&kind) {
             assert!(
                 signed.contains(&artifact.digest),

@@ -124,7 +124,7 @@ pub(crate) fn inputs(kind: &str) -> Vec<Parts> {
             &[f("helm/hashtest-1.2.3.tgz.prov")],
         )],
         "cosign" => vec![input(
-            "oci example.com/a latest manifest.json",
+            &format!("oci {} latest manifest.json", reference(&f("cosign/signature"))),
             &f("cosign/manifest.json"),
             &[f("cosign/signature")],
         )],
@@ -169,7 +169,7 @@ pub(crate) fn inputs(kind: &str) -> Vec<Parts> {
             let digest = Digest::of(tool).hex();
             let list = format!(
                 "# CHECKSUMS file written on Fri Nov 20 12:00:00 2026 GMT by CPAN::Checksums (v2.12)\n$cksum = {{\n  'tool-1.0.tar.gz' => {{\n    \
-                 'sha256' => '{digest}',\n    'size' => 4,\n    'isdir' => 1\n  }},\n}};\n__END__\n"
+                 'cpan_path' => 'T/TO/TOOL',\n    'sha256' => '{digest}',\n    'size' => 4,\n    'isdir' => 1\n  }},\n}};\n__END__\n"
             );
             vec![input(
                 "cpan TOOL/tool 1.0 tool-1.0.tar.gz",
@@ -241,6 +241,16 @@ pub(crate) fn inputs(kind: &str) -> Vec<Parts> {
         }));
     }
     inputs
+}
+
+/// The name that a signature of cosign's is about.
+fn reference(attachment: &[u8]) -> String {
+    let json = attachment.strip_prefix(b"\0sigstore-json\n").unwrap();
+    let attachment: serde_json::Value = serde_json::from_slice(json).unwrap();
+    let payload = STANDARD.decode(attachment["payload"].as_str().unwrap()).unwrap();
+    let payload: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+    let reference = &payload["critical"]["identity"]["docker-reference"];
+    reference.as_str().unwrap().to_owned()
 }
 
 /// A root, and one whom it certified.
@@ -468,7 +478,7 @@ pub(crate) fn release(list: &[u8]) -> String {
     let size = list.len();
     format!(
         "Origin: Example\nLabel: Example\nSuite: stable\nCodename: towel\nDate: Fri, 20 Nov 2026 12:00:00 UTC\n\
-         Valid-Until: Fri, 27 Nov 2026 12:00:00 UTC\nArchitectures: amd64 all\nComponents: main\nSHA256:\n {digest} {size} main/binary-amd64/Packages\n \
+         Valid-Until: Fri, 05 Feb 2027 12:00:00 UTC\nArchitectures: amd64 all\nComponents: main\nSHA256:\n {digest} {size} main/binary-amd64/Packages\n \
          {digest} 99 main/binary-amd64/Packages.xz\n"
     )
 }
