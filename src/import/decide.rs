@@ -302,8 +302,20 @@ impl DecidedReader {
     }
 }
 
+/// A bundle about whose every artifact the policy has said something, admitted or not.
+pub struct Weighed {
+    judged: Judged,
+    decisions: Decisions,
+    refused: HashSet<Digest>,
+}
+
 /// Applies the policy. Refuses the bundle if it is not admitted as a whole, or if some of its artifacts are not and the policy says to stop.
 pub fn decide(judged: Judged, store: Option<&Store>, deciding: &Deciding<'_>) -> Result<Decided, Stop> {
+    weigh(judged, store, deciding)?.admit(deciding)
+}
+
+/// Applies the policy to every artifact, and refuses nothing yet: what becomes of those that are not admitted can be recorded.
+pub fn weigh(judged: Judged, store: Option<&Store>, deciding: &Deciding<'_>) -> Result<Weighed, Stop> {
     let policy = &deciding.in_force.policy;
     let around = Around::read(judged.intact(), deciding.ledger, deciding.trust_data, store)?;
     let manifest = judged.intact().manifest();
@@ -328,6 +340,43 @@ pub fn decide(judged: Judged, store: Option<&Store>, deciding: &Deciding<'_>) ->
     }
     deciding.progress.finish();
     let (decisions, refused) = pass.finish(judged.intact())?;
+    Ok(Weighed {
+        judged,
+        decisions,
+        refused,
+    })
+}
+
+impl Weighed {
+    /// What was decided, in numbers.
+    pub const fn decisions(&self) -> &Decisions {
+        &self.decisions
+    }
+
+    /// The artifacts with their decisions, in the catalog's order.
+    pub fn artifacts(&self) -> Result<DecidedReader, Stop> {
+        DecidedReader::open(&self.judged)
+    }
+
+    /// Refuses the bundle if it is not admitted as a whole, or if some of its artifacts are not and the policy says to stop.
+    pub fn admit(self, deciding: &Deciding<'_>) -> Result<Decided, Stop> {
+        let Self {
+            judged,
+            decisions,
+            refused,
+        } = self;
+        admit(judged, decisions, refused, deciding)
+    }
+}
+
+fn admit(
+    judged: Judged,
+    decisions: Decisions,
+    refused: HashSet<Digest>,
+    deciding: &Deciding<'_>,
+) -> Result<Decided, Stop> {
+    let policy = &deciding.in_force.policy;
+    let manifest = judged.intact().manifest();
     let bundle = bundle_refusals(&decisions.bundle, &manifest.label());
     if !bundle.is_empty() {
         return Err(Stop::Refused(bundle));

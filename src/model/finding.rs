@@ -180,8 +180,7 @@ pub fn plain_fingerprint(text: &str) -> String {
         .chars()
         .filter(|character| !matches!(character, ' ' | ':'))
         .collect();
-    // Shorter texts of such digits may be words.
-    if plain.len() >= 8 && plain.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if plain.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         plain.to_ascii_uppercase()
     } else {
         text.to_owned()

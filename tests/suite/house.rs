@@ -20,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("policy", &["model", "crypto"]),
     ("bundle", &["model", "archive", "crypto"]),
     ("evidence", &["model", "archive", "trust", "crypto"]),
+    ("report", &["model", "crypto", "trust"]),
     ("ecosystem", &["model", "archive", "crypto"]),
     ("repository", &["model", "store"]),
     ("ledger", &["model", "ecosystem"]),
@@ -50,6 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "evidence",
             "ledger",
             "policy",
+            "report",
             "repository",
             "store",
             "trust",
@@ -69,6 +71,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "ledger",
             "net",
             "policy",
+            "report",
             "repository",
             "serve",
             "store",
@@ -273,7 +276,7 @@ fn the_receiving_side_alone_has_no_network_code() {
 
 #[test]
 fn every_test_file_is_declared() {
-    for folder in ["suite", "cli", "clients"] {
+    for folder in ["suite", "cli", "clients", "evidence", "fuzz"] {
         let folder = here().join("tests").join(folder);
         let main = fs::read_to_string(folder.join("main.rs")).unwrap();
         for entry in fs::read_dir(&folder).unwrap() {

@@ -434,6 +434,42 @@ fn a_bundles_revocations_take_nothing_back() {
     assert!(site.revocations().unwrap().1.bundle(&Digest::of(b"bad")).is_some());
 }
 
+/// How fresh they are is judged by what stands, not by what an older document says of itself.
+#[test]
+fn carried_revocations_are_as_old_as_those_that_stand() {
+    let mut place = Place::new();
+    let at = |version, days: i64| Revocations {
+        created: people::now().plus_seconds(days * 86_400),
+        ..revoking(version, &[])
+    };
+    place.stand(Kind::Revocations, &sealed_revocations(&at(2, -20), &[ANN, BOB]));
+    let carried = |document: &Revocations, signers: &[u8]| {
+        let mut site = place.site();
+        assert_eq!(site.carried_revocations(), None);
+        place
+            .take(
+                &mut site,
+                &[(SideData::Revocations, sealed_revocations(document, signers))],
+            )
+            .unwrap();
+        site.carried_revocations().unwrap()
+    };
+    assert_eq!(
+        carried(&at(2, -20), &[ANN, BOB]),
+        people::now().plus_seconds(-20 * 86_400)
+    );
+    assert_eq!(carried(&at(3, -1), &[ANN, BOB]), people::now().plus_seconds(-86_400));
+    assert_eq!(
+        carried(&at(1, -30), &[ANN, BOB]),
+        people::now().plus_seconds(-30 * 86_400)
+    );
+    // Nobody has signed it, and it is not taken: what it claims makes nothing fresher.
+    assert_eq!(
+        carried(&at(1, 0), &[EXPORTER]),
+        people::now().plus_seconds(-20 * 86_400)
+    );
+}
+
 /// A bundle's own revocations count before its trust data does.
 #[test]
 fn a_bundle_s_revocations_come_first() {
