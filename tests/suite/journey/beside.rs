@@ -115,13 +115,14 @@ pub(super) fn pin(site: &Site, anchors: &[(&str, String)]) {
     site.succeeds("trust install trust.json --enclave en");
 }
 
-/// What an artifact's proofs came to, by kind, as far as they are about signatures: the outcome's JSON, and the anchors.
-pub(super) fn judged(site: &Site, path: &str) -> BTreeMap<String, (Value, Vec<String>)> {
+/// What an artifact's proofs came to, as far as they are about signatures: kind, the outcome's JSON, and the anchors.
+pub(super) fn all_judged(site: &Site, path: &str) -> Vec<(String, Value, Vec<String>)> {
     let found = site.json(&format!("where --enclave en {path}"));
     // Others may have the same bytes.
     let is_it = |one: &&Value| {
         let part = |name: &str| one["artifact"][name].as_str().unwrap_or_default().to_owned();
-        path.contains(&format!("{}/", part("name"))) && path.ends_with(&format!("/{}", part("file")))
+        let is_set = part("ecosystem") == "files";
+        (!is_set || path.contains(&format!("/{}/", part("name")))) && path.ends_with(&format!("/{}", part("file")))
     };
     let one = found["found"].as_array().unwrap().iter().find(is_it);
     let one = one.unwrap_or_else(|| panic!("{path}: {found}"));
@@ -131,8 +132,16 @@ pub(super) fn judged(site: &Site, path: &str) -> BTreeMap<String, (Value, Vec<St
     findings
         .map(|finding| {
             let anchors = finding["anchors"].as_array().into_iter().flatten().map(text).collect();
-            (text(&finding["kind"]), (finding["outcome"].clone(), anchors))
+            (text(&finding["kind"]), finding["outcome"].clone(), anchors)
         })
+        .collect()
+}
+
+/// The same by kind, where each has one.
+fn judged(site: &Site, path: &str) -> BTreeMap<String, (Value, Vec<String>)> {
+    let found = all_judged(site, path).into_iter();
+    found
+        .map(|(kind, outcome, anchors)| (kind, (outcome, anchors)))
         .collect()
 }
 
