@@ -6,19 +6,22 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::decided::{answer_decisions, decisions_json};
 use super::output::escape;
 use super::progress::Bars;
+use super::report::ReportSigner;
 use super::shown::holder;
 use super::{Context, Exit};
 use crate::bundle::manifest::Manifest;
 use crate::enclave::{self, Enclave};
-use crate::import::authenticate::{Memory, Voucher};
+use crate::import::authenticate::Voucher;
 use crate::import::commit::Committed;
 use crate::import::open::Input;
-use crate::import::site::Brought;
+use crate::import::record::Recorder;
+use crate::import::site::{Brought, Site};
 use crate::import::verify_evidence::EvidenceSummary;
 use crate::import::verify_objects::Incomplete;
-use crate::import::{Against, Checked, EnclaveMemory, Imported, Run, import, verify};
+use crate::import::{Against, Checked, EnclaveMemory, Imported, Run, gap_rule, import_recorded, verify};
 use crate::model::{Code, Refusal, Stop, Unable};
 use crate::store::Store;
 use crate::trust::folder::TrustFolder;
@@ -35,6 +38,8 @@ pub(crate) struct ImportArguments {
     /// How many threads hash [default: all cores]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    #[command(flatten)]
+    signer: ReportSigner,
 }
 
 /// What to verify, and against what.
@@ -66,15 +71,28 @@ pub(crate) struct VerifyArguments {
 pub(crate) fn run_import(arguments: &ImportArguments, context: &Context) -> Result<Exit, Stop> {
     let folder = &arguments.enclave;
     let mut trust = TrustFolder::open(&folder.join("trust"))?;
+    // A key that cannot be opened is found before anything is read.
+    let signer = arguments.signer.open(folder, trust.current())?;
     let mut enclave = Enclave::open(folder, &holder("import"))?;
+    let mut recorder = Recorder::of(folder, trust.current(), &enclave.ledger, signer.as_deref(), context.now)?;
     let bars = Bars::new(context);
     let run = Run {
         now: context.now,
         threads: threads(arguments.threads),
         progress: &bars,
     };
-    let imported = import(inputs(&arguments.media), folder, &mut enclave, &mut trust, &run);
+    let media = inputs(&arguments.media);
+    let imported = import_recorded(media, folder, &mut enclave, &mut trust, &run, &mut recorder);
     drop(bars);
+    if let Some(problem) = recorder.problem() {
+        context.output.warn("the report could not be written");
+        context.output.conversation(problem);
+    }
+    if imported.is_err()
+        && let Some(path) = recorder.written()
+    {
+        context.output.say(&format!("report    {}", path.display()));
+    }
     let imported = match imported {
         Err(Stop::Refused(refusals)) if refusals.iter().all(|refusal| refusal.code == Code::AlreadyImported) => {
             report_already(&refusals, context);
@@ -83,7 +101,7 @@ pub(crate) fn run_import(arguments: &ImportArguments, context: &Context) -> Resu
         other => other?,
     };
     match imported {
-        Imported::Committed(committed) => report_import(&committed, arguments, context),
+        Imported::Committed(committed) => report_import(&committed, arguments, recorder.written(), context),
         Imported::Incomplete(incomplete) => report_incomplete(&incomplete, "kept", context),
     }
     Ok(Exit::Done)
@@ -116,12 +134,16 @@ pub(crate) fn run_verify(arguments: &VerifyArguments, context: &Context) -> Resu
         progress: &bars,
     };
     let enclave_memory = match (&ledger, &arguments.enclave) {
-        (Some(ledger), Some(folder)) => Some(EnclaveMemory { ledger, folder }),
+        (Some(ledger), Some(folder)) => Some(EnclaveMemory {
+            ledger,
+            folder,
+            gap: gap_rule(&Site::load(&trust)?),
+        }),
         _ => None,
     };
     let against = Against {
         trust: &trust,
-        memory: enclave_memory.as_ref().map(|memory| memory as &dyn Memory),
+        memory: enclave_memory.as_ref(),
         store: store.as_ref(),
         scratch: scratch.path().to_owned(),
     };
@@ -176,7 +198,7 @@ pub(crate) fn threads(asked: Option<u16>) -> usize {
     )
 }
 
-fn report_import(committed: &Committed, arguments: &ImportArguments, context: &Context) {
+fn report_import(committed: &Committed, arguments: &ImportArguments, report: Option<&Path>, context: &Context) {
     let manifest = &committed.manifest;
     let summary = &committed.summary;
     if context.output.wants_json() {
@@ -188,10 +210,12 @@ fn report_import(committed: &Committed, arguments: &ImportArguments, context: &C
         document["schema"] = json!("sealift-import/1");
         document["outcome"] = json!("imported");
         document["evidence"] = evidence_json(&committed.evidence, &committed.brought);
+        document["decisions"] = decisions_json(&committed.decisions);
         document["generation"] = json!(committed.generation.number);
         document["repository_digest"] = json!(committed.generation.root.to_string());
         document["new_objects"] = json!(summary.new_objects);
         document["new_bytes"] = json!(summary.new_bytes);
+        document["report"] = json!(report.map(|path| path.display().to_string()));
         document["ecosystems"] = summary
             .ecosystems
             .iter()
@@ -224,8 +248,12 @@ fn report_import(committed: &Committed, arguments: &ImportArguments, context: &C
         summary.new_objects,
         size(summary.new_bytes)
     ));
+    answer_decisions(&committed.decisions, context);
     answer_evidence(&committed.evidence, &committed.brought, context);
     answer_voucher(manifest, &committed.voucher, context);
+    if let Some(path) = report {
+        output.answer(&format!("report       {}", path.display()));
+    }
     output.answer(&format!(
         "clients read {}",
         arguments.enclave.join("repository").display()
@@ -264,6 +292,7 @@ fn report_check(checked: &Checked, context: &Context) {
         document["schema"] = json!("sealift-verify/1");
         document["outcome"] = json!("verified");
         document["evidence"] = evidence_json(&checked.evidence, &checked.brought);
+        document["decisions"] = json!(checked.decisions.as_ref().map(decisions_json));
         context.output.json(&document);
         return;
     }
@@ -280,6 +309,9 @@ fn report_check(checked: &Checked, context: &Context) {
         size(catalog.object_bytes)
     ));
     if let Some(voucher) = &checked.voucher {
+        if let Some(decisions) = &checked.decisions {
+            answer_decisions(decisions, context);
+        }
         answer_evidence(&checked.evidence, &checked.brought, context);
         answer_voucher(&checked.manifest, voucher, context);
     }
@@ -309,9 +341,6 @@ fn report_incomplete(incomplete: &Incomplete, state: &str, context: &Context) {
 /// Says how well the artifacts are vouched for, and what the bundle changed of what this site believes.
 fn answer_evidence(evidence: &EvidenceSummary, brought: &Brought, context: &Context) {
     let output = &context.output;
-    for (level, count) in evidence.levels.iter().rev() {
-        output.answer(&format!("  evidence {count:>8} artifacts reach the level {level}"));
-    }
     if evidence.contradicted > 0 {
         output.warn(&format!(
             "{} artifacts bring a proof that is wrong",

@@ -8,6 +8,7 @@
 mod approve;
 mod args;
 mod client_config;
+mod decided;
 #[cfg(feature = "export")]
 mod environment;
 mod exit;
@@ -24,6 +25,7 @@ mod output;
 mod policy;
 mod progress;
 mod recheck;
+mod report;
 mod rollback;
 mod root;
 #[cfg(feature = "serve")]
@@ -101,6 +103,7 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::List(arguments) => list::run(&arguments, context),
         Command::Where(arguments) => where_::run(&arguments, context),
         Command::Recheck(arguments) => recheck::run(&arguments, context),
+        Command::Report(arguments) => report::run(&arguments, context),
         Command::Rollback(arguments) => rollback::run(&arguments, context),
         Command::Gc(arguments) => gc::run(&arguments, context),
         #[cfg(feature = "serve")]

@@ -12,7 +12,6 @@ use super::shown::{bundle_text, entry_json, finding_lines, holder};
 use super::{Context, Exit};
 use crate::ecosystem::purl;
 use crate::enclave::{self, Enclave};
-use crate::import::DEFAULT_TRANSIT_SECONDS;
 use crate::import::recheck::{Again, Change, Rechecked, recheck};
 use crate::import::site::Site;
 use crate::ledger::{Ledger, Rejudging};
@@ -61,7 +60,7 @@ fn judge(
         ledger,
         store: &store,
         site: &site,
-        max_transit_seconds: DEFAULT_TRANSIT_SECONDS,
+        max_transit_seconds: site.in_force().max_transit_seconds(),
         now: context.now,
         threads: threads(arguments.threads),
         progress: &bars,

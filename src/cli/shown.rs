@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::output::{bytes, escape};
 use crate::ecosystem::purl;
+use crate::import::decide::ArtifactDecision;
 use crate::ledger::{BundleRecord, Entry, Judgement};
 use crate::model::{Finding, LogProof, Outcome, Signer, TimeSource, bundle_label};
 
@@ -105,10 +106,41 @@ pub(super) fn judgement_text(judgement: Option<&Judgement>) -> String {
     for finding in &judgement.findings {
         lines.extend(finding_lines(finding));
     }
-    if !judgement.decision.is_empty() {
-        lines.push(format!("  decision  {}", escape(&judgement.decision)));
-    }
+    lines.extend(decision_lines(&judgement.decision));
     lines.join("\n")
+}
+
+/// What the policy decided, and by which rules.
+fn decision_lines(text: &str) -> Vec<String> {
+    let Some(decided) = ArtifactDecision::read(text) else {
+        return Vec::new();
+    };
+    let decision = &decided.decision;
+    let mut by = String::new();
+    if !decided.reviewed_by.is_empty() {
+        by = format!(" by {}", decided.reviewed_by.join(", "));
+    }
+    let mut lines = vec![format!(
+        "  decided   {}{by}: {} is asked for by {}",
+        decided.admission.word(),
+        decision.required,
+        escape(&decision.required_by)
+    )];
+    for hit in &decision.hits {
+        let waived = hit
+            .waived_by
+            .as_ref()
+            .map_or_else(String::new, |waiver| format!(", waived by {waiver}"));
+        let line = format!(
+            "{}: {} ({}{waived}) [{}]",
+            hit.verdict.word(),
+            hit.message,
+            hit.rule,
+            hit.code
+        );
+        lines.push(format!("            {}", escape(&line)));
+    }
+    lines
 }
 
 /// A finding: what it came to and why, then who signed, when, and on what that rests.
@@ -186,7 +218,7 @@ pub(super) fn judgement_json(judgement: Option<&Judgement>) -> Value {
         json!({
             "level": judgement.level,
             "findings": judgement.findings,
-            "decision": judgement.decision,
+            "decision": serde_json::from_str::<Value>(&judgement.decision).unwrap_or(Value::Null),
             "judged": judgement.judged,
         })
     })

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 pub use crate::model::Content;
 pub use purl::{Purl, PurlError, decode, purl};
 
-use crate::model::{Artifact, Claim, Code, Digest, Document, Proof, ProofState, RelativePath};
+use crate::model::{Artifact, Claim, Code, Digest, Document, Proof, ProofState, RelativePath, Timestamp};
 
 /// Every ecosystem that this program knows.
 pub const ALL: &[&dyn Ecosystem] = &[
@@ -56,6 +56,21 @@ pub fn compare_versions(ecosystem: &str, one: &str, other: &str) -> Option<Order
 /// The key under which two names are taken for the same ([`Ecosystem::collision_key`]), by an ecosystem's id.
 pub fn collision_key(ecosystem: &str, name: &str) -> String {
     find(ecosystem).map_or_else(|| name.to_lowercase(), |ecosystem| ecosystem.collision_key(name))
+}
+
+/// Reads a time as registries and databases write it, with fractions of seconds and offsets; `None` for anything else.
+pub fn lenient_time(text: &str) -> Option<Timestamp> {
+    let time: jiff::Timestamp = text.parse().ok()?;
+    (time.as_second() >= 0).then(|| Timestamp::from_seconds(time.as_second()))
+}
+
+/// What an artifact's own metadata, or its registry's document, states beside what clients need.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stated {
+    /// When it was published, as the registry's document says.
+    pub published: Option<Timestamp>,
+    /// Its licence, as its own metadata says.
+    pub licence: Option<String>,
 }
 
 /// One ecosystem's knowledge.
@@ -165,6 +180,11 @@ pub trait Ecosystem: Sync {
         content: &mut dyn Content,
         documents: &[DocumentContent],
     ) -> Result<Facts, Mismatch>;
+
+    /// What the facts that [`Ecosystem::inspect`] gave state for a site's policy.
+    fn stated(&self, _facts: &serde_json::Value) -> Stated {
+        Stated::default()
+    }
 
     /// All files that clients find for one name, computed from all artifacts held of that name. Paths are relative
     /// to the ecosystem's own folder. Pure: the same held artifacts give the same files.

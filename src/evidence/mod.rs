@@ -19,10 +19,12 @@ mod detached;
 mod dsse;
 pub mod gem;
 mod helm;
+mod in_toto;
 pub mod jar;
 mod listed;
 mod minisign;
 pub mod notation;
+mod note;
 mod npm_signature;
 pub mod nuget;
 mod openpgp;
@@ -35,6 +37,7 @@ mod signify;
 mod sigstore;
 mod simple_signing;
 mod sshsig;
+pub mod sumdb;
 pub mod tuf;
 mod update;
 pub mod x509;
@@ -57,6 +60,7 @@ pub const ALL: &[&dyn EvidenceKind] = &[
     &dsse::Dsse,
     gem::GEM,
     &helm::HelmProvenance,
+    &in_toto::InToto,
     jar::JAR,
     &DetachedKind(&minisign::Minisign),
     notation::NOTATION,
@@ -74,6 +78,7 @@ pub const ALL: &[&dyn EvidenceKind] = &[
     &sigstore::SIGSTORE,
     &simple_signing::SimpleSigning,
     &DetachedKind(&sshsig::Sshsig),
+    &sumdb::Sumdb,
     &tuf::Tuf,
     &DetachedKind(x509::CMS),
 ];

@@ -7,6 +7,7 @@
 use std::fs;
 
 use super::authenticate::Voucher;
+use super::decide::Decisions;
 use super::site::Brought;
 use super::stage::{Staged, Summary};
 use super::verify_evidence::EvidenceSummary;
@@ -31,6 +32,8 @@ pub struct Committed {
     pub brought: Brought,
     /// What the proofs came to, in numbers.
     pub evidence: EvidenceSummary,
+    /// What the policy decided.
+    pub decisions: Decisions,
 }
 
 /// Makes the import durable, commits it and shows it.
@@ -43,6 +46,7 @@ pub fn commit(staged: Staged<'_>) -> Result<Committed, Stop> {
         summary,
         brought,
         evidence,
+        decisions,
     } = staged;
     repository.sync()?;
     let record = import.commit(generation.root().digest())?;
@@ -62,5 +66,6 @@ pub fn commit(staged: Staged<'_>) -> Result<Committed, Stop> {
         voucher: intact.voucher().clone(),
         brought,
         evidence,
+        decisions,
     })
 }

@@ -335,6 +335,21 @@ impl Planned {
         Ok(this)
     }
 
+    /// Whether it names nothing: it could not be read, or is too large.
+    pub(super) fn states_nothing(&self) -> bool {
+        self.wanted.is_empty()
+    }
+
+    /// Whether it asks for an artifact's version.
+    pub(super) fn names(&self, artifact: &Artifact) -> bool {
+        let key = (
+            artifact.ecosystem.clone(),
+            artifact.name.clone(),
+            artifact.version.clone(),
+        );
+        self.wanted.contains_key(&key)
+    }
+
     /// The digests stated for an artifact: for its very file where the plan names files.
     fn claims(&self, artifact: &Artifact) -> Vec<Claim> {
         let key = (

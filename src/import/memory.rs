@@ -15,6 +15,8 @@ pub struct EnclaveMemory<'a> {
     pub ledger: &'a Ledger,
     /// The enclave's folder: bundles that have not come whole wait there.
     pub folder: &'a Path,
+    /// What the site does when numbers are missing.
+    pub gap: GapRule,
 }
 
 /// Where a bundle waits until it is whole.
@@ -62,9 +64,8 @@ impl Memory for EnclaveMemory<'_> {
         Ok(self.ledger.known_time()?)
     }
 
-    /// Until a site's signed policy says otherwise, missing numbers are refused.
     fn gap_rule(&self) -> GapRule {
-        GapRule::Refuse
+        self.gap
     }
 
     fn kept_approvals(&self, manifest: &Digest) -> Result<Vec<Vec<u8>>, Stop> {

@@ -10,11 +10,17 @@ pub mod verify_objects;
 pub mod judge;
 pub mod site;
 pub mod verify_evidence;
+mod surroundings;
+pub mod reviews;
+pub mod decide;
 pub mod stage;
 pub mod commit;
 pub mod recheck;
+pub mod record;
+mod checks;
 mod memory;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -23,17 +29,22 @@ use std::path::{Path, PathBuf};
 use crate::bundle::manifest::Manifest;
 use crate::enclave::Enclave;
 use crate::model::{Code, Digest, Refusal, Stop, Timestamp, Unable};
+use crate::policy::RecordOrRefuse;
 use crate::store::Store;
-use crate::trust::TrustedRoot;
 use crate::trust::folder::TrustFolder;
+use crate::trust::review::{Asked, Reviews};
+use crate::trust::{Profile, Role, TrustedRoot};
 
-use authenticate::{Approvals, Authenticated, Judgement, Memory, Outcome, Voucher, authenticate};
+use authenticate::{Approvals, Authenticated, GapRule, Judgement, Memory, Outcome, Voucher, authenticate};
 use commit::{Committed, commit};
+use decide::{Deciding, Decisions, decide, weigh};
 pub use memory::EnclaveMemory;
 use open::{Input, open};
-use site::{Brought, Site};
+use record::Recorder;
+use site::{Brought, InForce, Site};
 use stage::stage;
-use verify_evidence::{EvidenceSummary, Pins, verify_evidence};
+pub use surroundings::ECOSYSTEMS;
+use verify_evidence::{EvidenceSummary, Judged, Pins, verify_evidence};
 use verify_objects::{ExaminedReader, Incomplete, Intact, Progress, Verified, Workspace, verify_objects};
 
 /// What a run needs from outside.
@@ -62,13 +73,44 @@ pub fn import(
     trust: &mut TrustFolder,
     run: &Run<'_>,
 ) -> Result<Imported, Stop> {
+    import_recorded(inputs, folder, enclave, trust, run, &mut Recorder::nothing())
+}
+
+/// The same, keeping a record: a report of what was imported, or of why it was refused.
+pub fn import_recorded(
+    inputs: Vec<Input>,
+    folder: &Path,
+    enclave: &mut Enclave,
+    trust: &mut TrustFolder,
+    run: &Run<'_>,
+    recorder: &mut Recorder<'_>,
+) -> Result<Imported, Stop> {
+    let result = import_steps(inputs, folder, enclave, trust, run, recorder);
+    if let Err(Stop::Refused(refusals)) = &result
+        && refusals.iter().any(|refusal| refusal.code != Code::AlreadyImported)
+    {
+        recorder.refused(refusals);
+    }
+    result
+}
+
+fn import_steps(
+    inputs: Vec<Input>,
+    folder: &Path,
+    enclave: &mut Enclave,
+    trust: &mut TrustFolder,
+    run: &Run<'_>,
+    recorder: &mut Recorder<'_>,
+) -> Result<Imported, Stop> {
     let opened = open(inputs)?;
     let root = trust.current().clone();
     let site = Site::load(trust)?;
     site.check_not_rolled_back(&enclave.ledger)?;
+    recorder.opened(&site);
     let memory = EnclaveMemory {
         ledger: &enclave.ledger,
         folder,
+        gap: gap_rule(&site),
     };
     let judgement = Judgement {
         root: &root,
@@ -88,8 +130,14 @@ pub fn import(
     }
     let authenticated = result?;
     let (manifest_digest, volumes) = (authenticated.manifest_digest(), authenticated.manifest().volumes.len());
+    recorder.authenticated(
+        authenticated.manifest(),
+        manifest_digest,
+        authenticated.voucher(),
+        trust.current(),
+    );
     let staging = memory::staging(folder, &manifest_digest);
-    let result = run_import(authenticated, &staging, enclave, trust, site, run);
+    let result = run_import(authenticated, folder, enclave, trust, site, run, recorder);
     if volumes == 1 && result.is_err() {
         // Nothing of a single volume is worth keeping; of several, those that were good are.
         let _ = fs::remove_dir_all(&staging);
@@ -99,12 +147,14 @@ pub fn import(
 
 fn run_import(
     authenticated: Authenticated,
-    staging: &Path,
+    folder: &Path,
     enclave: &mut Enclave,
     trust: &mut TrustFolder,
     mut site: Site,
     run: &Run<'_>,
+    recorder: &mut Recorder<'_>,
 ) -> Result<Imported, Stop> {
+    let staging = &memory::staging(folder, &authenticated.manifest_digest());
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -126,34 +176,103 @@ fn run_import(
             Ok(Imported::Incomplete(incomplete))
         }
         Verified::Intact(intact) => {
-            let brought = take_side_data(&intact, &mut site, trust, workspace.store)?;
+            recorder.intact();
+            let brought = site.take(intact.manifest(), trust, |digest| {
+                intact.locate(digest, workspace.store)
+            })?;
+            recorder.trusted(&site, &brought);
             // Kept even where the bundle is refused, as roots are: what enough persons signed stands by itself.
             for standing in &brought.standing {
                 trust.stand(standing)?;
+                enclave
+                    .ledger
+                    .note_standing(&standing.kind.to_string(), standing.version, &standing.digest)?;
             }
-            let store = enclave.repository.store();
-            let judged = verify_evidence(*intact, &pins(&site), Some(store), run.now, run.threads, run.progress)?;
-            let staged = stage(judged, brought, enclave, run.now, run.progress)?;
-            Ok(Imported::Committed(Box::new(commit(staged)?)))
+            check_not_revoked(&intact, &site)?;
+            let store = Some(enclave.repository.store());
+            let in_force = site.in_force();
+            let pins = pins(&site);
+            let judged = verify_evidence(*intact, &pins, store, run.now, run.threads, run.progress)?;
+            recorder.judged();
+            let reviews = reviews_of(folder, &judged, trust, in_force, run.now)?;
+            let deciding = Deciding {
+                in_force,
+                profile: profile(trust),
+                importers: importers(trust),
+                ledger: Some(&enclave.ledger),
+                trust_data: site.trust_data().map(|(_, data)| data),
+                carried_revocations: site.carried_revocations(),
+                reviews: &reviews,
+                now: run.now,
+                waiting: Some(&reviews::waiting_path(folder, &manifest_digest)),
+                progress: run.progress,
+            };
+            let weighed = weigh(judged, store, &deciding)?;
+            recorder.weighed(&weighed)?;
+            let decided = weighed.admit(&deciding)?;
+            recorder.admitted();
+            let before = enclave.ledger.generation()?.map(|generation| generation.root);
+            let staged = stage(decided, brought, enclave, run.now, run.progress)?;
+            recorder.staged(&staged, before)?;
+            let committed = commit(staged)?;
+            recorder.committed();
+            reviews::clear(folder, &manifest_digest);
+            Ok(Imported::Committed(Box::new(committed)))
         }
     }
 }
 
-/// Takes what a verified bundle brings beside its artifacts. A bundle that brings its own exporter's revocation ends here.
-fn take_side_data(
-    intact: &Intact,
-    site: &mut Site,
-    trust: &TrustFolder,
-    store: Option<&Store>,
-) -> Result<Brought, Stop> {
-    let brought = site.take(intact.manifest(), trust, |digest| intact.locate(digest, store))?;
+/// A bundle that brings its own exporter's revocation ends here.
+fn check_not_revoked(intact: &Intact, site: &Site) -> Result<(), Refusal> {
     authenticate::check_revoked(
         &format!("bundle {}", intact.manifest().label()),
         &intact.voucher().export_keys,
         &intact.manifest_digest(),
         site.revocations().map(|(_, document)| document),
-    )?;
-    Ok(brought)
+    )
+}
+
+/// The profile of the root that counts.
+fn profile(trust: &TrustFolder) -> Profile {
+    trust.current().document().profile
+}
+
+/// The persons who import.
+fn importers(trust: &TrustFolder) -> BTreeSet<String> {
+    let persons = trust.current().document().persons(Role::Import);
+    persons.into_iter().map(str::to_owned).collect()
+}
+
+/// What persons have signed about a bundle in an enclave.
+fn reviews_of(
+    enclave: &Path,
+    judged: &Judged,
+    trust: &TrustFolder,
+    in_force: &InForce,
+    now: Timestamp,
+) -> Result<Reviews, Stop> {
+    let intact = judged.intact();
+    let asked = Asked {
+        manifest: intact.manifest_digest(),
+        policy: in_force.policy.digest(),
+        // Where one person does everything, that person also reviews.
+        exporters: match profile(trust) {
+            Profile::Evaluation => &[],
+            Profile::Standard | Profile::Strict => &intact.voucher().exporters,
+        },
+        now,
+    };
+    let signed = reviews::signed(enclave, &asked.manifest)?;
+    Ok(Reviews::count(trust.current().document(), &signed, &asked))
+}
+
+/// What the site does when numbers are missing. Until a signed policy says otherwise they are refused.
+pub fn gap_rule(site: &Site) -> GapRule {
+    let in_force = site.in_force();
+    match in_force.policy.require.sequence_gap {
+        RecordOrRefuse::Record if !in_force.signed_by.is_empty() => GapRule::Record,
+        RecordOrRefuse::Record | RecordOrRefuse::Refuse => GapRule::Refuse,
+    }
 }
 
 /// By what proofs are judged.
@@ -163,12 +282,9 @@ fn pins(site: &Site) -> Pins {
             .trust_data()
             .map_or_else(Vec::new, |(_, data)| data.anchors.clone()),
         revocations: site.revocations().map(|(_, document)| document.clone()),
-        max_transit_seconds: DEFAULT_TRANSIT_SECONDS,
+        max_transit_seconds: site.in_force().max_transit_seconds(),
     }
 }
-
-/// Thirty days on the way are usual for media that people carry.
-pub const DEFAULT_TRANSIT_SECONDS: u64 = 30 * 86_400;
 
 /// Keeps the approvals of a bundle that has not come whole, so that they need not come with each volume.
 fn keep_approvals(staging: &Path, approvals: &[Vec<u8>]) -> Result<(), Stop> {
@@ -228,6 +344,8 @@ pub struct Checked {
     pub brought: Brought,
     /// What the proofs came to, in numbers.
     pub evidence: EvidenceSummary,
+    /// What the policy decided; `None` while volumes are missing.
+    pub decisions: Option<Decisions>,
     /// The volumes that are missing, if any are.
     pub incomplete: Option<Incomplete>,
 }
@@ -237,7 +355,7 @@ pub struct Against<'a> {
     /// The roots, trust data and revocations.
     pub trust: &'a TrustFolder,
     /// The enclave's memory, if there is one at hand.
-    pub memory: Option<&'a dyn Memory>,
+    pub memory: Option<&'a EnclaveMemory<'a>>,
     /// The enclave's store, if there is one at hand.
     pub store: Option<&'a Store>,
     /// An empty folder that may be written to, on a disk with room for the bundle.
@@ -248,10 +366,13 @@ pub struct Against<'a> {
 pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Result<Checked, Stop> {
     let opened = open(inputs)?;
     let mut site = Site::load(against.trust)?;
+    if let Some(memory) = &against.memory {
+        site.check_not_rolled_back(memory.ledger)?;
+    }
     let judgement = Judgement {
         root: against.trust.current(),
         now: run.now,
-        memory: against.memory,
+        memory: against.memory.map(|memory| memory as &dyn Memory),
         approvals: Approvals::Needed,
         revocations: site.revocations().map(|(_, document)| document),
     };
@@ -270,14 +391,39 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
         voucher: None,
         brought: Brought::default(),
         evidence: EvidenceSummary::default(),
+        decisions: None,
         incomplete: None,
     };
     match verify_objects(authenticated, &workspace)? {
         Verified::Intact(intact) => {
             checked.voucher = Some(intact.voucher().clone());
-            checked.brought = take_side_data(&intact, &mut site, against.trust, against.store)?;
-            let judged = verify_evidence(*intact, &pins(&site), against.store, run.now, run.threads, run.progress)?;
-            checked.evidence = judged.summary()?;
+            checked.brought = site.take(intact.manifest(), against.trust, |digest| {
+                intact.locate(digest, against.store)
+            })?;
+            check_not_revoked(&intact, &site)?;
+            let trust = against.trust;
+            let in_force = site.in_force();
+            let pins = pins(&site);
+            let judged = verify_evidence(*intact, &pins, against.store, run.now, run.threads, run.progress)?;
+            let reviews = match against.memory {
+                Some(memory) => reviews_of(memory.folder, &judged, trust, in_force, run.now)?,
+                None => Reviews::default(),
+            };
+            let deciding = Deciding {
+                in_force,
+                profile: profile(trust),
+                importers: importers(trust),
+                ledger: against.memory.map(|memory| memory.ledger),
+                trust_data: site.trust_data().map(|(_, data)| data),
+                carried_revocations: site.carried_revocations(),
+                reviews: &reviews,
+                now: run.now,
+                waiting: None,
+                progress: run.progress,
+            };
+            let decided = decide(judged, against.store, &deciding)?;
+            checked.evidence = decided.summary()?;
+            checked.decisions = Some(decided.into_parts().1);
         }
         Verified::Incomplete(incomplete) => checked.incomplete = Some(incomplete),
     }

@@ -6,17 +6,49 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use crate::bundle::manifest::{Manifest, SideData};
-use crate::crypto::dsse::MAX_ENVELOPE_BYTES;
+use crate::crypto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
 use crate::ledger::Ledger;
-use crate::model::{Code, Digest, Refusal, Stop, Unable};
+use crate::model::{Code, Digest, Refusal, Stop, Timestamp, Unable};
+use crate::policy::{self, Policy};
 use crate::trust::folder::{FolderError, TrustFolder};
-use crate::trust::{Kind, Revocations, Standing, TrustData, data};
+use crate::trust::{Kind, Profile, Revocations, Standing, TrustData, data};
 
-/// Trust data and revocations, each with the document that says so.
-#[derive(Debug, Clone, Default)]
+/// Trust data, revocations and the policy, each with the document that says so.
+#[derive(Debug, Clone)]
 pub struct Site {
+    policy: Option<Standing>,
+    in_force: InForce,
+    carried_revocations: Option<Timestamp>,
     trust_data: Option<(Standing, TrustData)>,
     revocations: Option<(Standing, Revocations)>,
+}
+
+/// The policy by which an import is decided.
+#[derive(Debug, Clone)]
+pub struct InForce {
+    /// The policy.
+    pub policy: Policy,
+    /// Who signed it; nobody where it is the profile's own.
+    pub signed_by: Vec<String>,
+}
+
+impl InForce {
+    /// A profile's own values, which nobody signed.
+    pub fn of_profile(profile: Profile) -> Self {
+        Self {
+            policy: Policy::of_profile(match profile {
+                Profile::Evaluation => policy::Profile::Evaluation,
+                Profile::Standard => policy::Profile::Standard,
+                Profile::Strict => policy::Profile::Strict,
+            }),
+            signed_by: Vec::new(),
+        }
+    }
+
+    /// How long a bundle may have been on its way for a signed index to be judged as of its making, in seconds.
+    pub fn max_transit_seconds(&self) -> u64 {
+        u64::from(self.policy.require.max_transit_days) * 86_400
+    }
 }
 
 /// What a bundle's side data changed.
@@ -37,7 +69,13 @@ impl Site {
             path: trust.path().join(kind.to_string()).join(standing.version.to_string()),
             source,
         };
-        let mut this = Self::default();
+        let mut this = Self {
+            policy: None,
+            in_force: InForce::of_profile(trust.current().document().profile),
+            carried_revocations: None,
+            trust_data: None,
+            revocations: None,
+        };
         if let Some(standing) = trust.standing(Kind::TrustData)? {
             let document =
                 TrustData::read(&standing.payload).map_err(|error| damaged(Kind::TrustData, &standing, error))?;
@@ -48,7 +86,33 @@ impl Site {
                 Revocations::read(&standing.payload).map_err(|error| damaged(Kind::Revocations, &standing, error))?;
             this.revocations = Some((standing, document));
         }
+        if let Some(standing) = trust.standing(Kind::Policy)? {
+            let document = Policy::read(&standing.payload).map_err(|error| {
+                Unable::new(format!(
+                    "the policy version {} that stands here cannot be used",
+                    standing.version
+                ))
+                .because(error)
+                .code(Code::PolicyMalformed)
+                .hint("have a policy signed that this version of sealift reads")
+            })?;
+            this.in_force = InForce {
+                policy: document,
+                signed_by: standing.persons.clone(),
+            };
+            this.policy = Some(standing);
+        }
         Ok(this)
+    }
+
+    /// The policy that counts: the one that was signed, or as long as there is none, the values of the root's profile.
+    pub const fn in_force(&self) -> &InForce {
+        &self.in_force
+    }
+
+    /// When the revocations that the bundle brought were made, newer than ours or not; `None` if it brought none.
+    pub const fn carried_revocations(&self) -> Option<Timestamp> {
+        self.carried_revocations
     }
 
     /// Fails if the enclave remembers a newer version than stands in the folder: an older one was put back.
@@ -59,6 +123,7 @@ impl Site {
                 Kind::Revocations,
                 self.revocations.as_ref().map(|(standing, _)| standing),
             ),
+            (Kind::Policy, self.policy.as_ref()),
         ];
         for (kind, standing) in stands {
             let Some((version, digest)) = ledger.standing(&kind.to_string())? else {
@@ -107,8 +172,26 @@ impl Site {
     }
 
     fn take_revocations(&mut self, envelope: &[u8], trust: &TrustFolder, brought: &mut Brought) -> Result<(), Stop> {
+        let created = self.take_newer_revocations(envelope, trust, brought)?;
+        // An older one is not counted again, and may claim any time: it says no more than what stands.
+        let ours = self.revocations.as_ref().map(|(_, document)| document.created);
+        self.carried_revocations = created.into_iter().chain(ours).min();
+        Ok(())
+    }
+
+    /// Takes revocations if they are newer, and gives when they say that they were made.
+    fn take_newer_revocations(
+        &mut self,
+        envelope: &[u8],
+        trust: &TrustFolder,
+        brought: &mut Brought,
+    ) -> Result<Option<Timestamp>, Stop> {
+        let payload = Envelope::read(envelope).ok().map(|envelope| envelope.payload);
+        let created = payload
+            .and_then(|payload| Revocations::read(&payload).ok())
+            .map(|document| document.created);
         let Some(standing) = self.newer(Kind::Revocations, envelope, trust, brought)? else {
-            return Ok(());
+            return Ok(created);
         };
         let document =
             Revocations::read(&standing.payload).map_err(|error| error.refusal("the bundle's revocations"))?;
@@ -130,7 +213,7 @@ impl Site {
         ));
         brought.standing.push(standing.clone());
         self.revocations = Some((standing, document));
-        Ok(())
+        Ok(created)
     }
 
     fn take_trust_data(&mut self, envelope: &[u8], trust: &TrustFolder, brought: &mut Brought) -> Result<(), Stop> {
@@ -166,7 +249,8 @@ impl Site {
         brought: &mut Brought,
     ) -> Result<Option<Standing>, Stop> {
         use crate::trust::TrustError;
-        match trust.judge_next(kind, envelope) {
+        let revocations = self.revocations.as_ref().map(|(_, document)| document);
+        match trust.judge_next(kind, envelope, revocations) {
             Ok(next) => Ok(next),
             Err(FolderError::NotStanding(TrustError::StandingOutOfOrder { current, found, .. })) if found < current => {
                 brought.notes.push(format!(

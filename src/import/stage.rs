@@ -1,12 +1,13 @@
-//! Intact -> `Staged`: all files written aside. Clients see nothing of it yet, and a stop here leaves them as they were.
+//! Decided -> `Staged`: all files written aside. Clients see nothing of it yet, and a stop here leaves them as they were.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::thread;
 
+use super::decide::{Decided, Decisions};
 use super::open::display_path;
 use super::site::Brought;
-use super::verify_evidence::{EvidenceSummary, Judged};
+use super::verify_evidence::EvidenceSummary;
 use super::verify_objects::{Intact, Progress};
 use crate::bundle::catalog::Record;
 use crate::ecosystem::{self, Ecosystem, Held, Members, Mismatch, PlacedContent, PlacedFile};
@@ -25,6 +26,7 @@ pub struct Staged<'a> {
     pub(super) summary: Summary,
     pub(super) brought: Brought,
     pub(super) evidence: EvidenceSummary,
+    pub(super) decisions: Decisions,
 }
 
 /// What an import brought, in numbers.
@@ -50,7 +52,7 @@ pub struct Counts {
 /// Takes verified objects into the store, records them in a transaction that is still open, and writes the tree of the
 /// next generation.
 pub fn stage<'a>(
-    judged: Judged,
+    decided: Decided,
     brought: Brought,
     enclave: &'a mut Enclave,
     now: Timestamp,
@@ -61,7 +63,7 @@ pub fn stage<'a>(
         .generation()?
         .map(|generation| RootNode::new(generation.root));
     let repository = &enclave.repository;
-    let intact = judged.intact();
+    let intact = decided.intact();
     let manifest = intact.manifest();
     let import = enclave.ledger.begin(BundleRecord {
         manifest: intact.manifest_digest(),
@@ -77,12 +79,9 @@ pub fn stage<'a>(
     import.export_keys(&keys)?;
     progress.begin("stage", manifest.catalog.objects + manifest.catalog.artifacts);
     let mut summary = Summary::default();
-    take_objects(intact, &import, repository, &mut summary, progress)?;
+    take_objects(&decided, &import, repository, &mut summary, progress)?;
     keep_seals(intact, &import, repository)?;
-    for standing in &brought.standing {
-        import.standing(&standing.kind.to_string(), standing.version, &standing.digest)?;
-    }
-    let evidence = record_artifacts(&judged, &import, repository, &mut summary, now, progress)?;
+    let evidence = record_artifacts(&decided, &import, repository, &mut summary, now, progress)?;
     let mut stager = repository.stager(base)?;
     let mut shared = BTreeMap::new();
     import.for_each_touched(|name, held| {
@@ -102,29 +101,32 @@ pub fn stage<'a>(
     }
     let generation = stager.finish()?;
     progress.finish();
+    let (intact, decisions) = decided.into_parts();
     Ok(Staged {
-        intact: judged.into_intact(),
+        intact,
         import,
         repository,
         generation,
         summary,
         brought,
         evidence,
+        decisions,
     })
 }
 
 /// Objects that go to the thread that moves them together: a send costs as much as a move.
 const TOGETHER: usize = 256;
 
-/// Moves what was verified into the store, while the ledger records it.
+/// Moves what was verified and admitted into the store, while the ledger records it.
 fn take_objects(
-    intact: &Intact,
+    decided: &Decided,
     import: &Import<'_>,
     repository: &Repository,
     summary: &mut Summary,
     progress: &dyn Progress,
 ) -> Result<(), Stop> {
     let store = repository.store();
+    let intact = decided.intact();
     let mut records = intact.records()?;
     let mut next = records.next()?;
     thread::scope(|scope| {
@@ -141,6 +143,11 @@ fn take_objects(
         });
         let mut together = Vec::with_capacity(TOGETHER);
         while let Some(Record::Object(object)) = &next {
+            if decided.is_kept_out(&object.digest) {
+                progress.advance(1);
+                next = records.next()?;
+                continue;
+            }
             together.push((object.digest, object.size));
             import.object(&object.digest, object.size)?;
             if together.len() == TOGETHER && sender.send(std::mem::take(&mut together)).is_err() {
@@ -199,7 +206,7 @@ fn keep_seals(intact: &Intact, import: &Import<'_>, repository: &Repository) -> 
 }
 
 fn record_artifacts(
-    judged: &Judged,
+    decided: &Decided,
     import: &Import<'_>,
     repository: &Repository,
     summary: &mut Summary,
@@ -207,13 +214,19 @@ fn record_artifacts(
     progress: &dyn Progress,
 ) -> Result<EvidenceSummary, Stop> {
     let mut evidence = EvidenceSummary::default();
-    let mut artifacts = judged.artifacts()?;
+    let mut artifacts = decided.artifacts()?;
     while let Some(artifact) = artifacts.next()? {
-        evidence.count(&artifact);
-        let level = artifact.level();
-        let (item, findings) = (artifact.examined, artifact.findings);
+        evidence.count(&artifact.judged);
+        progress.advance(1);
+        if !artifact.decided.admission.is_admitted() {
+            continue;
+        }
+        let decision = artifact.decided.text();
+        // What counts for the floor is what the policy counted.
+        let level = artifact.decided.decision.reached;
+        let (item, findings) = (artifact.judged.examined, artifact.judged.findings);
         for (digest, _) in item.derived.values() {
-            adopt(judged.intact(), repository, digest)?;
+            adopt(decided.intact(), repository, digest)?;
         }
         let counts = summary.ecosystems.entry(item.artifact.ecosystem.clone()).or_default();
         counts.artifacts += 1;
@@ -229,11 +242,10 @@ fn record_artifacts(
             &Judgement {
                 level,
                 findings,
-                decision: String::new(),
+                decision,
                 judged: now,
             },
         )?;
-        progress.advance(1);
     }
     Ok(evidence)
 }

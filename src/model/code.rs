@@ -212,6 +212,10 @@ codes! {
     ///
     /// Ask upstream which one is genuine before anything else.
     VersionBytesDiffer = "version-bytes-differ" in Evidence;
+    /// Advisories or popular names that travel with the bundle cannot be read: none of them is skipped, so the bundle is refused.
+    ///
+    /// A record that nobody can judge may be the one that names a malicious version. Fetch them anew on the sending side, and export again.
+    SideDataMalformed = "side-data-malformed" in Evidence;
     /// The policy cannot be read, contradicts itself, or says something that no policy may say.
     ///
     /// The message names the place in the file; `bundle-spec/policy.md` says what may stand there. `sealift policy check FILE` tries it.
@@ -282,6 +286,14 @@ codes! {
     ///
     /// Do not open it. If it is a false alarm, two persons may sign a waiver for exactly these bytes.
     ScanPositive = "scan-positive" in Evidence;
+    /// The policy leaves it to a person, and no person's signed decision is here.
+    ///
+    /// `sealift review list` shows what waits, and why. It never passes by waiting.
+    ReviewNeeded = "review-needed" in Evidence;
+    /// A person who may decide has rejected it.
+    ///
+    /// The message gives the reason. Leave the artifact out, or talk to the person.
+    ReviewRejected = "review-rejected" in Evidence;
     /// A waiver for this artifact has run out, runs too long, or names too few persons: it does not count.
     ///
     /// Write it anew in the policy, for at most 90 days and with two persons, or take it out.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::advisory::Advisories;
 use super::document::Side;
@@ -159,10 +159,11 @@ impl From<Action> for Verdict {
 }
 
 /// Something that a rule found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Hit {
     /// The stable code.
-    #[serde(serialize_with = "by_name")]
+    #[serde(serialize_with = "by_name", deserialize_with = "of_name")]
     pub code: Code,
     /// What it makes of the artifact: `allow` where it is only mentioned, or waived.
     pub verdict: Verdict,
@@ -173,10 +174,10 @@ pub struct Hit {
     /// What to do next.
     pub solution: String,
     /// The waiver that lifts it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waived_by: Option<String>,
     /// The day from which the rule counts, if that is still to come.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts_from: Option<Day>,
 }
 
@@ -184,8 +185,14 @@ fn by_name<S: Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error>
     serializer.serialize_str(code.name())
 }
 
+fn of_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Code, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    Code::named(&name).ok_or_else(|| serde::de::Error::custom("no code has this name"))
+}
+
 /// What the policy decided, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Decision {
     /// What becomes of it.
     pub verdict: Verdict,

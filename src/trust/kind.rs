@@ -18,6 +18,8 @@ pub enum Kind {
     Approval,
     /// What the site admits.
     Policy,
+    /// A person's decision about artifacts that the policy leaves to people.
+    Review,
     /// The site's anchors of upstream trust.
     TrustData,
     /// What is no longer good.
@@ -30,11 +32,12 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Root,
         Self::Manifest,
         Self::Approval,
         Self::Policy,
+        Self::Review,
         Self::TrustData,
         Self::Revocations,
         Self::Report,
@@ -48,6 +51,7 @@ impl Kind {
             Self::Manifest => "application/vnd.sealift.manifest.v1+json",
             Self::Approval => "application/vnd.sealift.approval.v1+json",
             Self::Policy => "application/vnd.sealift.policy.v1+json",
+            Self::Review => "application/vnd.sealift.review.v1+json",
             Self::TrustData => "application/vnd.sealift.trust-data.v1+json",
             Self::Revocations => "application/vnd.sealift.revocations.v1+json",
             Self::Report => "application/vnd.sealift.report.v1+json",
@@ -78,6 +82,7 @@ impl Kind {
             Self::Manifest => "manifest",
             Self::Approval => "approval",
             Self::Policy => "policy",
+            Self::Review => "review",
             Self::TrustData => "trust data",
             Self::Revocations => "revocations",
             Self::Report => "report",

@@ -10,14 +10,27 @@ use std::process::{Command, Output, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sealift::crypto::dsse::Envelope;
+use sealift::ecosystem;
 use sealift::enclave::Enclave;
 use sealift::model::{Digest, Timestamp};
+use sealift::policy::{Ecosystems, Policy};
 use sealift::trust::folder::{Confirmed, TrustFolder};
-use sealift::trust::{Root, TrustedRoot};
+use sealift::trust::{Kind, Profile, Root, TrustedRoot};
 use serde_json::{Value, json};
 
 use crate::people;
 use crate::raw_bundle::{Edits, RawBundle};
+
+/// The journeys of other tests are about persons and media: their plain files have no proofs, and their bundles no side data.
+pub(crate) const PLAIN_POLICY: &str = "
+schema: sealift-policy/1
+id: plant-7
+version: 1
+profile: standard
+require: { revocations_max_age_days: none, advisories_max_age_days: none, sequence_gap: refuse }
+names: { first_seen: record, similar: record }
+ecosystems: { files: { evidence: none } }
+";
 
 /// What every key of a world is encrypted with.
 pub(crate) const PASSPHRASE: &str = "correct horse battery staple";
@@ -89,7 +102,27 @@ impl World {
 
     /// An enclave of the profile `standard`, where eve or fay must approve.
     pub(crate) fn standard() -> Self {
-        Self::with_root(people::root())
+        let world = Self::with_root(people::root());
+        world.policy(PLAIN_POLICY);
+        world
+    }
+
+    /// Lets a policy stand, signed by ann and bob.
+    pub(crate) fn policy(&self, yaml: &str) {
+        let ecosystems = Ecosystems {
+            compare_versions: ecosystem::compare_versions,
+            key: ecosystem::collision_key,
+        };
+        let policy = Policy::from_yaml(yaml, now(), &ecosystems).unwrap();
+        let signers: &[u8] = if self.root.profile == Profile::Evaluation {
+            &[people::ANN]
+        } else {
+            &[people::ANN, people::BOB]
+        };
+        let envelope = people::sealed(Kind::Policy, &policy.to_bytes(), signers).write();
+        let mut trust = TrustFolder::open(&self.path("en/trust")).unwrap();
+        let standing = trust.judge_next(Kind::Policy, &envelope, None).unwrap().unwrap();
+        trust.stand(&standing).unwrap();
     }
 
     fn with_root(mut root: Root) -> Self {
@@ -100,6 +133,10 @@ impl World {
         TrustFolder::pin(&folder.path().join("en/trust"), pinned, Confirmed::MadeHere, now()).unwrap();
         // As `sealift init enclave` does.
         drop(Enclave::create(&folder.path().join("en"), "a test").unwrap());
+        fs::create_dir(folder.path().join("en/keys")).unwrap();
+        people::key(people::STATION)
+            .store(&folder.path().join("en/keys/import.pem"), PASSPHRASE)
+            .unwrap();
         fs::write(folder.path().join("pass"), PASSPHRASE).unwrap();
         Self { folder, root }
     }

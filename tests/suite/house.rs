@@ -20,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("policy", &["model", "crypto"]),
     ("bundle", &["model", "archive", "crypto"]),
     ("evidence", &["model", "archive", "trust", "crypto"]),
+    ("report", &["model", "crypto", "trust"]),
     ("ecosystem", &["model", "archive", "crypto"]),
     ("repository", &["model", "store"]),
     ("ledger", &["model", "ecosystem"]),
@@ -49,6 +50,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "enclave",
             "evidence",
             "ledger",
+            "policy",
+            "report",
             "repository",
             "store",
             "trust",
@@ -68,6 +71,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "ledger",
             "net",
             "policy",
+            "report",
             "repository",
             "serve",
             "store",
@@ -272,7 +276,7 @@ fn the_receiving_side_alone_has_no_network_code() {
 
 #[test]
 fn every_test_file_is_declared() {
-    for folder in ["suite", "cli", "clients"] {
+    for folder in ["suite", "cli", "clients", "evidence", "fuzz"] {
         let folder = here().join("tests").join(folder);
         let main = fs::read_to_string(folder.join("main.rs")).unwrap();
         for entry in fs::read_dir(&folder).unwrap() {

@@ -11,15 +11,9 @@ use clap::{Args, Subcommand};
 
 use super::files;
 use super::{Context, Exit};
-use crate::ecosystem;
+use crate::import::ECOSYSTEMS;
 use crate::model::{Stop, Timestamp};
-use crate::policy::{Ecosystems, MAX_POLICY_BYTES, Policy};
-
-/// What the policy's room asks the ecosystems.
-const ECOSYSTEMS: Ecosystems = Ecosystems {
-    compare_versions: ecosystem::compare_versions,
-    key: ecosystem::collision_key,
-};
+use crate::policy::{MAX_POLICY_BYTES, Policy};
 
 /// What to do with policies.
 #[derive(Debug, Args)]

@@ -90,6 +90,18 @@ impl Ecosystem for Npm {
         inspect::inspect(artifact, content, documents)
     }
 
+    fn stated(&self, facts: &serde_json::Value) -> super::Stated {
+        let licence = facts.pointer("/manifest/license").and_then(|licence| match licence {
+            // Before 2015 it was an object (npm-package.json, `license`).
+            serde_json::Value::Object(fields) => fields.get("type")?.as_str(),
+            other => other.as_str(),
+        });
+        super::Stated {
+            published: facts["published"].as_str().and_then(super::lenient_time),
+            licence: licence.map(str::to_owned),
+        }
+    }
+
     fn layout(&self, name: &str, held: &[Held]) -> Result<Vec<PlacedFile>, Mismatch> {
         layout::layout(name, held)
     }

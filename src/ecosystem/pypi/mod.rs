@@ -107,6 +107,13 @@ impl Ecosystem for Pypi {
         inspect::inspect(artifact, content, documents)
     }
 
+    fn stated(&self, facts: &serde_json::Value) -> super::Stated {
+        super::Stated {
+            published: facts["upload-time"].as_str().and_then(super::lenient_time),
+            licence: None,
+        }
+    }
+
     fn layout(&self, name: &str, held: &[Held]) -> Result<Vec<PlacedFile>, Mismatch> {
         layout::layout(name, held)
     }

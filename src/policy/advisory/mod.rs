@@ -122,10 +122,32 @@ impl Advisories {
     /// # Errors
     /// [`RecordError`] for what is no OSV record, too large, or names neither a package nor a repository.
     pub fn add(&mut self, untrusted_json: &[u8]) -> Result<(), RecordError> {
+        self.add_about(untrusted_json, &|_, _| true)
+    }
+
+    /// Takes one record as [`Advisories::add`] does, and keeps it only if it is about a name that is wanted, by ecosystem and the name's
+    /// key: what nobody asks about is judged and forgotten.
+    ///
+    /// # Errors
+    /// As for [`Advisories::add`], wanted or not.
+    pub fn add_about(
+        &mut self,
+        untrusted_json: &[u8],
+        is_wanted: &dyn Fn(&str, &str) -> bool,
+    ) -> Result<(), RecordError> {
         if self.records.len() >= MAX_RECORDS {
             return Err(RecordError::TooMany);
         }
         let record = Record::read(untrusted_json)?;
+        let wanted = |affected: &Affected| {
+            is_wanted(
+                &affected.ecosystem,
+                &(self.ecosystems.key)(&affected.ecosystem, &affected.name),
+            )
+        };
+        if !record.affected.iter().any(wanted) {
+            return Ok(());
+        }
         let index = self.records.len();
         for (entry, affected) in record.affected.iter().enumerate() {
             let key = (self.ecosystems.key)(&affected.ecosystem, &affected.name);

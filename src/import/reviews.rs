@@ -1,0 +1,134 @@
+//! What waits for persons, and what they signed, in the enclave's folder: `reviews/MANIFEST/waiting.ndjson` lists what a stopped import left
+//! open, and `reviews/MANIFEST/*.dsse.json` are decisions about it (`bundle-spec/policy.md` §8).
+#![expect(clippy::disallowed_methods, reason = "reviews lie in the enclave's folder")]
+
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+
+use super::decide::{Waiting, WaitingHeader};
+use crate::crypto::dsse::MAX_ENVELOPE_BYTES;
+use crate::model::{Digest, Stop, Unable};
+use crate::trust::review::MAX_REVIEWS;
+
+const REVIEWS: &str = "reviews";
+const WAITING: &str = "waiting.ndjson";
+
+/// The longest line of the list: a package URL and some phrases.
+const MAX_LINE_BYTES: u64 = 256 << 10;
+
+/// Where the reviews of a bundle lie.
+pub fn folder(enclave: &Path, manifest: &Digest) -> PathBuf {
+    enclave.join(REVIEWS).join(manifest.hex())
+}
+
+/// Where the list of what waits lies.
+pub fn waiting_path(enclave: &Path, manifest: &Digest) -> PathBuf {
+    folder(enclave, manifest).join(WAITING)
+}
+
+/// The bundles of which something waits, by their manifests' digests.
+pub fn bundles(enclave: &Path) -> Result<Vec<Digest>, Stop> {
+    let folder = enclave.join(REVIEWS);
+    let mut found = Vec::new();
+    for name in names(&folder)? {
+        let manifest = format!("sha256:{name}").parse::<Digest>().ok();
+        found.extend(manifest.filter(|manifest| waiting_path(enclave, manifest).is_file()));
+    }
+    Ok(found)
+}
+
+/// The signed decisions about a bundle, as they lie there, at most [`MAX_REVIEWS`] and one more.
+pub fn signed(enclave: &Path, manifest: &Digest) -> Result<Vec<Vec<u8>>, Stop> {
+    let folder = folder(enclave, manifest);
+    let mut found = Vec::new();
+    let names = names(&folder)?;
+    for name in names
+        .iter()
+        .filter(|name| name.ends_with(".dsse.json"))
+        .take(MAX_REVIEWS + 1)
+    {
+        let path = folder.join(name);
+        let failed = |error| cannot_read(&path, error);
+        let mut bytes = Vec::new();
+        // One byte more than an envelope may have, so that a longer file is seen to be longer.
+        File::open(&path)
+            .and_then(|file| file.take(MAX_ENVELOPE_BYTES as u64 + 1).read_to_end(&mut bytes))
+            .map_err(failed)?;
+        found.push(bytes);
+    }
+    Ok(found)
+}
+
+/// Removes what waited, once the bundle has been imported; signed decisions stay.
+pub(super) fn clear(enclave: &Path, manifest: &Digest) {
+    // What is left over is of no more use, and harms nothing.
+    let _ = fs::remove_file(waiting_path(enclave, manifest));
+}
+
+/// The list of what waits, read one by one.
+pub struct WaitingReader {
+    header: WaitingHeader,
+    lines: BufReader<File>,
+    path: PathBuf,
+}
+
+impl WaitingReader {
+    /// Opens the list of a bundle.
+    pub fn open(enclave: &Path, manifest: &Digest) -> Result<Self, Stop> {
+        let path = waiting_path(enclave, manifest);
+        let file = File::open(&path).map_err(|error| cannot_read(&path, error))?;
+        let mut lines = BufReader::new(file);
+        let header = line(&mut lines, &path)?
+            .ok_or_else(|| cannot_read(&path, io::Error::from(io::ErrorKind::UnexpectedEof)))?;
+        Ok(Self { header, lines, path })
+    }
+
+    /// About which bundle and policy it is.
+    pub const fn header(&self) -> &WaitingHeader {
+        &self.header
+    }
+
+    /// The next artifact.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "each step may fail: an iterator of results would go on after a failure"
+    )]
+    pub fn next(&mut self) -> Result<Option<Waiting>, Stop> {
+        line(&mut self.lines, &self.path)
+    }
+}
+
+fn line<T: serde::de::DeserializeOwned>(lines: &mut BufReader<File>, path: &Path) -> Result<Option<T>, Stop> {
+    let mut line = Vec::new();
+    let count = lines
+        .by_ref()
+        .take(MAX_LINE_BYTES)
+        .read_until(b'\n', &mut line)
+        .map_err(|error| cannot_read(path, error))?;
+    if count == 0 {
+        return Ok(None);
+    }
+    serde_json::from_slice(&line)
+        .map(Some)
+        .map_err(|error| cannot_read(path, error.into()).into())
+}
+
+/// The names in a folder, sorted; none where there is no folder.
+fn names(folder: &Path) -> Result<Vec<String>, Stop> {
+    let failed = |error| cannot_read(folder, error);
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(failed)?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        found.extend(entry.map_err(failed)?.file_name().into_string());
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+fn cannot_read(path: &Path, error: io::Error) -> Unable {
+    Unable::new(format!("cannot read {}", path.display())).because(error)
+}
