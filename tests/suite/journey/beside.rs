@@ -293,10 +293,12 @@ fn signatures_beside_files_are_judged_where_the_files_arrive() {
 fn signed_lists_are_proofs_of_the_files_that_they_name() {
     let (site, ann, signify) = (Site::new(), Person::new("ann"), Signify::new());
     let sum = |bytes: &[u8]| Digest::of(bytes).hex();
-    let list = format!("{}  a\n{}  sub/b\n", sum(b"a"), sum(b"b"));
+    // Two files of one name, in two folders.
+    let list = format!("{}  a\n{}  sub/b\n{}  sub/a\n", sum(b"a"), sum(b"b"), sum(b"other"));
     for (name, bytes) in [
         ("tools/a", b"a".to_vec()),
         ("tools/sub/b", b"b".to_vec()),
+        ("tools/sub/a", b"other".to_vec()),
         ("tools/SHA256SUMS", list.clone().into_bytes()),
         ("tools/SHA256SUMS.asc", ann.signs(list.as_bytes())),
         ("tools/SHA256SUMS.sig", signify.signs(list.as_bytes()).into_bytes()),
@@ -318,7 +320,7 @@ fn signed_lists_are_proofs_of_the_files_that_they_name() {
         format!("schema: sealift-selection/1\nselect:\n{selection}"),
     );
     let exported = site.export("sealift.yaml", "media");
-    assert_eq!(exported["artifacts"], 4, "{exported}");
+    assert_eq!(exported["artifacts"], 5, "{exported}");
     pin(
         &site,
         &[
@@ -328,7 +330,7 @@ fn signed_lists_are_proofs_of_the_files_that_they_name() {
     );
     site.import("media");
     let kind = "signed-checksums";
-    for path in ["tools/1/a", "tools/1/sub/b", "inline/1/a"] {
+    for path in ["tools/1/a", "tools/1/sub/b", "tools/1/sub/a", "inline/1/a"] {
         let found = judged(&site, &format!("files/{path}"));
         assert_eq!(found[kind].0, json!({ "confirmed": "publisher" }), "{path}: {found:?}");
     }
