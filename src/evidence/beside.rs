@@ -149,7 +149,7 @@ fn are_packets(untrusted: &[u8]) -> bool {
         };
         let number = |bytes: &[u8]| bytes.iter().fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
         let length = match (old, length) {
-            (false, [first, second]) => (usize::from(*first) - 192 << 8) + usize::from(*second) + 192,
+            (false, [first, second]) => ((usize::from(*first) - 192) << 8) + usize::from(*second) + 192,
             (false, [255, length @ ..]) => number(length),
             (_, length) => number(length),
         };
