@@ -25,6 +25,7 @@ mod output;
 mod policy;
 mod progress;
 mod recheck;
+mod review;
 mod rollback;
 mod root;
 #[cfg(feature = "serve")]
@@ -97,6 +98,7 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::Export(arguments) => export::run(&arguments, context),
         Command::Verify(arguments) => import::run_verify(&arguments, context),
         Command::Import(arguments) => import::run_import(&arguments, context),
+        Command::Review(arguments) => review::run(&arguments, context),
         Command::Explain(arguments) => explain::run(&arguments, context),
         Command::Status(arguments) => status::run(&arguments, context),
         Command::List(arguments) => list::run(&arguments, context),

@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 use super::output::{bytes, escape};
 use crate::ecosystem::purl;
+use crate::import::decide::ArtifactDecision;
 use crate::ledger::{BundleRecord, Entry, Judgement};
 use crate::model::{Finding, LogProof, Outcome, Signer, TimeSource, bundle_label};
+use crate::policy::Verdict;
 
 /// Who holds an enclave's lock while a command changes it.
 pub(super) fn holder(verb: &str) -> String {
@@ -106,9 +108,49 @@ pub(super) fn judgement_text(judgement: Option<&Judgement>) -> String {
         lines.extend(finding_lines(finding));
     }
     if !judgement.decision.is_empty() {
-        lines.push(format!("  decision  {}", escape(&judgement.decision)));
+        lines.extend(decision_lines(&judgement.decision));
     }
     lines.join("\n")
+}
+
+/// What was decided, by which policy, and everything that its rules found.
+fn decision_lines(text: &str) -> Vec<String> {
+    let Some(decided) = ArtifactDecision::read(text) else {
+        return vec![format!("  decision  {}", escape(text))];
+    };
+    let decision = &decided.decision;
+    let by = match decided.reviewed_by.as_slice() {
+        [] => String::new(),
+        persons => format!(" by {}", escape(&persons.join(", "))),
+    };
+    let floor = decided
+        .floor
+        .map_or_else(String::new, |floor| format!(", its name reached {floor} before"));
+    let mut lines = vec![format!(
+        "  decision  {}{by}: {} is asked for by {}, {} is reached{floor}; policy version {}, {}",
+        decided.admission.word(),
+        decision.required,
+        escape(&decision.required_by),
+        decision.reached,
+        decided.policy_version,
+        decided.policy
+    )];
+    for hit in &decision.hits {
+        let waived = hit.waived_by.as_ref().map_or_else(String::new, |waiver| {
+            format!(", lifted by the waiver {}", escape(waiver))
+        });
+        lines.push(format!(
+            "  {:<9} {} ({}){waived} [{}]",
+            match hit.verdict {
+                Verdict::Allow => "noted",
+                stands => stands.word(),
+            },
+            escape(&hit.message),
+            escape(&hit.rule),
+            hit.code
+        ));
+    }
+    lines
 }
 
 /// A finding: what it came to and why, then who signed, when, and on what that rests.
@@ -186,7 +228,7 @@ pub(super) fn judgement_json(judgement: Option<&Judgement>) -> Value {
         json!({
             "level": judgement.level,
             "findings": judgement.findings,
-            "decision": judgement.decision,
+            "decision": ArtifactDecision::read(&judgement.decision).map_or_else(|| json!(judgement.decision), |decided| json!(decided)),
             "judged": judgement.judged,
         })
     })

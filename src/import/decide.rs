@@ -690,7 +690,8 @@ fn is_wrong(decision: &Decision) -> bool {
         hit.verdict == Verdict::Deny
             && matches!(
                 hit.code,
-                Code::IdentityMismatch
+                Code::EvidenceInvalid
+                    | Code::IdentityMismatch
                     | Code::PublisherChanged
                     | Code::EvidenceDowngraded
                     | Code::KnownMalicious
