@@ -1467,7 +1467,7 @@ class CatalogChecker:
             kind = proof["kind"]
             if kind in kinds or (index and besides[index - 1]["kind"].encode() >= kind.encode()):
                 self.refuse("json-not-strict", f"{what}: the proofs besides its ecosystem's do not ascend by kind")
-            if proof["state"] != "present" or not re.fullmatch(r"[a-z0-9-]{1,64}", kind):
+            if proof["state"] == "not-asked" or not re.fullmatch(r"[a-z0-9-]{1,64}", kind):
                 self.refuse("json-not-strict", f"{what}: a proof besides its ecosystem's is {proof['state']}, or has no name")
         for proof in fields["proofs"]:
             objects = proof["objects"] or []
@@ -1736,8 +1736,16 @@ def documents_of(place):
             read_roots(volume, MAX_ROOTS)
             with receive_catalog(volume, manifest) as stored:
                 for kind, fields in catalog_records(stored, manifest):
-                    present = {name: value for name, value in fields.items() if value is not None}
-                    yield "catalog-record", {kind: present}
+                    yield "catalog-record", {kind: as_written(fields)}
+
+
+def as_written(value):
+    """A document without the optional fields that it does not have."""
+    if isinstance(value, dict):
+        return {name: as_written(part) for name, part in value.items() if part is not None}
+    if isinstance(value, list):
+        return [as_written(part) for part in value]
+    return value
 
 
 def run_wycheproof(folder):

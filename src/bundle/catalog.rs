@@ -435,8 +435,9 @@ fn besides_fault(besides: &[Proof], kinds: &[&str]) -> Option<String> {
         let kind = proof.kind.as_str();
         if kinds.contains(&kind) {
             Some(format!("{kind} is stated twice"))
-        } else if proof.state != ProofState::Present {
-            Some(format!("{kind} is not of its ecosystem, and is {}", proof.state.word()))
+        } else if proof.state == ProofState::NotAsked {
+            // Saying nothing says it.
+            Some(format!("{kind} is not of its ecosystem, and nobody asked for it"))
         } else if !is_kind_name(kind) {
             Some(format!("{kind:?} cannot name a kind of proof"))
         } else {

@@ -166,6 +166,12 @@ pub trait Ecosystem: Sync {
     /// The kinds of proof that this ecosystem's registries can have.
     fn proof_kinds(&self) -> &'static [&'static str];
 
+    /// Whether its upstreams are plain folders, in which a publisher's signature stands beside the file: then it is asked for there,
+    /// and what is found is a proof besides those of [`Ecosystem::proof_kinds`].
+    fn has_signatures_beside(&self) -> bool {
+        false
+    }
+
     /// Reads from the artifact's own content, and from the registry documents that came with it, all that
     /// [`Ecosystem::layout`] needs; refuses content that is not what the artifact's name and version say.
     fn inspect(

@@ -1,6 +1,6 @@
 //! Package URLs: labels for people, reports and SBOMs, never keys (purl-spec; one version may be many files).
 
-use super::maven;
+use super::{deb, maven};
 use crate::model::{Artifact, Digest};
 
 /// Writes the package URL of an artifact, with what tells it from the other files of its version.
@@ -9,6 +9,8 @@ pub fn purl(artifact: &Artifact) -> String {
     match artifact.ecosystem.as_str() {
         // The group is the namespace (purl-spec, type maven).
         "maven" => url.push_str(&segments(&artifact.name.replace(':', "/"))),
+        // The index of an archive without suites ends in a slash, which is part of its name.
+        "deb" if artifact.name.ends_with('/') => url.push_str(&encode(&artifact.name)),
         _ => url.push_str(&segments(&artifact.name)),
     }
     url.push('@');
@@ -16,6 +18,7 @@ pub fn purl(artifact: &Artifact) -> String {
     match artifact.ecosystem.as_str() {
         "pypi" => url.push_str(&format!("?file_name={}", encode(&artifact.file))),
         "maven" => url.push_str(&maven::qualifiers(artifact)),
+        "deb" => url.push_str(&deb::qualifiers(artifact)),
         // Qualifiers stand in the order of their names.
         "files" => url.push_str(&format!(
             "?checksum={}&file_name={}",
@@ -87,7 +90,11 @@ impl std::str::FromStr for Purl {
         if this.ecosystem == "maven" {
             this.name = this.name.replacen('/', ":", 1);
         }
-        let (mut kind, mut classifier) = (None, None);
+        if this.ecosystem == "deb" {
+            // purl-spec, type deb: the namespace is the distribution, which sealift's names do not have.
+            this.name = deb::without_namespace(&this.name).to_owned();
+        }
+        let (mut kind, mut classifier, mut architecture) = (None, None, None);
         for qualifier in qualifiers.split('&') {
             match qualifier.split_once('=') {
                 Some(("file_name", file)) => this.file = Some(decode(file)?),
@@ -96,11 +103,15 @@ impl std::str::FromStr for Purl {
                 }
                 Some(("type", text)) => kind = Some(decode(text)?),
                 Some(("classifier", text)) => classifier = Some(decode(text)?),
+                Some(("arch", text)) => architecture = Some(decode(text)?),
                 _ => {}
             }
         }
         if let ("maven", Some(version), Some(kind)) = (this.ecosystem.as_str(), &this.version, kind) {
             this.file = maven::file_of(&this.name, version, &kind, classifier.as_deref());
+        }
+        if let ("deb", Some(version), Some(architecture)) = (this.ecosystem.as_str(), &this.version, architecture) {
+            this.file = deb::file_of(&this.name, version, &architecture);
         }
         Ok(this)
     }
@@ -197,6 +208,23 @@ mod tests {
                 "pkg:maven/org.example/lib@1.0?type=pom".to_owned(),
             ),
             (
+                artifact("deb", "libstdc++6", "1:12.2-1", "libstdc++6_1%3a12.2-1_amd64.deb"),
+                "pkg:deb/libstdc%2B%2B6@1:12.2-1?arch=amd64".to_owned(),
+            ),
+            (
+                artifact(
+                    "deb",
+                    "a.example.com/debian/dists/stable",
+                    "20261119T021254Z.0123456789ab",
+                    "InRelease",
+                ),
+                "pkg:deb/a.example.com/debian/dists/stable@20261119T021254Z.0123456789ab".to_owned(),
+            ),
+            (
+                artifact("deb", "a.example.com::./", "20261119T021254Z.0123456789ab", "InRelease"),
+                "pkg:deb/a.example.com::.%2F@20261119T021254Z.0123456789ab".to_owned(),
+            ),
+            (
                 artifact("files", "tool", "2", "tool x.tar"),
                 format!("pkg:generic/tool@2?{checksum}&file_name=tool%20x.tar"),
             ),
@@ -211,6 +239,13 @@ mod tests {
 
     #[test]
     fn parts_may_be_missing_and_broken_ones_are_refused() {
+        let read: Purl = "pkg:deb/debian/hello@2.10-3?arch=amd64&distro=bookworm"
+            .parse()
+            .unwrap();
+        assert_eq!(
+            (read.name.as_str(), read.file.as_deref()),
+            ("hello", Some("hello_2.10-3_amd64.deb"))
+        );
         let read: Purl = "pkg:npm/%40scope/name".parse().unwrap();
         assert_eq!((read.name.as_str(), read.version), ("@scope/name", None));
         let read: Purl = "pkg:npm/@scope/name".parse().unwrap();

@@ -7,7 +7,6 @@ use openpgp::cert::CertParser;
 use openpgp::parse::Parse as _;
 use openpgp::serialize::SerializeInto as _;
 
-use crate::crypto::key::PublicKey;
 use crate::model::{Digest, Material};
 
 /// Describes a material, a line for each key, certificate or log in it. The error is one phrase.
@@ -20,26 +19,20 @@ pub fn describe(material: &Material) -> Result<Vec<String>, String> {
         }
         Material::SigstoreRoot(text) => sigstore_lines(text),
         Material::NpmKeys(text) => npm_lines(text),
-        Material::TufRoot(text) => tuf_lines(text),
-        Material::PublicKey(pem) => {
-            let der = pem_blocks(pem, "PUBLIC KEY")?;
-            let algorithm = PublicKey::from_pem(pem).map_or("of another algorithm".to_owned(), |key| {
-                key.algorithm().name().to_owned()
-            });
-            Ok(vec![format!(
-                "public key {algorithm}, sha256 {}",
-                Digest::of(&der[0]).hex()
-            )])
+        Material::TufRoot(text) => super::tuf::describe(text).map(|line| vec![line]),
+        Material::PublicKey(text) => {
+            let pinned = super::public_key::read(text).map_err(|error| error.to_string())?;
+            let (algorithm, digest) = (pinned.key.algorithm(), pinned.key.id().hex());
+            Ok(vec![format!("public key {algorithm}, sha256 {digest}")])
         }
         Material::Certificates(pem) | Material::TimestampCertificates(pem) => certificate_lines(pem),
         Material::NoteKey(text) => {
-            let mut parts = text.trim().splitn(3, '+');
-            match (parts.next(), parts.next(), parts.next()) {
-                (Some(name), Some(hash), Some(_)) if !name.is_empty() && hash.len() == 8 => {
-                    Ok(vec![format!("signs as {name}, key hash {hash}")])
-                }
-                _ => Err("a verifier key is `name+hash+base64`".to_owned()),
-            }
+            let key = super::note::VerifierKey::read(text).map_err(|error| error.to_string())?;
+            Ok(vec![format!(
+                "signs as {}, key hash {}",
+                key.name,
+                hex::encode(key.hash)
+            )])
         }
         Material::AllowedSigners(text) => {
             let lines = text
@@ -157,19 +150,6 @@ fn npm_lines(text: &str) -> Result<Vec<String>, String> {
         return Err("it names no key".to_owned());
     }
     Ok(lines)
-}
-
-fn tuf_lines(text: &str) -> Result<Vec<String>, String> {
-    let root = json(text)?;
-    let signed = &root["signed"];
-    if signed["_type"].as_str() != Some("root") {
-        return Err("it is no TUF root".to_owned());
-    }
-    Ok(vec![format!(
-        "root version {}, until {}",
-        signed["version"],
-        signed["expires"].as_str().unwrap_or("no end")
-    )])
 }
 
 fn certificate_lines(pem: &str) -> Result<Vec<String>, String> {

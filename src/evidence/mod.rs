@@ -10,6 +10,7 @@
 pub mod apk;
 mod apt_release;
 pub mod authenticode;
+pub mod beside;
 mod checksums;
 mod cosign;
 mod cpan;
@@ -18,10 +19,12 @@ mod detached;
 mod dsse;
 pub mod gem;
 mod helm;
+mod in_toto;
 pub mod jar;
 mod listed;
 mod minisign;
 pub mod notation;
+mod note;
 mod npm_signature;
 pub mod nuget;
 mod openpgp;
@@ -34,6 +37,7 @@ mod signify;
 mod sigstore;
 mod simple_signing;
 mod sshsig;
+pub mod sumdb;
 pub mod tuf;
 mod update;
 pub mod x509;
@@ -56,6 +60,7 @@ pub const ALL: &[&dyn EvidenceKind] = &[
     &dsse::Dsse,
     gem::GEM,
     &helm::HelmProvenance,
+    &in_toto::InToto,
     jar::JAR,
     &DetachedKind(&minisign::Minisign),
     notation::NOTATION,
@@ -73,6 +78,7 @@ pub const ALL: &[&dyn EvidenceKind] = &[
     &sigstore::SIGSTORE,
     &simple_signing::SimpleSigning,
     &DetachedKind(&sshsig::Sshsig),
+    &sumdb::Sumdb,
     &tuf::Tuf,
     &DetachedKind(x509::CMS),
 ];
@@ -97,6 +103,13 @@ pub trait EvidenceKind: Sync {
     /// the artifact itself, and is read through [`Evidence::judge`]'s content).
     fn open<'a>(&self, objects: Vec<Vec<u8>>, context: &'a Context<'a>)
     -> Result<Box<dyn Evidence + 'a>, Box<Finding>>;
+
+    /// Whether an artifact of this file name holds a proof of this kind within itself: for kinds whose proofs do. An exporter asks, so that
+    /// the catalog names them; nothing is judged. The bytes are touched only where the name is of the kind's format, whatever their
+    /// position.
+    fn lies_in(&self, _file: &str, _untrusted: &mut dyn Content) -> bool {
+        false
+    }
 }
 
 /// A proof that has been read, to be asked about artifacts.

@@ -11,6 +11,7 @@ mod local;
 mod parallel;
 mod pin;
 mod plan;
+mod proofs;
 mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};

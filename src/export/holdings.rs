@@ -381,6 +381,25 @@ impl Holdings {
         self.finds[self.artifacts[at] as usize].state == State::Stranger
     }
 
+    /// The digest of an artifact.
+    pub(super) fn digest(&self, at: usize) -> Digest {
+        self.finds[self.artifacts[at] as usize].digest
+    }
+
+    /// Where an artifact's bytes lie on this machine, if they do.
+    pub(super) fn path_here(&self, at: usize) -> Option<PathBuf> {
+        let find = &self.finds[self.artifacts[at] as usize];
+        matches!(find.state, State::Compressible | State::Compressed).then(|| self.path(find))
+    }
+
+    /// Where an artifact lies in a folder that the operator named, if it does.
+    pub(super) fn path_in_folder(&self, at: usize) -> Option<PathBuf> {
+        let find = &self.finds[self.artifacts[at] as usize];
+        let origin = self.extras.get(find.extra as usize);
+        let is_in_folder = origin.is_none_or(|extra| self.texts.text(extra.origin) == FOLDER);
+        self.path_here(at).filter(|_| is_in_folder)
+    }
+
     /// The artifacts' places, name by name.
     pub(super) fn names_in_turn(&self) -> Vec<std::ops::Range<usize>> {
         let name = |at: usize| {

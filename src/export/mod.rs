@@ -10,6 +10,7 @@ pub mod foresee;
 pub mod sign;
 pub mod stream;
 pub mod pack;
+mod beside;
 mod holdings;
 mod texts;
 

@@ -136,11 +136,17 @@ fn run_import(
             Ok(Imported::Incomplete(incomplete))
         }
         Verified::Intact(intact) => {
-            let brought = take_side_data(&intact, &mut site, trust, workspace.store)?;
+            let brought = site.take(intact.manifest(), trust, |digest| {
+                intact.locate(digest, workspace.store)
+            })?;
             // Kept even where the bundle is refused, as roots are: what enough persons signed stands by itself.
             for standing in &brought.standing {
                 trust.stand(standing)?;
+                enclave
+                    .ledger
+                    .note_standing(&standing.kind.to_string(), standing.version, &standing.digest)?;
             }
+            check_not_revoked(&intact, &site)?;
             let store = Some(enclave.repository.store());
             let in_force = site.in_force();
             let pins = pins(&site);
@@ -167,21 +173,14 @@ fn run_import(
     }
 }
 
-/// Takes what a verified bundle brings beside its artifacts. A bundle that brings its own exporter's revocation ends here.
-fn take_side_data(
-    intact: &Intact,
-    site: &mut Site,
-    trust: &TrustFolder,
-    store: Option<&Store>,
-) -> Result<Brought, Stop> {
-    let brought = site.take(intact.manifest(), trust, |digest| intact.locate(digest, store))?;
+/// A bundle that brings its own exporter's revocation ends here.
+fn check_not_revoked(intact: &Intact, site: &Site) -> Result<(), Refusal> {
     authenticate::check_revoked(
         &format!("bundle {}", intact.manifest().label()),
         &intact.voucher().export_keys,
         &intact.manifest_digest(),
         site.revocations().map(|(_, document)| document),
-    )?;
-    Ok(brought)
+    )
 }
 
 /// The profile of the root that counts.
@@ -314,6 +313,9 @@ pub struct Against<'a> {
 pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Result<Checked, Stop> {
     let opened = open(inputs)?;
     let mut site = Site::load(against.trust)?;
+    if let Some(memory) = &against.memory {
+        site.check_not_rolled_back(memory.ledger)?;
+    }
     let judgement = Judgement {
         root: against.trust.current(),
         now: run.now,
@@ -342,7 +344,10 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
     match verify_objects(authenticated, &workspace)? {
         Verified::Intact(intact) => {
             checked.voucher = Some(intact.voucher().clone());
-            checked.brought = take_side_data(&intact, &mut site, against.trust, against.store)?;
+            checked.brought = site.take(intact.manifest(), against.trust, |digest| {
+                intact.locate(digest, against.store)
+            })?;
+            check_not_revoked(&intact, &site)?;
             let trust = against.trust;
             let in_force = site.in_force();
             let pins = pins(&site);

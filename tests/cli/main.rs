@@ -11,6 +11,7 @@ mod world;
 mod journey;
 mod kill;
 mod media;
+mod trust_data;
 
 #[path = "../support/people.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]

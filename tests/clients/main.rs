@@ -7,6 +7,8 @@
 
 #[path = "../support/client.rs"]
 mod client;
+#[path = "../support/debian.rs"]
+mod debian;
 #[expect(dead_code, reason = "misbehaving servers are for the suite")]
 #[path = "../support/http_server.rs"]
 mod http;
@@ -17,6 +19,7 @@ mod tgz;
 mod wheel;
 
 mod cargo;
+mod deb;
 mod generations;
 mod maven;
 mod node;

@@ -96,11 +96,15 @@ impl Site {
 
     /// Exports the selection, verifies the medium and imports it.
     pub(crate) fn carry(&self, number: u32) {
-        // The sending side may reach its registry; the enclave's commands get no network.
-        let export = format!("export --exporter exporter --to plant-7 --select sealift.yaml --out media-{number}");
-        client::succeeds(self.sealift_from(Command::new(SEALIFT)).args(export.split(' ')));
+        self.export(number);
         self.run(&format!("verify --enclave enclave media-{number}"));
         self.run(&format!("import --enclave enclave media-{number}"));
+    }
+
+    /// Exports the selection. The sending side may reach its registry; the enclave's commands get no network.
+    pub(crate) fn export(&self, number: u32) {
+        let export = format!("export --exporter exporter --to plant-7 --select sealift.yaml --out media-{number}");
+        client::succeeds(self.sealift_from(Command::new(SEALIFT)).args(export.split(' ')));
     }
 
     pub(crate) fn home(&self) -> &Home {
@@ -120,6 +124,13 @@ impl Site {
     #[track_caller]
     pub(crate) fn run(&self, line: &str) -> String {
         client::succeeds(self.sealift_from(self.home.command(SEALIFT)).args(line.split(' ')))
+    }
+
+    /// A command line of sealift without any network.
+    pub(crate) fn sealift(&self, line: &str) -> Command {
+        let mut command = self.sealift_from(self.home.command(SEALIFT));
+        command.args(line.split(' '));
+        command
     }
 
     fn sealift_from(&self, mut command: Command) -> Command {

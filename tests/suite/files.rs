@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sealift::ecosystem::files::PlainFiles;
 use sealift::ecosystem::{Ecosystem, Facts, Held, PlacedContent};
-use sealift::model::{Artifact, Digest};
+use sealift::model::{Artifact, Digest, Proof, ProofState};
 use serde_json::Value;
 
 fn artifact(name: &str, version: &str, file: &str) -> Artifact {
@@ -55,6 +55,69 @@ fn each_version_has_its_files_and_their_list() {
     );
     assert_eq!(placed[2].content, PlacedContent::Bytes(expected.into_bytes()));
     assert_eq!(placed[3].content, PlacedContent::Object(Digest::of(b"a.txt")));
+}
+
+#[test]
+fn proofs_stand_beside_their_file_and_never_in_another_s_place() {
+    let digest = |text: &str| Digest::of(text.as_bytes());
+    let with = |file: &str, proofs: &[(&str, &[&str])]| {
+        let mut held = held("s", "1", file);
+        let proof = |(kind, objects): &(&str, &[&str])| Proof {
+            kind: (*kind).to_owned(),
+            state: ProofState::Present,
+            objects: objects.iter().map(|object| digest(object)).collect(),
+        };
+        held.artifact.proofs = proofs.iter().map(proof).collect();
+        held
+    };
+    let all = [
+        with(
+            "d/a",
+            &[
+                ("cms", &["c"]),
+                // Within the file itself, and of a kind that nobody puts beside files.
+                ("jar-signature", &["d/a"]),
+                ("openpgp", &["p", "q"]),
+                ("signed-checksums", &["list", "one", "two"]),
+                ("unknown", &["u"]),
+            ],
+        ),
+        with("b", &[("minisign", &["m"]), ("sigstore", &["s"])]),
+        // Files of the set keep their names, in whatever case.
+        with("B.MINISIG", &[]),
+        with("b.sigstore.json/x", &[("openpgp", &["b.sigstore.json/x"])]),
+    ];
+    let placed = PlainFiles.layout("s", &all).unwrap();
+    let found: Vec<_> = placed.iter().map(|file| (file.path.as_str(), &file.content)).collect();
+    let object = |path: &'static str, text: &str| (path, PlacedContent::Object(digest(text)));
+    let expected = [
+        object("s/1/B.MINISIG", "B.MINISIG"),
+        object("s/1/b", "b"),
+        object("s/1/b.sigstore.json/x", "b.sigstore.json/x"),
+        object("s/1/d/a", "d/a"),
+        object("s/1/d/a.2.SHA256SUMS.sig", "two"),
+        object("s/1/d/a.2.asc", "q"),
+        object("s/1/d/a.SHA256SUMS", "list"),
+        object("s/1/d/a.SHA256SUMS.sig", "one"),
+        object("s/1/d/a.asc", "p"),
+        object("s/1/d/a.p7s", "c"),
+    ];
+    let list = found.iter().find(|(path, _)| *path == "s/1/SHA256SUMS").unwrap();
+    let PlacedContent::Bytes(list) = list.1 else {
+        panic!("the list is a page");
+    };
+    assert_eq!(String::from_utf8(list.clone()).unwrap().lines().count(), 4);
+    let others: Vec<_> = found
+        .into_iter()
+        .filter(|(path, _)| *path != "s/1/SHA256SUMS")
+        .collect();
+    assert_eq!(
+        others,
+        expected
+            .iter()
+            .map(|(path, content)| (*path, content))
+            .collect::<Vec<_>>()
+    );
 }
 
 #[test]

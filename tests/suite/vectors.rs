@@ -1144,12 +1144,21 @@ fn catalog(v: &mut Vectors) {
         text("\"ecosystem\":\"files\"", "\"ecosystem\":\"filez\""),
     );
     v.edited(
-        "catalog/unknown_proof_kind",
+        "catalog/proof_besides_not_asked",
         "json-not-strict",
-        "a proof is stated of a kind that the ecosystem does not have",
+        "a proof that the ecosystem does not have is stated as one that nobody asked for",
         text(
             "\"proofs\":[]",
-            "\"proofs\":[{\"kind\":\"sigstore\",\"state\":\"absent\"}]",
+            "\"proofs\":[{\"kind\":\"sigstore\",\"state\":\"not-asked\"}]",
+        ),
+    );
+    v.edited(
+        "catalog/proof_besides_not_served",
+        "accepted",
+        "an artifact states two proofs that its ecosystem does not have, and that were asked for in vain",
+        text(
+            "\"proofs\":[]",
+            "\"proofs\":[{\"kind\":\"openpgp\",\"state\":\"absent\"},{\"kind\":\"sigstore\",\"state\":\"not-served\"}]",
         ),
     );
     v.edited(

@@ -37,6 +37,22 @@ pub(super) fn read(file_name: &str, text: &str) -> Result<Selection, SelectionEr
     Ok(selection)
 }
 
+/// Reads `name=version` and `name:architecture=version`, one by one.
+pub(super) fn read_coordinates(coordinates: &[String]) -> Result<Selection, SelectionError> {
+    let mut selection = Selection::default();
+    for coordinate in coordinates {
+        let package = coordinate.split_once('=').ok_or("it is not `name=version`");
+        let package = package.and_then(|(name, version)| wanted(name, version, None));
+        selection
+            .wanted
+            .push(package.map_err(|reason| SelectionError::Malformed {
+                file: "coordinates".to_owned(),
+                reason: format!("{coordinate}: {reason}"),
+            })?);
+    }
+    Ok(selection)
+}
+
 /// What the programs print around their lists.
 fn is_heading(line: &str) -> bool {
     [
@@ -241,6 +257,30 @@ mod tests {
             "Package: hello\nArchitecture: amd64\n",
         ] {
             assert!(read("apt-list.txt", wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn coordinates_are_names_with_versions() {
+        let read = |text: &str| read_coordinates(&[text.to_owned()]).map(|selection| selection.wanted[0].clone());
+        let plain = read("hello=2.10-3").unwrap();
+        assert_eq!(
+            (plain.name.as_str(), plain.version.as_str(), plain.file),
+            ("hello", "2.10-3", None)
+        );
+        let file = read("libc6:i386=1:2-3").unwrap().file;
+        assert_eq!(file.as_deref(), Some("libc6_1%3a2-3_i386.deb"));
+        for wrong in [
+            "hello",
+            "hello=",
+            "=1",
+            "hello 1",
+            "hello=1=2",
+            "hello:=1",
+            "Hello=1",
+            "hello/stable",
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
         }
     }
 

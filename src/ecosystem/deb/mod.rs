@@ -76,6 +76,24 @@ fn index_file(path: &str) -> Option<&str> {
     is_plain.then_some(folder)
 }
 
+/// What tells a package from the others of its name and version, as a package URL's qualifiers.
+pub(super) fn qualifiers(artifact: &Artifact) -> String {
+    PackageFile::read(&artifact.file).map_or_else(String::new, |file| format!("?arch={}", file.architecture))
+}
+
+/// The file that a package URL with an architecture means.
+pub(super) fn file_of(name: &str, version: &str, architecture: &str) -> Option<String> {
+    PackageFile::new(name, version, architecture).map(|file| file.file())
+}
+
+/// A package's name without the distribution before it. The names of indexes have more parts, or colons.
+pub(super) fn without_namespace(name: &str) -> &str {
+    match name.split_once('/') {
+        Some((_, package)) if coordinate::is_name(package) && !name.contains("::") => package,
+        _ => name,
+    }
+}
+
 /// Debian's packages.
 pub struct Deb;
 
@@ -90,6 +108,10 @@ impl Ecosystem for Deb {
 
     fn read_lockfile(&self, file_name: &str, text: &str, _files: &dyn Files) -> Result<Selection, SelectionError> {
         lockfile::read(file_name, text)
+    }
+
+    fn read_coordinates(&self, coordinates: &[String]) -> Result<Selection, SelectionError> {
+        lockfile::read_coordinates(coordinates)
     }
 
     fn unpinned(&self) -> Unpinned {

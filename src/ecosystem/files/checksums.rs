@@ -6,6 +6,7 @@
 //! - A name twice, perhaps with two digests: refused.
 //! - Lines that one reader passes over and another reads: every line must be understood.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::coordinate::check_file;
@@ -99,6 +100,24 @@ pub fn read(text: &str) -> Result<Vec<Entry>, ListError> {
         return Err(ListError::Empty);
     }
     Ok(entries)
+}
+
+/// The list within a text that is signed as a whole (RFC 9580 §7); any other text as it is. Whose signature it is does not matter here: the
+/// operator names the list, and digests only say which bytes are meant.
+pub fn unframed(text: &str) -> Cow<'_, str> {
+    let begins = |line: &str| line.trim_end() == "-----BEGIN PGP SIGNED MESSAGE-----";
+    if !text.lines().next().is_some_and(begins) {
+        return Cow::Borrowed(text);
+    }
+    let mut list = String::new();
+    for line in text.lines().skip_while(|line| !line.trim_end().is_empty()).skip(1) {
+        if line.trim_end() == "-----BEGIN PGP SIGNATURE-----" {
+            break;
+        }
+        list.push_str(line.strip_prefix("- ").unwrap_or(line));
+        list.push('\n');
+    }
+    Cow::Owned(list)
 }
 
 /// `DIGITS`, a space, a space or `*` (read as binary), and the name.
@@ -207,6 +226,18 @@ mod tests {
                 "{name}: {found:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_signed_text_is_read_within_its_frame() {
+        let list = format!("{SUM}  a\n{SUM}  -b\n");
+        assert_eq!(unframed(&list), list);
+        let framed = format!(
+            "-----BEGIN PGP SIGNED MESSAGE-----\r\nHash: SHA256\r\n\r\n{SUM}  a\n- {SUM}  -b\n-----BEGIN PGP SIGNATURE-----\n\nAA==\n-----END PGP SIGNATURE-----\n"
+        );
+        assert_eq!(unframed(&framed), list);
+        // What stands before the frame is not passed over: a reader of the list would see it.
+        assert!(read(&unframed(&format!("x\n{framed}"))).is_err());
     }
 
     #[test]

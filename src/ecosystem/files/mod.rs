@@ -86,6 +86,10 @@ impl Ecosystem for PlainFiles {
         &[]
     }
 
+    fn has_signatures_beside(&self) -> bool {
+        true
+    }
+
     /// Nothing is known about the content; the names are checked.
     fn inspect(
         &self,

@@ -14,6 +14,8 @@ use super::{Context, Evidence, EvidenceKind};
 use crate::model::{Artifact, Content, Doubt, Fault, Finding};
 use parse::List;
 
+pub(crate) use parse::{Named, named};
+
 /// Signed lists of checksums.
 pub(crate) struct SignedChecksums;
 

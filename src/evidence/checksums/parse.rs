@@ -1,5 +1,7 @@
 //! The forms of such lists: GNU coreutils (`digest  name`, `digest *name`), BSD (`SHA256 (name) = digest`), and a digest alone.
 
+use std::collections::BTreeSet;
+
 use super::super::listed::{self, Said, base_name};
 use super::weak;
 use crate::model::{Algorithm, Artifact, Claim, Content, Doubt};
@@ -97,6 +99,33 @@ impl<'a> List<'a> {
             notes: Vec::new(),
         })
     }
+}
+
+/// Whom a list speaks of.
+#[derive(Debug, Clone)]
+pub(crate) enum Named {
+    /// These files, without `./`.
+    Files(BTreeSet<String>),
+    /// One that it does not name: it is a digest alone.
+    Alone,
+}
+
+/// Whom a list speaks of, if it can be read and speaks of anyone.
+pub(crate) fn named(untrusted_list: &[u8]) -> Option<Named> {
+    let list = List::read(untrusted_list).ok()?;
+    if let [Entry { name: None, .. }] = list.entries.as_slice() {
+        return Some(Named::Alone);
+    }
+    let files: BTreeSet<String> = list
+        .entries
+        .iter()
+        .filter_map(|entry| {
+            entry
+                .name
+                .map(|name| name.strip_prefix("./").unwrap_or(name).to_owned())
+        })
+        .collect();
+    (!files.is_empty()).then_some(Named::Files(files))
 }
 
 /// Compares with each of the digests that prove something; there must be one.

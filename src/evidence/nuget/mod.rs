@@ -11,6 +11,7 @@ mod verify;
 
 use super::x509::Refusal;
 use super::{Context, Evidence, EvidenceKind};
+use crate::archive::zip::Zip;
 use crate::model::{Artifact, Content, Doubt, Fault, Finding};
 
 /// The kind.
@@ -41,6 +42,11 @@ impl EvidenceKind for Nuget {
             return Err(Box::new(finding));
         }
         Ok(Box::new(Inside { context }))
+    }
+
+    fn lies_in(&self, file: &str, untrusted: &mut dyn Content) -> bool {
+        (file.ends_with(".nupkg") || file.ends_with(".snupkg"))
+            && Zip::open(untrusted).is_ok_and(|zip| zip.entries().iter().any(|entry| entry.name() == SIGNATURE))
     }
 }
 

@@ -73,6 +73,11 @@ pub(crate) fn is_cleartext(untrusted: &[u8]) -> bool {
     parse::is_cleartext(untrusted)
 }
 
+/// The text within the frame of a signed text, of which nothing is judged and nothing believed.
+pub(crate) fn text_of(untrusted: &[u8]) -> Option<Vec<u8>> {
+    parse::text_of(untrusted)
+}
+
 /// Judges detached signatures over a message: one finding for each.
 pub(crate) fn verify_detached(
     message: &mut dyn Content,

@@ -41,6 +41,23 @@ pub(super) fn is_cleartext(untrusted: &[u8]) -> bool {
     Lines::of(untrusted).find(BEGIN_TEXT).is_some()
 }
 
+/// The text within the frame, unescaped, whoever signed it: to tell what a file may be.
+pub(super) fn text_of(untrusted: &[u8]) -> Option<Vec<u8>> {
+    bound(untrusted, MAX_DOCUMENT_BYTES).ok()?;
+    let mut lines = Lines::of(untrusted);
+    lines.find(BEGIN_TEXT)?;
+    while !trimmed(lines.next()?.1).is_empty() {}
+    let mut text = Vec::new();
+    loop {
+        let (_, line) = lines.next()?;
+        if trimmed(line) == BEGIN_SIGNATURE {
+            return Some(text);
+        }
+        text.extend_from_slice(trimmed(line.strip_prefix(b"- ").unwrap_or(line)));
+        text.push(b'\n');
+    }
+}
+
 /// Reads a signed text. Lines before and after the frame are passed over.
 pub(super) fn cleartext(untrusted: &[u8]) -> Result<Cleartext, Error> {
     bound(untrusted, MAX_DOCUMENT_BYTES)?;

@@ -54,6 +54,12 @@ impl EvidenceKind for RpmSignature {
         }
         Ok(Box::new(Inside { context }))
     }
+
+    fn lies_in(&self, file: &str, untrusted: &mut dyn Content) -> bool {
+        const SIGNATURES: [u32; 5] = [SIGNATURE_DSA, SIGNATURE_RSA, SIGNATURE_OPENPGP, LEGACY_PGP, LEGACY_GPG];
+        file.ends_with(".rpm")
+            && header::read(untrusted).is_ok_and(|(signatures, _)| SIGNATURES.iter().any(|tag| signatures.has(*tag)))
+    }
 }
 
 struct Inside<'a> {

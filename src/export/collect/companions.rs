@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::content::{SourceObject, hash};
 use super::parallel::in_parallel;
 use super::trouble::Trouble;
-use super::{Event, Near, Sources, indexes};
+use super::{Event, Near, Sources, indexes, proofs};
 use crate::ecosystem::{Companions, Ecosystem, NewProof, UpstreamBase, UpstreamError};
 use crate::export::holdings::Holdings;
 use crate::export::select::Choices;
@@ -20,14 +20,22 @@ pub(super) struct Gathered {
     pub(super) objects: Vec<SourceObject>,
 }
 
-/// Asks for all names, in parallel, and writes what was found into the artifacts. Without a client nobody is asked, and
-/// every artifact says so but those that the clients' own copies of signed indexes list.
+/// Asks for all names, in parallel, and writes what was found into the artifacts, with what lies beside them and in them. Without a
+/// client nobody is asked, and every artifact says so but those that the clients' own copies of signed indexes list.
 pub(super) fn gather(
     holdings: &mut Holdings,
     choices: &Choices,
     near: &Near<'_>,
     sources: &Sources<'_>,
 ) -> (Gathered, Vec<Trouble>) {
+    let (mut gathered, mut troubles) = ask(holdings, choices, near, sources);
+    let (objects, more) = proofs::gather(holdings, sources);
+    gathered.objects.extend(objects);
+    troubles.extend(more);
+    (gathered, troubles)
+}
+
+fn ask(holdings: &mut Holdings, choices: &Choices, near: &Near<'_>, sources: &Sources<'_>) -> (Gathered, Vec<Trouble>) {
     for at in 0..holdings.artifact_count() {
         let (ecosystem, ..) = holdings.names(at);
         holdings.set_proofs(at, not_asked(sources.ecosystem(ecosystem)));
@@ -100,11 +108,15 @@ struct Named {
 
 /// Every kind of proof that the ecosystem's registries can have, not asked for.
 pub(super) fn not_asked(ecosystem: Option<&'static dyn Ecosystem>) -> Vec<Proof> {
-    ecosystem
-        .map_or(&[][..], |ecosystem| ecosystem.proof_kinds())
+    kinds_of(ecosystem)
         .iter()
         .map(|kind| without(kind, ProofState::NotAsked))
         .collect()
+}
+
+/// The kinds of proof that an ecosystem's registries can have.
+pub(super) fn kinds_of(ecosystem: Option<&'static dyn Ecosystem>) -> &'static [&'static str] {
+    ecosystem.map_or(&[], |ecosystem| ecosystem.proof_kinds())
 }
 
 pub(super) fn without(kind: &str, state: ProofState) -> Proof {
@@ -143,7 +155,14 @@ fn of_name(
     } else {
         Freshness::Asked
     };
-    let companions = match ecosystem.accompany(name, artifacts, &client.view(freshness).with_lockfiles(upstreams)) {
+    let view = client.view(freshness).with_lockfiles(upstreams);
+    let answered = ecosystem.accompany(name, artifacts, &view).and_then(|mut companions| {
+        for (file, found) in proofs::ask(ecosystem, artifacts, &view)? {
+            companions.proofs.entry(file).or_default().extend(found);
+        }
+        Ok(companions)
+    });
+    let companions = match answered {
         Ok(companions) => companions,
         Err(UpstreamError::NoUpstream { .. }) => return Ok(None),
         Err(error) => {
@@ -201,6 +220,21 @@ pub(super) fn keep(
     Ok(digest)
 }
 
+/// Keeps the parts of a proof; the same bytes under two names are one.
+fn keep_once(
+    parts: &[Vec<u8>],
+    keep: &mut impl FnMut(&[u8]) -> Result<Digest, Trouble>,
+) -> Result<Vec<Digest>, Trouble> {
+    let mut digests = Vec::new();
+    for bytes in parts {
+        let digest = keep(bytes)?;
+        if !digests.contains(&digest) {
+            digests.push(digest);
+        }
+    }
+    Ok(digests)
+}
+
 fn store(
     ecosystem: &'static dyn Ecosystem,
     name: &str,
@@ -224,8 +258,9 @@ fn store(
     for artifact in artifacts {
         let given = companions.proofs.get(&artifact.file);
         let mut all = Vec::new();
+        let known = ecosystem.proof_kinds();
         // One entry for each kind, in the ecosystem's order; what it did not speak of was not asked.
-        for kind in ecosystem.proof_kinds() {
+        for kind in known {
             let found = given.into_iter().flatten().find(|proof| match proof {
                 NewProof::Present(present, _) | NewProof::InDocument(present, _) => present == kind,
                 NewProof::Without(proof) => proof.kind == *kind,
@@ -245,6 +280,24 @@ fn store(
                 _ => without(kind, ProofState::NotAsked),
             });
         }
+        let mut besides = Vec::new();
+        for proof in given.into_iter().flatten() {
+            match proof {
+                NewProof::Present(kind, parts) if !known.contains(kind) && !parts.is_empty() => besides.push(Proof {
+                    kind: (*kind).to_owned(),
+                    state: ProofState::Present,
+                    objects: keep_once(parts, &mut keep)?,
+                }),
+                NewProof::Without(proof) if !known.contains(&proof.kind.as_str()) => {
+                    besides.push(without(&proof.kind, proof.state));
+                }
+                _ => {}
+            }
+        }
+        // Of other kinds a catalog states only those that somebody asked for, in their order.
+        besides.retain(|proof| proof.state != ProofState::NotAsked);
+        besides.sort_by(|left, right| left.kind.cmp(&right.kind));
+        all.extend(besides);
         proofs.insert(artifact.file.clone(), all);
     }
     Ok(Stored {

@@ -1,6 +1,6 @@
 //! Reads one input: a lockfile, a folder of artifacts, a set of plain files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use super::listing::{Listing, list};
 use super::{Gathered, Input, Place, SelectError, Source, entries};
 use crate::ecosystem::files::{self, checksums};
 use crate::ecosystem::{Ecosystem, Files, NamedBy, Recognised, SelectionError, UpstreamBase, Wanted};
+use crate::export::beside;
 use crate::model::{Claim, Digest};
 
 /// The largest lockfiles of monorepos have some 10 MiB.
@@ -155,6 +156,7 @@ fn folder(
     };
     let listing = list(&source.path).map_err(one)?;
     let stated = stated(source, None, &listing)?;
+    let mut proofs = Proofs::default();
     for (relative, path) in listing.files() {
         let relative = &*relative;
         let file_name = relative.rsplit('/').next().unwrap_or(relative);
@@ -178,9 +180,10 @@ fn folder(
                     Recognised::Refused(why) => Some(*why),
                     _ => None,
                 });
+                let is_bookkeeping = said.iter().any(|(_, said)| *said == Recognised::Bookkeeping);
                 if let Some(why) = refused {
                     leave(gathered, why);
-                } else if !said.iter().any(|(_, said)| *said == Recognised::Bookkeeping) {
+                } else if !is_bookkeeping && !proofs.contains(&path) {
                     leave(gathered, "is not named as an artifact");
                 }
                 continue;
@@ -218,6 +221,24 @@ fn folder(
     Ok(json!({ "kind": "folder", "source": source.written, "ecosystem": ecosystem }))
 }
 
+/// What lies beside files in a folder and is a proof of them, folder by folder.
+#[derive(Default)]
+struct Proofs(HashMap<PathBuf, beside::Beside>);
+
+impl Proofs {
+    /// A folder that cannot be read holds no proofs; whoever reads its files says so.
+    fn contains(&mut self, path: &Path) -> bool {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+            return false;
+        };
+        if !self.0.contains_key(folder) {
+            let found = beside::Beside::read(folder).unwrap_or_default();
+            self.0.insert(folder.to_owned(), found);
+        }
+        self.0.get(folder).is_some_and(|beside| beside.is_proof(name))
+    }
+}
+
 fn file_set(
     name: &str,
     version: &str,
@@ -230,9 +251,11 @@ fn file_set(
     let stated = stated(source, checksums, &listing)?;
     let list_name = checksums.and_then(Path::to_str);
     let mut errors = Vec::new();
+    let mut proofs = Proofs::default();
     for (relative, path) in listing.files() {
         let relative = &*relative;
-        if Some(relative) == list_name {
+        // A proof of another file is no file of the set.
+        if Some(relative) == list_name || proofs.contains(&path) {
             continue;
         }
         let claims = match &stated {
@@ -358,7 +381,7 @@ fn stated(
         path.file_name().unwrap_or_default().to_string_lossy()
     );
     let text = read_text(&path).map_err(|error| vec![error])?;
-    let entries = checksums::read(&text).map_err(|error| {
+    let entries = checksums::read(&checksums::unframed(&text)).map_err(|error| {
         vec![SelectError::Entry {
             place: list_name.clone(),
             reason: error.to_string(),
