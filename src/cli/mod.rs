@@ -25,6 +25,8 @@ mod output;
 mod policy;
 mod progress;
 mod recheck;
+#[cfg(feature = "export")]
+mod rehearse;
 mod review;
 mod rollback;
 mod root;

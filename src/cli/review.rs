@@ -14,6 +14,7 @@ use crate::crypto::key::{KeyId, Signer};
 use crate::crypto::strict_json::{Critical, Extensions};
 use crate::import::decide::{Waiting, WaitingHeader};
 use crate::import::reviews::{self, WaitingReader};
+use crate::import::site::Site;
 use crate::model::{Code, Digest, Refusal, Stop, Unable};
 use crate::trust::Root;
 use crate::trust::approval::Decision;
@@ -108,7 +109,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
 
 fn list(arguments: &List, context: &Context) -> Result<(), Stop> {
     let folder = TrustFolder::open(&arguments.enclave.join("trust"))?;
-    let root = folder.current().document();
+    let site = Site::load(&folder)?;
     let bundles = match arguments.bundle {
         Some(manifest) => vec![manifest],
         None => reviews::bundles(&arguments.enclave)?,
@@ -120,7 +121,7 @@ fn list(arguments: &List, context: &Context) -> Result<(), Stop> {
     for manifest in bundles {
         let mut waiting = open(&arguments.enclave, &manifest)?;
         let header = waiting.header().clone();
-        let counted = counted(root, &arguments.enclave, &header, context)?;
+        let counted = counted(&folder, &site, &arguments.enclave, &header, context)?;
         if !context.output.wants_json() {
             answer_header(&header, &counted, context);
         }
@@ -157,15 +158,22 @@ fn list(arguments: &List, context: &Context) -> Result<(), Stop> {
 }
 
 /// The decisions about a bundle, as an import would count them.
-fn counted(root: &Root, enclave: &Path, header: &WaitingHeader, context: &Context) -> Result<Reviews, Stop> {
+fn counted(
+    trust: &TrustFolder,
+    site: &Site,
+    enclave: &Path,
+    header: &WaitingHeader,
+    context: &Context,
+) -> Result<Reviews, Stop> {
     let asked = Asked {
         manifest: header.manifest,
         policy: header.policy,
         exporters: &header.exporters,
+        revocations: site.revocations().map(|(_, document)| document),
         now: context.now,
     };
     let signed = reviews::signed(enclave, &header.manifest)?;
-    Ok(Reviews::count(root, &signed, &asked))
+    Ok(Reviews::count(trust.current().document(), &signed, &asked))
 }
 
 fn answer_header(header: &WaitingHeader, counted: &Reviews, context: &Context) {

@@ -135,7 +135,7 @@ impl Site {
         }
         let mut trust = TrustFolder::open(&world.path("en/trust")).unwrap();
         let envelope = people::sealed(Kind::TrustData, &data.write().unwrap(), trusted).write();
-        let next = trust.judge_next(Kind::TrustData, &envelope).unwrap().unwrap();
+        let next = trust.judge_next(Kind::TrustData, &envelope, None).unwrap().unwrap();
         trust.stand(&next).unwrap();
         let mut site = Self {
             world,

@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
 }
 
 /// Reads a policy: a document that persons sign from `*.dsse.json`, the explicit form from other `*.json`, the written one from anything else.
-fn read(path: &Path, now: Timestamp) -> Result<Policy, Stop> {
+pub(crate) fn read(path: &Path, now: Timestamp) -> Result<Policy, Stop> {
     if path.to_string_lossy().ends_with(".dsse.json") {
         return Ok(stand::document(path)?.1);
     }

@@ -14,7 +14,7 @@ use crate::cli::trust::Place;
 use crate::cli::{Context, Exit};
 use crate::crypto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
 use crate::enclave::Enclave;
-use crate::import::site::InForce;
+use crate::import::site::Site;
 use crate::model::{Stop, Unable};
 use crate::policy::{self, Policy};
 use crate::trust::{self, Kind, Role, TrustError};
@@ -101,11 +101,9 @@ pub(crate) fn install(arguments: &Install, context: &Context) -> Result<Exit, St
         .map(|folder| Enclave::open(folder, &holder("policy install")))
         .transpose()?;
     let mut folder = arguments.place.open()?;
-    let before = match folder.standing(Kind::Policy)? {
-        Some(standing) => Policy::read(&standing.payload).map_err(|error| error.refusal("the policy that stands"))?,
-        None => InForce::of_profile(folder.current().document().profile).policy,
-    };
-    let Some(next) = folder.judge_next(Kind::Policy, &envelope.write())? else {
+    let site = Site::load(&folder)?;
+    let revocations = site.revocations().map(|(_, document)| document);
+    let Some(next) = folder.judge_next(Kind::Policy, &envelope.write(), revocations)? else {
         answer(&policy, "counts already", context);
         return Ok(Exit::Done);
     };
@@ -115,7 +113,7 @@ pub(crate) fn install(arguments: &Install, context: &Context) -> Result<Exit, St
             .ledger
             .note_standing(&next.kind.to_string(), next.version, &next.digest)?;
     }
-    let differences = policy::differences(&before, &policy);
+    let differences = policy::differences(&site.in_force().policy, &policy);
     if context.output.wants_json() {
         context.output.json(&json!({
             "schema": "sealift-policy-installed/1",

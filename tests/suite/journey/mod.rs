@@ -5,6 +5,7 @@ mod credentials;
 mod maven;
 mod npm;
 mod pypi;
+mod rehearsal;
 mod trouble;
 mod volumes;
 
