@@ -298,7 +298,10 @@ fn write_html(judge: &Judge, path: &Path, target: &Path, context: &Context) -> R
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let aside = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    let aside = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .tempfile_in(folder)
+        .map_err(failed)?;
     let mut output = std::io::BufWriter::new(aside);
     let mut page = html::Page::begin(&report, &mut output).map_err(failed)?;
     while let Some(record) = report.next().map_err(|error| error.stop(subject(path)))? {

@@ -15,7 +15,7 @@ use crate::model::{Digest, Hasher};
 use crate::trust::{self, Kind};
 
 /// The longest line of a record, in bytes: hundreds of findings of some thousand bytes each.
-pub const MAX_RECORD_BYTES: usize = 8 << 20;
+pub const MAX_REPORT_RECORD_BYTES: usize = 8 << 20;
 
 /// Findings of one artifact that a record holds: an artifact brings a handful of proofs, a list of certificates some dozens.
 const MAX_FINDINGS: usize = 500;
