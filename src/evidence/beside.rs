@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::checksums::{self, Named};
-use super::{ALL, minisign, openpgp, signify, sshsig, x509};
+use super::{ALL, dsse, minisign, openpgp, signify, sshsig, x509};
 use crate::evidence::detached::Detached;
 use crate::model::Content;
 
@@ -171,8 +171,7 @@ fn recognise_json(untrusted: &[u8]) -> Option<&'static str> {
         return Some(SIGSTORE);
     }
     let is_envelope = text("payloadType").is_some() && text("payload").is_some() && first.get("signatures").is_some();
-    let dsse = ALL.iter().map(|kind| kind.id()).find(|id| *id == "dsse");
-    dsse.filter(|_| is_envelope)
+    is_envelope.then_some(dsse::ID)
 }
 
 /// A signed text in two documents, of which the second lists files (helm.sh/docs/topics/provenance).

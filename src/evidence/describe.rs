@@ -7,7 +7,6 @@ use openpgp::cert::CertParser;
 use openpgp::parse::Parse as _;
 use openpgp::serialize::SerializeInto as _;
 
-use crate::crypto::key::PublicKey;
 use crate::model::{Digest, Material};
 
 /// Describes a material, a line for each key, certificate or log in it. The error is one phrase.
@@ -20,16 +19,11 @@ pub fn describe(material: &Material) -> Result<Vec<String>, String> {
         }
         Material::SigstoreRoot(text) => sigstore_lines(text),
         Material::NpmKeys(text) => npm_lines(text),
-        Material::TufRoot(text) => tuf_lines(text),
-        Material::PublicKey(pem) => {
-            let der = pem_blocks(pem, "PUBLIC KEY")?;
-            let algorithm = PublicKey::from_pem(pem).map_or("of another algorithm".to_owned(), |key| {
-                key.algorithm().name().to_owned()
-            });
-            Ok(vec![format!(
-                "public key {algorithm}, sha256 {}",
-                Digest::of(&der[0]).hex()
-            )])
+        Material::TufRoot(text) => super::tuf::describe(text).map(|line| vec![line]),
+        Material::PublicKey(text) => {
+            let pinned = super::public_key::read(text).map_err(|error| error.to_string())?;
+            let (algorithm, digest) = (pinned.key.algorithm(), pinned.key.id().hex());
+            Ok(vec![format!("public key {algorithm}, sha256 {digest}")])
         }
         Material::Certificates(pem) | Material::TimestampCertificates(pem) => certificate_lines(pem),
         Material::NoteKey(text) => {
@@ -156,19 +150,6 @@ fn npm_lines(text: &str) -> Result<Vec<String>, String> {
         return Err("it names no key".to_owned());
     }
     Ok(lines)
-}
-
-fn tuf_lines(text: &str) -> Result<Vec<String>, String> {
-    let root = json(text)?;
-    let signed = &root["signed"];
-    if signed["_type"].as_str() != Some("root") {
-        return Err("it is no TUF root".to_owned());
-    }
-    Ok(vec![format!(
-        "root version {}, until {}",
-        signed["version"],
-        signed["expires"].as_str().unwrap_or("no end")
-    )])
 }
 
 fn certificate_lines(pem: &str) -> Result<Vec<String>, String> {

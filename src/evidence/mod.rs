@@ -19,6 +19,7 @@ mod detached;
 mod dsse;
 pub mod gem;
 mod helm;
+mod in_toto;
 pub mod jar;
 mod listed;
 mod minisign;
@@ -59,6 +60,7 @@ pub const ALL: &[&dyn EvidenceKind] = &[
     &dsse::Dsse,
     gem::GEM,
     &helm::HelmProvenance,
+    &in_toto::InToto,
     jar::JAR,
     &DetachedKind(&minisign::Minisign),
     notation::NOTATION,

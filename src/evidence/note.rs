@@ -203,10 +203,10 @@ mod tests {
             VerifierKey::read(&good.replace("db.", "dc.")).unwrap_err(),
             NoteError::KeyHash
         );
-        assert_eq!(
-            VerifierKey::read(&line("db", &[0; 31])).unwrap_err().to_string().len() > 10,
-            true
-        );
+        assert!(matches!(
+            VerifierKey::read(&line("db", &[0; 31])),
+            Err(NoteError::Unfit(_))
+        ));
         assert!(matches!(
             VerifierKey::read(&line("db", &[0; 32])),
             Err(NoteError::Unfit(_))

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::pinned::{Made, made_by};
+use super::securesystems::usual_ids;
 use crate::crypto::foreign::{ForeignKey, ForeignKeyError, Hash, Scheme};
 use crate::crypto::key::KeyAlgorithm;
 use crate::model::{Anchor, Artifact, Timestamp};
@@ -20,6 +21,8 @@ pub(crate) struct PinnedKey {
     pub(crate) key: ForeignKey,
     /// The name by which signatures have to call it.
     key_id: Option<String>,
+    /// The names by which a common library calls it.
+    usual_ids: Vec<String>,
 }
 
 /// Reads the material of an anchor.
@@ -35,8 +38,10 @@ pub(crate) fn read(text: &str) -> Result<PinnedKey, ForeignKeyError> {
     if key_id.as_ref().is_some_and(String::is_empty) {
         return Err(ForeignKeyError::Pem);
     }
+    let key = ForeignKey::from_pem(pem)?;
     Ok(PinnedKey {
-        key: ForeignKey::from_pem(pem)?,
+        usual_ids: usual_ids(&key),
+        key,
         key_id,
     })
 }
@@ -54,6 +59,7 @@ impl PinnedKey {
         }
         let id = self.key.id();
         hint == id.hex()
+            || self.usual_ids.iter().any(|usual| usual == hint)
             || hint.strip_prefix("SHA256:").unwrap_or(hint).trim_end_matches('=')
                 == STANDARD_NO_PAD.encode(id.as_bytes())
     }

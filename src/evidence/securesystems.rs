@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::sigstore::parse;
@@ -178,10 +180,10 @@ pub(crate) fn texts<'v>(value: &'v Value, name: &str) -> Option<Vec<&'v str>> {
     value.get(name)?.as_array()?.iter().map(Value::as_str).collect()
 }
 
-/// The ids under which securesystemslib knows a key that is given in PEM: SHA-256 over its object, in the spellings that its
+/// The ids under which securesystemslib knows a key: SHA-256 over its object, in the spellings that its
 /// versions had.
-pub(crate) fn usual_ids(key: &ForeignKey, pem: &str) -> Vec<String> {
-    let pem = pem.trim();
+pub(crate) fn usual_ids(key: &ForeignKey) -> Vec<String> {
+    let pem = pem(key);
     let (kinds, scheme): (&[&str], _) = match key.plain().map(PublicKey::algorithm) {
         Some(KeyAlgorithm::P256) => (&["ecdsa", "ecdsa-sha2-nistp256"], "ecdsa-sha2-nistp256"),
         Some(KeyAlgorithm::P384) => (&["ecdsa", "ecdsa-sha2-nistp384"], "ecdsa-sha2-nistp384"),
@@ -190,7 +192,7 @@ pub(crate) fn usual_ids(key: &ForeignKey, pem: &str) -> Vec<String> {
     };
     let public = match key.plain() {
         Some(plain) if plain.algorithm() == KeyAlgorithm::Ed25519 => hex::encode(plain.bytes()),
-        _ => pem.to_owned(),
+        _ => pem,
     };
     let mut ids = Vec::new();
     for kind in kinds {
@@ -208,6 +210,20 @@ pub(crate) fn usual_ids(key: &ForeignKey, pem: &str) -> Vec<String> {
         }
     }
     ids
+}
+
+/// A key in PEM, without the last line break.
+fn pem(key: &ForeignKey) -> String {
+    let encoded = STANDARD.encode(key.info());
+    // RFC 7468 §2: lines of 64 characters. Base64 is ASCII, so any cut is between characters.
+    let lines = (0..encoded.len())
+        .step_by(64)
+        .map(|start| &encoded[start..encoded.len().min(start + 64)]);
+    let lines: Vec<&str> = lines.collect();
+    format!(
+        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----",
+        lines.join("\n")
+    )
 }
 
 /// Writes a value in the canonical form. Depth and size were bounded when it was read.

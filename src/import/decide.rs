@@ -642,7 +642,7 @@ impl<'a> Pass<'a> {
         *levels.entry(decision.reached).or_default() += 1;
         *decisions.rules_say.entry(decision.rules_say).or_default() += 1;
         decisions.waived += u64::from(decision.hits.iter().any(|hit| hit.waived_by.is_some()));
-        if !self.planned.states_nothing() && !self.planned.names(artifact) {
+        if !self.planned.states_nothing() && !self.planned.names(artifact) && !comes_unasked(artifact) {
             self.unplanned_count += 1;
             if self.unplanned.len() < MAX_UNPLANNED {
                 self.unplanned.push(url.to_owned());
@@ -694,6 +694,12 @@ impl<'a> Pass<'a> {
         self.decisions.kept_out.truncate(MAX_REFUSALS);
         Ok((self.decisions, self.refused))
     }
+}
+
+/// Whether an artifact is a signed index, which no plan names: it came with what rests on it. It adds no package; clients judge its own signature, and
+/// its evidence is judged here as any artifact's is.
+fn comes_unasked(artifact: &Artifact) -> bool {
+    ecosystem::find(&artifact.ecosystem).is_some_and(|known| known.is_index(&artifact.name))
 }
 
 fn bundle_facts<'a>(deciding: &'a Deciding<'_>, intact: &'a Intact, unplanned: &'a [String]) -> BundleFacts<'a> {

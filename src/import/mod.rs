@@ -102,11 +102,12 @@ fn import_steps(
     run: &Run<'_>,
     recorder: &mut Recorder<'_>,
 ) -> Result<Imported, Stop> {
-    let opened = open(inputs)?;
     let root = trust.current().clone();
     let site = Site::load(trust)?;
     site.check_not_rolled_back(&enclave.ledger)?;
-    recorder.opened(&site);
+    recorder.begun(&site);
+    let opened = open(inputs)?;
+    recorder.opened();
     let memory = EnclaveMemory {
         ledger: &enclave.ledger,
         folder,
@@ -119,7 +120,14 @@ fn import_steps(
         approvals: Approvals::Needed,
         revocations: site.revocations().map(|(_, document)| document),
     };
-    let Outcome { new_roots, result } = authenticate(opened, &judgement);
+    let Outcome {
+        new_roots,
+        sealed,
+        result,
+    } = authenticate(opened, &judgement);
+    if let Some((manifest, digest)) = &sealed {
+        recorder.sealed(manifest, *digest);
+    }
     // Kept even where the bundle is refused, so that a bad bundle cannot block a rotation.
     trust.store_roots(new_roots)?;
     if let Err(Stop::Refused(refusals)) = &result
@@ -130,12 +138,7 @@ fn import_steps(
     }
     let authenticated = result?;
     let (manifest_digest, volumes) = (authenticated.manifest_digest(), authenticated.manifest().volumes.len());
-    recorder.authenticated(
-        authenticated.manifest(),
-        manifest_digest,
-        authenticated.voucher(),
-        trust.current(),
-    );
+    recorder.authenticated(authenticated.voucher(), trust.current());
     let staging = memory::staging(folder, &manifest_digest);
     let result = run_import(authenticated, folder, enclave, trust, site, run, recorder);
     if volumes == 1 && result.is_err() {
@@ -177,12 +180,19 @@ fn run_import(
         }
         Verified::Intact(intact) => {
             recorder.intact();
-            let brought = take_side_data(&intact, &mut site, trust, workspace.store)?;
-            recorder.trusted(&site, &brought);
+            let brought = site.take(intact.manifest(), trust, |digest| {
+                intact.locate(digest, workspace.store)
+            })?;
+            recorder.brought(&site, &brought);
             // Kept even where the bundle is refused, as roots are: what enough persons signed stands by itself.
             for standing in &brought.standing {
                 trust.stand(standing)?;
+                enclave
+                    .ledger
+                    .note_standing(&standing.kind.to_string(), standing.version, &standing.digest)?;
             }
+            check_not_revoked(&intact, &site)?;
+            recorder.trusted();
             let store = Some(enclave.repository.store());
             let in_force = site.in_force();
             let pins = pins(&site);
@@ -216,21 +226,14 @@ fn run_import(
     }
 }
 
-/// Takes what a verified bundle brings beside its artifacts. A bundle that brings its own exporter's revocation ends here.
-fn take_side_data(
-    intact: &Intact,
-    site: &mut Site,
-    trust: &TrustFolder,
-    store: Option<&Store>,
-) -> Result<Brought, Stop> {
-    let brought = site.take(intact.manifest(), trust, |digest| intact.locate(digest, store))?;
+/// A bundle that brings its own exporter's revocation ends here.
+fn check_not_revoked(intact: &Intact, site: &Site) -> Result<(), Refusal> {
     authenticate::check_revoked(
         &format!("bundle {}", intact.manifest().label()),
         &intact.voucher().export_keys,
         &intact.manifest_digest(),
         site.revocations().map(|(_, document)| document),
-    )?;
-    Ok(brought)
+    )
 }
 
 /// The profile of the root that counts.
@@ -367,6 +370,9 @@ pub struct Against<'a> {
 pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Result<Checked, Stop> {
     let opened = open(inputs)?;
     let mut site = Site::load(against.trust)?;
+    if let Some(memory) = &against.memory {
+        site.check_not_rolled_back(memory.ledger)?;
+    }
     let judgement = Judgement {
         root: against.trust.current(),
         now: run.now,
@@ -395,7 +401,10 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
     match verify_objects(authenticated, &workspace)? {
         Verified::Intact(intact) => {
             checked.voucher = Some(intact.voucher().clone());
-            checked.brought = take_side_data(&intact, &mut site, against.trust, against.store)?;
+            checked.brought = site.take(intact.manifest(), against.trust, |digest| {
+                intact.locate(digest, against.store)
+            })?;
+            check_not_revoked(&intact, &site)?;
             let trust = against.trust;
             let in_force = site.in_force();
             let pins = pins(&site);

@@ -172,13 +172,26 @@ impl Site {
     }
 
     fn take_revocations(&mut self, envelope: &[u8], trust: &TrustFolder, brought: &mut Brought) -> Result<(), Stop> {
-        // Whoever signed it too badly to be taken is refused below.
+        let created = self.take_newer_revocations(envelope, trust, brought)?;
+        // An older one is not counted again, and may claim any time: it says no more than what stands.
+        let ours = self.revocations.as_ref().map(|(_, document)| document.created);
+        self.carried_revocations = created.into_iter().chain(ours).min();
+        Ok(())
+    }
+
+    /// Takes revocations if they are newer, and gives when they say that they were made.
+    fn take_newer_revocations(
+        &mut self,
+        envelope: &[u8],
+        trust: &TrustFolder,
+        brought: &mut Brought,
+    ) -> Result<Option<Timestamp>, Stop> {
         let payload = Envelope::read(envelope).ok().map(|envelope| envelope.payload);
-        self.carried_revocations = payload
+        let created = payload
             .and_then(|payload| Revocations::read(&payload).ok())
             .map(|document| document.created);
         let Some(standing) = self.newer(Kind::Revocations, envelope, trust, brought)? else {
-            return Ok(());
+            return Ok(created);
         };
         let document =
             Revocations::read(&standing.payload).map_err(|error| error.refusal("the bundle's revocations"))?;
@@ -200,7 +213,7 @@ impl Site {
         ));
         brought.standing.push(standing.clone());
         self.revocations = Some((standing, document));
-        Ok(())
+        Ok(created)
     }
 
     fn take_trust_data(&mut self, envelope: &[u8], trust: &TrustFolder, brought: &mut Brought) -> Result<(), Stop> {
@@ -236,7 +249,8 @@ impl Site {
         brought: &mut Brought,
     ) -> Result<Option<Standing>, Stop> {
         use crate::trust::TrustError;
-        match trust.judge_next(kind, envelope) {
+        let revocations = self.revocations.as_ref().map(|(_, document)| document);
+        match trust.judge_next(kind, envelope, revocations) {
             Ok(next) => Ok(next),
             Err(FolderError::NotStanding(TrustError::StandingOutOfOrder { current, found, .. })) if found < current => {
                 brought.notes.push(format!(

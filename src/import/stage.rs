@@ -81,9 +81,6 @@ pub fn stage<'a>(
     let mut summary = Summary::default();
     take_objects(&decided, &import, repository, &mut summary, progress)?;
     keep_seals(intact, &import, repository)?;
-    for standing in &brought.standing {
-        import.standing(&standing.kind.to_string(), standing.version, &standing.digest)?;
-    }
     let evidence = record_artifacts(&decided, &import, repository, &mut summary, now, progress)?;
     let mut stager = repository.stager(base)?;
     let mut shared = BTreeMap::new();

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::import::Recorded;
 use super::query::text_json;
 use super::{Entry, Import, Ledger, LedgerError, integer};
-use crate::model::{Digest, Finding, Level, Name, Signer, Timestamp};
+use crate::model::{Digest, Finding, Level, Name, Signer, Timestamp, plain_fingerprint};
 
 /// What an artifact's proofs came to, and what was decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,15 +46,7 @@ fn keys_of(signer: &Signer) -> Vec<String> {
 
 /// How a key is looked for: hexadecimal digits in capitals without spaces and colons; anything else as it is.
 pub fn search_key(text: &str) -> String {
-    let plain: String = text
-        .chars()
-        .filter(|character| !matches!(character, ' ' | ':'))
-        .collect();
-    if plain.len() >= 8 && plain.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        plain.to_ascii_uppercase()
-    } else {
-        text.to_owned()
-    }
+    plain_fingerprint(text)
 }
 
 /// Whether a confirmed finding rests on a key, a certificate, an identity or an anchor, as [`Ledger::resting_on`] looks for it.
@@ -72,11 +64,6 @@ impl Import<'_> {
             return Ok(());
         }
         write_judgement(self.connection(), recorded, judgement)
-    }
-
-    /// Records which version of a document stands from now on.
-    pub fn standing(&self, kind: &str, version: u64, digest: &Digest) -> Result<(), LedgerError> {
-        note_standing(self.connection(), kind, version, digest)
     }
 }
 
@@ -139,18 +126,6 @@ pub(super) fn write_judgement(
             .and_then(|mut statement| statement.execute(params![recorded.name, number(judgement.level)]))
             .map_err(failed("write"))?;
     }
-    Ok(())
-}
-
-fn note_standing(connection: &Connection, kind: &str, version: u64, digest: &Digest) -> Result<(), LedgerError> {
-    connection
-        .execute(
-            "INSERT INTO standing (kind, version, digest) VALUES (?1, ?2, ?3)
-             ON CONFLICT DO UPDATE SET version = excluded.version, digest = excluded.digest
-             WHERE excluded.version > version",
-            params![kind, integer(version, "the version")?, digest.as_bytes()],
-        )
-        .map_err(LedgerError::sql("write"))?;
     Ok(())
 }
 
@@ -258,7 +233,15 @@ impl Ledger {
 
     /// Records which version of a document stands from now on; an older one changes nothing.
     pub fn note_standing(&self, kind: &str, version: u64, digest: &Digest) -> Result<(), LedgerError> {
-        note_standing(&self.connection, kind, version, digest)
+        self.connection
+            .execute(
+                "INSERT INTO standing (kind, version, digest) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO UPDATE SET version = excluded.version, digest = excluded.digest
+                 WHERE excluded.version > version",
+                params![kind, integer(version, "the version")?, digest.as_bytes()],
+            )
+            .map_err(LedgerError::sql("write"))?;
+        Ok(())
     }
 
     /// The newest version of a document that ever stood here.

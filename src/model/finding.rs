@@ -171,6 +171,22 @@ pub enum Signer {
     Identity(Identity),
 }
 
+/// How a fingerprint is compared: hexadecimal digits in capitals, without spaces, colons and the name `sha256`; anything else, such
+/// as the base64 of SSH, as it is.
+pub fn plain_fingerprint(text: &str) -> String {
+    let plain: String = text
+        .strip_prefix("sha256:")
+        .unwrap_or(text)
+        .chars()
+        .filter(|character| !matches!(character, ' ' | ':'))
+        .collect();
+    if plain.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        plain.to_ascii_uppercase()
+    } else {
+        text.to_owned()
+    }
+}
+
 /// When a proof was signed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -19,7 +19,9 @@ pub use claim::{Algorithm, Claim, ClaimError, MultiHasher, Unsatisfied};
 pub use code::{Code, Family};
 pub use content::Content;
 pub use digest::{Digest, DigestError, Hasher};
-pub use finding::{Doubt, Fault, Finding, Level, LogEntry, LogProof, Outcome, SignedAt, Signer, TimeSource};
+pub use finding::{
+    Doubt, Fault, Finding, Level, LogEntry, LogProof, Outcome, SignedAt, Signer, TimeSource, plain_fingerprint,
+};
 pub use identity::{Differs, IDENTITY_FIELDS, Identity, IdentityPattern, PatternError, segment_glob};
 pub use path::{RelativePath, UnsafeName};
 pub use printable::{escaped, is_printable};

@@ -8,12 +8,13 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::ecosystem::{DocumentRequest, Fetched};
-use crate::model::{Claim, Digest, Timestamp};
+use crate::model::{Claim, Digest, Hasher, Timestamp};
 
 /// The exporter's cache folder.
 #[derive(Debug, Clone)]
@@ -54,6 +55,10 @@ pub struct Obtained {
     pub url: String,
 }
 
+/// Held while an object is put in its place. One that is there and right is never replaced: another thread may have read how its file
+/// looks, and a file that looks otherwise when it is packed ends the export.
+static PLACING: Mutex<()> = Mutex::new(());
+
 /// No record is that large; a document's body is an object of its own. The largest list the files of one name.
 const MAX_RECORD_BYTES: u64 = 16 << 20;
 
@@ -83,12 +88,17 @@ impl Cache {
         let digest = Digest::of(bytes);
         let path = self.path(&digest);
         // An object of another length was cut off by a power cut; one of the same length is checked when it is used.
-        if fs::metadata(&path).is_ok_and(|metadata| metadata.len() == bytes.len() as u64)
-            && self.read(&digest, bytes.len() as u64).is_some()
-        {
+        let is_there = || {
+            fs::metadata(&path).is_ok_and(|metadata| metadata.len() == bytes.len() as u64)
+                && self.read(&digest, bytes.len() as u64).is_some()
+        };
+        if is_there() {
             return Ok(digest);
         }
-        write_whole(&path, bytes)?;
+        let _placing = PLACING.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_there() {
+            write_whole(&path, bytes)?;
+        }
         Ok(digest)
     }
 
@@ -180,7 +190,13 @@ impl Cache {
     pub(crate) fn adopt(&self, file: &Path, digest: &Digest) -> Result<PathBuf, CacheError> {
         let path = self.path(digest);
         make_parent(&path)?;
-        fs::rename(file, &path).map_err(failed("write", &path))?;
+        let length = |path: &Path| fs::metadata(path).map(|metadata| metadata.len()).ok();
+        let _placing = PLACING.lock().unwrap_or_else(PoisonError::into_inner);
+        if length(&path).is_some() && length(&path) == length(file) && digest_of(&path) == Some(*digest) {
+            fs::remove_file(file).map_err(failed("remove", file))?;
+        } else {
+            fs::rename(file, &path).map_err(failed("write", &path))?;
+        }
         Ok(path)
     }
 
@@ -248,6 +264,20 @@ fn record_path(folder: &Path, key: &str) -> PathBuf {
 fn sharded(folder: &Path, digits: &str) -> PathBuf {
     let (shard, rest) = digits.split_at(2);
     folder.join(shard).join(rest)
+}
+
+fn digest_of(path: &Path) -> Option<Digest> {
+    let mut file = File::open(path).ok()?;
+    let mut hasher = Hasher::new();
+    let mut buffer = vec![0; 128 << 10];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Some(hasher.finish()),
+            Ok(count) => hasher.update(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
 }
 
 fn read_bounded(path: &Path, max_bytes: u64) -> Option<Vec<u8>> {

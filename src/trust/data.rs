@@ -26,7 +26,6 @@ pub struct TrustData {
     /// When it was written.
     pub created: Timestamp,
     /// What a reader must know.
-    #[serde(default)]
     pub critical: Critical,
     /// Facts that decide nothing.
     #[serde(default, skip_serializing_if = "Extensions::is_empty")]

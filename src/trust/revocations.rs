@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::TrustError;
 use crate::crypto::strict_json::{self, Critical, Extensions};
-use crate::model::{Artifact, Digest, Doubt, Fault, Finding, IdentityPattern, Outcome, Signer, Timestamp};
+use crate::model::{
+    Artifact, Digest, Doubt, Fault, Finding, IdentityPattern, Outcome, PatternError, Signer, Timestamp,
+    plain_fingerprint,
+};
 
 /// More than a site ever revokes; a document of that many still fits an envelope.
 pub const MAX_REVOCATIONS: usize = 5000;
@@ -19,7 +22,6 @@ pub struct Revocations {
     /// When it was written. A policy bounds its age.
     pub created: Timestamp,
     /// What a reader must know.
-    #[serde(default)]
     pub critical: Critical,
     /// Facts that decide nothing.
     #[serde(default, skip_serializing_if = "Extensions::is_empty")]
@@ -98,11 +100,19 @@ impl Revocations {
                 return fault("reason", "must say why in 1 to 500 bytes");
             }
             match &revocation.what {
-                Revoked::Key(text) | Revoked::Certificate(text) if text.trim().is_empty() => {
-                    return fault("what", "names no key");
+                Revoked::Key(text) if text.trim().is_empty() => return fault("what", "names no key"),
+                // One that is misspelt would revoke nothing, and nobody would see it.
+                Revoked::Certificate(text) if !is_sha256(text) => {
+                    return fault(
+                        "what",
+                        "must name a certificate by the 64 hexadecimal digits of its SHA-256",
+                    );
                 }
-                // A revoked issuer revokes all whom it vouches for, so a pattern without more is no mistake here.
-                Revoked::Identity(pattern) if pattern.issuer.is_empty() => return fault("what", "names no issuer"),
+                Revoked::Identity(pattern) => match pattern.check() {
+                    // A revoked issuer revokes all whom it vouches for, so a pattern without more is no mistake here.
+                    Ok(()) | Err(PatternError::Anybody) => {}
+                    Err(_) => return fault("what", "has a pattern that fits no identity"),
+                },
                 _ => {}
             }
         }
@@ -140,9 +150,10 @@ impl Revocations {
 
     /// The revocation of one of this site's own keys, by its id.
     pub fn key(&self, id: &str) -> Option<&Revocation> {
+        let id = plain_fingerprint(id);
         self.revoked
             .iter()
-            .find(|revocation| matches!(&revocation.what, Revoked::Key(key) if key.eq_ignore_ascii_case(id)))
+            .find(|revocation| matches!(&revocation.what, Revoked::Key(key) if plain_fingerprint(key) == id))
     }
 
     /// The revocation of an artifact's bytes, if there is one.
@@ -193,15 +204,7 @@ impl Revocations {
 
 impl Revoked {
     fn covers(&self, signer: &Signer) -> bool {
-        let same = |one: &str, other: &str| {
-            let plain = |text: &str| text.replace([':', ' '], "").to_ascii_lowercase();
-            // `SHA256:…` fingerprints are base64, where case counts.
-            if one.starts_with("SHA256:") || other.starts_with("SHA256:") {
-                one == other
-            } else {
-                plain(one) == plain(other)
-            }
-        };
+        let same = |one: &str, other: &str| plain_fingerprint(one) == plain_fingerprint(other);
         match (self, signer) {
             (Self::Key(revoked), Signer::Key { fingerprint, .. })
             | (Self::Certificate(revoked), Signer::Certificate { fingerprint, .. }) => same(revoked, fingerprint),
@@ -209,6 +212,11 @@ impl Revoked {
             _ => false,
         }
     }
+}
+
+fn is_sha256(text: &str) -> bool {
+    let plain = plain_fingerprint(text);
+    plain.len() == 64 && plain.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// A finding for an artifact whose very bytes are revoked.
@@ -232,7 +240,7 @@ pub fn unknown_kind(kind: &str) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Level, SignedAt, TimeSource};
+    use crate::model::{Identity, Level, SignedAt, TimeSource};
 
     fn time(seconds: i64) -> Timestamp {
         Timestamp::from_seconds(seconds)
@@ -280,6 +288,68 @@ mod tests {
         let mut not_a_certificate = signed(None);
         revoking(Revoked::Certificate("abcd1234".to_owned()), None).apply(&mut not_a_certificate);
         assert_eq!(not_a_certificate.outcome, stands);
+        // What was wrong or could not be judged stays so.
+        let mut wrong = signed(None);
+        wrong.outcome = Outcome::Contradicted(Fault::SignatureWrong);
+        revoking(Revoked::Key("abcd1234".to_owned()), None).apply(&mut wrong);
+        assert_eq!(wrong.outcome, Outcome::Contradicted(Fault::SignatureWrong));
+    }
+
+    /// Kinds of evidence write a certificate's digest with and without the name of the hash.
+    #[test]
+    fn a_fingerprint_is_found_however_it_is_written() {
+        let hex = "ab".repeat(32);
+        let shown = |fingerprint: String| {
+            Finding::confirmed("cms", Level::Publisher, "good").by(Signer::Certificate {
+                fingerprint,
+                subject: "CN=a".to_owned(),
+                issuer: "CN=b".to_owned(),
+            })
+        };
+        let colons: Vec<&str> = vec!["AB"; 32];
+        for written in [&hex, &format!("sha256:{hex}"), &hex.to_uppercase(), &colons.join(":")] {
+            for found in [hex.clone(), format!("sha256:{hex}")] {
+                let mut finding = shown(found);
+                let document = revoking(Revoked::Certificate(written.clone()), None);
+                assert!(document.write().is_ok(), "{written}");
+                document.apply(&mut finding);
+                assert_eq!(finding.outcome, Outcome::Contradicted(Fault::Revoked), "{written}");
+            }
+            let own = revoking(Revoked::Key(written.clone()), None);
+            assert!(own.key(&format!("sha256:{hex}")).is_some(), "{written}");
+            assert!(own.key(&format!("sha256:{}", "ac".repeat(32))).is_none(), "{written}");
+        }
+        // Where case counts, it counts.
+        let ssh = revoking(Revoked::Key("SHA256:aBc".to_owned()), None);
+        assert!(ssh.key("SHA256:abc").is_none() && ssh.key("SHA256:aBc").is_some());
+    }
+
+    #[test]
+    fn an_identity_falls_with_its_issuer_or_its_pattern() {
+        let signer = |subject: &str| {
+            Finding::confirmed("sigstore", Level::Provenance, "good").by(Signer::Identity(Identity {
+                issuer: "https://issuer.example.com".to_owned(),
+                subject: subject.to_owned(),
+                fields: Default::default(),
+            }))
+        };
+        let pattern = |issuer: &str, subject: Option<&str>| {
+            Revoked::Identity(IdentityPattern {
+                issuer: issuer.to_owned(),
+                subject: subject.map(str::to_owned),
+                fields: Default::default(),
+            })
+        };
+        for (what, falls) in [
+            (pattern("https://issuer.example.com", None), true),
+            (pattern("https://issuer.example.com", Some("*@example.com")), true),
+            (pattern("https://issuer.example.com", Some("*@example.org")), false),
+            (pattern("https://other.example.com", None), false),
+        ] {
+            let mut finding = signer("me@example.com");
+            revoking(what.clone(), None).apply(&mut finding);
+            assert_eq!(!finding.is_confirmed(), falls, "{what:?}");
+        }
     }
 
     #[test]
@@ -299,11 +369,21 @@ mod tests {
     fn every_rule_refuses() {
         let good = revoking(Revoked::Key("ab".to_owned()), None);
         assert_eq!(Revocations::read(&good.write().unwrap()).unwrap(), good);
-        let wrong: [fn(&mut Revocations); 5] = [
+        let wrong: [fn(&mut Revocations); 9] = [
             |document| document.version = 0,
             |document| document.revoked[0].reason = String::new(),
             |document| document.revoked[0].what = Revoked::Key(" ".to_owned()),
+            |document| document.revoked[0].reason = "a\u{1b}[2J".to_owned(),
+            |document| document.revoked[0].what = Revoked::Certificate("abcd".to_owned()),
+            |document| document.revoked[0].what = Revoked::Certificate("x".repeat(64)),
             |document| document.revoked[0].what = Revoked::Identity(IdentityPattern::default()),
+            |document| {
+                document.revoked[0].what = Revoked::Identity(IdentityPattern {
+                    issuer: "https://issuer.example.com".to_owned(),
+                    subject: None,
+                    fields: [("colour".to_owned(), "red".to_owned())].into(),
+                });
+            },
             |document| document.revoked = vec![document.revoked[0].clone(); MAX_REVOCATIONS + 1],
         ];
         for (index, change) in wrong.iter().enumerate() {

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::folder::{FolderError, TrustFolder, read_bounded, write_whole};
-use super::{Kind, Role, TrustError, TrustedRoot};
+use super::{Kind, Revocations, Role, TrustError, TrustedRoot};
 use crate::crypto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
 use crate::crypto::strict_json;
 use crate::model::Digest;
@@ -41,6 +41,12 @@ pub const fn role_of(kind: Kind) -> Role {
 
 /// Counts the signers of a document by a root, and reads its version.
 pub fn judge(root: &TrustedRoot, kind: Kind, untrusted_envelope: &[u8]) -> Result<Standing, TrustError> {
+    let envelope = open(kind, untrusted_envelope)?;
+    // The payload is parsed once enough persons vouch for its bytes.
+    count(root, kind, &envelope, untrusted_envelope)
+}
+
+fn open(kind: Kind, untrusted_envelope: &[u8]) -> Result<Envelope, TrustError> {
     if untrusted_envelope.len() > MAX_ENVELOPE_BYTES {
         return Err(TrustError::TooLarge {
             found: untrusted_envelope.len(),
@@ -49,8 +55,16 @@ pub fn judge(root: &TrustedRoot, kind: Kind, untrusted_envelope: &[u8]) -> Resul
     }
     let envelope = Envelope::read(untrusted_envelope)?;
     kind.check(&envelope)?;
-    // The payload is parsed once enough persons vouch for its bytes.
-    let vouched = root.verify(role_of(kind), kind, &envelope)?;
+    Ok(envelope)
+}
+
+fn count(
+    root: &TrustedRoot,
+    kind: Kind,
+    envelope: &Envelope,
+    untrusted_envelope: &[u8],
+) -> Result<Standing, TrustError> {
+    let vouched = root.verify(role_of(kind), kind, envelope)?;
     Ok(Standing {
         kind,
         version: version_of(&vouched.payload)?,
@@ -117,24 +131,37 @@ impl TrustFolder {
         Err(damaged(last.expect("a folder has at least one root")))
     }
 
-    /// Judges a document that would follow the one that counts now: enough persons of the current root, and a higher version.
-    /// `None` if it is the very one that counts now.
-    pub fn judge_next(&self, kind: Kind, untrusted_envelope: &[u8]) -> Result<Option<Standing>, FolderError> {
-        let next = judge(self.current(), kind, untrusted_envelope).map_err(FolderError::NotStanding)?;
-        let Some(current) = self.standing(kind)? else {
-            return Ok(Some(next));
-        };
-        if next.digest == current.digest {
-            return Ok(None);
+    /// Judges a document that would follow the one that counts now: a higher version, and enough persons of the current root whose
+    /// keys are not revoked by the revocations that are given. `None` if it is the very one that counts now.
+    pub fn judge_next(
+        &self,
+        kind: Kind,
+        untrusted_envelope: &[u8],
+        revocations: Option<&Revocations>,
+    ) -> Result<Option<Standing>, FolderError> {
+        let mut envelope = open(kind, untrusted_envelope).map_err(FolderError::NotStanding)?;
+        if let Some(current) = self.standing(kind)? {
+            // What stands, or stood, was signed by persons of its time, who may have left since: nothing is taken from it.
+            if Digest::of(&envelope.payload) == current.digest {
+                return Ok(None);
+            }
+            let found = version_of(&envelope.payload).map_err(FolderError::NotStanding)?;
+            if found <= current.version {
+                return Err(FolderError::NotStanding(TrustError::StandingOutOfOrder {
+                    kind,
+                    current: current.version,
+                    found,
+                }));
+            }
         }
-        if next.version <= current.version {
-            return Err(FolderError::NotStanding(TrustError::StandingOutOfOrder {
-                kind,
-                current: current.version,
-                found: next.version,
-            }));
+        if let Some(revocations) = revocations {
+            envelope
+                .signatures
+                .retain(|signature| revocations.key(&signature.key_id).is_none());
         }
-        Ok(Some(next))
+        count(self.current(), kind, &envelope, untrusted_envelope)
+            .map(Some)
+            .map_err(FolderError::NotStanding)
     }
 
     /// Makes a document that [`TrustFolder::judge_next`] gave the one that counts.

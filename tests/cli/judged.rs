@@ -58,7 +58,7 @@ pub(crate) fn edits() -> Edits {
 fn stand(world: &World, kind: Kind, payload: &[u8]) {
     let mut trust = TrustFolder::open(&world.path("en/trust")).unwrap();
     let envelope = people::sealed(kind, payload, &[people::ANN]).write();
-    let next = trust.judge_next(kind, &envelope).unwrap().unwrap();
+    let next = trust.judge_next(kind, &envelope, None).unwrap().unwrap();
     trust.stand(&next).unwrap();
 }
 

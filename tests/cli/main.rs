@@ -11,6 +11,7 @@ mod journey;
 mod kill;
 mod media;
 mod reports;
+mod trust_data;
 
 #[path = "../support/people.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]

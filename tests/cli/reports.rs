@@ -68,6 +68,21 @@ fn validate(document: &Value) {
     }
 }
 
+/// Verifies a report with the program that shares no code with this one; nothing where there is no Python.
+fn by_python(world: &World, report: &Path) -> Option<(i32, String)> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/verify_bundle.py");
+    let output = Command::new("python3")
+        .arg(script)
+        .arg("--root")
+        .arg(world.path("en/trust/roots/1.dsse.json"))
+        .arg("--report")
+        .arg(report)
+        .output()
+        .ok()?;
+    let text = [output.stdout, output.stderr].concat();
+    Some((output.status.code().unwrap(), String::from_utf8(text).unwrap()))
+}
+
 fn checks(document: &Value) -> Vec<(&str, &str)> {
     document["head"]["checks"]
         .as_array()
@@ -111,6 +126,11 @@ fn an_import_leaves_a_report_that_says_who_vouched_for_what() {
     let verified = world.json("report verify 1 --enclave en");
     assert_eq!(verified["digest"], document["digest"]);
     assert_eq!(verified["signers"], json!(["station-plant-7"]));
+    assert_eq!(world.json("report verify --enclave en"), verified);
+    if let Some((status, text)) = by_python(&world, &reports(&world)[0]) {
+        assert_eq!(status, 0, "{text}");
+        assert!(text.contains(document["digest"].as_str().unwrap()), "{text}");
+    }
     // Away from the enclave, a pinned root is enough.
     fs::copy(&reports(&world)[0], world.path("carried.ndjson")).unwrap();
     assert_eq!(
@@ -152,7 +172,7 @@ fn a_refusal_leaves_a_report_of_why() {
         names(&world),
         [
             "000001-main-1.report.ndjson",
-            "000002-unknown-refused.report.ndjson",
+            "000002-main-2-refused.report.ndjson",
             "000003-unknown-refused.report.ndjson",
             "000004-main-2-refused.report.ndjson",
         ]
@@ -168,6 +188,7 @@ fn a_refusal_leaves_a_report_of_why() {
         assert_eq!(document["head"]["outcome"], "refused");
         assert_eq!(document["head"]["published"], Value::Null);
         assert_eq!(document["head"]["refusals"][0]["code"], code);
+        assert_eq!(document["head"]["trust"]["trust_data"]["version"], 1);
         let checks = checks(&document);
         let at = checks.iter().position(|(_, result)| *result == "fail").unwrap();
         assert_eq!(checks[at].0, check);
@@ -180,8 +201,12 @@ fn a_refusal_leaves_a_report_of_why() {
         let text = world.run(&format!("report show {number} --enclave en")).done().stdout;
         assert!(text.contains(&format!("[{code}]")), "{text}");
     }
-    // What was not sealed by anybody is not repeated.
-    assert_eq!(world.json("report show 2 --enclave en")["head"]["bundle"], Value::Null);
+    // What nobody has sealed is not repeated.
+    assert_eq!(
+        world.json("report show 2 --enclave en")["head"]["bundle"]["label"],
+        "main 2"
+    );
+    assert_eq!(world.json("report show 3 --enclave en")["head"]["bundle"], Value::Null);
     assert_eq!(
         world.json("report list --enclave en")["reports"]
             .as_array()
@@ -255,6 +280,10 @@ fn a_report_that_somebody_touched_is_refused() {
         let ran = world.run(&format!("report show {name} --enclave en --html {name}.html"));
         assert_eq!(ran.status, 1, "{name}: {}", ran.stderr);
         assert!(!world.path(&format!("{name}.html")).exists(), "{name}");
+        if let Some((status, text)) = by_python(&world, &path) {
+            assert_eq!(status, 1, "{name}: {text}");
+            assert!(text.contains(&format!("[{code}]")), "{name}: {text}");
+        }
         fs::remove_file(path).unwrap();
     };
     // The head, edited, and signed by somebody who may not.

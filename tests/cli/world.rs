@@ -121,7 +121,7 @@ impl World {
         };
         let envelope = people::sealed(Kind::Policy, &policy.to_bytes(), signers).write();
         let mut trust = TrustFolder::open(&self.path("en/trust")).unwrap();
-        let standing = trust.judge_next(Kind::Policy, &envelope).unwrap().unwrap();
+        let standing = trust.judge_next(Kind::Policy, &envelope, None).unwrap().unwrap();
         trust.stand(&standing).unwrap();
     }
 

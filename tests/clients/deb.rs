@@ -224,10 +224,10 @@ fn refuses(reach: &Reach<'_>, site: &Site, archive: &Archive, key: &Key) {
     site.replace(&format!("{folder}/{}", hat().path()), &bytes);
     let said = client::fails(&mut root.apt(&["download", "hat"]));
     assert!(said.contains("Hash Sum mismatch"), "{said}");
-    assert!(!root.downloaded("hat_1.0_all.deb").exists());
+    assert!(!root.downloaded(&hat().file()).exists());
     // What did not change is still taken.
     client::succeeds(&mut root.apt(&["download", "towel"]));
-    assert!(root.downloaded("towel_1%3a4.2-1_amd64.deb").exists());
+    assert!(root.downloaded(&towel("1:4.2-1").file()).exists());
 
     let lists = format!("{folder}/dists/stable/main/binary-amd64");
     let changed = crate::tgz::gzip(towel("1:4.2-1").paragraph().replace("hat", "fish").as_bytes());
@@ -358,4 +358,63 @@ fn an_index_that_ran_out_is_refused_by_those_who_check_it() {
     strict.export(1);
     let said: serde_json::Value = serde_json::from_str(&strict.run("--json verify --enclave enclave media-1")).unwrap();
     assert_eq!(said["evidence"]["contradicted"], 4, "{said}");
+}
+
+#[test]
+fn what_apt_keeps_is_enough_for_an_export_that_asks_nobody() {
+    if client::find("apt-get").is_none() {
+        return;
+    }
+    let (archive, key) = (Archive::start(), Key::new(now()));
+    let first = site(&archive, &key, Signed::Within);
+    let reach = Reach::http(&first);
+    let root = Root::new(&reach, &key);
+    root.updates();
+    client::succeeds(&mut root.apt(&["install", "-y", "--download-only", "towel"]));
+
+    let site = Site::empty();
+    trust(&site, &key);
+    // Its sources are those of the machine, and so are its lists and archives.
+    site.home().write(
+        "sealift.yaml",
+        "schema: sealift-selection/1\nselect:\n  - ecosystem: deb\n    coordinates: [\"towel=1:4.2-1\", \"hat:all=1.0\"]\n",
+    );
+    let export = |select: &str| {
+        let mut command = site.sealift(&format!(
+            "export --exporter exporter --to plant-7 --select {select} --out media-1 --offline"
+        ));
+        command.env("APT_CONFIG", root.home.path().join("apt.conf"));
+        command
+    };
+    client::succeeds(&mut export("sealift.yaml"));
+    let said: serde_json::Value = serde_json::from_str(&site.run("--json import --enclave enclave media-1")).unwrap();
+    assert_eq!(said["evidence"]["levels"]["registry"], 4, "{said}");
+    // The index is in no plan, and nobody wonders why it came.
+    assert_eq!(said["decisions"]["bundle"]["hits"], serde_json::json!([]), "{said}");
+
+    site.home().write(
+        "other.yaml",
+        "schema: sealift-selection/1\nselect:\n  - ecosystem: deb\n    coordinates: [\"towel=1:9\"]\n",
+    );
+    let said = client::fails(&mut export("other.yaml"));
+    assert!(
+        said.contains("no copy of a signed index on this machine lists it"),
+        "{said}"
+    );
+    // A folder of packages needs no index to be found, and is proven by it all the same.
+    let folder = Site::empty();
+    trust(&folder, &key);
+    let archives = root.home.path().join("root/var/cache/apt/archives");
+    folder.home().write(
+        "sealift.yaml",
+        format!(
+            "schema: sealift-selection/1\nselect:\n  - ecosystem: deb\n    folder: \"{}\"\n",
+            archives.display()
+        ),
+    );
+    let mut command =
+        folder.sealift("export --exporter exporter --to plant-7 --select sealift.yaml --out media-1 --offline");
+    client::succeeds(command.env("APT_CONFIG", root.home.path().join("apt.conf")));
+    let said: serde_json::Value = serde_json::from_str(&folder.run("--json import --enclave enclave media-1")).unwrap();
+    assert_eq!(said["evidence"]["levels"]["registry"], 4, "{said}");
 }

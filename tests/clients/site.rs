@@ -126,6 +126,13 @@ impl Site {
         client::succeeds(self.sealift_from(self.home.command(SEALIFT)).args(line.split(' ')))
     }
 
+    /// A command line of sealift without any network.
+    pub(crate) fn sealift(&self, line: &str) -> Command {
+        let mut command = self.sealift_from(self.home.command(SEALIFT));
+        command.args(line.split(' '));
+        command
+    }
+
     fn sealift_from(&self, mut command: Command) -> Command {
         command
             .env_clear()

@@ -325,3 +325,25 @@ fn what_is_no_envelope_is_refused_without_a_panic() {
         Outcome::Undecided(Doubt::TooLarge)
     );
 }
+
+#[test]
+fn a_key_is_described_before_it_is_pinned() {
+    let key = FileKey::from_seed(&[1; 32]);
+    let described = |text: String| sealift::evidence::describe(&Material::PublicKey(text));
+    let expected = [format!(
+        "public key Ed25519, sha256 {}",
+        key.public().id().digest().hex()
+    )];
+    assert_eq!(described(key.public().to_pem()).unwrap(), expected);
+    assert_eq!(
+        described(format!("Key-ID: kms://1\n{}", key.public().to_pem())).unwrap(),
+        expected
+    );
+    for wrong in [
+        String::new(),
+        "x".to_owned(),
+        key.public().to_pem().replacen("MCo", "MCp", 1),
+    ] {
+        assert!(described(wrong).is_err());
+    }
+}

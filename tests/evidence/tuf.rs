@@ -673,3 +673,19 @@ fn what_is_no_repository_is_refused_without_a_panic() {
     });
     assert_eq!(crowd.top(), doubt(Doubt::TooLarge));
 }
+
+#[test]
+fn a_root_is_described_before_it_is_pinned() {
+    let root = Repository::new().root;
+    let described = |root: &Role| {
+        let text = String::from_utf8(write(root)).unwrap();
+        evidence::describe(&Material::TufRoot(text))
+    };
+    assert_eq!(
+        described(&root).unwrap(),
+        ["root version 1, until 2027-01-01T00:00:00Z"]
+    );
+    let unsigned = altered(|it| it.root.signers = vec![2]).root;
+    assert!(described(&unsigned).unwrap_err().contains("0 of the 1 keys"));
+    assert!(evidence::describe(&Material::TufRoot("{}".to_owned())).is_err());
+}

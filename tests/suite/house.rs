@@ -276,7 +276,7 @@ fn the_receiving_side_alone_has_no_network_code() {
 
 #[test]
 fn every_test_file_is_declared() {
-    for folder in ["suite", "cli", "clients"] {
+    for folder in ["suite", "cli", "clients", "evidence", "fuzz"] {
         let folder = here().join("tests").join(folder);
         let main = fs::read_to_string(folder.join("main.rs")).unwrap();
         for entry in fs::read_dir(&folder).unwrap() {

@@ -15,6 +15,7 @@ mod cargo_upstream;
 mod cli_trust;
 mod collect;
 mod crypto;
+mod deb;
 mod enclave;
 mod files;
 mod house;
@@ -36,13 +37,19 @@ mod select;
 mod serve;
 mod spec;
 mod trust;
+mod trust_data;
 mod vectors;
 mod zip;
 
+#[expect(dead_code, reason = "some is for real clients")]
+#[path = "../support/debian.rs"]
+mod debian;
 #[path = "../support/fake_ecosystem.rs"]
 mod fake_ecosystem;
 #[path = "../support/http_server.rs"]
 mod http;
+#[path = "../support/json_schema.rs"]
+mod json_schema;
 #[path = "../support/people.rs"]
 mod people;
 #[path = "../support/raw_bundle.rs"]

@@ -12,7 +12,7 @@ use sealift::bundle::{container, limits, volumes};
 use sealift::crypto::{dsse, strict_json};
 use sealift::ecosystem;
 use sealift::model::{Artifact, Code, Digest, Document, Proof, ProofState, Timestamp};
-use sealift::trust::{self, approval};
+use sealift::trust::{self, approval, data, revocations};
 use serde_json::Value;
 
 fn place(path: &str) -> PathBuf {
@@ -90,6 +90,8 @@ fn constants() -> BTreeMap<&'static str, u64> {
             "MAX_REPORT_RECORD_BYTES",
             small(sealift::report::MAX_REPORT_RECORD_BYTES),
         ),
+        ("MAX_ANCHORS", small(data::MAX_ANCHORS)),
+        ("MAX_REVOCATIONS", small(revocations::MAX_REVOCATIONS)),
     ])
 }
 
@@ -110,6 +112,8 @@ fn no_constant_of_the_format_is_left_out() {
         "src/bundle/limits.rs",
         "src/bundle/container.rs",
         "src/trust/approval.rs",
+        "src/trust/data.rs",
+        "src/trust/revocations.rs",
         "src/trust/trusted.rs",
         "src/crypto/dsse.rs",
         "src/crypto/strict_json.rs",
@@ -325,12 +329,13 @@ fn the_headers_table_adds_up() {
     assert_eq!(end, 512);
 }
 
-fn schema(name: &str) -> Value {
+/// A schema of the format.
+pub(crate) fn schema(name: &str) -> Value {
     serde_json::from_str(&read(&format!("bundle-spec/schemas/{name}.schema.json"))).unwrap()
 }
 
 /// Fails unless a closed schema names exactly a sample's fields, and asks for those that are always written.
-fn same_fields(schema: &Value, fullest: &impl serde::Serialize, barest: &impl serde::Serialize) {
+pub(crate) fn same_fields(schema: &Value, fullest: &impl serde::Serialize, barest: &impl serde::Serialize) {
     let names = |value: Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
     assert_eq!(schema["additionalProperties"], false, "{schema}");
     assert_eq!(

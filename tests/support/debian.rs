@@ -151,9 +151,9 @@ pub(crate) fn parts(name: &str, version: &str, control: &str) -> Vec<(&'static s
 pub(crate) fn ar(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut bytes = b"!<arch>\n".to_vec();
     for (name, content) in members {
-        write!(
+        writeln!(
             bytes,
-            "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n",
+            "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`",
             0,
             0,
             0,
@@ -234,7 +234,10 @@ impl Suite {
         if self.by_hash {
             text.push_str("Acquire-By-Hash: yes\n");
         }
-        text.push_str("Architectures: all amd64 arm64\nComponents: main\nDescription: an example\nSHA256:\n");
+        text.push_str(
+            "Architectures: all amd64 arm64\nComponents: main\nDescription: an example\n\
+             No-Support-for-Architecture-all: Packages\nSHA256:\n",
+        );
         for (path, bytes) in lists {
             text.push_str(&format!(
                 " {} {} {path}\n",

@@ -42,4 +42,9 @@ impl ClientEnvironment for Surroundings {
     fn read(&self, path: &Path) -> Option<String> {
         self.files.get(path).cloned()
     }
+
+    fn list(&self, folder: &Path) -> Vec<PathBuf> {
+        let own = self.files.keys().filter(|path| path.parent() == Some(folder));
+        own.cloned().collect()
+    }
 }

@@ -9,6 +9,7 @@ use crate::cli::shown::holder;
 use crate::enclave::Enclave;
 use crate::evidence;
 use crate::model::{Code, Refusal};
+use crate::trust::Kind;
 
 #[derive(Debug, Args)]
 pub(super) struct Install {
@@ -30,7 +31,11 @@ pub(super) fn run(arguments: &Install, context: &Context) -> Result<(), Stop> {
         .map(|folder| Enclave::open(folder, &holder("trust install")))
         .transpose()?;
     let mut folder = arguments.place.open()?;
-    let Some(next) = folder.judge_next(document.kind(), &document.bytes)? else {
+    let revocations = match standing_document(&folder, Kind::Revocations)?.map(|document| document.content) {
+        Some(Content::Revocations(revocations)) => Some(revocations),
+        _ => None,
+    };
+    let Some(next) = folder.judge_next(document.kind(), &document.bytes, revocations.as_ref())? else {
         show::print_changes(document.kind(), document.version(), &[], context);
         return Ok(());
     };

@@ -133,13 +133,13 @@ impl Opened {
             false => self.source.architectures.iter().collect(),
             true => wanted.iter().filter(|architecture| *architecture != "all").collect(),
         };
+        // Where nobody names one, the first that the archive has; packages for all architectures usually stand in the list of each.
+        if architectures.is_empty() {
+            architectures.extend(self.release.architectures.iter().find(|known| *known != "all"));
+        }
         let all = "all".to_owned();
         if self.release.lists_all_apart {
             architectures.push(&all);
-        }
-        // Packages for all architectures stand in the list of each: the first will do where nobody names one.
-        if architectures.is_empty() {
-            architectures.extend(self.release.architectures.iter().find(|known| *known != "all"));
         }
         for component in &self.source.components {
             for architecture in &architectures {

@@ -15,7 +15,9 @@ mod read;
 mod signer;
 mod verify;
 
+use super::jar::SignedJar;
 use super::{Context, Evidence, EvidenceKind};
+use crate::archive::zip::Zip;
 use crate::model::{Artifact, Content, Fault, Finding};
 
 /// The kind.
@@ -41,6 +43,13 @@ impl EvidenceKind for Apk {
             return Err(Box::new(finding));
         }
         Ok(Box::new(Inside { context }))
+    }
+
+    fn lies_in(&self, file: &str, untrusted: &mut dyn Content) -> bool {
+        file.ends_with(".apk")
+            && (matches!(block::find(untrusted), Ok(Some(_)))
+                || Zip::open(untrusted)
+                    .is_ok_and(|zip| zip.entries().iter().any(|entry| SignedJar::is_part(entry.name()))))
     }
 }
 

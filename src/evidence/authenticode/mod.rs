@@ -35,6 +35,12 @@ impl EvidenceKind for Authenticode {
         }
         Ok(Box::new(Inside { context }))
     }
+
+    fn lies_in(&self, file: &str, untrusted: &mut dyn Content) -> bool {
+        const ENDINGS: [&str; 5] = [".exe", ".dll", ".sys", ".efi", ".ocx"];
+        let lower = file.to_ascii_lowercase();
+        ENDINGS.iter().any(|ending| lower.ends_with(ending)) && pe::has_table(untrusted)
+    }
 }
 
 struct Inside<'a> {

@@ -25,8 +25,21 @@ pub(super) struct Signed {
     pub(super) hashes: Hashes,
 }
 
-pub(super) fn read(content: &mut dyn Content) -> Result<Signed, Refusal> {
-    let length = content.seek(SeekFrom::End(0)).map_err(unreadable)?;
+/// Whether there is a table of signatures, whatever is in it.
+pub(super) fn has_table(content: &mut dyn Content) -> bool {
+    find(content).is_ok()
+}
+
+/// Where the checksum, the table's place and the table are.
+struct Places {
+    checksum: u64,
+    place: u64,
+    optional_end: u64,
+    offset: u64,
+    size: u64,
+}
+
+fn find(content: &mut dyn Content) -> Result<Places, Refusal> {
     if read_at(content, 0, 2)? != *b"MZ" {
         return Err(Refusal::unsure(
             Doubt::UnknownFormat,
@@ -66,13 +79,31 @@ pub(super) fn read(content: &mut dyn Content) -> Result<Signed, Refusal> {
     if offset == 0 && size == 0 {
         return Err(unsigned());
     }
+    Ok(Places {
+        checksum,
+        place,
+        optional_end: optional + optional_bytes,
+        offset,
+        size,
+    })
+}
+
+pub(super) fn read(content: &mut dyn Content) -> Result<Signed, Refusal> {
+    let length = content.seek(SeekFrom::End(0)).map_err(unreadable)?;
+    let Places {
+        checksum,
+        place,
+        optional_end,
+        offset,
+        size,
+    } = find(content)?;
     if size > MAX_TABLE_BYTES {
         return Err(Refusal::unsure(
             Doubt::TooLarge,
             "its certificate table is larger than is judged",
         ));
     }
-    if offset + size != length || offset < optional + optional_bytes || !offset.is_multiple_of(8) {
+    if offset + size != length || offset < optional_end || !offset.is_multiple_of(8) {
         return Err(Refusal::malformed("its certificate table does not close the file"));
     }
     let message = read_table(&read_at(content, offset, size)?)?;

@@ -36,6 +36,11 @@ impl EvidenceKind for Gem {
         }
         Ok(Box::new(Inside { context }))
     }
+
+    fn lies_in(&self, file: &str, untrusted: &mut dyn Content) -> bool {
+        file.ends_with(".gem")
+            && parse::read(untrusted).is_ok_and(|gem| gem.members.iter().any(|member| member.signature.is_some()))
+    }
 }
 
 struct Inside<'a> {

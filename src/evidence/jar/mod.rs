@@ -50,6 +50,12 @@ impl EvidenceKind for Jar {
         }
         Ok(Box::new(Inside { context }))
     }
+
+    fn lies_in(&self, file: &str, untrusted: &mut dyn Content) -> bool {
+        const ENDINGS: [&str; 4] = [".jar", ".war", ".ear", ".aar"];
+        ENDINGS.iter().any(|ending| file.ends_with(ending))
+            && Zip::open(untrusted).is_ok_and(|zip| zip.entries().iter().any(|entry| SignedJar::is_part(entry.name())))
+    }
 }
 
 struct Inside<'a> {

@@ -72,6 +72,11 @@ fn part(name: &str) -> Part {
 }
 
 impl SignedJar {
+    /// Whether an entry of this name is a part of a signature.
+    pub(crate) fn is_part(name: &str) -> bool {
+        matches!(part(name), Part::SignatureFile | Part::Block)
+    }
+
     pub(crate) fn read<R: Read + Seek>(zip: &mut Zip<R>) -> Result<Self, Refusal> {
         let entries: Vec<(String, u64)> = zip
             .entries()

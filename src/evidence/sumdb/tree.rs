@@ -312,7 +312,19 @@ mod tests {
         for size in [1, 2, 3, 255, 256, 257, 511, 512, 700, 65_536, 65_537, 66_000] {
             let leaves = leaves(size);
             let head = head(&leaves);
-            for index in [0, 1, 254, 255, 256, 300, 511, 512, size / 2, size - 2, size - 1] {
+            for index in [
+                0,
+                1,
+                254,
+                255,
+                256,
+                300,
+                511,
+                512,
+                size / 2,
+                size.saturating_sub(2),
+                size - 1,
+            ] {
                 if index >= size {
                     continue;
                 }

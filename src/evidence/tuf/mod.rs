@@ -76,6 +76,12 @@ pub fn check_roots(pinned: &[u8], roots: &[&[u8]], at: Timestamp) -> Result<u64,
         .map_err(|refusal| refusal.reason)
 }
 
+/// Says what a root is that somebody wants to pin. The error is one phrase.
+pub(crate) fn describe(text: &str) -> Result<String, String> {
+    let root = Root::pinned(text.as_bytes()).map_err(|refusal| refusal.reason)?;
+    Ok(format!("root version {}, until {}", root.version, root.expires))
+}
+
 fn current_root(pinned: &[u8], roots: &[&[u8]], at: Timestamp) -> Result<Root, Refusal> {
     let root = root::follow(pinned, roots)?;
     // Only the last has to be valid (§5.3.10).

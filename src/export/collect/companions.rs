@@ -220,6 +220,21 @@ pub(super) fn keep(
     Ok(digest)
 }
 
+/// Keeps the parts of a proof; the same bytes under two names are one.
+fn keep_once(
+    parts: &[Vec<u8>],
+    keep: &mut impl FnMut(&[u8]) -> Result<Digest, Trouble>,
+) -> Result<Vec<Digest>, Trouble> {
+    let mut digests = Vec::new();
+    for bytes in parts {
+        let digest = keep(bytes)?;
+        if !digests.contains(&digest) {
+            digests.push(digest);
+        }
+    }
+    Ok(digests)
+}
+
 fn store(
     ecosystem: &'static dyn Ecosystem,
     name: &str,
@@ -271,7 +286,7 @@ fn store(
                 NewProof::Present(kind, parts) if !known.contains(kind) && !parts.is_empty() => besides.push(Proof {
                     kind: (*kind).to_owned(),
                     state: ProofState::Present,
-                    objects: parts.iter().map(|bytes| keep(bytes)).collect::<Result<_, _>>()?,
+                    objects: keep_once(parts, &mut keep)?,
                 }),
                 NewProof::Without(proof) if !known.contains(&proof.kind.as_str()) => {
                     besides.push(without(&proof.kind, proof.state));

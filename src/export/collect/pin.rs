@@ -53,37 +53,43 @@ fn pin_those(
     near: &Near<'_>,
     sources: &Sources<'_>,
 ) -> (Vec<Wanted>, Vec<Trouble>) {
-    let mut failure: Option<UpstreamError> = None;
     let mut ask = |upstream: &dyn Upstream| {
         if wanted.iter().all(|wanted| !wanted.claims.is_empty()) {
-            return;
+            return None;
         }
         match ecosystem.pin(&mut wanted, upstream) {
-            Ok(()) | Err(UpstreamError::NoUpstream { .. }) => {}
-            Err(error) => {
-                failure.get_or_insert(error);
-            }
+            Ok(()) | Err(UpstreamError::NoUpstream { .. }) => None,
+            Err(error) => Some(error),
         }
     };
-    if let Some(client) = sources.client {
-        ask(&client.view(Freshness::Asked));
-    }
+    let failure = sources.client.and_then(|client| ask(&client.view(Freshness::Asked)));
+    // Copies may be missing or in a form that is not read: that is no failure of anybody.
     let kept = Kept::new(ecosystem, sources, near.from, near.upstreams);
     ask(&kept);
     let nobody_is_named = kept.bases(ecosystem.id()).is_empty();
     let left: BTreeSet<usize> = (0..wanted.len()).filter(|at| wanted[*at].claims.is_empty()).collect();
-    let trouble = |wanted: &Wanted| match &failure {
+    let trouble = |wanted: &Wanted| {
+        match &failure {
         Some(error) => Trouble::Upstream {
             subject: subject(wanted),
             reason: error.to_string(),
         },
         None if nobody_is_named => not_found(wanted, ecosystem).into(),
+        None if sources.client.is_none() => Refusal::new(
+            Code::ArtifactNotFound,
+            subject(wanted),
+            "no copy of a signed index on this machine lists it",
+        )
+        .hint("let the client update its copies first, or let the upstreams be asked")
+        .into(),
         None => Refusal::new(
             Code::ArtifactNotFound,
             subject(wanted),
             "no signed index of the named upstreams lists it",
         )
+        .hint("compare name, version and architecture with what they list; an archive keeps old versions for some days only")
         .into(),
+    }
     };
     let troubles = left.into_iter().map(|at| trouble(&wanted[at])).collect();
     (wanted, troubles)

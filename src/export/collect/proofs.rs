@@ -131,7 +131,10 @@ impl Search<'_> {
         for path in paths {
             let hashed = hash(path, [], &|_| {}).map_err(|error| cannot_read(path, error))?;
             let object = hashed.object("");
-            digests.push(object.digest);
+            // The same signature under two names is one.
+            if !digests.contains(&object.digest) {
+                digests.push(object.digest);
+            }
             locked(&self.objects).entry(object.digest).or_insert(object);
         }
         Ok(digests)

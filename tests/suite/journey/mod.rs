@@ -1,5 +1,6 @@
 //! The whole journey through the program, as people run it: lockfiles of every client, registries on loopback, an enclave.
 
+mod beside;
 mod credentials;
 mod maven;
 mod npm;
