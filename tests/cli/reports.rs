@@ -1,5 +1,6 @@
 //! Reports of imports and refusals: written, listed, verified, shown, and refused where somebody touched them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -68,6 +69,29 @@ fn validate(document: &Value) {
     }
 }
 
+/// Fails unless a part of a report has the fields that the closed schema asks for, and no others.
+fn has_the_fields_of(part: &Value, definition: &str) {
+    let schema = include_str!("../../bundle-spec/schemas/report.schema.json");
+    let schema: Value = serde_json::from_str(schema).unwrap();
+    let definition = &schema["$defs"][definition];
+    assert_eq!(definition["additionalProperties"], false);
+    let required: BTreeSet<&str> = definition["required"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name.as_str().unwrap())
+        .collect();
+    let known: BTreeSet<&str> = definition["properties"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let found: BTreeSet<&str> = part.as_object().unwrap().keys().map(String::as_str).collect();
+    assert!(required.is_subset(&found), "{:?}", required.difference(&found));
+    assert!(found.is_subset(&known), "{:?}", found.difference(&known));
+}
+
 /// Verifies a report with the program that shares no code with this one; nothing where there is no Python.
 fn by_python(world: &World, report: &Path) -> Option<(i32, String)> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/verify_bundle.py");
@@ -99,6 +123,20 @@ fn an_import_leaves_a_report_that_says_who_vouched_for_what() {
     let document = world.json("report show 1 --enclave en");
     validate(&document);
     let head = &document["head"];
+    for (part, definition) in [
+        (head, "head"),
+        (&head["bundle"], "bundle"),
+        (&head["checks"][0], "check"),
+        (&head["ecosystems"][0], "ecosystem"),
+        (&head["trust"]["trust_data"], "standing"),
+        (&head["trust"]["root"], "version"),
+        (&document["artifacts"][5], "artifact"),
+        (&document["artifacts"][5]["findings"][0], "finding"),
+        (&document["artifacts"][5]["decision"], "decision"),
+        (&document["artifacts"][5]["decision"]["hits"][0], "hit"),
+    ] {
+        has_the_fields_of(part, definition);
+    }
     assert_eq!(head["outcome"], "imported");
     assert_eq!(head["published"]["generation"], 1);
     assert_eq!(
