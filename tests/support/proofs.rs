@@ -115,7 +115,7 @@ pub(crate) fn inputs(kind: &str) -> Vec<Parts> {
                     &[forge::detached(leaf, tool, &forge::How::default())],
                 ),
                 input("files tool 1 tool", tool, &[stamped]),
-                input("files tool 1 tool", tool, &[root.certificate.clone()]),
+                input("files tool 1 tool", tool, std::slice::from_ref(&root.certificate)),
             ]
         }
         "helm-provenance" => vec![input(
