@@ -13,6 +13,7 @@ mod document;
 mod explicit;
 mod judge;
 mod properties;
+mod review;
 
 pub(crate) const ECOSYSTEMS: Ecosystems = Ecosystems {
     compare_versions: ecosystem::compare_versions,
