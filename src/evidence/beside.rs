@@ -46,8 +46,9 @@ pub const ASKED_ENDINGS: [&str; 7] = [
 pub const ASKED_LISTS: [&str; 2] = ["SHA256SUMS", "SHA512SUMS"];
 
 /// The kinds that may be found under [`ASKED_ENDINGS`] and [`ASKED_LISTS`], ascending.
-pub const ASKED_KINDS: [&str; 7] = [
+pub const ASKED_KINDS: [&str; 8] = [
     "cms",
+    dsse::ID,
     "minisign",
     "openpgp",
     SIGNED_CHECKSUMS,
