@@ -406,7 +406,6 @@ pub(crate) fn anchors() -> Vec<Anchor> {
             text("sshsig/rsa.pub")
         )),
         Material::NpmKeys(text("npm/registry-keys.json")),
-        Material::NpmKeys(text("sigstore/npm-keys.json")),
         Material::PublicKey(text("cosign/cosign.pub")),
         Material::PublicKey(text("dsse/vsa_signing_public_key.pem")),
         Material::PublicKey(text("sigstore/key.pub")),
