@@ -37,7 +37,7 @@ use crate::trust::{Profile, Role, TrustedRoot};
 
 use authenticate::{Approvals, Authenticated, GapRule, Judgement, Memory, Outcome, Voucher, authenticate};
 use commit::{Committed, commit};
-use decide::{Deciding, Decisions, decide, weigh};
+use decide::{Deciding, Decisions, Occasion, decide, weigh};
 pub use memory::EnclaveMemory;
 use open::{Input, open};
 use record::Recorder;
@@ -198,7 +198,7 @@ fn run_import(
             let pins = pins(&site);
             let judged = verify_evidence(*intact, &pins, store, run.now, run.threads, run.progress)?;
             recorder.judged();
-            let reviews = reviews_of(folder, &judged, trust, in_force, run.now)?;
+            let reviews = reviews_of(folder, &judged, trust, &site, run.now)?;
             let deciding = Deciding {
                 in_force,
                 profile: profile(trust),
@@ -208,6 +208,7 @@ fn run_import(
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
                 now: run.now,
+                occasion: Occasion::Import,
                 waiting: Some(&reviews::waiting_path(folder, &manifest_digest)),
                 progress: run.progress,
             };
@@ -252,18 +253,15 @@ fn reviews_of(
     enclave: &Path,
     judged: &Judged,
     trust: &TrustFolder,
-    in_force: &InForce,
+    site: &Site,
     now: Timestamp,
 ) -> Result<Reviews, Stop> {
     let intact = judged.intact();
     let asked = Asked {
         manifest: intact.manifest_digest(),
-        policy: in_force.policy.digest(),
-        // Where one person does everything, that person also reviews.
-        exporters: match profile(trust) {
-            Profile::Evaluation => &[],
-            Profile::Standard | Profile::Strict => &intact.voucher().exporters,
-        },
+        policy: site.in_force().policy.digest(),
+        exporters: &intact.voucher().exporters,
+        revocations: site.revocations().map(|(_, document)| document),
         now,
     };
     let signed = reviews::signed(enclave, &asked.manifest)?;
@@ -410,7 +408,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
             let pins = pins(&site);
             let judged = verify_evidence(*intact, &pins, against.store, run.now, run.threads, run.progress)?;
             let reviews = match against.memory {
-                Some(memory) => reviews_of(memory.folder, &judged, trust, in_force, run.now)?,
+                Some(memory) => reviews_of(memory.folder, &judged, trust, &site, run.now)?,
                 None => Reviews::default(),
             };
             let deciding = Deciding {
@@ -422,6 +420,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
                 now: run.now,
+                occasion: Occasion::Import,
                 waiting: None,
                 progress: run.progress,
             };
@@ -432,6 +431,62 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
         Verified::Incomplete(incomplete) => checked.incomplete = Some(incomplete),
     }
     Ok(checked)
+}
+
+/// By what an exporter asks what a policy would decide.
+pub struct Rehearsal<'a> {
+    /// A root that exists for the rehearsal alone, and whose key sealed the bundle: nothing that the enclave would ever take.
+    pub root: &'a TrustedRoot,
+    /// The profile of the enclave's own root.
+    pub profile: Profile,
+    /// The trust data and revocations that the exporter has of the enclave.
+    pub site: &'a Site,
+    /// The policy.
+    pub in_force: &'a InForce,
+    /// An empty folder that may be written to, on a disk with room for the bundle.
+    pub scratch: PathBuf,
+}
+
+/// What the very same steps as in [`import`] would decide about a bundle that is rehearsed, as far as an exporter can know.
+pub fn rehearse(inputs: Vec<Input>, rehearsal: &Rehearsal<'_>, run: &Run<'_>) -> Result<Decisions, Stop> {
+    let site = rehearsal.site;
+    let revocations = site.revocations().map(|(_, document)| document);
+    let judgement = Judgement {
+        root: rehearsal.root,
+        now: run.now,
+        memory: None,
+        approvals: Approvals::StillToCome,
+        revocations,
+    };
+    let authenticated = authenticate(open(inputs)?, &judgement).result?;
+    let workspace = Workspace {
+        staging: rehearsal.scratch.clone(),
+        store: None,
+        threads: run.threads,
+        progress: run.progress,
+    };
+    let Verified::Intact(intact) = verify_objects(authenticated, &workspace)? else {
+        return Err(Unable::new("the bundle of the rehearsal is not whole").into());
+    };
+    let pins = Pins {
+        max_transit_seconds: rehearsal.in_force.max_transit_seconds(),
+        ..pins(site)
+    };
+    let judged = verify_evidence(*intact, &pins, None, run.now, run.threads, run.progress)?;
+    let deciding = Deciding {
+        in_force: rehearsal.in_force,
+        profile: rehearsal.profile,
+        importers: BTreeSet::new(),
+        ledger: None,
+        trust_data: site.trust_data().map(|(_, data)| data),
+        carried_revocations: revocations.map(|document| document.created),
+        reviews: &Reviews::default(),
+        now: run.now,
+        occasion: Occasion::Export,
+        waiting: None,
+        progress: run.progress,
+    };
+    Ok(decide(judged, None, &deciding)?.into_parts().1)
 }
 
 /// A bundle as a person sees it who is asked to approve it.
