@@ -153,6 +153,8 @@ impl Authenticated {
 pub struct Outcome {
     /// Roots newly trusted, to be kept in either case.
     pub new_roots: Vec<TrustedRoot>,
+    /// The manifest and its digest, once enough persons were seen to have sealed it, whatever else is wrong with the bundle.
+    pub sealed: Option<(Manifest, Digest)>,
     /// The bundle, or why it is refused.
     pub result: Result<Authenticated, Stop>,
 }
@@ -161,8 +163,13 @@ pub struct Outcome {
 pub fn authenticate(opened: Opened, judgement: &Judgement<'_>) -> Outcome {
     let (volumes, approvals) = opened.into_parts();
     let mut new_roots = Vec::new();
-    let result = judge(volumes, &approvals, judgement, &mut new_roots);
-    Outcome { new_roots, result }
+    let mut sealed = None;
+    let result = judge(volumes, &approvals, judgement, &mut new_roots, &mut sealed);
+    Outcome {
+        new_roots,
+        sealed,
+        result,
+    }
 }
 
 fn judge(
@@ -170,6 +177,7 @@ fn judge(
     approvals: &[UntrustedApproval],
     judgement: &Judgement<'_>,
     new_roots: &mut Vec<TrustedRoot>,
+    sealed: &mut Option<(Manifest, Digest)>,
 ) -> Result<Authenticated, Stop> {
     let mut first: Option<(Manifest, Digest, Vec<u8>, Vouched)> = None;
     let mut readers = Vec::new();
@@ -216,6 +224,7 @@ fn judge(
                     )
                 })?;
                 manifest.check().map_err(|error| manifest_refusal(&subject, &error))?;
+                *sealed = Some((manifest.clone(), digest));
                 check_roots(&roots, &manifest, &reader)?;
                 first = Some((manifest, digest, untrusted_envelope, vouched));
             }

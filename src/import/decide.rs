@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::judge::Planned;
-use super::site::InForce;
+use super::site::{InForce, Origin};
 use super::surroundings::{Around, ECOSYSTEMS};
 use super::verify_evidence::{EvidenceSummary, Judged, JudgedArtifact, JudgedReader};
 use super::verify_objects::{Intact, Progress, write_failed};
@@ -59,10 +59,21 @@ pub struct Deciding<'a> {
     pub reviews: &'a Reviews,
     /// The clock.
     pub now: Timestamp,
+    /// On what occasion it is asked.
+    pub occasion: Occasion,
     /// Where what waits for persons is listed if the import stops; nowhere in a check.
     pub waiting: Option<&'a Path>,
     /// Hears how far it is.
     pub progress: &'a dyn Progress,
+}
+
+/// On what occasion the policy is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// A bundle is there, to be imported or checked.
+    Import,
+    /// An exporter wants to know what would be refused. What comes after the export is not asked, and what waits for persons stops nothing.
+    Export,
 }
 
 /// What became of an artifact.
@@ -182,7 +193,9 @@ pub struct Decisions {
     pub policy_version: u64,
     /// Its digest.
     pub policy: Digest,
-    /// Who signed it; nobody where it is the profile's own.
+    /// Where it comes from.
+    pub policy_origin: Origin,
+    /// Who signed it; nobody where it does not stand.
     pub policy_signed_by: Vec<String>,
     /// Whether the policy only shows what it would do.
     pub mode: Mode,
@@ -381,10 +394,18 @@ fn admit(
     if !bundle.is_empty() {
         return Err(Stop::Refused(bundle));
     }
-    let admitted: u64 = manifest.catalog.artifacts.saturating_sub(decisions.kept_out_count);
-    if decisions.kept_out_count > 0 && (policy.on_refusal == OnRefusal::Stop || admitted == 0) {
+    let stands_in_the_way = match deciding.occasion {
+        Occasion::Import => decisions.kept_out_count,
+        Occasion::Export => decisions.count(Admission::Denied),
+    };
+    let is_all = stands_in_the_way == manifest.catalog.artifacts;
+    if stands_in_the_way > 0 && (policy.on_refusal == OnRefusal::Stop || is_all) {
         keep_waiting(judged.intact().staging(), deciding.waiting)?;
-        return Err(Stop::Refused(stop_refusals(&decisions, &manifest.label())));
+        return Err(Stop::Refused(stop_refusals(
+            &decisions,
+            &manifest.label(),
+            stands_in_the_way,
+        )));
     }
     let mut decided = Decided {
         judged,
@@ -506,6 +527,9 @@ impl<'a> Pass<'a> {
                     .to_owned(),
             );
         }
+        if deciding.occasion == Occasion::Export {
+            not_asked.push("approvals, gaps in the stream, who imports, and reviews: they come later".to_owned());
+        }
         if planned.states_nothing() {
             not_asked.push("whether the plan asked for each artifact: the plan names none, or is too large".to_owned());
         }
@@ -522,6 +546,7 @@ impl<'a> Pass<'a> {
                 policy_id: policy.id.clone(),
                 policy_version: policy.version,
                 policy: digest,
+                policy_origin: deciding.in_force.origin,
                 policy_signed_by: deciding.in_force.signed_by.clone(),
                 mode: policy.mode,
                 bundle: judge.decide_bundle(&bundle_facts(deciding, intact, &[])),
@@ -695,6 +720,13 @@ impl<'a> Pass<'a> {
         self.decisions.bundle = self
             .judge
             .decide_bundle(&bundle_facts(self.deciding, intact, &self.unplanned));
+        if self.deciding.occasion == Occasion::Export {
+            // Nobody has approved it yet, and nobody has imported it.
+            self.decisions
+                .bundle
+                .hits
+                .retain(|hit| !matches!(hit.code, Code::ApprovalsMissing | Code::RolesNotSeparate));
+        }
         self.decisions.kept_out = self.denied;
         self.decisions.kept_out.extend(self.undecided);
         self.decisions.kept_out.truncate(MAX_REFUSALS);
@@ -759,7 +791,8 @@ fn is_wrong(decision: &Decision) -> bool {
         hit.verdict == Verdict::Deny
             && matches!(
                 hit.code,
-                Code::IdentityMismatch
+                Code::EvidenceInvalid
+                    | Code::IdentityMismatch
                     | Code::PublisherChanged
                     | Code::EvidenceDowngraded
                     | Code::KnownMalicious
@@ -825,10 +858,11 @@ fn bundle_refusals(decision: &Decision, label: &str) -> Vec<Refusal> {
         .collect()
 }
 
-/// The first artifacts that are not admitted, and how many there are.
-fn stop_refusals(decisions: &Decisions, label: &str) -> Vec<Refusal> {
+/// The first artifacts that are not admitted, and how many there are. Those that are denied come first.
+fn stop_refusals(decisions: &Decisions, label: &str, count: u64) -> Vec<Refusal> {
     let mut refusals = decisions.kept_out.clone();
-    let more = decisions.kept_out_count.saturating_sub(refusals.len() as u64);
+    refusals.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+    let more = count.saturating_sub(refusals.len() as u64);
     if more > 0 {
         refusals.push(
             Refusal::new(

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::bundle::manifest::{Manifest, SideData};
 use crate::crypto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
 use crate::ledger::Ledger;
@@ -28,8 +30,22 @@ pub struct Site {
 pub struct InForce {
     /// The policy.
     pub policy: Policy,
-    /// Who signed it; nobody where it is the profile's own.
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Who signed it; somebody only where it stands.
     pub signed_by: Vec<String>,
+}
+
+/// Where a policy comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// None is signed: it is the root's profile's own.
+    Profile,
+    /// It was signed, and stands.
+    Signed,
+    /// It was given to an exporter, who asks what it would decide.
+    Given,
 }
 
 impl InForce {
@@ -41,6 +57,16 @@ impl InForce {
                 Profile::Standard => policy::Profile::Standard,
                 Profile::Strict => policy::Profile::Strict,
             }),
+            origin: Origin::Profile,
+            signed_by: Vec::new(),
+        }
+    }
+
+    /// A policy that somebody asks about; whether anybody signed it is not looked at.
+    pub const fn given(policy: Policy) -> Self {
+        Self {
+            policy,
+            origin: Origin::Given,
             signed_by: Vec::new(),
         }
     }
@@ -98,6 +124,7 @@ impl Site {
             })?;
             this.in_force = InForce {
                 policy: document,
+                origin: Origin::Signed,
                 signed_by: standing.persons.clone(),
             };
             this.policy = Some(standing);

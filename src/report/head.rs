@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::DecisionHit;
 use super::tally::{EcosystemTally, VoucherTally};
 use crate::crypto::strict_json::{Critical, Extensions};
-use crate::model::{Code, Digest, Timestamp};
+use crate::model::{Digest, Timestamp};
 
 /// The format that this program reads and writes.
 pub const FORMAT: u64 = 1;
@@ -281,13 +281,6 @@ pub struct Refused {
     pub reason: String,
     /// What it is about.
     pub subject: String,
-}
-
-impl Refused {
-    /// Whether this program knows the code.
-    pub fn is_known(&self) -> bool {
-        Code::ALL.iter().any(|code| code.name() == self.code)
-    }
 }
 
 /// The enclave.

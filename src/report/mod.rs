@@ -28,4 +28,4 @@ pub use read::{Report, open, verify};
 pub use record::{Absent, Decided, DecisionHit, Record};
 pub use tally::{EcosystemTally, Tally, VoucherTally};
 pub use text::summary;
-pub use write::{Aside, MAX_RECORD_BYTES};
+pub use write::{Aside, MAX_REPORT_RECORD_BYTES};

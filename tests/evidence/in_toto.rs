@@ -461,3 +461,19 @@ fn what_is_no_layout_is_refused_without_a_panic() {
     });
     assert_eq!(steps.told(), doubt(Doubt::TooLarge));
 }
+
+#[test]
+fn no_byte_of_what_is_signed_may_change() {
+    let good = Project::new().objects();
+    let signed = |object: &[u8]| serde_json::from_slice::<Value>(object).unwrap()["signed"].clone();
+    for (index, object) in good.iter().enumerate() {
+        for place in 0..object.len() {
+            let mut altered = good.clone();
+            altered[index][place] ^= 1;
+            let findings = judged(altered.clone(), "tool.bin", b"binary", &[owner()]);
+            if outcome(&findings) == CONFIRMED {
+                assert_eq!(signed(&altered[index]), signed(object), "object {index} byte {place}");
+            }
+        }
+    }
+}

@@ -4,7 +4,9 @@ mod beside;
 mod credentials;
 mod maven;
 mod npm;
+mod proven;
 mod pypi;
+mod rehearsal;
 mod trouble;
 mod volumes;
 
@@ -134,6 +136,23 @@ impl Site {
             .collect();
         let volumes = volumes.join(" ");
         self.succeeds(&format!("verify --enclave en {volumes}"));
+        self.succeeds(&format!("import --enclave en {volumes}"));
+    }
+
+    /// Imports what an evaluation leaves to a person: the registries of these tests serve proofs that are none, and what is wrong is published
+    /// nowhere without somebody's signature.
+    pub(super) fn import_reviewed(&self, out: &str) {
+        let volumes: Vec<String> = files(&self.path(out))
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        let volumes = volumes.join(" ");
+        for verb in ["verify", "import"] {
+            let ran = self.run(&format!("{verb} --enclave en {volumes}"));
+            assert_eq!(ran.status, 1, "{}{}", ran.stdout, ran.stderr);
+            assert!(ran.stderr.contains("[evidence-invalid]"), "{}", ran.stderr);
+        }
+        self.succeeds("review approve --all --enclave en --key en/keys/import.pem --reason fakes");
         self.succeeds(&format!("import --enclave en {volumes}"));
     }
 

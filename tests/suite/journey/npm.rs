@@ -151,8 +151,8 @@ fn journey(server: &Server, site: &Site, lockfile: &str) {
     assert_eq!((&second["from"]["cache"], &second["requests"]), (&json!(3), &json!(0)));
     assert_eq!(second["documents"], first["documents"]);
 
-    site.import("media");
-    site.import("again");
+    site.import_reviewed("media");
+    site.import_reviewed("again");
     let listed = site.listed();
     let files: Vec<_> = listed
         .iter()
@@ -234,7 +234,7 @@ fn bytes_from_npms_cache_come_with_the_proofs_of_the_registry_in_the_lock() {
     let exported = site.export("package-lock.json", "media");
     assert_eq!(exported["from"]["client_caches"], 1, "{exported}");
     assert!(!server.paths().iter().any(|path| path.ends_with(".tgz")));
-    site.import("media");
+    site.import_reviewed("media");
     let listed = site.listed();
     assert_eq!(listed[0]["origin"], "cache");
     assert_eq!(proofs(&listed[0])[1].1, "present");

@@ -12,6 +12,7 @@ use sealift::policy::{
 mod document;
 mod judge;
 mod properties;
+mod review;
 
 pub(crate) const ECOSYSTEMS: Ecosystems = Ecosystems {
     compare_versions: ecosystem::compare_versions,
