@@ -71,6 +71,8 @@ pub struct Stated {
     pub published: Option<Timestamp>,
     /// Its licence, as its own metadata says.
     pub licence: Option<String>,
+    /// Name and version by which advisories know it, where they are not its own: those of the source that it is built of.
+    pub advised_as: Option<(String, String)>,
 }
 
 /// One ecosystem's knowledge.

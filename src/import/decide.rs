@@ -591,7 +591,13 @@ impl<'a> Pass<'a> {
             Some(remembered) => remembered,
             None => remember(name, self.deciding.ledger)?,
         };
+        let advised_as = stated
+            .advised_as
+            .as_ref()
+            .map(|(name, version)| (ecosystem::collision_key(&artifact.ecosystem, name), version.as_str()));
         let case = Case {
+            release: release(judged),
+            advised_as: advised_as.as_ref().map(|(key, version)| (key.as_str(), *version)),
             floor: remembered.floor,
             pinned: &remembered.pinned,
             standing: remembered.standing,
@@ -769,6 +775,14 @@ fn published(judged: &JudgedArtifact, stated: &Stated) -> Option<Published> {
         time,
         source: PublishedBy::Registry,
     }))
+}
+
+/// The release of the distribution that it is for, as far as a confirmed proof says it: what only the exporter says could hide an advisory.
+fn release(judged: &JudgedArtifact) -> Option<&str> {
+    let confirmed = judged.findings.iter().filter(|finding| finding.is_confirmed());
+    let mut said = confirmed.flat_map(|finding| &finding.claims);
+    said.find(|(claim, _)| claim == "release")
+        .map(|(_, release)| release.as_str())
 }
 
 /// Whether something was found that is not only missing but wrong. That is published nowhere without a person's decision, an evaluation included.
