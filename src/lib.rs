@@ -14,6 +14,7 @@
 //! - [`store`]: objects on disk, named by digest
 //! - [`ledger`]: what the enclave remembers: state.db, sequences
 //! - [`enclave`]: the enclave's folder as a whole: ledger and repository under one lock
+//! - [`report`]: what an attempt to import came to, as a signed document, and what is rendered from it
 //! - [`archive`]: strict, bounded readers of the artifacts' own containers
 //! - [`crypto`]: signatures, DSSE, strict JSON: thin layers over libraries
 //! - `net`: the HTTPS client, the only room that calls out (feature `export`)
@@ -36,6 +37,7 @@ pub mod model;
 #[cfg(feature = "export")]
 pub mod net;
 pub mod policy;
+pub mod report;
 pub mod repository;
 #[cfg(feature = "serve")]
 pub mod serve;

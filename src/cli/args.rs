@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Where(super::where_::Arguments),
     /// Judge all that an enclave holds again, and say what no longer stands
     Recheck(super::recheck::Arguments),
+    /// List, show and verify the reports of what was imported and refused
+    Report(super::report::Arguments),
     /// Show clients again what an earlier generation showed
     Rollback(super::rollback::Arguments),
     /// Remove old generations, and what only they need

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::decided::{answer_decisions, decisions_json};
 use super::output::escape;
 use super::progress::Bars;
+use super::report::ReportSigner;
 use super::shown::holder;
 use super::{Context, Exit};
 use crate::bundle::manifest::Manifest;
@@ -16,10 +17,11 @@ use crate::enclave::{self, Enclave};
 use crate::import::authenticate::Voucher;
 use crate::import::commit::Committed;
 use crate::import::open::Input;
+use crate::import::record::Recorder;
 use crate::import::site::{Brought, Site};
 use crate::import::verify_evidence::EvidenceSummary;
 use crate::import::verify_objects::Incomplete;
-use crate::import::{Against, Checked, EnclaveMemory, Imported, Run, gap_rule, import, verify};
+use crate::import::{Against, Checked, EnclaveMemory, Imported, Run, gap_rule, import_recorded, verify};
 use crate::model::{Code, Refusal, Stop, Unable};
 use crate::store::Store;
 use crate::trust::folder::TrustFolder;
@@ -36,6 +38,8 @@ pub(crate) struct ImportArguments {
     /// How many threads hash [default: all cores]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    #[command(flatten)]
+    signer: ReportSigner,
 }
 
 /// What to verify, and against what.
@@ -67,15 +71,28 @@ pub(crate) struct VerifyArguments {
 pub(crate) fn run_import(arguments: &ImportArguments, context: &Context) -> Result<Exit, Stop> {
     let folder = &arguments.enclave;
     let mut trust = TrustFolder::open(&folder.join("trust"))?;
+    // A key that cannot be opened is found before anything is read.
+    let signer = arguments.signer.open(folder, trust.current())?;
     let mut enclave = Enclave::open(folder, &holder("import"))?;
+    let mut recorder = Recorder::of(folder, trust.current(), &enclave.ledger, signer.as_deref(), context.now)?;
     let bars = Bars::new(context);
     let run = Run {
         now: context.now,
         threads: threads(arguments.threads),
         progress: &bars,
     };
-    let imported = import(inputs(&arguments.media), folder, &mut enclave, &mut trust, &run);
+    let media = inputs(&arguments.media);
+    let imported = import_recorded(media, folder, &mut enclave, &mut trust, &run, &mut recorder);
     drop(bars);
+    if let Some(problem) = recorder.problem() {
+        context.output.warn("the report could not be written");
+        context.output.conversation(problem);
+    }
+    if imported.is_err()
+        && let Some(path) = recorder.written()
+    {
+        context.output.say(&format!("report    {}", path.display()));
+    }
     let imported = match imported {
         Err(Stop::Refused(refusals)) if refusals.iter().all(|refusal| refusal.code == Code::AlreadyImported) => {
             report_already(&refusals, context);
@@ -84,7 +101,7 @@ pub(crate) fn run_import(arguments: &ImportArguments, context: &Context) -> Resu
         other => other?,
     };
     match imported {
-        Imported::Committed(committed) => report_import(&committed, arguments, context),
+        Imported::Committed(committed) => report_import(&committed, arguments, recorder.written(), context),
         Imported::Incomplete(incomplete) => report_incomplete(&incomplete, "kept", context),
     }
     Ok(Exit::Done)
@@ -181,7 +198,7 @@ pub(crate) fn threads(asked: Option<u16>) -> usize {
     )
 }
 
-fn report_import(committed: &Committed, arguments: &ImportArguments, context: &Context) {
+fn report_import(committed: &Committed, arguments: &ImportArguments, report: Option<&Path>, context: &Context) {
     let manifest = &committed.manifest;
     let summary = &committed.summary;
     if context.output.wants_json() {
@@ -198,6 +215,7 @@ fn report_import(committed: &Committed, arguments: &ImportArguments, context: &C
         document["repository_digest"] = json!(committed.generation.root.to_string());
         document["new_objects"] = json!(summary.new_objects);
         document["new_bytes"] = json!(summary.new_bytes);
+        document["report"] = json!(report.map(|path| path.display().to_string()));
         document["ecosystems"] = summary
             .ecosystems
             .iter()
@@ -233,6 +251,9 @@ fn report_import(committed: &Committed, arguments: &ImportArguments, context: &C
     answer_decisions(&committed.decisions, context);
     answer_evidence(&committed.evidence, &committed.brought, context);
     answer_voucher(manifest, &committed.voucher, context);
+    if let Some(path) = report {
+        output.answer(&format!("report       {}", path.display()));
+    }
     output.answer(&format!(
         "clients read {}",
         arguments.enclave.join("repository").display()

@@ -27,6 +27,7 @@ mod progress;
 mod recheck;
 #[cfg(feature = "export")]
 mod rehearse;
+mod report;
 mod review;
 mod rollback;
 mod root;
@@ -106,6 +107,7 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::List(arguments) => list::run(&arguments, context),
         Command::Where(arguments) => where_::run(&arguments, context),
         Command::Recheck(arguments) => recheck::run(&arguments, context),
+        Command::Report(arguments) => report::run(&arguments, context),
         Command::Rollback(arguments) => rollback::run(&arguments, context),
         Command::Gc(arguments) => gc::run(&arguments, context),
         #[cfg(feature = "serve")]

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::args::{Colour, Global};
 use super::exit::Exit;
-use crate::model::{Refusal, Stop, Unable};
+use crate::model::{Refusal, Stop, Unable, escaped, is_printable};
 
 /// Prints answers, warnings and stops, in the form that the user asked for.
 pub struct Output {
@@ -96,6 +96,16 @@ impl Output {
         Exit::of(stop)
     }
 
+    /// Says why something beside the command's own purpose failed.
+    pub(crate) fn conversation(&self, stop: &Stop) {
+        match stop {
+            Stop::Refused(refusals) => refusals
+                .iter()
+                .for_each(|refusal| self.say(&self.refusal_text(refusal))),
+            Stop::Unable(unable) => self.say(&self.unable_text(unable)),
+        }
+    }
+
     fn refusal_text(&self, refusal: &Refusal) -> String {
         let mut text = format!(
             "{} {}: {} [{}]",
@@ -146,6 +156,11 @@ impl Lines {
     /// Prints one line.
     pub(crate) fn line(&mut self, text: &str) {
         let _ = writeln!(self.0, "{text}");
+    }
+
+    /// Prints a part of a JSON document as one line.
+    pub(crate) fn json(&mut self, part: &serde_json::Value) {
+        self.line(&escape_json(&part.to_string()));
     }
 }
 
@@ -207,15 +222,7 @@ fn stop_json(stop: &Stop) -> serde_json::Value {
 /// Makes text from outside safe for a terminal: controls, bidirectional marks and invisible characters are shown
 /// as `\u{…}`.
 pub(crate) fn escape(text: &str) -> String {
-    text.chars()
-        .map(|character| {
-            if is_safe(character) {
-                character.to_string()
-            } else {
-                character.escape_unicode().to_string()
-            }
-        })
-        .collect()
+    escaped(text)
 }
 
 /// Makes a JSON document safe for a terminal without changing what it says: what [`escape`] would show as `\u{…}` can
@@ -224,7 +231,7 @@ pub(crate) fn escape(text: &str) -> String {
 fn escape_json(document: &str) -> String {
     let mut text = String::with_capacity(document.len());
     for character in document.chars() {
-        if character == '\n' || is_safe(character) {
+        if character == '\n' || is_printable(character) {
             text.push(character);
         } else {
             let mut units = [0; 2];
@@ -258,13 +265,6 @@ impl<W: Write> Write for EscapedLines<W> {
     fn flush(&mut self) -> std::io::Result<()> {
         self.output.flush()
     }
-}
-
-fn is_safe(character: char) -> bool {
-    !character.is_control()
-        && !matches!(character,
-            '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -323,7 +323,8 @@ mod tests {
         let document = json!({ "name": "a\u{9b}2J\u{202e}b\u{e0041}c\u{7f}\n\"é" });
         let text = escape_json(&format!("{document:#}"));
         assert!(
-            text.chars().all(|character| character == '\n' || is_safe(character)),
+            text.chars()
+                .all(|character| character == '\n' || is_printable(character)),
             "{text}"
         );
         assert!(

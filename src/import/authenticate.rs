@@ -133,6 +133,11 @@ impl Authenticated {
         &self.manifest
     }
 
+    /// Who vouched for it, and what was not judged.
+    pub(super) const fn voucher(&self) -> &Voucher {
+        &self.voucher
+    }
+
     /// The approvals' envelopes.
     pub(super) fn approvals(&self) -> &[Vec<u8>] {
         &self.voucher.approvals

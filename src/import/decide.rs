@@ -228,7 +228,7 @@ impl Decisions {
 pub struct Decided {
     judged: Judged,
     decisions: Decisions,
-    skipped: HashSet<Digest>,
+    skipped: KeptOut,
 }
 
 /// An artifact with its findings and what was decided about it.
@@ -263,7 +263,16 @@ impl Decided {
 
     /// Whether an object belongs to artifacts that are kept out, and to nothing else.
     pub(super) fn is_kept_out(&self, digest: &Digest) -> bool {
-        self.skipped.contains(digest)
+        self.skipped.objects.contains(digest)
+    }
+
+    /// Whether all that the bundle has of a name is kept out.
+    pub(super) fn is_name_kept_out(&self, ecosystem: &str, name: &str) -> bool {
+        !self.skipped.names.is_empty()
+            && self.skipped.names.contains(&Name {
+                ecosystem: ecosystem.to_owned(),
+                name: name.to_owned(),
+            })
     }
 
     /// Gives the bundle to the next step.
@@ -315,8 +324,20 @@ impl DecidedReader {
     }
 }
 
+/// A bundle about whose every artifact the policy has said something, admitted or not.
+pub struct Weighed {
+    judged: Judged,
+    decisions: Decisions,
+    refused: KeptOut,
+}
+
 /// Applies the policy. Refuses the bundle if it is not admitted as a whole, or if some of its artifacts are not and the policy says to stop.
 pub fn decide(judged: Judged, store: Option<&Store>, deciding: &Deciding<'_>) -> Result<Decided, Stop> {
+    weigh(judged, store, deciding)?.admit(deciding)
+}
+
+/// Applies the policy to every artifact, and refuses nothing yet: what becomes of those that are not admitted can be recorded.
+pub fn weigh(judged: Judged, store: Option<&Store>, deciding: &Deciding<'_>) -> Result<Weighed, Stop> {
     let policy = &deciding.in_force.policy;
     let around = Around::read(judged.intact(), deciding.ledger, deciding.trust_data, store)?;
     let manifest = judged.intact().manifest();
@@ -341,6 +362,38 @@ pub fn decide(judged: Judged, store: Option<&Store>, deciding: &Deciding<'_>) ->
     }
     deciding.progress.finish();
     let (decisions, refused) = pass.finish(judged.intact())?;
+    Ok(Weighed {
+        judged,
+        decisions,
+        refused,
+    })
+}
+
+impl Weighed {
+    /// What was decided, in numbers.
+    pub const fn decisions(&self) -> &Decisions {
+        &self.decisions
+    }
+
+    /// The artifacts with their decisions, in the catalog's order.
+    pub fn artifacts(&self) -> Result<DecidedReader, Stop> {
+        DecidedReader::open(&self.judged)
+    }
+
+    /// Refuses the bundle if it is not admitted as a whole, or if some of its artifacts are not and the policy says to stop.
+    pub fn admit(self, deciding: &Deciding<'_>) -> Result<Decided, Stop> {
+        let Self {
+            judged,
+            decisions,
+            refused,
+        } = self;
+        admit(judged, decisions, refused, deciding)
+    }
+}
+
+fn admit(judged: Judged, decisions: Decisions, refused: KeptOut, deciding: &Deciding<'_>) -> Result<Decided, Stop> {
+    let policy = &deciding.in_force.policy;
+    let manifest = judged.intact().manifest();
     let bundle = bundle_refusals(&decisions.bundle, &manifest.label());
     if !bundle.is_empty() {
         return Err(Stop::Refused(bundle));
@@ -363,17 +416,26 @@ pub fn decide(judged: Judged, store: Option<&Store>, deciding: &Deciding<'_>) ->
         decisions,
         skipped: refused,
     };
-    if !decided.skipped.is_empty() {
+    if !decided.skipped.names.is_empty() {
         let mut artifacts = decided.artifacts()?;
         while let Some(artifact) = artifacts.next()? {
             if artifact.decided.admission.is_admitted() {
-                for digest in objects_of(&artifact.judged.examined.artifact) {
-                    decided.skipped.remove(digest);
+                let artifact = &artifact.judged.examined.artifact;
+                for digest in objects_of(artifact) {
+                    decided.skipped.objects.remove(digest);
                 }
+                decided.skipped.names.remove(&artifact.full_name());
             }
         }
     }
     Ok(decided)
+}
+
+/// What belongs to artifacts that are kept out, and to no other.
+#[derive(Default)]
+struct KeptOut {
+    objects: HashSet<Digest>,
+    names: HashSet<Name>,
 }
 
 /// An artifact's bytes and its proofs.
@@ -428,7 +490,7 @@ struct Pass<'a> {
     undecided: Vec<Refusal>,
     unplanned: Vec<String>,
     unplanned_count: u64,
-    refused: HashSet<Digest>,
+    refused: KeptOut,
 }
 
 /// A file of JSON, one value a line.
@@ -513,7 +575,7 @@ impl<'a> Pass<'a> {
             undecided: Vec::new(),
             unplanned: Vec::new(),
             unplanned_count: 0,
-            refused: HashSet::new(),
+            refused: KeptOut::default(),
         };
         this.with_waiting(intact)
     }
@@ -629,7 +691,8 @@ impl<'a> Pass<'a> {
         }
         decisions.kept_out_count += 1;
         if self.policy.on_refusal == OnRefusal::KeepOut {
-            self.refused.extend(objects_of(artifact).copied());
+            self.refused.objects.extend(objects_of(artifact).copied());
+            self.refused.names.insert(artifact.full_name());
         }
         let list = if admission == Admission::Denied {
             &mut self.denied
@@ -653,7 +716,7 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    fn finish(mut self, intact: &Intact) -> Result<(Decisions, HashSet<Digest>), Stop> {
+    fn finish(mut self, intact: &Intact) -> Result<(Decisions, KeptOut), Stop> {
         self.output.finish()?;
         if let Some(waiting) = self.waiting {
             waiting.finish()?;

@@ -16,6 +16,8 @@ pub mod decide;
 pub mod stage;
 pub mod commit;
 pub mod recheck;
+pub mod record;
+mod checks;
 mod memory;
 
 use std::collections::BTreeSet;
@@ -35,9 +37,10 @@ use crate::trust::{Profile, Role, TrustedRoot};
 
 use authenticate::{Approvals, Authenticated, GapRule, Judgement, Memory, Outcome, Voucher, authenticate};
 use commit::{Committed, commit};
-use decide::{Deciding, Decisions, Occasion, decide};
+use decide::{Deciding, Decisions, Occasion, decide, weigh};
 pub use memory::EnclaveMemory;
 use open::{Input, open};
+use record::Recorder;
 use site::{Brought, InForce, Site};
 use stage::stage;
 pub use surroundings::ECOSYSTEMS;
@@ -70,10 +73,40 @@ pub fn import(
     trust: &mut TrustFolder,
     run: &Run<'_>,
 ) -> Result<Imported, Stop> {
+    import_recorded(inputs, folder, enclave, trust, run, &mut Recorder::nothing())
+}
+
+/// The same, keeping a record: a report of what was imported, or of why it was refused.
+pub fn import_recorded(
+    inputs: Vec<Input>,
+    folder: &Path,
+    enclave: &mut Enclave,
+    trust: &mut TrustFolder,
+    run: &Run<'_>,
+    recorder: &mut Recorder<'_>,
+) -> Result<Imported, Stop> {
+    let result = import_steps(inputs, folder, enclave, trust, run, recorder);
+    if let Err(Stop::Refused(refusals)) = &result
+        && refusals.iter().any(|refusal| refusal.code != Code::AlreadyImported)
+    {
+        recorder.refused(refusals);
+    }
+    result
+}
+
+fn import_steps(
+    inputs: Vec<Input>,
+    folder: &Path,
+    enclave: &mut Enclave,
+    trust: &mut TrustFolder,
+    run: &Run<'_>,
+    recorder: &mut Recorder<'_>,
+) -> Result<Imported, Stop> {
     let opened = open(inputs)?;
     let root = trust.current().clone();
     let site = Site::load(trust)?;
     site.check_not_rolled_back(&enclave.ledger)?;
+    recorder.opened(&site);
     let memory = EnclaveMemory {
         ledger: &enclave.ledger,
         folder,
@@ -97,8 +130,14 @@ pub fn import(
     }
     let authenticated = result?;
     let (manifest_digest, volumes) = (authenticated.manifest_digest(), authenticated.manifest().volumes.len());
+    recorder.authenticated(
+        authenticated.manifest(),
+        manifest_digest,
+        authenticated.voucher(),
+        trust.current(),
+    );
     let staging = memory::staging(folder, &manifest_digest);
-    let result = run_import(authenticated, folder, &staging, enclave, trust, site, run);
+    let result = run_import(authenticated, folder, enclave, trust, site, run, recorder);
     if volumes == 1 && result.is_err() {
         // Nothing of a single volume is worth keeping; of several, those that were good are.
         let _ = fs::remove_dir_all(&staging);
@@ -109,12 +148,13 @@ pub fn import(
 fn run_import(
     authenticated: Authenticated,
     folder: &Path,
-    staging: &Path,
     enclave: &mut Enclave,
     trust: &mut TrustFolder,
     mut site: Site,
     run: &Run<'_>,
+    recorder: &mut Recorder<'_>,
 ) -> Result<Imported, Stop> {
+    let staging = &memory::staging(folder, &authenticated.manifest_digest());
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -136,9 +176,11 @@ fn run_import(
             Ok(Imported::Incomplete(incomplete))
         }
         Verified::Intact(intact) => {
+            recorder.intact();
             let brought = site.take(intact.manifest(), trust, |digest| {
                 intact.locate(digest, workspace.store)
             })?;
+            recorder.trusted(&site, &brought);
             // Kept even where the bundle is refused, as roots are: what enough persons signed stands by itself.
             for standing in &brought.standing {
                 trust.stand(standing)?;
@@ -151,6 +193,7 @@ fn run_import(
             let in_force = site.in_force();
             let pins = pins(&site);
             let judged = verify_evidence(*intact, &pins, store, run.now, run.threads, run.progress)?;
+            recorder.judged();
             let reviews = reviews_of(folder, &judged, trust, &site, run.now)?;
             let deciding = Deciding {
                 in_force,
@@ -165,9 +208,15 @@ fn run_import(
                 waiting: Some(&reviews::waiting_path(folder, &manifest_digest)),
                 progress: run.progress,
             };
-            let decided = decide(judged, store, &deciding)?;
+            let weighed = weigh(judged, store, &deciding)?;
+            recorder.weighed(&weighed)?;
+            let decided = weighed.admit(&deciding)?;
+            recorder.admitted();
+            let before = enclave.ledger.generation()?.map(|generation| generation.root);
             let staged = stage(decided, brought, enclave, run.now, run.progress)?;
+            recorder.staged(&staged, before)?;
             let committed = commit(staged)?;
+            recorder.committed();
             reviews::clear(folder, &manifest_digest);
             Ok(Imported::Committed(Box::new(committed)))
         }

@@ -82,7 +82,7 @@ impl<'de> Deserialize<'de> for Digest {
 }
 
 /// Hashes bytes as they pass.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Hasher(sha2::Sha256);
 
 impl Hasher {

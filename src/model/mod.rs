@@ -9,13 +9,14 @@ mod digest;
 mod finding;
 mod identity;
 mod path;
+mod printable;
 mod stop;
 mod timestamp;
 
 pub use anchor::{Anchor, Material, ScopePattern, SpeaksFor};
 pub use artifact::{Artifact, Document, Name, Proof, ProofState, bundle_label};
 pub use claim::{Algorithm, Claim, ClaimError, MultiHasher, Unsatisfied};
-pub use code::Code;
+pub use code::{Code, Family};
 pub use content::Content;
 pub use digest::{Digest, DigestError, Hasher};
 pub use finding::{
@@ -23,5 +24,6 @@ pub use finding::{
 };
 pub use identity::{Differs, IDENTITY_FIELDS, Identity, IdentityPattern, PatternError, segment_glob};
 pub use path::{RelativePath, UnsafeName};
+pub use printable::{escaped, is_printable};
 pub use stop::{Refusal, Stop, Unable};
 pub use timestamp::{Timestamp, TimestampError};

@@ -138,6 +138,10 @@ impl World {
         TrustFolder::pin(&folder.path().join("en/trust"), pinned, Confirmed::MadeHere, now()).unwrap();
         // As `sealift init enclave` does.
         drop(Enclave::create(&folder.path().join("en"), "a test").unwrap());
+        fs::create_dir(folder.path().join("en/keys")).unwrap();
+        people::key(people::STATION)
+            .store(&folder.path().join("en/keys/import.pem"), PASSPHRASE)
+            .unwrap();
         fs::write(folder.path().join("pass"), PASSPHRASE).unwrap();
         Self { folder, root }
     }

@@ -1,0 +1,200 @@
+//! What an import checks, in its order, and what each check came to, as far as a report says it.
+
+use std::collections::BTreeMap;
+
+use super::record::Keeping;
+use crate::model::{Code, Family, Refusal};
+use crate::report::{Check, CheckResult, Method};
+
+/// How far an attempt has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Step {
+    Begun,
+    Opened,
+    Authenticated,
+    Intact,
+    Trusted,
+    Judged,
+    Decided,
+    Staged,
+}
+
+/// What is checked, in its order: name, the step after which it has passed, and what it asks.
+const CHECKS: &[(&str, Step, Method, &str)] = &[
+    (
+        "container",
+        Step::Opened,
+        Method::Test,
+        "the volumes are of bundle format 1, and nothing before the seal is larger than its limit",
+    ),
+    (
+        "seal",
+        Step::Authenticated,
+        Method::Test,
+        "enough persons with the role export, by the root that this site pins, sealed the manifest",
+    ),
+    (
+        "recipient",
+        Step::Authenticated,
+        Method::Test,
+        "the bundle was made for this enclave",
+    ),
+    (
+        "order",
+        Step::Authenticated,
+        Method::Examine,
+        "the bundle follows the last one of its stream: none is old, missing or exchanged",
+    ),
+    (
+        "freshness",
+        Step::Authenticated,
+        Method::Examine,
+        "the bundle and the root have not run out, and no time that was proven contradicts theirs",
+    ),
+    (
+        "approvals",
+        Step::Authenticated,
+        Method::Test,
+        "enough persons other than the exporter approved the bundle",
+    ),
+    (
+        "objects",
+        Step::Intact,
+        Method::Test,
+        "every byte is as the signed catalog lists it",
+    ),
+    (
+        "contents",
+        Step::Intact,
+        Method::Test,
+        "every artifact's own content names what the catalog says that it is",
+    ),
+    (
+        "trust",
+        Step::Trusted,
+        Method::Test,
+        "trust data and revocations that came follow those that stand, and the bundle is not revoked",
+    ),
+    (
+        "evidence",
+        Step::Judged,
+        Method::Test,
+        "every proof is judged by what this site pins",
+    ),
+    (
+        "policy",
+        Step::Decided,
+        Method::Test,
+        "the site's policy admits every artifact",
+    ),
+    (
+        "publication",
+        Step::Staged,
+        Method::Test,
+        "nothing that is held has other bytes or takes another's name, and all is shown in one switch",
+    ),
+];
+
+/// What each check came to: those before the one that failed have passed, and those after it were not reached.
+pub(super) fn checks(reached: Step, refusals: &[Refusal], keeping: &Keeping<'_>) -> Vec<Check> {
+    let failed: BTreeMap<&str, Vec<String>> = refusals.iter().fold(BTreeMap::new(), |mut failed, refusal| {
+        let codes: &mut Vec<String> = failed.entry(failing(reached, refusal.code)).or_default();
+        let name = refusal.code.name().to_owned();
+        if !codes.contains(&name) {
+            codes.push(name);
+        }
+        failed
+    });
+    let mut has_failed = false;
+    CHECKS
+        .iter()
+        .map(|(id, _, method, title)| {
+            let (result, codes, note) = match failed.get(id) {
+                Some(codes) => {
+                    has_failed = true;
+                    (CheckResult::Fail, codes.clone(), String::new())
+                }
+                None if has_failed => (CheckResult::NotReached, Vec::new(), String::new()),
+                None => {
+                    let (result, note) = passed(id, keeping);
+                    (result, Vec::new(), note)
+                }
+            };
+            Check {
+                codes,
+                id: (*id).to_owned(),
+                method: *method,
+                note,
+                result,
+                title: (*title).to_owned(),
+            }
+        })
+        .collect()
+}
+
+/// Which check a refusal belongs to, by how far the attempt had come.
+fn failing(reached: Step, code: Code) -> &'static str {
+    match reached {
+        Step::Begun => "container",
+        Step::Opened => match code {
+            Code::WrongEnclave => "recipient",
+            Code::ApprovalsMissing | Code::RolesNotSeparate => "approvals",
+            Code::KeyRevoked | Code::BundleVoided => "seal",
+            _ => match code.family() {
+                // What cannot be parsed here is a manifest, and stands behind its seal.
+                Family::Container if code != Code::JsonNotStrict => "container",
+                Family::Order if is_about_time(code) => "freshness",
+                Family::Trust if code == Code::RootExpired => "freshness",
+                Family::Order | Family::State => "order",
+                _ => "seal",
+            },
+        },
+        Step::Authenticated if code == Code::ArtifactMalformed => "contents",
+        Step::Authenticated => "objects",
+        Step::Intact => "trust",
+        Step::Trusted => "evidence",
+        Step::Judged => "policy",
+        Step::Decided | Step::Staged => "publication",
+    }
+}
+
+fn is_about_time(code: Code) -> bool {
+    matches!(code, Code::BundleExpired | Code::ClockBehind | Code::TimeImplausible)
+}
+
+/// What a check that did not fail came to.
+fn passed(id: &str, keeping: &Keeping<'_>) -> (CheckResult, String) {
+    let head = &keeping.head;
+    let pass = (CheckResult::Pass, String::new());
+    match id {
+        "approvals" if !head.people.iter().any(|person| person.role == "approve") => {
+            (CheckResult::NotApplicable, "the root asks for no approval".to_owned())
+        }
+        "trust" if head.trust.trust_data.is_none() => (
+            CheckResult::Warn,
+            "no trust data stands: nobody outside is believed".to_owned(),
+        ),
+        "evidence" if keeping.evidence.contradicted > 0 => (
+            CheckResult::Warn,
+            format!(
+                "{} artifacts bring a proof that is wrong",
+                keeping.evidence.contradicted
+            ),
+        ),
+        "policy" if keeping.kept_out > 0 => (
+            CheckResult::Warn,
+            format!(
+                "{} artifacts are kept out, and the others are published",
+                keeping.kept_out
+            ),
+        ),
+        "policy" if head.policy.as_ref().is_some_and(|policy| policy.mode == "evaluate") => {
+            (CheckResult::Warn, "this policy only shows what it would do".to_owned())
+        }
+        "policy" if keeping.waived > 0 => (
+            CheckResult::Waived,
+            format!("{} artifacts pass by a waiver or a person's decision", keeping.waived),
+        ),
+        _ => pass,
+    }
+}

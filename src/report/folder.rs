@@ -1,0 +1,152 @@
+//! The enclave's folder of reports: one file for each attempt, numbered from 1, each naming the one before.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::error::failed;
+use super::{Head, Outcome, Previous, ReportError, read};
+use crate::model::Digest;
+
+/// How files begin that are being written.
+pub(super) const ASIDE: &str = ".aside-";
+
+/// How a report's file begins while its import is not yet committed.
+const PENDING: &str = ".pending-";
+
+/// How a report's file ends.
+const SUFFIX: &str = ".report.ndjson";
+
+/// A folder of reports.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+/// A report that lies in the folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its number, from its name.
+    pub number: u64,
+    /// Where it lies.
+    pub path: PathBuf,
+}
+
+impl Folder {
+    /// A folder, which need not exist yet.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The reports, by number. What has another name is not ours.
+    pub fn list(&self) -> Result<Vec<Listed>, ReportError> {
+        let mut list = Vec::new();
+        for name in self.names()? {
+            if let Some(number) = number_of(&name) {
+                list.push(Listed {
+                    number,
+                    path: self.path.join(name),
+                });
+            }
+        }
+        list.sort_by(|one, other| (one.number, &one.path).cmp(&(other.number, &other.path)));
+        Ok(list)
+    }
+
+    /// The number of the next report, and what it says of the one before.
+    pub fn next(&self) -> Result<(u64, Option<Previous>), ReportError> {
+        let Some(last) = self.list()?.pop() else {
+            return Ok((1, None));
+        };
+        let digest = Digest::of(&read::untrusted_envelope(&last.path)?.payload);
+        let previous = Previous {
+            digest,
+            number: last.number,
+        };
+        Ok((last.number.saturating_add(1), Some(previous)))
+    }
+
+    /// Where a report lies, before its import is committed and after.
+    pub fn places(&self, head: &Head) -> (PathBuf, PathBuf) {
+        let name = file_name(head);
+        (self.path.join(format!("{PENDING}{name}")), self.path.join(name))
+    }
+
+    /// Shows a report whose import is committed.
+    pub fn show(&self, pending: &Path, shown: &Path) -> Result<(), ReportError> {
+        fs::rename(pending, shown).map_err(failed("rename", pending))?;
+        fs::File::open(&self.path)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed("sync", &self.path))
+    }
+
+    /// Brings the folder in line after a run that was killed: a report whose import was committed is shown, and what else was
+    /// being written is removed.
+    pub fn settle<E: From<ReportError>>(
+        &self,
+        mut is_committed: impl FnMut(&Digest) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        for name in self.names()? {
+            let path = self.path.join(&name);
+            let keep = match name.strip_prefix(PENDING) {
+                Some(shown) if number_of(shown).is_some() => match read::untrusted_head(&path) {
+                    Ok(head) => match &head.bundle {
+                        Some(bundle) => is_committed(&bundle.manifest)?,
+                        None => false,
+                    },
+                    Err(_) => false,
+                },
+                Some(_) => false,
+                None if name.starts_with(ASIDE) => false,
+                None => continue,
+            };
+            let shown = self.path.join(name.strip_prefix(PENDING).unwrap_or(&name));
+            if keep && !shown.exists() {
+                self.show(&path, &shown)?;
+            } else {
+                fs::remove_file(&path).map_err(failed("remove", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn names(&self) -> Result<Vec<String>, ReportError> {
+        let entries = match fs::read_dir(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(failed("read", &self.path))?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(failed("read", &self.path))?.file_name();
+            names.extend(name.into_string());
+        }
+        names.sort();
+        Ok(names)
+    }
+}
+
+/// `000007-main-12.report.ndjson`; a bundle's stream holds only letters, digits, `.`, `_` and `-`.
+fn file_name(head: &Head) -> String {
+    let label = match &head.bundle {
+        Some(bundle) if bundle.epoch == 1 => format!("{}-{}", bundle.stream, bundle.sequence),
+        Some(bundle) => format!("{}-{}.{}", bundle.stream, bundle.epoch, bundle.sequence),
+        None => "unknown".to_owned(),
+    };
+    let refused = match head.outcome {
+        Outcome::Imported => "",
+        Outcome::Refused => "-refused",
+    };
+    format!("{:06}-{label}{refused}{SUFFIX}", head.number)
+}
+
+fn number_of(name: &str) -> Option<u64> {
+    let (digits, _) = name.strip_suffix(SUFFIX)?.split_once('-')?;
+    (digits.len() >= 6 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+        .then(|| digits.parse().ok())
+        .flatten()
+}

@@ -1,0 +1,347 @@
+//! The head of a report: all that is said once (`bundle-spec/report.md` §2).
+
+use serde::{Deserialize, Serialize};
+
+use super::DecisionHit;
+use super::tally::{EcosystemTally, VoucherTally};
+use crate::crypto::strict_json::{Critical, Extensions};
+use crate::model::{Code, Digest, Timestamp};
+
+/// The format that this program reads and writes.
+pub const FORMAT: u64 = 1;
+
+/// What an attempt to import came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Head {
+    /// The bundle, once its seal was confirmed: nothing that a medium says stands here before.
+    pub bundle: Option<Bundle>,
+    /// What was checked, in its order.
+    pub checks: Vec<Check>,
+    /// When this was written, by the enclave's clock.
+    pub created: Timestamp,
+    /// What a reader must know.
+    #[serde(default)]
+    pub critical: Critical,
+    /// What the artifacts came to, by ecosystem.
+    pub ecosystems: Vec<EcosystemTally>,
+    /// Facts that decide nothing.
+    #[serde(default, skip_serializing_if = "Extensions::is_empty")]
+    pub ext: Extensions,
+    /// The format's version.
+    pub format: u64,
+    /// The program that wrote it.
+    pub generator: String,
+    /// The latest time that a signed document had proved before, and which one.
+    pub known_time: Option<KnownTime>,
+    /// What was not checked, one phrase each.
+    pub not_checked: Vec<String>,
+    /// The number among this enclave's reports, from 1.
+    pub number: u64,
+    /// What became of the attempt.
+    pub outcome: Outcome,
+    /// Who signed and who approved.
+    pub people: Vec<Person>,
+    /// The policy that decided; none where the attempt ended before.
+    pub policy: Option<Policy>,
+    /// The report before.
+    pub previous: Option<Previous>,
+    /// What clients find from then on; none where nothing was changed.
+    pub published: Option<Published>,
+    /// The lines that follow the head.
+    pub records: Records,
+    /// Why it was refused; for an import, what was kept out and why.
+    pub refusals: Vec<Refused>,
+    /// How many more reasons there were.
+    pub refusals_left_out: u64,
+    /// Where it was written.
+    pub station: Station,
+    /// What was trusted then.
+    pub trust: TrustThen,
+    /// Who vouched for artifacts, the most first.
+    pub vouchers: Vec<VoucherTally>,
+    /// How many more there were.
+    pub vouchers_left_out: u64,
+}
+
+/// What became of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Clients find what it brought.
+    Imported,
+    /// Nothing was changed.
+    Refused,
+}
+
+impl Outcome {
+    /// The word in the document.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Imported => "imported",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// A bundle, as its manifest says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bundle {
+    /// How many artifacts it lists.
+    pub artifacts: u64,
+    /// The bundle on which it builds, if it is a delta.
+    pub base: Option<Digest>,
+    /// When the exporter says that it was made.
+    pub created: Timestamp,
+    /// How many documents of registries it lists.
+    pub documents: u64,
+    /// The epoch.
+    pub epoch: u64,
+    /// The program that made it, as it says.
+    pub generator: String,
+    /// What people call it.
+    pub label: String,
+    /// The manifest's digest: its identity.
+    pub manifest: Digest,
+    /// When it must no longer be imported.
+    pub not_after: Timestamp,
+    /// The sum of its objects' sizes, in bytes.
+    pub object_bytes: u64,
+    /// How many objects it lists.
+    pub objects: u64,
+    /// What was asked for, by digest.
+    pub plan: Digest,
+    /// The bundle before in its stream.
+    pub previous: Option<Digest>,
+    /// Its number.
+    pub sequence: u64,
+    /// What travelled beside the artifacts, by digest.
+    pub side_data: std::collections::BTreeMap<String, Digest>,
+    /// Its stream.
+    pub stream: String,
+    /// How many volumes it has.
+    pub volumes: u64,
+}
+
+/// Somebody who vouched for the bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    /// The keys with which the person signed, where they are known one by one.
+    pub keys: Vec<String>,
+    /// The name in the root.
+    pub person: String,
+    /// `export` or `approve`.
+    pub role: String,
+}
+
+/// One check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// The codes with which it failed.
+    pub codes: Vec<String>,
+    /// Its stable name.
+    pub id: String,
+    /// How it is done.
+    pub method: Method,
+    /// What more there is to say.
+    pub note: String,
+    /// What it came to.
+    pub result: CheckResult,
+    /// What it asks, in words.
+    pub title: String,
+}
+
+/// How a check is done (SP 800-53A calls these methods so).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Computed from the bytes.
+    Test,
+    /// Compared with what was agreed before.
+    Examine,
+}
+
+/// What a check came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckResult {
+    /// It is right.
+    Pass,
+    /// It is wrong.
+    Fail,
+    /// It is right, and somebody should look at something.
+    Warn,
+    /// There was nothing to check.
+    NotApplicable,
+    /// This program or this site has no means for it.
+    MethodNotAvailable,
+    /// It is wrong, and a waiver lets it pass.
+    Waived,
+    /// An earlier check failed.
+    NotReached,
+}
+
+impl CheckResult {
+    /// The word in the document.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Warn => "warn",
+            Self::NotApplicable => "not-applicable",
+            Self::MethodNotAvailable => "method-not-available",
+            Self::Waived => "waived",
+            Self::NotReached => "not-reached",
+        }
+    }
+}
+
+/// A time that was proven.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownTime {
+    /// What proved it.
+    pub source: String,
+    /// The time.
+    pub time: Timestamp,
+}
+
+/// The policy that decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// What its rules found about the bundle as a whole.
+    pub bundle: Vec<DecisionHit>,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its name.
+    pub id: String,
+    /// `enforce`, or `evaluate` where it only shows what it would do.
+    pub mode: String,
+    /// Who signed it; nobody where it is what the root's profile brings.
+    pub signed_by: Vec<String>,
+    /// The version.
+    pub version: u64,
+}
+
+/// The report before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Previous {
+    /// The digest of its head.
+    pub digest: Digest,
+    /// Its number.
+    pub number: u64,
+}
+
+/// What clients find after an import.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Published {
+    /// The generation's number.
+    pub generation: u64,
+    /// Bytes that had not been held before.
+    pub new_bytes: u64,
+    /// Objects that had not been held before.
+    pub new_objects: u64,
+    /// The digest of the whole repository after.
+    pub repository: Digest,
+    /// The digest of the whole repository before; none for the first import.
+    pub repository_before: Option<Digest>,
+}
+
+/// The lines that follow the head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Records {
+    /// All their bytes, line ends included.
+    pub bytes: u64,
+    /// How many they are.
+    pub count: u64,
+    /// SHA-256 over all of them.
+    pub digest: Digest,
+}
+
+/// One reason for a refusal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refused {
+    /// The stable code.
+    pub code: String,
+    /// What should have been there.
+    pub expected: Option<String>,
+    /// What was there.
+    pub found: Option<String>,
+    /// What to do next.
+    pub hint: Option<String>,
+    /// What is wrong.
+    pub reason: String,
+    /// What it is about.
+    pub subject: String,
+}
+
+impl Refused {
+    /// Whether this program knows the code.
+    pub fn is_known(&self) -> bool {
+        Code::ALL.iter().any(|code| code.name() == self.code)
+    }
+}
+
+/// The enclave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Station {
+    /// Its id, by which bundles name it.
+    pub enclave: Digest,
+    /// What people call it.
+    pub name: String,
+    /// How strict its rules about persons are.
+    pub profile: String,
+}
+
+/// What was trusted then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustThen {
+    /// What the bundle changed of it, in words.
+    pub changes: Vec<String>,
+    /// How many more changes there were.
+    pub changes_left_out: u64,
+    /// Roots that came with the bundle and count from then on.
+    pub new_roots: Vec<Version>,
+    /// The revocations that counted.
+    pub revocations: Option<Standing>,
+    /// The root by which signers were judged.
+    pub root: Version,
+    /// The trust data that counted.
+    pub trust_data: Option<Standing>,
+}
+
+/// A root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Version {
+    /// The digest of what was signed.
+    pub digest: Digest,
+    /// The version.
+    pub version: u64,
+}
+
+/// A document that stood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Standing {
+    /// When it was made, as its signers say.
+    pub created: Timestamp,
+    /// The digest of what was signed.
+    pub digest: Digest,
+    /// How many entries it has.
+    pub entries: u64,
+    /// Who signed it.
+    pub persons: Vec<String>,
+    /// The version.
+    pub version: u64,
+}

@@ -1,0 +1,362 @@
+//! The parts of the page, from top to bottom.
+
+use std::io::{self, Write};
+
+use super::{mark, subject, text};
+use crate::report::{Check, CheckResult, Head, Outcome, Report, Standing};
+
+/// The stations of the journey, each with its checks.
+const STATIONS: [(&str, &[&str]); 7] = [
+    ("Open", &["container"]),
+    ("Seal", &["seal", "recipient"]),
+    ("Order", &["order", "freshness", "approvals"]),
+    ("Bytes", &["objects", "contents"]),
+    ("Proofs", &["trust", "evidence"]),
+    ("Policy", &["policy"]),
+    ("Publish", &["publication"]),
+];
+
+pub(super) fn header(head: &Head, out: &mut impl Write) -> io::Result<()> {
+    let (class, word) = match head.outcome {
+        Outcome::Imported => ("good", "✓ imported"),
+        Outcome::Refused => ("bad", "✕ refused"),
+    };
+    let title = subject(head);
+    let mut letters = title.chars();
+    let title: String = letters
+        .next()
+        .map(|first| first.to_uppercase().collect::<String>())
+        .unwrap_or_default()
+        + letters.as_str();
+    write!(
+        out,
+        "<header class=\"{class}\"><p class=\"stamp\">{word}</p>\n<div><h1>{}</h1>\n\
+         <p>Report {} of enclave <b>{}</b>, written {} by {}</p></div></header>\n",
+        text(&title),
+        head.number,
+        text(&head.station.name),
+        head.created,
+        text(&head.generator),
+    )?;
+    if head.station.profile == "evaluation" {
+        writeln!(
+            out,
+            "<p class=\"banner\">EVALUATION: in this enclave one person and one key may do everything.</p>"
+        )?;
+    }
+    Ok(())
+}
+
+pub(super) fn facts(head: &Head, out: &mut impl Write) -> io::Result<()> {
+    let mut facts: Vec<(&str, String)> = Vec::new();
+    if let Some(bundle) = &head.bundle {
+        facts.push(("Bundle", code(&bundle.manifest.to_string())));
+        facts.push((
+            "Made",
+            format!(
+                "{}, to be used before {}, by {}",
+                bundle.created,
+                bundle.not_after,
+                text(&bundle.generator)
+            ),
+        ));
+        facts.push((
+            "Content",
+            format!(
+                "{} artifacts and {} registry documents in {} objects, {}, on {} {}",
+                bundle.artifacts,
+                bundle.documents,
+                bundle.objects,
+                size(bundle.object_bytes),
+                bundle.volumes,
+                if bundle.volumes == 1 { "volume" } else { "volumes" }
+            ),
+        ));
+        facts.push(("Asked for", code(&bundle.plan.to_string())));
+    }
+    for (role, title) in [("export", "Exported by"), ("approve", "Approved by")] {
+        let people: Vec<String> = head
+            .people
+            .iter()
+            .filter(|person| person.role == role)
+            .map(|person| {
+                let keys: String = person.keys.iter().map(|key| code(key)).collect();
+                format!("<b>{}</b>{keys}", text(&person.person))
+            })
+            .collect();
+        let nobody = || "<span class=\"quiet\">nobody</span>".to_owned();
+        facts.push((title, if people.is_empty() { nobody() } else { people.join("") }));
+    }
+    if let Some(published) = &head.published {
+        facts.push((
+            "Published",
+            format!(
+                "generation {}, {} new objects, {}{}",
+                published.generation,
+                published.new_objects,
+                size(published.new_bytes),
+                code(&published.repository.to_string())
+            ),
+        ));
+    }
+    let root = &head.trust.root;
+    facts.push((
+        "Root",
+        format!("version {}{}", root.version, code(&root.digest.to_string())),
+    ));
+    facts.push(("Trust data", standing(head.trust.trust_data.as_ref(), "anchors")));
+    facts.push(("Revocations", standing(head.trust.revocations.as_ref(), "entries")));
+    if let Some(policy) = &head.policy {
+        let signed = if policy.signed_by.is_empty() {
+            "what the root's profile brings; nobody signed it".to_owned()
+        } else {
+            format!(
+                "version {}, signed by {}",
+                policy.version,
+                text(&policy.signed_by.join(", "))
+            )
+        };
+        let mode = if policy.mode == "evaluate" {
+            "; it only shows what it would do"
+        } else {
+            ""
+        };
+        let digest = code(&policy.digest.to_string());
+        facts.push(("Policy", format!("<b>{}</b>, {signed}{mode}{digest}", text(&policy.id))));
+    }
+    if let Some(time) = &head.known_time {
+        facts.push((
+            "Time",
+            format!(
+                "this machine's clock; {} was proven before by {}",
+                time.time,
+                text(&time.source)
+            ),
+        ));
+    }
+    writeln!(out, "<section><h2>The transfer</h2><dl>")?;
+    for (title, value) in facts {
+        writeln!(out, "<dt>{title}</dt><dd>{value}</dd>")?;
+    }
+    writeln!(out, "</dl></section>")
+}
+
+fn standing(standing: Option<&Standing>, entries: &str) -> String {
+    standing.map_or_else(
+        || "<span class=\"quiet\">none</span>".to_owned(),
+        |standing| {
+            format!(
+                "version {} of {}, {} {entries}, signed by {}{}",
+                standing.version,
+                standing.created,
+                standing.entries,
+                text(&standing.persons.join(", ")),
+                code(&standing.digest.to_string())
+            )
+        },
+    )
+}
+
+pub(super) fn journey(head: &Head, out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "<section><h2>The journey and its checks</h2>\n<ol class=\"journey\">"
+    )?;
+    for (title, ids) in STATIONS {
+        let checks = head.checks.iter().filter(|check| ids.contains(&check.id.as_str()));
+        let worst = checks.max_by_key(|check| rank(check.result)).map(|check| check.result);
+        let (class, sign, word) = shown(worst.unwrap_or(CheckResult::NotReached));
+        writeln!(
+            out,
+            "<li class=\"{class}\"><span class=\"sign\">{sign}</span><b>{title}</b><small>{word}</small></li>"
+        )?;
+    }
+    writeln!(out, "</ol>\n<table class=\"checks\"><tbody>")?;
+    for check in &head.checks {
+        row(check, out)?;
+    }
+    writeln!(out, "</tbody></table></section>")
+}
+
+fn row(check: &Check, out: &mut impl Write) -> io::Result<()> {
+    let (class, sign, word) = shown(check.result);
+    let mut said = text(&check.title);
+    if !check.note.is_empty() {
+        said.push_str(&format!("<small>{}</small>", text(&check.note)));
+    }
+    if !check.codes.is_empty() {
+        said.push_str(&format!(
+            "<small class=\"codes\">[{}]</small>",
+            text(&check.codes.join(", "))
+        ));
+    }
+    writeln!(
+        out,
+        "<tr class=\"{class}\"><td><span class=\"sign\">{sign}</span></td><th scope=\"row\">{}</th><td>{said}</td><td>{word}</td></tr>",
+        text(&check.id)
+    )
+}
+
+const fn rank(result: CheckResult) -> u8 {
+    match result {
+        CheckResult::NotApplicable => 0,
+        CheckResult::Pass => 1,
+        CheckResult::MethodNotAvailable => 2,
+        CheckResult::Waived => 3,
+        CheckResult::Warn => 4,
+        CheckResult::NotReached => 5,
+        CheckResult::Fail => 6,
+    }
+}
+
+/// A result as a class, a sign and a word: colour never says anything alone.
+const fn shown(result: CheckResult) -> (&'static str, &'static str, &'static str) {
+    match result {
+        CheckResult::Pass => ("good", "✓", "passed"),
+        CheckResult::Fail => ("bad", "✕", "failed"),
+        CheckResult::Warn => ("warn", "!", "passed, look at it"),
+        CheckResult::Waived => ("warn", "!", "waived"),
+        CheckResult::NotApplicable => ("none", "–", "nothing to check"),
+        CheckResult::MethodNotAvailable => ("none", "○", "not checked"),
+        CheckResult::NotReached => ("none", "·", "not reached"),
+    }
+}
+
+pub(super) fn refusals(head: &Head, out: &mut impl Write) -> io::Result<()> {
+    if head.refusals.is_empty() {
+        return Ok(());
+    }
+    let title = match head.outcome {
+        Outcome::Imported => "Kept out, and why",
+        Outcome::Refused => "Refused, and why",
+    };
+    writeln!(out, "<section><h2>{title}</h2><ul class=\"refusals\">")?;
+    for refusal in &head.refusals {
+        write!(
+            out,
+            "<li><b>{}</b> <code>{}</code><p>{}</p>",
+            text(&refusal.subject),
+            text(&refusal.code),
+            text(&refusal.reason)
+        )?;
+        for (title, value) in [("expected", &refusal.expected), ("found", &refusal.found)] {
+            if let Some(value) = value {
+                write!(out, "<small>{title} {}</small>", text(value))?;
+            }
+        }
+        if let Some(hint) = &refusal.hint {
+            write!(out, "<p class=\"hint\">{}</p>", text(hint))?;
+        }
+        writeln!(out, "</li>")?;
+    }
+    writeln!(out, "</ul>")?;
+    if head.refusals_left_out > 0 {
+        writeln!(
+            out,
+            "<p class=\"quiet\">and {} more reasons</p>",
+            head.refusals_left_out
+        )?;
+    }
+    writeln!(out, "</section>")
+}
+
+pub(super) fn vouchers(head: &Head, out: &mut impl Write) -> io::Result<()> {
+    if head.ecosystems.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "<section><h2>Who vouched for what</h2>")?;
+    if head.vouchers.is_empty() {
+        return writeln!(
+            out,
+            "<p class=\"quiet\">Nobody: no proof was confirmed that names a signer.</p></section>"
+        );
+    }
+    writeln!(
+        out,
+        "<table class=\"vouchers\"><thead><tr><th>Artifacts</th><th>Ecosystem</th><th>Level</th><th>Signer</th></tr></thead><tbody>"
+    )?;
+    for voucher in &head.vouchers {
+        writeln!(
+            out,
+            "<tr><td class=\"number\" data-label=\"Artifacts\">{}</td><td data-label=\"Ecosystem\">{}</td><td data-label=\"Level\">{}</td>\
+             <td data-label=\"Signer\">{}<small>{}, pinned as {}</small></td></tr>",
+            voucher.artifacts,
+            text(&voucher.ecosystem),
+            mark(voucher.level),
+            text(&voucher.signer),
+            text(&voucher.kind),
+            text(&voucher.anchors.join(", "))
+        )?;
+    }
+    writeln!(out, "</tbody></table>")?;
+    if head.vouchers_left_out > 0 {
+        writeln!(
+            out,
+            "<p class=\"quiet\">and {} more; the report lists them artifact by artifact</p>",
+            head.vouchers_left_out
+        )?;
+    }
+    writeln!(out, "</section>")
+}
+
+pub(super) fn trust_changes(head: &Head, out: &mut impl Write) -> io::Result<()> {
+    let trust = &head.trust;
+    if trust.changes.is_empty() && trust.new_roots.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "<section><h2>What the bundle changed of what is trusted</h2><ul>")?;
+    for root in &trust.new_roots {
+        writeln!(out, "<li>root version {} counts from now on</li>", root.version)?;
+    }
+    for change in &trust.changes {
+        writeln!(out, "<li>{}</li>", text(change))?;
+    }
+    if trust.changes_left_out > 0 {
+        writeln!(
+            out,
+            "<li class=\"quiet\">and {} more changes</li>",
+            trust.changes_left_out
+        )?;
+    }
+    writeln!(out, "</ul></section>")
+}
+
+pub(super) fn not_checked(head: &Head, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "<section><h2>Not checked</h2><ul class=\"open\">")?;
+    for line in &head.not_checked {
+        writeln!(out, "<li>{}</li>", text(line))?;
+    }
+    writeln!(out, "</ul></section>")
+}
+
+/// What leads from the page back to the report, which alone is the record.
+pub(super) fn foot(report: &Report) -> String {
+    format!(
+        "<footer><p>Made from report {}, whose seal and records were verified: signed by <b>{}</b> under root version {}. \
+         This page is no record; the report is.</p><p>{}</p></footer>\n",
+        report.head.number,
+        text(&report.persons.join(", ")),
+        report.root_version,
+        code(&report.digest.to_string())
+    )
+}
+
+fn code(value: &str) -> String {
+    format!("<code>{}</code>", text(value))
+}
+
+/// A count of bytes with three digits and a decimal unit.
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    if bytes < 1000 {
+        return format!("{bytes} bytes");
+    }
+    let mut divisor = 1000_u64;
+    let mut unit = 0;
+    while unit + 1 < UNITS.len() && bytes / divisor >= 1000 {
+        divisor *= 1000;
+        unit += 1;
+    }
+    let tenths = bytes / (divisor / 10);
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+}

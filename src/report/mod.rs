@@ -1,0 +1,31 @@
+//! What an attempt to import came to, as one signed document, and everything that is rendered from it
+//! (`bundle-spec/report.md`).
+//!
+//! A report is one file: a line with the sealed head, then a line for each artifact, which the head names by their digest. So
+//! a report over a hundred thousand artifacts is written, verified and shown in bounded memory. Renderings are made from a
+//! verified report alone, and carry its digest.
+#![expect(clippy::disallowed_methods, reason = "reports lie in files of their own")]
+
+mod bound;
+mod error;
+mod folder;
+mod head;
+pub mod html;
+mod read;
+mod record;
+mod tally;
+mod text;
+mod write;
+
+pub use bound::{Shortened, short};
+pub use error::ReportError;
+pub use folder::{Folder, Listed};
+pub use head::{
+    Bundle, Check, CheckResult, FORMAT, Head, KnownTime, Method, Outcome, Person, Policy, Previous, Published, Records,
+    Refused, Standing, Station, TrustThen, Version,
+};
+pub use read::{Report, open, verify};
+pub use record::{Absent, Decided, DecisionHit, Record};
+pub use tally::{EcosystemTally, Tally, VoucherTally};
+pub use text::summary;
+pub use write::{Aside, MAX_RECORD_BYTES};

@@ -1,0 +1,98 @@
+//! What is said of one artifact (`bundle-spec/report.md` §3).
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Digest, Finding, Level, ProofState};
+
+/// One artifact of a bundle: what it is, who vouched for it, and what was decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// Kinds of proof that were looked for and not found, or not looked for.
+    pub absent: Vec<Absent>,
+    /// What was decided; none where no policy was asked.
+    pub decision: Option<Decided>,
+    /// The digest of its bytes.
+    pub digest: Digest,
+    /// Its ecosystem.
+    pub ecosystem: String,
+    /// The file as the registry publishes it.
+    pub file: String,
+    /// What each proof came to.
+    pub findings: Vec<Finding>,
+    /// The highest level that its name had reached before; none where that was not asked.
+    pub floor: Option<Level>,
+    /// The level that it reaches.
+    pub level: Level,
+    /// Its name.
+    pub name: String,
+    /// Where the exporter got it, as the exporter says.
+    pub origin: String,
+    /// Its package URL.
+    pub purl: String,
+    /// What asked for it, as the exporter says.
+    pub reason: String,
+    /// The level that is asked for; none where no policy was asked.
+    pub required: Option<Level>,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its version.
+    pub version: String,
+}
+
+/// A kind of proof that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Absent {
+    /// The kind.
+    pub kind: String,
+    /// Why it is not there.
+    pub state: ProofState,
+}
+
+/// What a policy decided about an artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decided {
+    /// What became of it: `allowed`, `reviewed`, `evaluation`, `waiting` or `denied`.
+    pub admission: String,
+    /// Everything that the rules found.
+    pub hits: Vec<DecisionHit>,
+    /// The rule that asks for the level.
+    pub required_by: String,
+    /// The persons whose signed review admitted it.
+    pub reviewed_by: Vec<String>,
+    /// What the rules alone say; differs from the verdict where a policy only shows what it would do.
+    pub rules_say: String,
+    /// `allow`, `review` or `deny`.
+    pub verdict: String,
+}
+
+impl Decided {
+    /// Whether it is published.
+    pub fn is_admitted(&self) -> bool {
+        !matches!(self.admission.as_str(), "waiting" | "denied")
+    }
+}
+
+/// Something that a rule found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionHit {
+    /// The stable code.
+    pub code: String,
+    /// The day from which the rule counts, if that was still to come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts_from: Option<String>,
+    /// What was found.
+    pub message: String,
+    /// The rule's place in the policy.
+    pub rule: String,
+    /// What to do next.
+    pub solution: String,
+    /// What the rule makes of the artifact.
+    pub verdict: String,
+    /// The waiver that lifts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waived_by: Option<String>,
+}
