@@ -228,7 +228,7 @@ pub(super) fn judgement_json(judgement: Option<&Judgement>) -> Value {
         json!({
             "level": judgement.level,
             "findings": judgement.findings,
-            "decision": serde_json::from_str::<Value>(&judgement.decision).unwrap_or(Value::Null),
+            "decision": ArtifactDecision::read(&judgement.decision).map_or_else(|| json!(judgement.decision), |decided| json!(decided)),
             "judged": judgement.judged,
         })
     })

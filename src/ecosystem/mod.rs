@@ -606,6 +606,14 @@ pub enum UpstreamError {
         /// What is wrong.
         reason: String,
     },
+    /// It was not asked: nobody named it, or not so.
+    #[error("{url}: {reason}")]
+    NotContacted {
+        /// The URL, without credentials.
+        url: String,
+        /// Why.
+        reason: String,
+    },
     /// No upstream is known for it.
     #[error("no upstream is named for {ecosystem}")]
     NoUpstream {

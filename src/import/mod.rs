@@ -102,11 +102,12 @@ fn import_steps(
     run: &Run<'_>,
     recorder: &mut Recorder<'_>,
 ) -> Result<Imported, Stop> {
-    let opened = open(inputs)?;
     let root = trust.current().clone();
     let site = Site::load(trust)?;
     site.check_not_rolled_back(&enclave.ledger)?;
-    recorder.opened(&site);
+    recorder.begun(&site);
+    let opened = open(inputs)?;
+    recorder.opened();
     let memory = EnclaveMemory {
         ledger: &enclave.ledger,
         folder,
@@ -119,7 +120,14 @@ fn import_steps(
         approvals: Approvals::Needed,
         revocations: site.revocations().map(|(_, document)| document),
     };
-    let Outcome { new_roots, result } = authenticate(opened, &judgement);
+    let Outcome {
+        new_roots,
+        sealed,
+        result,
+    } = authenticate(opened, &judgement);
+    if let Some((manifest, digest)) = &sealed {
+        recorder.sealed(manifest, *digest);
+    }
     // Kept even where the bundle is refused, so that a bad bundle cannot block a rotation.
     trust.store_roots(new_roots)?;
     if let Err(Stop::Refused(refusals)) = &result
@@ -130,12 +138,7 @@ fn import_steps(
     }
     let authenticated = result?;
     let (manifest_digest, volumes) = (authenticated.manifest_digest(), authenticated.manifest().volumes.len());
-    recorder.authenticated(
-        authenticated.manifest(),
-        manifest_digest,
-        authenticated.voucher(),
-        trust.current(),
-    );
+    recorder.authenticated(authenticated.voucher(), trust.current());
     let staging = memory::staging(folder, &manifest_digest);
     let result = run_import(authenticated, folder, enclave, trust, site, run, recorder);
     if volumes == 1 && result.is_err() {
@@ -180,7 +183,7 @@ fn run_import(
             let brought = site.take(intact.manifest(), trust, |digest| {
                 intact.locate(digest, workspace.store)
             })?;
-            recorder.trusted(&site, &brought);
+            recorder.brought(&site, &brought);
             // Kept even where the bundle is refused, as roots are: what enough persons signed stands by itself.
             for standing in &brought.standing {
                 trust.stand(standing)?;
@@ -189,6 +192,7 @@ fn run_import(
                     .note_standing(&standing.kind.to_string(), standing.version, &standing.digest)?;
             }
             check_not_revoked(&intact, &site)?;
+            recorder.trusted();
             let store = Some(enclave.repository.store());
             let in_force = site.in_force();
             let pins = pins(&site);

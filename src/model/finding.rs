@@ -239,12 +239,12 @@ pub enum LogProof {
 }
 
 impl Finding {
-    /// A finding with an outcome and its reason.
+    /// A finding with an outcome and its reason, which is kept as one line of bounded length, whatever a proof made of it.
     pub fn new(kind: &str, outcome: Outcome, reason: impl Into<String>) -> Self {
         Self {
             kind: kind.to_owned(),
             outcome,
-            reason: reason.into(),
+            reason: one_line(reason.into()),
             signers: Vec::new(),
             signed_at: None,
             log: None,
@@ -317,5 +317,42 @@ impl fmt::Display for Outcome {
             Self::Contradicted(_) => f.write_str("contradicted"),
             Self::Undecided(_) => f.write_str("undecided"),
         }
+    }
+}
+
+/// Two names of 512 bytes (bundle-spec/catalog.md §3) and the words around them; what a proof says of itself may have megabytes.
+const MAX_REASON_CHARACTERS: usize = 2000;
+
+/// Escapes what would end or change the line, and cuts off what nobody reads.
+fn one_line(reason: String) -> String {
+    let longest = reason.char_indices().nth(MAX_REASON_CHARACTERS).map(|(end, _)| end);
+    if longest.is_none() && !reason.contains(char::is_control) {
+        return reason;
+    }
+    let mut line = String::new();
+    for character in reason[..longest.unwrap_or(reason.len())].chars() {
+        if character.is_control() {
+            line.extend(character.escape_debug());
+        } else {
+            line.push(character);
+        }
+    }
+    if longest.is_some() {
+        line.push('…');
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_one_line_of_bounded_length() {
+        let reason = |text: String| Finding::undecided("k", Doubt::Incomplete, text).reason;
+        assert_eq!(reason("signed by `é`".to_owned()), "signed by `é`");
+        assert_eq!(reason("a\nb\u{1b}[2J".to_owned()), "a\\nb\\u{1b}[2J");
+        assert_eq!(reason("é".repeat(2000)), "é".repeat(2000));
+        assert_eq!(reason("é".repeat(2001)), format!("{}…", "é".repeat(2000)));
     }
 }

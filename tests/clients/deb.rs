@@ -418,3 +418,20 @@ fn what_apt_keeps_is_enough_for_an_export_that_asks_nobody() {
     let said: serde_json::Value = serde_json::from_str(&folder.run("--json import --enclave enclave media-1")).unwrap();
     assert_eq!(said["evidence"]["levels"]["registry"], 4, "{said}");
 }
+
+#[test]
+fn an_archive_without_https_is_named_for_it() {
+    // No client is asked for.
+    let site = Site::empty();
+    site.home().write(
+        "sealift.yaml",
+        "schema: sealift-selection/1\nselect:\n  - ecosystem: deb\n    coordinates: [\"towel=1:4.2-1\"]\n\
+         upstreams:\n  - {ecosystem: deb, url: \"http://archive.example.com/debian\", scope: \"stable main\"}\n",
+    );
+    let said =
+        client::fails(&mut site.sealift("export --exporter exporter --to plant-7 --select sealift.yaml --out media-1"));
+    assert!(
+        said.contains("plain http") && said.contains("allow-plain-http"),
+        "{said}"
+    );
+}

@@ -11,7 +11,7 @@ use sealift::archive::zip::Zip;
 use crate::driver::{Parts, Target};
 use crate::seeds::fixture;
 use crate::tgz::{Entry, gzip, tar, tgz};
-use crate::{forge, maker, support};
+use crate::{forge, maker, proofs, support};
 
 /// Inflated bytes of one round: enough to pass every bound that counts bytes, and few enough for many rounds.
 const INFLATED: u64 = 16 << 20;
@@ -37,7 +37,7 @@ pub(crate) fn targets() -> Vec<Target> {
             name: "archive/ar".to_owned(),
             rounds: 1500,
             max_bytes: 16 << 20,
-            seeds: Box::new(|| vec![vec![deb()]]),
+            seeds: Box::new(|| vec![vec![proofs::deb()]]),
             read: Box::new(|parts| read_ar(&parts[0])),
         },
         Target {
@@ -45,7 +45,7 @@ pub(crate) fn targets() -> Vec<Target> {
             rounds: 1500,
             max_bytes: 96 << 20,
             seeds: Box::new(|| {
-                let list = packages();
+                let list = proofs::packages(b"towel");
                 let zstd = zstd::bulk::compress(list.as_bytes(), 1).unwrap();
                 vec![vec![gzip(list.as_bytes())], vec![list.into_bytes()], vec![zstd]]
             }),
@@ -60,7 +60,7 @@ pub(crate) fn targets() -> Vec<Target> {
             rounds: 1500,
             max_bytes: 16 << 20,
             seeds: Box::new(|| {
-                let release = release();
+                let release = proofs::release(proofs::packages(b"towel").as_bytes());
                 let signed = maker::Maker::new(1, "2020-01-01T00:00:00Z").cleartext(support::DAY, &release);
                 vec![vec![release.into_bytes()], vec![signed.into_bytes()]]
             }),
@@ -166,32 +166,6 @@ fn read_tar(bytes: &[u8]) {
     }
 }
 
-/// A package of Debian's form.
-fn deb() -> Vec<u8> {
-    let control = "Package: towel\nVersion: 1:4.2-1\nArchitecture: all\n";
-    let mut bytes = b"!<arch>\n".to_vec();
-    for (name, content) in [
-        ("debian-binary", b"2.0\n".to_vec()),
-        ("control.tar.gz", tgz(&[Entry::file("./control", control)])),
-        ("data.tar.gz", tgz(&[Entry::file("./usr/share/towel", "x")])),
-    ] {
-        bytes.extend(
-            format!(
-                "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n",
-                0,
-                0,
-                0,
-                100_644,
-                content.len()
-            )
-            .into_bytes(),
-        );
-        bytes.extend(&content);
-        bytes.resize(bytes.len().next_multiple_of(2), b'\n');
-    }
-    bytes
-}
-
 fn read_ar(bytes: &[u8]) {
     let mut content = Cursor::new(bytes);
     let Ok(members) = ar::members(&mut content, 16) else {
@@ -202,25 +176,4 @@ fn read_ar(bytes: &[u8]) {
         ar::open(&mut content, member).unwrap().read_to_end(&mut out).unwrap();
         assert_eq!(out.len() as u64, member.size, "a member that is not there");
     }
-}
-
-fn packages() -> String {
-    let digest = sealift::model::Digest::of(b"towel").hex();
-    (0..3)
-        .map(|number| {
-            format!(
-                "Package: towel{number}\nVersion: 1:4.2-{number}\nArchitecture: all\nFilename: pool/t/towel_{number}_all.deb\nSize: 42\n\
-                 Description: one\n two\n .\n\tthree\nSHA256: {digest}\n\n"
-            )
-        })
-        .collect()
-}
-
-fn release() -> String {
-    let digest = sealift::model::Digest::of(packages().as_bytes()).hex();
-    format!(
-        "Origin: Example\nLabel: Example\nSuite: stable\nCodename: towel\nDate: Fri, 20 Nov 2026 12:00:00 UTC\n\
-         Valid-Until: Fri, 27 Nov 2026 12:00:00 UTC\nArchitectures: amd64 all\nComponents: main\nSHA256:\n {digest} 42 main/binary-amd64/Packages\n \
-         {digest} 99 main/binary-amd64/Packages.xz\n"
-    )
 }

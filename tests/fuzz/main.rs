@@ -32,6 +32,8 @@ mod mutate;
 #[path = "../support/people.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]
 mod people;
+#[path = "../support/proofs.rs"]
+mod proofs;
 #[path = "../support/raw_bundle.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]
 mod raw_bundle;

@@ -10,6 +10,7 @@ use sealift::model::{Artifact, Claim, Digest, Document};
 use serde_json::json;
 
 use crate::driver::{Parts, Target};
+use crate::proofs;
 use crate::seeds::fixture;
 use crate::support::artifact;
 use crate::tgz::{Entry, tgz};
@@ -72,6 +73,13 @@ fn document(id: &str) -> (&'static str, Vec<u8>) {
             let page = json!({"meta": {"api-version": "1.4"}, "name": "lib", "versions": ["1.0.0"], "files": [file("lib-1.0.0-py3-none-any.whl"), file("lib-1.0.0.tar.gz")]});
             ("simple-json", page.to_string().into_bytes())
         }
+        "deb" => {
+            let digest = Digest::of(&proofs::deb()).hex();
+            let place = format!(
+                "Archive: archive.example.com/debian\nFilename: pool/t/towel0_4.2-0_all.deb\nSHA256: {digest}\n"
+            );
+            ("apt-places", format!("{place}\n{place}").into_bytes())
+        }
         _ => ("checksum", digest.into_bytes()),
     }
 }
@@ -132,6 +140,7 @@ fn contents(id: &str) -> Vec<Parts> {
                 ]),
             ),
         ],
+        "deb" => vec![("towel0", "towel0_4.2-0_all.deb", proofs::deb())],
         _ => vec![
             ("org.example:lib", "lib-1.0.0.pom", POM.as_bytes().to_vec()),
             ("org.example:lib", "lib-1.0.0.jar", fixture("jar/rsa.jar")),
@@ -139,7 +148,9 @@ fn contents(id: &str) -> Vec<Parts> {
     };
     made.into_iter()
         .map(|(name, file, content)| {
-            let version = if name == "gundam-visor" {
+            let version = if name == "towel0" {
+                "1:4.2-0"
+            } else if name == "gundam-visor" {
                 "1.0.1"
             } else if name == "rfc8785" {
                 "0.1.2"
@@ -211,13 +222,15 @@ fn inspect(id: &str, parts: &[Vec<u8>]) {
 /// What is wanted, and what the registry answers to one request after the other.
 fn answers(id: &str) -> Vec<Parts> {
     let (_, page) = document(id);
-    let name = if id == "maven" { "org.example:lib" } else { "lib" };
     let file = contents(id)[0][0].clone();
     let config =
         br#"{"dl": "https://crates.example.com/{crate}/{version}/download", "api": "https://crates.example.com"}"#
             .to_vec();
     let html = b"<!DOCTYPE html><html><head><meta name=\"pypi:repository-version\" content=\"1.0\"></head><body><a href=\"../../files/lib-1.0.0.tar.gz#sha256=00\" data-requires-python=\"&gt;=3.8\" data-yanked>lib-1.0.0.tar.gz</a></body></html>".to_vec();
+    let list = proofs::packages(b"x").into_bytes();
+    let release = proofs::release(&list).into_bytes();
     let mut seeds = vec![
+        vec![file.clone(), release.clone(), release, list],
         vec![file.clone(), page.clone(), page.clone(), page.clone()],
         vec![file.clone(), config, page.clone(), page],
         vec![file.clone(), POM.as_bytes().to_vec(), POM.as_bytes().to_vec()],
@@ -228,11 +241,10 @@ fn answers(id: &str) -> Vec<Parts> {
         "pypi/pypi_attestations-0.0.19.tar.gz.provenance",
         "npm/registry-keys.json",
     ] {
-        let mut input = seeds[0].clone();
+        let mut input = seeds[1].clone();
         input.insert(2, fixture(proof));
         seeds.push(input);
     }
-    assert!(file.starts_with(name.as_bytes()));
     seeds
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::driver::Parts;
+pub(crate) use crate::proofs::{fixture, text};
 
 /// Files of a folder of data that are larger are left out.
 const MAX_BYTES: u64 = 1 << 20;
@@ -12,16 +13,6 @@ const MAX_BYTES: u64 = 1 << 20;
 pub(crate) fn file(path: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// A fixture.
-pub(crate) fn fixture(path: &str) -> Vec<u8> {
-    file(&format!("tests/fixtures/{path}"))
-}
-
-/// A fixture that is text.
-pub(crate) fn text(path: &str) -> String {
-    String::from_utf8(fixture(path)).unwrap()
 }
 
 /// What ended a round of a target badly once: a folder for each, with a file for each part.

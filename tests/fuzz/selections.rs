@@ -33,6 +33,29 @@ org.example:lib:1.0=compileClasspath,runtimeClasspath
 empty=annotationProcessor
 ";
 
+const APT_URIS: &str = "\
+'https://archive.example.com/debian/pool/main/t/towel/towel_4.2-1_all.deb' towel_1%3a4.2-1_all.deb 42 \
+SHA256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+towel=1:4.2-1
+towel:amd64=1:4.2-1
+";
+
+const DPKG: &str = "\
+||/ Name           Version      Architecture Description
++++-==============-============-============-=================================
+ii  towel          1:4.2-1      all          one
+rc  gone:amd64     2.0-3~bpo1   amd64        two
+";
+
+const STATUS: &str = "\
+Package: towel
+Status: install ok installed
+Architecture: all
+Version: 1:4.2-1
+Description: one
+ two
+";
+
 pub(crate) fn targets() -> Vec<Target> {
     let npm = [
         ("package-lock.json", "npm/lockfiles/package-lock-v1.json"),
@@ -84,6 +107,15 @@ pub(crate) fn targets() -> Vec<Target> {
                 ("verification-metadata.xml", VERIFICATION),
                 ("maven-list.txt", MAVEN_LIST),
                 ("gradle.lockfile", GRADLE),
+            ]),
+        ),
+        lockfile(
+            "deb",
+            1500,
+            texts(&[
+                ("apt-uris.txt", APT_URIS),
+                ("dpkg-list.txt", DPKG),
+                ("dpkg-status", STATUS),
             ]),
         ),
         Target {
@@ -140,7 +172,7 @@ fn lockfile(id: &'static str, rounds: u64, seeds: impl Fn() -> Vec<Parts> + 'sta
                 return;
             };
             for wanted in &selection.wanted {
-                let pinned = !wanted.claims.is_empty() || one.unpinned() == ecosystem::Unpinned::AsServed;
+                let pinned = !wanted.claims.is_empty() || one.unpinned() != ecosystem::Unpinned::Refused;
                 assert!(pinned, "an artifact without a digest is wanted: {wanted:?}");
             }
         }),

@@ -109,7 +109,7 @@ pub(crate) fn targets() -> Vec<Target> {
             rounds: 3000,
             max_bytes: MAX_BYTES,
             seeds: Box::new(|| {
-                let texts = crate::evidence::anchors().into_iter();
+                let texts = crate::proofs::anchors().into_iter();
                 texts
                     .filter_map(|anchor| Some(vec![material_text(&anchor.material)?.into_bytes()]))
                     .collect()
@@ -179,7 +179,7 @@ pub(crate) fn targets() -> Vec<Target> {
 fn trust_data() -> Vec<Parts> {
     let created = people::now();
     let mut data = TrustData::empty(1, created);
-    for anchor in crate::evidence::anchors() {
+    for anchor in crate::proofs::anchors() {
         data.put(anchor);
     }
     let empty = TrustData::empty(2, created).write().unwrap();

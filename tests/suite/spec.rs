@@ -86,6 +86,10 @@ fn constants() -> BTreeMap<&'static str, u64> {
         ("MAX_REASON_BYTES", small(approval::MAX_REASON_BYTES)),
         ("MAX_SEEN_LINES", small(approval::MAX_SEEN_LINES)),
         ("MAX_TICKET_BYTES", small(approval::MAX_TICKET_BYTES)),
+        (
+            "MAX_REPORT_RECORD_BYTES",
+            small(sealift::report::MAX_REPORT_RECORD_BYTES),
+        ),
         ("MAX_ANCHORS", small(data::MAX_ANCHORS)),
         ("MAX_REVOCATIONS", small(revocations::MAX_REVOCATIONS)),
     ])

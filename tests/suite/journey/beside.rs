@@ -115,13 +115,14 @@ pub(super) fn pin(site: &Site, anchors: &[(&str, String)]) {
     site.succeeds("trust install trust.json --enclave en");
 }
 
-/// What an artifact's proofs came to, by kind, as far as they are about signatures: the outcome's JSON, and the anchors.
-pub(super) fn judged(site: &Site, path: &str) -> BTreeMap<String, (Value, Vec<String>)> {
+/// What an artifact's proofs came to, as far as they are about signatures: kind, the outcome's JSON, and the anchors.
+pub(super) fn all_judged(site: &Site, path: &str) -> Vec<(String, Value, Vec<String>)> {
     let found = site.json(&format!("where --enclave en {path}"));
     // Others may have the same bytes.
     let is_it = |one: &&Value| {
         let part = |name: &str| one["artifact"][name].as_str().unwrap_or_default().to_owned();
-        path.contains(&format!("{}/", part("name"))) && path.ends_with(&format!("/{}", part("file")))
+        let is_set = part("ecosystem") == "files";
+        (!is_set || path.contains(&format!("/{}/", part("name")))) && path.ends_with(&format!("/{}", part("file")))
     };
     let one = found["found"].as_array().unwrap().iter().find(is_it);
     let one = one.unwrap_or_else(|| panic!("{path}: {found}"));
@@ -131,8 +132,16 @@ pub(super) fn judged(site: &Site, path: &str) -> BTreeMap<String, (Value, Vec<St
     findings
         .map(|finding| {
             let anchors = finding["anchors"].as_array().into_iter().flatten().map(text).collect();
-            (text(&finding["kind"]), (finding["outcome"].clone(), anchors))
+            (text(&finding["kind"]), finding["outcome"].clone(), anchors)
         })
+        .collect()
+}
+
+/// The same by kind, where each has one.
+fn judged(site: &Site, path: &str) -> BTreeMap<String, (Value, Vec<String>)> {
+    let found = all_judged(site, path).into_iter();
+    found
+        .map(|(kind, outcome, anchors)| (kind, (outcome, anchors)))
         .collect()
 }
 
@@ -284,10 +293,12 @@ fn signatures_beside_files_are_judged_where_the_files_arrive() {
 fn signed_lists_are_proofs_of_the_files_that_they_name() {
     let (site, ann, signify) = (Site::new(), Person::new("ann"), Signify::new());
     let sum = |bytes: &[u8]| Digest::of(bytes).hex();
-    let list = format!("{}  a\n{}  sub/b\n", sum(b"a"), sum(b"b"));
+    // Two files of one name, in two folders.
+    let list = format!("{}  a\n{}  sub/b\n{}  sub/a\n", sum(b"a"), sum(b"b"), sum(b"other"));
     for (name, bytes) in [
         ("tools/a", b"a".to_vec()),
         ("tools/sub/b", b"b".to_vec()),
+        ("tools/sub/a", b"other".to_vec()),
         ("tools/SHA256SUMS", list.clone().into_bytes()),
         ("tools/SHA256SUMS.asc", ann.signs(list.as_bytes())),
         ("tools/SHA256SUMS.sig", signify.signs(list.as_bytes()).into_bytes()),
@@ -309,7 +320,7 @@ fn signed_lists_are_proofs_of_the_files_that_they_name() {
         format!("schema: sealift-selection/1\nselect:\n{selection}"),
     );
     let exported = site.export("sealift.yaml", "media");
-    assert_eq!(exported["artifacts"], 4, "{exported}");
+    assert_eq!(exported["artifacts"], 5, "{exported}");
     pin(
         &site,
         &[
@@ -319,7 +330,7 @@ fn signed_lists_are_proofs_of_the_files_that_they_name() {
     );
     site.import("media");
     let kind = "signed-checksums";
-    for path in ["tools/1/a", "tools/1/sub/b", "inline/1/a"] {
+    for path in ["tools/1/a", "tools/1/sub/b", "tools/1/sub/a", "inline/1/a"] {
         let found = judged(&site, &format!("files/{path}"));
         assert_eq!(found[kind].0, json!({ "confirmed": "publisher" }), "{path}: {found:?}");
     }

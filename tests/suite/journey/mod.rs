@@ -4,6 +4,7 @@ mod beside;
 mod credentials;
 mod maven;
 mod npm;
+mod proven;
 mod pypi;
 mod rehearsal;
 mod trouble;
