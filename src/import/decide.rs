@@ -228,7 +228,7 @@ impl Decisions {
 pub struct Decided {
     judged: Judged,
     decisions: Decisions,
-    skipped: HashSet<Digest>,
+    skipped: KeptOut,
 }
 
 /// An artifact with its findings and what was decided about it.
@@ -263,7 +263,16 @@ impl Decided {
 
     /// Whether an object belongs to artifacts that are kept out, and to nothing else.
     pub(super) fn is_kept_out(&self, digest: &Digest) -> bool {
-        self.skipped.contains(digest)
+        self.skipped.objects.contains(digest)
+    }
+
+    /// Whether all that the bundle has of a name is kept out.
+    pub(super) fn is_name_kept_out(&self, ecosystem: &str, name: &str) -> bool {
+        !self.skipped.names.is_empty()
+            && self.skipped.names.contains(&Name {
+                ecosystem: ecosystem.to_owned(),
+                name: name.to_owned(),
+            })
     }
 
     /// Gives the bundle to the next step.
@@ -319,7 +328,7 @@ impl DecidedReader {
 pub struct Weighed {
     judged: Judged,
     decisions: Decisions,
-    refused: HashSet<Digest>,
+    refused: KeptOut,
 }
 
 /// Applies the policy. Refuses the bundle if it is not admitted as a whole, or if some of its artifacts are not and the policy says to stop.
@@ -382,12 +391,7 @@ impl Weighed {
     }
 }
 
-fn admit(
-    judged: Judged,
-    decisions: Decisions,
-    refused: HashSet<Digest>,
-    deciding: &Deciding<'_>,
-) -> Result<Decided, Stop> {
+fn admit(judged: Judged, decisions: Decisions, refused: KeptOut, deciding: &Deciding<'_>) -> Result<Decided, Stop> {
     let policy = &deciding.in_force.policy;
     let manifest = judged.intact().manifest();
     let bundle = bundle_refusals(&decisions.bundle, &manifest.label());
@@ -412,17 +416,26 @@ fn admit(
         decisions,
         skipped: refused,
     };
-    if !decided.skipped.is_empty() {
+    if !decided.skipped.names.is_empty() {
         let mut artifacts = decided.artifacts()?;
         while let Some(artifact) = artifacts.next()? {
             if artifact.decided.admission.is_admitted() {
-                for digest in objects_of(&artifact.judged.examined.artifact) {
-                    decided.skipped.remove(digest);
+                let artifact = &artifact.judged.examined.artifact;
+                for digest in objects_of(artifact) {
+                    decided.skipped.objects.remove(digest);
                 }
+                decided.skipped.names.remove(&artifact.full_name());
             }
         }
     }
     Ok(decided)
+}
+
+/// What belongs to artifacts that are kept out, and to no other.
+#[derive(Default)]
+struct KeptOut {
+    objects: HashSet<Digest>,
+    names: HashSet<Name>,
 }
 
 /// An artifact's bytes and its proofs.
@@ -477,7 +490,7 @@ struct Pass<'a> {
     undecided: Vec<Refusal>,
     unplanned: Vec<String>,
     unplanned_count: u64,
-    refused: HashSet<Digest>,
+    refused: KeptOut,
 }
 
 /// A file of JSON, one value a line.
@@ -562,7 +575,7 @@ impl<'a> Pass<'a> {
             undecided: Vec::new(),
             unplanned: Vec::new(),
             unplanned_count: 0,
-            refused: HashSet::new(),
+            refused: KeptOut::default(),
         };
         this.with_waiting(intact)
     }
@@ -684,7 +697,8 @@ impl<'a> Pass<'a> {
         }
         decisions.kept_out_count += 1;
         if self.policy.on_refusal == OnRefusal::KeepOut {
-            self.refused.extend(objects_of(artifact).copied());
+            self.refused.objects.extend(objects_of(artifact).copied());
+            self.refused.names.insert(artifact.full_name());
         }
         let list = if admission == Admission::Denied {
             &mut self.denied
@@ -708,7 +722,7 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    fn finish(mut self, intact: &Intact) -> Result<(Decisions, HashSet<Digest>), Stop> {
+    fn finish(mut self, intact: &Intact) -> Result<(Decisions, KeptOut), Stop> {
         self.output.finish()?;
         if let Some(waiting) = self.waiting {
             waiting.finish()?;

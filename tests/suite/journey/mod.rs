@@ -156,6 +156,18 @@ impl Site {
         self.succeeds(&format!("import --enclave en {volumes}"));
     }
 
+    /// Lets a policy stand in a folder `trust`, signed by the enclave's own key, which has that role in an evaluation.
+    pub(super) fn stand_policy(&self, yaml: &str, trust: &str) {
+        self.write("site.yaml", yaml);
+        for line in [
+            "policy draft site.yaml policy.dsse.json",
+            "policy sign policy.dsse.json --key en/keys/import.pem",
+            &format!("policy install policy.dsse.json --trust {trust}"),
+        ] {
+            self.succeeds(line);
+        }
+    }
+
     /// What the enclave lists, sorted by file.
     pub(super) fn listed(&self) -> Vec<Value> {
         let list = self.json("list --enclave en");

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Site, export_line};
 
-const PLAIN: &str = "
+pub(super) const PLAIN: &str = "
 schema: sealift-policy/1
 id: plant-7
 version: 1
@@ -103,17 +103,8 @@ fn what_waits_for_a_person_and_what_is_kept_out_stop_no_export() {
 #[test]
 fn a_policy_that_stands_at_the_exporters_is_asked_by_itself() {
     let site = with_files();
-    site.write(
-        "site.yaml",
-        PLAIN.replace("files: { evidence: none }", "npm: { evidence: none }"),
-    );
-    for line in [
-        "policy draft site.yaml policy.dsse.json",
-        "policy sign policy.dsse.json --key en/keys/import.pem",
-        "policy install policy.dsse.json --trust ex/trust/plant-7",
-    ] {
-        site.succeeds(line);
-    }
+    let policy = PLAIN.replace("files: { evidence: none }", "npm: { evidence: none }");
+    site.stand_policy(&policy, "ex/trust/plant-7");
     let said = site.refused(&line(""));
     assert!(said.contains("[no-rule-matches]"), "{said}");
     // What is named on the command line is asked instead.
