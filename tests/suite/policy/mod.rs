@@ -10,6 +10,7 @@ use sealift::policy::{
 };
 
 mod document;
+mod explicit;
 mod judge;
 mod properties;
 mod review;
