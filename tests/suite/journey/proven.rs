@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use sealift::model::Digest;
 use serde_json::{Value, json};
 
-use super::beside::{Person, all_judged, fixture, pin};
+use super::beside::{Person, all_judged, fixture, pin, wrong_proof};
 use super::npm::hashes;
 use super::{Site, files};
 use crate::http::{Response, Server};
@@ -220,7 +220,6 @@ fn makers_of_java_are_recognised_by_their_keys() {
         ("lib-1.0.pom.asc", ann.signs(&parent)),
         ("lib-1.0.jar.asc", eve.signs(&library)),
         ("lib-1.0.jar.sigstore.json", bundle(&key, &library)),
-        ("lib-1.0.pom.sigstore.json", bundle(&key, b"another pom")),
         ("lib-1.0.pom", parent),
         ("lib-1.0.jar", library),
     ];
@@ -245,12 +244,6 @@ fn makers_of_java_are_recognised_by_their_keys() {
             &json!({ "undecided": "unknown-signer" }),
             &[],
         );
-        // Nobody's key made it: whose it was meant to be is not known.
-        let found = of("lib-1.0.pom", "sigstore");
-        assert!(
-            found.iter().all(|(outcome, _)| outcome["confirmed"].is_null()),
-            "{found:?}"
-        );
         for ending in ["asc", "sigstore.json"] {
             let place = site.path("en/repository/maven/org/example/lib/1.0");
             let placed = std::fs::read(place.join(format!("lib-1.0.jar.{ending}"))).unwrap();
@@ -272,6 +265,14 @@ fn makers_of_java_are_recognised_by_their_keys() {
     let exported: Value = serde_json::from_str(&site.succeeds(line).stdout).unwrap();
     assert_eq!(exported["artifacts"], 2, "{exported}");
     judge(&site);
+    // A bundle of the same key about other bytes.
+    site.write(
+        "m2/org/example/lib/1.0/lib-1.0.pom.sigstore.json",
+        bundle(&key, b"another pom"),
+    );
+    site.succeeds(&line.replace("--out media", "--out next"));
+    let said = wrong_proof(&site, "next");
+    assert!(said.contains("sigstore: "), "{said}");
 
     let served = files.clone();
     let server = Server::start(move |request| {
