@@ -2,6 +2,7 @@
 //! right inputs need.
 
 use std::cell::OnceCell;
+use std::io::Cursor;
 
 use sealift::evidence;
 use sealift::model::{Anchor, Digest};
@@ -71,6 +72,7 @@ fn read(kind: &str, parts: &[Vec<u8>], signed: &[Digest], anchors: &[Anchor]) {
     };
     let (ecosystem, name, version, file) = (word(), word(), word(), word());
     let artifact = support::artifact(&ecosystem, &name, &version, &file, content);
+    let _ = evidence::find(kind).unwrap().lies_in(&file, &mut Cursor::new(content));
     let findings = support::judge(kind, objects.to_vec(), &artifact, content, anchors, NOW);
     for finding in &findings {
         let reason = &finding.reason;

@@ -46,15 +46,7 @@ pub(crate) fn inputs(kind: &str) -> Vec<Parts> {
     };
     let tool = b"tool".as_slice();
     let mut inputs = match kind {
-        "apk-signature" => inside(
-            "files app 1 app.apk",
-            &[
-                "apk/v1-only-two-signers.apk",
-                "apk/v2-only-with-ecdsa-sha256-p256.apk",
-                "apk/v3-only-with-rsa-pkcs1-sha256-2048.apk",
-                "apk/v1v2v3-with-rsa-2048-lineage-3-signers.apk",
-            ],
-        ),
+        "apk-signature" => inside("files app 1 app.apk", PACKAGES),
         "authenticode" => inside(
             "files tool 1 tool.exe",
             &["authenticode/signed.exe", "authenticode/nested.exe"],
@@ -266,6 +258,35 @@ fn reference(attachment: &[u8]) -> String {
     reference.as_str().unwrap().to_owned()
 }
 
+/// Android packages; the newest scheme first.
+const PACKAGES: &[&str] = &[
+    "apk/v3-only-with-rsa-pkcs1-sha256-2048.apk",
+    "apk/v2-only-with-ecdsa-sha256-p256.apk",
+    "apk/v1-only-two-signers.apk",
+    "apk/v1v2v3-with-rsa-2048-lineage-3-signers.apk",
+];
+
+/// The certificates that lie plainly in some bytes, with a length of two bytes, as those of real keys have.
+fn certificates_inside(bytes: &[u8]) -> Vec<Vec<u8>> {
+    use der::{Decode as _, Encode as _};
+
+    let mut found: Vec<Vec<u8>> = Vec::new();
+    for start in 0..bytes.len().saturating_sub(4) {
+        if bytes[start..start + 2] != [0x30, 0x82] {
+            continue;
+        }
+        let length = usize::from(u16::from_be_bytes([bytes[start + 2], bytes[start + 3]])) + 4;
+        let Some(der) = bytes.get(start..start + length) else {
+            continue;
+        };
+        let whole = x509_cert::Certificate::from_der(der).and_then(|certificate| certificate.to_der());
+        if whole.is_ok_and(|whole| whole == der) && !found.iter().any(|other| other == der) {
+            found.push(der.to_vec());
+        }
+    }
+    found
+}
+
 /// A root, and one whom it certified.
 fn holders() -> &'static (forge::Holder, forge::Holder) {
     static HOLDERS: OnceLock<(forge::Holder, forge::Holder)> = OnceLock::new();
@@ -407,6 +428,7 @@ pub(crate) fn anchors() -> Vec<Anchor> {
         )),
         Material::NpmKeys(text("npm/registry-keys.json")),
         Material::PublicKey(text("cosign/cosign.pub")),
+        Material::PublicKey(text("in-toto/alice.pub")),
         Material::PublicKey(text("dsse/vsa_signing_public_key.pem")),
         Material::PublicKey(text("sigstore/key.pub")),
         Material::PublicKey(text("sigstore/models/signing-key-pub.pem")),
@@ -423,6 +445,13 @@ pub(crate) fn anchors() -> Vec<Anchor> {
             ..IdentityPattern::default()
         }),
     ];
+    for package in PACKAGES {
+        let certificates = certificates_inside(&fixture(package));
+        let certificates: Vec<&[u8]> = certificates.iter().map(Vec::as_slice).collect();
+        if !certificates.is_empty() {
+            materials.push(Material::Certificates(forge::pem_of(&certificates)));
+        }
+    }
     for name in ["public", "rekor2", "key", "forge"] {
         materials.push(Material::SigstoreRoot(text(&format!(
             "sigstore/{name}-trusted_root.json"
