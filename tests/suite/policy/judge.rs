@@ -382,6 +382,19 @@ fn advisories_act_by_their_class() {
     }
     let fixed = super::artifact("npm", "left-pad", "1.3.1");
     assert_eq!(decide(&critical, "", &plain(&fixed, &findings)), ALLOWED);
+    // Some are known to advisories by the source that they are built of.
+    let built = |name: &'static str, version: &'static str| Case {
+        advised_as: Some((name, version)),
+        ..plain(&artifact, &findings)
+    };
+    assert_eq!(decide(&critical, "", &built("left-pad", "1.3.1")), ALLOWED);
+    assert_eq!(decide(&critical, "", &built("right-pad", "1.3.0")), ALLOWED);
+    let right = critical.replace("left-pad", "right-pad");
+    assert_eq!(decide(&right, "", &case), ALLOWED);
+    assert_eq!(
+        decide(&right, "", &built("right-pad", "1.3.0")),
+        denied("known-vulnerable")
+    );
     // What cannot be compared may be meant.
     let odd = super::artifact("npm", "left-pad", "one");
     assert_eq!(
@@ -444,17 +457,19 @@ fn ages_are_counted_to_the_export() {
     let artifact = left_pad();
     let findings = signed();
     let fix = VULNERABLE.replace("1.3.1", "1.3.0");
-    let decide = |lines: &str, days: i64, records: &[&str]| {
+    let decide_as = |lines: &str, days: i64, records: &[&str], advised_as: Option<(&'static str, &'static str)>| {
         let around = Around::advised(records);
         let case = Case {
             published: Some(Published {
                 time: around.exported.plus_seconds(-days * 86_400),
                 source: PublishedBy::Registry,
             }),
+            advised_as,
             ..plain(&artifact, &findings)
         };
         found(&around.decide(&policy(lines), &case))
     };
+    let decide = |lines: &str, days: i64, records: &[&str]| decide_as(lines, days, records, None);
     assert_eq!(decide("", 7, &[]), ALLOWED);
     assert_eq!(decide("", 6, &[]), denied("too-new"));
     assert_eq!(decide("", -1, &[]), denied("too-new"));
@@ -465,6 +480,12 @@ fn ages_are_counted_to_the_export() {
     );
     // A fix does not wait; its record also says that it is not affected.
     assert_eq!(decide("", 0, &[&fix]), ALLOWED);
+    assert_eq!(
+        decide_as("", 0, &[&fix], Some(("right-pad", "1.3.0"))),
+        denied("too-new")
+    );
+    let right = fix.replace("left-pad", "right-pad");
+    assert_eq!(decide_as("", 0, &[&right], Some(("right-pad", "1.3.0"))), ALLOWED);
     assert_eq!(
         decide("", 0, &[&VULNERABLE.replace("left-pad", "other")]),
         denied("too-new")
