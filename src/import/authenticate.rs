@@ -12,7 +12,8 @@ use crate::crypto::dsse::Envelope;
 use crate::crypto::key::KeyId;
 use crate::crypto::strict_json;
 use crate::model::{Code, Digest, Refusal, Stop, Timestamp};
-use crate::trust::{Kind, Revocations, Role, TrustError, TrustedRoot, Vouched, approval};
+use crate::trust::approval::{self, Approval, Approved};
+use crate::trust::{Kind, Revocations, Role, TrustError, TrustedRoot, Vouched};
 
 use super::open::{Opened, UntrustedApproval, UntrustedVolume, VolumeReader};
 
@@ -102,6 +103,8 @@ pub struct Voucher {
     pub export_keys: Vec<KeyId>,
     /// The persons whose approvals count.
     pub approvers: Vec<String>,
+    /// What they signed, in their order.
+    pub approved: Vec<Approval>,
     /// The approvals' envelopes, to be kept.
     pub approvals: Vec<Vec<u8>>,
     /// The version of the root by which it was judged.
@@ -280,17 +283,18 @@ fn judge(
             }
         }
     }
-    let (approvers, approval_envelopes) = match judgement.approvals {
+    let (approved, approval_envelopes) = match judgement.approvals {
         Approvals::Needed => check_approvals(given, &manifest_digest, &exporters, root, judgement)?,
         Approvals::StillToCome => {
             not_checked.push("approvals: they are still to come".to_owned());
-            (Vec::new(), Vec::new())
+            (Approved::default(), Vec::new())
         }
     };
     let voucher = Voucher {
         exporters,
         export_keys,
-        approvers,
+        approvers: approved.persons,
+        approved: approved.approvals,
         approvals: approval_envelopes,
         root_version: root.document().version,
         profile: root.document().profile.name().to_owned(),
@@ -577,7 +581,7 @@ fn check_approvals(
     exporters: &[String],
     root: &TrustedRoot,
     judgement: &Judgement<'_>,
-) -> Result<(Vec<String>, Vec<Vec<u8>>), Stop> {
+) -> Result<(Approved, Vec<Vec<u8>>), Stop> {
     let mut envelopes = Vec::new();
     let mut kept = Vec::new();
     for (name, untrusted_envelope) in given {
@@ -594,7 +598,7 @@ fn check_approvals(
     }
     let approved = approval::verify(root, manifest, exporters, &envelopes, judgement.now)
         .map_err(|error| with_approval_hint(error.refusal("the approvals")))?;
-    Ok((approved.persons, kept))
+    Ok((approved, kept))
 }
 
 fn with_approval_hint(refusal: Refusal) -> Refusal {

@@ -17,8 +17,8 @@ use crate::ledger::Ledger;
 use crate::model::{Digest, Finding, ProofState, Refusal, Stop, Timestamp};
 use crate::policy::{Hit, Mode};
 use crate::report::{
-    Absent, Aside, Bundle, Decided, DecisionHit, FORMAT, Folder, Head, KnownTime, Outcome, Person, Policy, Published,
-    Record, Records, Refused, ReportError, Shortened, Standing, Station, TrustThen, Version, short,
+    Absent, Aside, Bundle, Consent, Decided, DecisionHit, FORMAT, Folder, Head, KnownTime, Outcome, Person, Policy,
+    Published, Record, Records, Refused, ReportError, Shortened, Standing, Station, TrustThen, Version, short,
 };
 use crate::trust::TrustedRoot;
 
@@ -375,6 +375,7 @@ fn bundle(manifest: &Manifest, digest: Digest) -> Bundle {
 fn people(voucher: &Voucher, root: &TrustedRoot) -> Vec<Person> {
     let keys = &root.document().keys;
     let exporters = voucher.exporters.iter().map(|person| Person {
+        approval: None,
         keys: voucher
             .export_keys
             .iter()
@@ -384,11 +385,21 @@ fn people(voucher: &Voucher, root: &TrustedRoot) -> Vec<Person> {
         person: person.clone(),
         role: "export".to_owned(),
     });
-    let approvers = voucher.approvers.iter().map(|person| Person {
-        keys: Vec::new(),
-        person: person.clone(),
-        role: "approve".to_owned(),
-    });
+    let approvers = voucher
+        .approvers
+        .iter()
+        .zip(&voucher.approved)
+        .map(|(person, approval)| Person {
+            approval: Some(Consent {
+                created: approval.created,
+                expires: approval.expires,
+                reason: short(&approval.reason),
+                ticket: approval.ticket.as_deref().map(short),
+            }),
+            keys: Vec::new(),
+            person: person.clone(),
+            role: "approve".to_owned(),
+        });
     exporters.chain(approvers).collect()
 }
 

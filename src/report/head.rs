@@ -128,12 +128,28 @@ pub struct Bundle {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Person {
+    /// What an approver signed; none for an exporter.
+    pub approval: Option<Consent>,
     /// The keys with which the person signed, where they are known one by one.
     pub keys: Vec<String>,
     /// The name in the root.
     pub person: String,
     /// `export` or `approve`.
     pub role: String,
+}
+
+/// Why somebody approved, in their own words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Consent {
+    /// When, by the person's own clock.
+    pub created: Timestamp,
+    /// Until when that counts.
+    pub expires: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// Where the request is kept.
+    pub ticket: Option<String>,
 }
 
 /// One check.

@@ -353,6 +353,20 @@ fn approvals_of_other_persons_are_asked_for() {
         (&imported["exporters"], &imported["approvers"]),
         (&json!(["dora"]), &json!(["eve"]))
     );
+    // The report keeps who approved, and why; those of the refusals before say what failed.
+    let report = world.json("report show --enclave en");
+    let eve = &report["head"]["people"][1];
+    assert_eq!((&eve["person"], &eve["role"]), (&json!("eve"), &json!("approve")));
+    assert_eq!(eve["approval"]["reason"], "reviewed");
+    let text = world.run("report show --enclave en").done().stdout;
+    assert!(text.contains("eve approved") && text.contains("reviewed"), "{text}");
+    let refused = world.json("report show 1 --enclave en");
+    let checks = refused["head"]["checks"].as_array().unwrap();
+    let approvals = checks.iter().find(|check| check["id"] == "approvals").unwrap();
+    assert_eq!(
+        (&approvals["result"], &approvals["codes"]),
+        (&json!("fail"), &json!(["approvals-missing"]))
+    );
 }
 
 #[test]

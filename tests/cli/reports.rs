@@ -141,7 +141,7 @@ fn an_import_leaves_a_report_that_says_who_vouched_for_what() {
     assert_eq!(head["published"]["generation"], 1);
     assert_eq!(
         head["people"],
-        json!([{ "keys": [people::id(people::EXPORTER)], "person": "dora", "role": "export" }])
+        json!([{ "approval": null, "keys": [people::id(people::EXPORTER)], "person": "dora", "role": "export" }])
     );
     assert_eq!(head["trust"]["trust_data"]["version"], 1);
     assert_eq!(head["station"]["profile"], "evaluation");

@@ -477,3 +477,25 @@ fn no_byte_of_what_is_signed_may_change() {
         }
     }
 }
+
+#[test]
+fn what_is_told_of_a_long_chain_is_bounded() {
+    let long = altered(|it| {
+        let inspection = |number: usize| json!({"_type": "inspection", "name": format!("look-{number}"), "run": [], "expected_materials": [], "expected_products": []});
+        it.layout.signed["inspect"] = (0..100).map(inspection).collect();
+        let steps = it.layout.signed["steps"].as_array_mut().unwrap();
+        let compile = steps[0].clone();
+        for number in 0..100 {
+            let name = format!("compile-{number}");
+            let mut step = compile.clone();
+            step["name"] = json!(name);
+            steps.insert(0, step);
+            let mut link = compiled(2);
+            link.signed["name"] = json!(name);
+            it.more.push(link);
+        }
+    });
+    let findings = long.findings();
+    assert_eq!(outcome(&findings), CONFIRMED);
+    assert_eq!((findings[0].claims.len(), findings[0].notes.len()), (64, 64));
+}

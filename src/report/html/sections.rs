@@ -74,7 +74,15 @@ pub(super) fn facts(head: &Head, out: &mut impl Write) -> io::Result<()> {
             .filter(|person| person.role == role)
             .map(|person| {
                 let keys: String = person.keys.iter().map(|key| code(key)).collect();
-                format!("<b>{}</b>{keys}", text(&person.person))
+                let said = person.approval.as_ref().map_or_else(String::new, |approval| {
+                    let ticket = approval
+                        .ticket
+                        .as_ref()
+                        .map_or_else(String::new, |ticket| format!(", ticket {ticket}"));
+                    let said = format!("{}, {}{ticket}", approval.created, approval.reason);
+                    format!("<small>{}</small>", text(&said))
+                });
+                format!("<div><b>{}</b>{keys}{said}</div>", text(&person.person))
             })
             .collect();
         let nobody = || "<span class=\"quiet\">nobody</span>".to_owned();

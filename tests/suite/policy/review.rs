@@ -110,7 +110,7 @@ fn a_review_keeps_its_rules_or_is_none() {
 #[test]
 fn persons_count_and_not_keys() {
     let by_ann = signed(&review(), &[ANN]);
-    assert_eq!(answer(&[by_ann.clone()], 1), approved(&["ann"]));
+    assert_eq!(answer(std::slice::from_ref(&by_ann), 1), approved(&["ann"]));
     assert_eq!(
         answer(&[by_ann.clone(), signed(&review(), &[70])], 2),
         Answer::Open(vec!["ann".to_owned()])
