@@ -177,13 +177,19 @@ fn a_voided_bundle_is_refused() {
 }
 
 #[test]
-fn revoked_bytes_are_contradicted() {
+fn revoked_bytes_are_refused() {
     let world = World::new();
     world.medium(1, None);
     let bad = Digest::of(b"number 1\n");
     install(&world, &sealed_revocations(1, &[Revoked::Artifact(bad)], &[ANN]));
-    let verified = world.json("verify --enclave en m1");
-    assert_eq!(verified["evidence"]["contradicted"], 1, "{verified}");
+    // No proof makes up for it, and what is never admitted is refused in an evaluation, too.
+    for verb in ["verify", "import"] {
+        let said = world.refused(&format!("{verb} --enclave en m1"), "evidence-invalid");
+        assert!(
+            said.contains("this site revoked these bytes: lost on a train"),
+            "{said}"
+        );
+    }
 }
 
 #[test]
