@@ -49,6 +49,8 @@ PROOF_KINDS = {
 MAX_PROOFS_BESIDES = 16
 MAX_MANIFEST_ENVELOPE_BYTES = 1 << 20
 MAX_ROOT_ENVELOPE_BYTES = 64 << 10
+MAX_ENVELOPE_BYTES = 1 << 20
+MAX_REPORT_RECORD_BYTES = 8 << 20
 MAX_SIGNATURES = 64
 MAX_ROOTS = 64
 MAX_APPROVALS = 64
@@ -602,7 +604,7 @@ class Envelope:
 PERSON = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 ENCLAVE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 PROFILES = ["evaluation", "standard", "strict"]
-TOO_FEW = {"root": "root-chain-broken", "export": "export-signature-invalid"}
+TOO_FEW = {"root": "root-chain-broken", "export": "export-signature-invalid", "import": "key-not-in-role"}
 
 
 class Root:
@@ -1770,16 +1772,120 @@ def run_wycheproof(folder):
     return 1 if failed or not passed else 0
 
 
+# ---- reports: report.md
+
+
+def verify_report(path, roots):
+    """Everything of report.md §4 but revocations, which this program does not read; gives the head and who signed it."""
+    try:
+        file = open(path, "rb")
+    except OSError as error:
+        raise Unable(f"cannot read {path}: {error}") from None
+    with file:
+        line = file.readline(MAX_ENVELOPE_BYTES + 2).removesuffix(b"\n")
+        if len(line) > MAX_ENVELOPE_BYTES:
+            raise Refused("size-exceeded", path, "the first line is longer than an envelope may be")
+        envelope = Envelope(line, path)
+        envelope.check_kind("report", path)
+        persons = report_signers(envelope, roots, path)
+        validate = report_schema()
+        head = read_part(envelope.payload, validate, "head", path)
+        if head.get("format") != 1:
+            raise Refused("unknown-format", path, f"format {head.get('format')!r} is not known")
+        records = head["records"]
+        found, count, size = hashlib.sha256(), 0, 0
+        while line := file.readline(MAX_REPORT_RECORD_BYTES + 1):
+            if len(line) > MAX_REPORT_RECORD_BYTES:
+                raise Refused("size-exceeded", path, f"record {count + 1} is longer than a record may be")
+            found.update(line)
+            count, size = count + 1, size + len(line)
+            if count > records["count"]:
+                break
+            read_part(line.removesuffix(b"\n"), validate, "artifact", path)
+    if (count, size, "sha256:" + found.hexdigest()) != (records["count"], records["bytes"], records["digest"]):
+        raise Refused("digest-mismatch", path, "the records are not those that were signed")
+    return head, sha256(envelope.payload), persons
+
+
+def report_signers(envelope, roots, subject):
+    """By the newest root that knows enough of them: whoever has left since has signed it all the same."""
+    newest = None
+    for root in reversed(roots):
+        try:
+            return root.verify("import", "report", envelope, subject)
+        except Refused as refused:
+            newest = newest or refused
+    raise newest
+
+
+def read_part(data, validate, name, subject):
+    try:
+        value = read_json(data)
+        fault = validate(name, value)
+    except NotStrict as error:
+        fault = str(error)
+    if fault or not isinstance(value, dict):
+        raise Refused("json-not-strict", subject, f"its {name} does not fit its schema: {fault}")
+    return value
+
+
+def report_schema():
+    """A function that says what is wrong with a part of a report; without the package jsonschema only what is counted on here."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "bundle-spec", "schemas", "report.schema.json")
+    try:
+        import jsonschema
+
+        with open(path, encoding="utf-8") as file:
+            schema = json.load(file)
+    except (ImportError, OSError):
+        print("skipped: the schema of reports (it needs the package jsonschema, and bundle-spec beside this program's folder)")
+        return few_fields
+    parts = {
+        name: jsonschema.Draft202012Validator({"$defs": schema["$defs"], "$ref": "#/$defs/" + name})
+        for name in ("head", "artifact")
+    }
+
+    def validate(name, value):
+        # A later format is said as what it is.
+        if name == "head" and isinstance(value, dict) and value.get("format") not in (None, 1):
+            value = {**value, "format": 1}
+        error = next(parts[name].iter_errors(value), None)
+        return error and error.message[:200]
+
+    return validate
+
+
+def few_fields(name, value):
+    if name == "head":
+        try:
+            read = struct(count=integer, bytes=integer, digest=digest)
+            read(value["records"])
+        except (KeyError, TypeError, NotStrict) as error:
+            return f"records: {error}"
+    return None
+
+
+def show_report(path, roots):
+    head, name, persons = verify_report(path, roots)
+    bundle = head["bundle"]["label"] if head["bundle"] else "that nobody vouched for"
+    print(f"verified report {head['number']} of {printable(head['station']['name'])}: bundle {printable(bundle)} {head['outcome']}")
+    print(f"  {head['records']['count']} artifacts, signed by {printable(', '.join(persons))}, {name}")
+    print("  not checked: whether the key that signed it has been revoked since")
+
+
 def arguments():
     parser = argparse.ArgumentParser(description="Verify a bundle without sealift: structure, trust and every byte.")
     parser.add_argument("--root", action="append", metavar="FILE", help="the pinned root; then, in order, those that follow it")
     parser.add_argument("--now", metavar="TIME", help="judge as of this time, such as 2026-01-31T12:00:00Z")
     parser.add_argument("--vectors", metavar="FOLDER", help="judge every case of bundle-spec/vectors, and compare")
     parser.add_argument("--wycheproof", metavar="FOLDER", help="check this program's own signatures")
+    parser.add_argument("--report", metavar="FILE", help="verify the report of an import or a refusal, with --root alone")
     parser.add_argument("media", nargs="*", metavar="MEDIA", help="volumes and approvals, or folders that hold them; - is standard input")
     options = parser.parse_args()
-    if not options.vectors and not options.wycheproof and not (options.root and options.media):
-        parser.error("give --root and media, or --vectors")
+    if options.report and (not options.root or options.media):
+        parser.error("a report needs --root, and no media")
+    if not options.vectors and not options.wycheproof and not options.report and not (options.root and options.media):
+        parser.error("give --root and media, or --root and --report, or --vectors")
     if options.now:
         try:
             options.now = time(options.now)
@@ -1789,15 +1895,16 @@ def arguments():
 
 
 def load_roots(paths):
-    root = None
+    """The pinned root and those that follow it, each verified by the one before."""
+    roots = []
     for path in paths:
         try:
             with open(path, "rb") as file:
                 data = file.read(MAX_ROOT_ENVELOPE_BYTES + 1)
         except OSError as error:
             raise Unable(f"cannot read {path}: {error}") from None
-        root = root.advance(data, path) if root else pinned_root(data, path)
-    return root
+        roots.append(roots[-1].advance(data, path) if roots else pinned_root(data, path))
+    return roots
 
 
 def main():
@@ -1807,8 +1914,12 @@ def main():
             return run_vectors(options.vectors)
         if options.wycheproof:
             return run_wycheproof(options.wycheproof)
+        roots = load_roots(options.root)
+        if options.report:
+            show_report(options.report, roots)
+            return 0
         now = options.now if options.now is not None else int(datetime.datetime.now(datetime.timezone.utc).timestamp())
-        show(verify(options.media, load_roots(options.root), now))
+        show(verify(options.media, roots[-1], now))
         return 0
     except Refused as refused:
         print(f"refused: {printable(refused.subject)}: {printable(refused.reason)} [{refused.code}]", file=sys.stderr)

@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Verify(super::import::VerifyArguments),
     /// Verify a bundle and publish it in one switch, or change nothing
     Import(super::import::ImportArguments),
+    /// List what the policy leaves to persons, and sign decisions about it
+    Review(super::review::Arguments),
     /// Say what an enclave holds and how far its streams have come
     Status(super::status::Arguments),
     /// List the artifacts that clients of an enclave find

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Context;
 use super::output::escape;
 use crate::import::decide::{Admission, Counts, Decisions};
+use crate::import::site::Origin;
 use crate::model::Refusal;
 use crate::policy::{Mode, Verdict};
 
@@ -77,19 +78,19 @@ pub(super) fn answer_decisions(decisions: &Decisions, context: &Context) {
 
 /// The policy in a phrase.
 fn policy(decisions: &Decisions) -> String {
-    if decisions.policy_signed_by.is_empty() {
-        return format!(
+    let name = format!("{} version {}", escape(&decisions.policy_id), decisions.policy_version);
+    match decisions.policy_origin {
+        Origin::Profile => format!(
             "none is signed: the values of the root's profile count, {}",
             decisions.policy
-        );
+        ),
+        Origin::Signed => format!(
+            "{name}, signed by {}, {}",
+            escape(&decisions.policy_signed_by.join(", ")),
+            decisions.policy
+        ),
+        Origin::Given => format!("{name}, as given, {}", decisions.policy),
     }
-    format!(
-        "{} version {}, signed by {}, {}",
-        escape(&decisions.policy_id),
-        decisions.policy_version,
-        escape(&decisions.policy_signed_by.join(", ")),
-        decisions.policy
-    )
 }
 
 /// Counts in a phrase: `3 allowed, 1 denied`.
@@ -134,6 +135,7 @@ pub(super) fn decisions_json(decisions: &Decisions) -> Value {
             "id": decisions.policy_id,
             "version": decisions.policy_version,
             "digest": decisions.policy,
+            "origin": decisions.policy_origin,
             "signed_by": decisions.policy_signed_by,
             "mode": decisions.mode,
         },

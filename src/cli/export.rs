@@ -8,6 +8,7 @@ use clap::Args;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
+use super::decided::{answer_decisions, decisions_json};
 use super::environment::Surroundings;
 use super::files;
 use super::import::{size, threads};
@@ -15,7 +16,7 @@ use super::output::escape;
 use super::progress::Bars;
 use super::shown::holder;
 use super::signer::{PassphraseArguments, SignerArguments};
-use super::{Context, Exit};
+use super::{Context, Exit, rehearse};
 use crate::bundle::manifest::{SideData, is_stream_name};
 use crate::bundle::volumes;
 use crate::ecosystem::{self, NamedBy, UpstreamBase};
@@ -26,6 +27,7 @@ use crate::export::foresee::{Foreseen, foresee};
 use crate::export::select::{Request, Selected, select};
 use crate::export::stream::{Completed, Stream};
 use crate::export::{Target, export, pack::Packed};
+use crate::import::site::{InForce, Origin, Site};
 use crate::model::{Digest, Stop, Timestamp, Unable};
 use crate::net::{Cache, Freshness, Limits};
 use crate::trust::Kind;
@@ -79,7 +81,13 @@ pub(crate) struct Arguments {
     /// Carry names along that many people use, one `ecosystem/name` a line, against look-alikes
     #[arg(long, value_name = "FILE")]
     popular_names: Option<PathBuf>,
-    /// Only say what would be done
+    /// Ask this policy before anything is packed [default: the one that stands in the enclave's folder `trust` here, if one does]
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Pack all the same what the policy denies: the enclave refuses it
+    #[arg(long)]
+    despite_policy: bool,
+    /// Only say what would be done; with a policy also what it would decide, for which what is missing is fetched into the cache
     #[arg(long)]
     dry_run: bool,
     /// The time to write into the manifest, so that a second person can make the same bundle again [default: now]
@@ -146,7 +154,46 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         .prefix("spool-")
         .tempdir_in(arguments.exporter.join("cache"))
         .map_err(|error| Unable::new("cannot make a folder in the exporter's cache").because(error))?;
+    let policy = asked_policy(arguments, &trust, context)?;
+    if let Some(in_force) = &policy {
+        let next = Stream::peek(&streams, &stream, epoch)?;
+        let heading = heading(arguments, stream.clone(), next, &trust, context)?;
+        let again = select(request(arguments)?, ecosystem::ALL)?;
+        let place = rehearse::Place {
+            folder: &arguments.exporter.join("cache"),
+            threads,
+            bars: &bars,
+        };
+        let collected = collect(again, &sources)?;
+        bars.finish();
+        match rehearse::decided(collected, heading, in_force, &trust, &place, context) {
+            Ok(decisions) => {
+                if !context.output.wants_json() {
+                    context.output.answer("the policy would decide");
+                    answer_decisions(&decisions, context);
+                } else if arguments.dry_run {
+                    context.output.json(
+                        &json!({ "schema": "sealift-export-decided/1", "decisions": decisions_json(&decisions) }),
+                    );
+                }
+            }
+            Err(Stop::Refused(refusals)) if arguments.despite_policy && !arguments.dry_run => {
+                for refusal in refusals {
+                    context.output.warn(&format!(
+                        "the enclave will refuse {}: {} [{}]",
+                        escape(&refusal.subject),
+                        escape(&refusal.reason),
+                        refusal.code
+                    ));
+                }
+            }
+            Err(stop) => return Err(stop),
+        }
+    }
     if arguments.dry_run {
+        if policy.is_some() {
+            return Ok(Exit::Done);
+        }
         let plan = plan(&selected, &sources)?;
         let next = Stream::peek(&streams, &stream, epoch)?;
         let heading = heading(arguments, stream, next, &trust, context)?;
@@ -184,6 +231,15 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     drop(bars);
     report(&packed, &counts, root.document().enclave.name.as_str(), context);
     Ok(Exit::Done)
+}
+
+/// The policy that is asked before anything is packed: the one that was named, or the one that stands here.
+fn asked_policy(arguments: &Arguments, trust: &TrustFolder, context: &Context) -> Result<Option<InForce>, Stop> {
+    if let Some(path) = &arguments.policy {
+        return Ok(Some(InForce::given(super::policy::read(path, context.now)?)));
+    }
+    let in_force = Site::load(trust)?.in_force().clone();
+    Ok((in_force.origin == Origin::Signed).then_some(in_force))
 }
 
 /// What the next bundle of the stream says of itself.

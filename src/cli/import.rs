@@ -91,7 +91,7 @@ pub(crate) fn run_import(arguments: &ImportArguments, context: &Context) -> Resu
     if imported.is_err()
         && let Some(path) = recorder.written()
     {
-        context.output.say(&format!("report    {}", path.display()));
+        context.output.say(&format!("the report is {}", path.display()));
     }
     let imported = match imported {
         Err(Stop::Refused(refusals)) if refusals.iter().all(|refusal| refusal.code == Code::AlreadyImported) => {
@@ -252,7 +252,7 @@ fn report_import(committed: &Committed, arguments: &ImportArguments, report: Opt
     answer_evidence(&committed.evidence, &committed.brought, context);
     answer_voucher(manifest, &committed.voucher, context);
     if let Some(path) = report {
-        output.answer(&format!("report       {}", path.display()));
+        output.answer(&format!("the report is {}", path.display()));
     }
     output.answer(&format!(
         "clients read {}",

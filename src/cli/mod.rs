@@ -25,7 +25,10 @@ mod output;
 mod policy;
 mod progress;
 mod recheck;
+#[cfg(feature = "export")]
+mod rehearse;
 mod report;
+mod review;
 mod rollback;
 mod root;
 #[cfg(feature = "serve")]
@@ -98,6 +101,7 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::Export(arguments) => export::run(&arguments, context),
         Command::Verify(arguments) => import::run_verify(&arguments, context),
         Command::Import(arguments) => import::run_import(&arguments, context),
+        Command::Review(arguments) => review::run(&arguments, context),
         Command::Explain(arguments) => explain::run(&arguments, context),
         Command::Status(arguments) => status::run(&arguments, context),
         Command::List(arguments) => list::run(&arguments, context),

@@ -59,9 +59,9 @@ struct Verify {
 /// Which report, and by what it is judged.
 #[derive(Debug, Args)]
 struct Source {
-    /// The report: a file, or its number among the enclave's reports
-    #[arg(value_name = "FILE|NUMBER")]
-    report: PathBuf,
+    /// The report: a file, or its number among the enclave's reports [default: the newest]
+    #[arg(value_name = "FILE|NUMBER", required_unless_present = "enclave")]
+    report: Option<PathBuf>,
     /// The enclave's folder: its reports, its root and what it has revoked
     #[arg(
         long,
@@ -115,17 +115,24 @@ impl Source {
     }
 
     fn path(&self) -> Result<PathBuf, Stop> {
-        let number = self.report.to_str().and_then(|text| text.parse::<u64>().ok());
-        let (Some(enclave), Some(number)) = (&self.enclave, number) else {
-            return Ok(self.report.clone());
+        let Some(enclave) = &self.enclave else {
+            return Ok(self.report.clone().unwrap_or_default());
+        };
+        let number = match &self.report {
+            None => None,
+            Some(report) => match report.to_str().and_then(|text| text.parse::<u64>().ok()) {
+                Some(number) => Some(number),
+                None => return Ok(report.clone()),
+            },
         };
         let mut list = record::folder(enclave).list()?;
-        list.retain(|listed| listed.number == number);
-        match list.pop() {
-            Some(listed) => Ok(listed.path),
-            None => Err(Unable::new(format!("there is no report {number}"))
+        list.retain(|listed| number.is_none_or(|number| listed.number == number));
+        match (list.pop(), number) {
+            (Some(listed), _) => Ok(listed.path),
+            (None, Some(number)) => Err(Unable::new(format!("there is no report {number}"))
                 .hint("`sealift report list` shows which there are")
                 .into()),
+            (None, None) => Err(Unable::new("there is no report yet").into()),
         }
     }
 }
@@ -298,7 +305,10 @@ fn write_html(judge: &Judge, path: &Path, target: &Path, context: &Context) -> R
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let aside = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    let aside = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .tempfile_in(folder)
+        .map_err(failed)?;
     let mut output = std::io::BufWriter::new(aside);
     let mut page = html::Page::begin(&report, &mut output).map_err(failed)?;
     while let Some(record) = report.next().map_err(|error| error.stop(subject(path)))? {

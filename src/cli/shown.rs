@@ -7,6 +7,7 @@ use crate::ecosystem::purl;
 use crate::import::decide::ArtifactDecision;
 use crate::ledger::{BundleRecord, Entry, Judgement};
 use crate::model::{Finding, LogProof, Outcome, Signer, TimeSource, bundle_label};
+use crate::policy::Verdict;
 
 /// Who holds an enclave's lock while a command changes it.
 pub(super) fn holder(verb: &str) -> String {
@@ -106,39 +107,48 @@ pub(super) fn judgement_text(judgement: Option<&Judgement>) -> String {
     for finding in &judgement.findings {
         lines.extend(finding_lines(finding));
     }
-    lines.extend(decision_lines(&judgement.decision));
+    if !judgement.decision.is_empty() {
+        lines.extend(decision_lines(&judgement.decision));
+    }
     lines.join("\n")
 }
 
-/// What the policy decided, and by which rules.
+/// What was decided, by which policy, and everything that its rules found.
 fn decision_lines(text: &str) -> Vec<String> {
     let Some(decided) = ArtifactDecision::read(text) else {
-        return Vec::new();
+        return vec![format!("  decision  {}", escape(text))];
     };
     let decision = &decided.decision;
-    let mut by = String::new();
-    if !decided.reviewed_by.is_empty() {
-        by = format!(" by {}", decided.reviewed_by.join(", "));
-    }
+    let by = match decided.reviewed_by.as_slice() {
+        [] => String::new(),
+        persons => format!(" by {}", escape(&persons.join(", "))),
+    };
+    let floor = decided
+        .floor
+        .map_or_else(String::new, |floor| format!(", its name reached {floor} before"));
     let mut lines = vec![format!(
-        "  decided   {}{by}: {} is asked for by {}",
+        "  decision  {}{by}: {} is asked for by {}, {} is reached{floor}; policy version {}, {}",
         decided.admission.word(),
         decision.required,
-        escape(&decision.required_by)
+        escape(&decision.required_by),
+        decision.reached,
+        decided.policy_version,
+        decided.policy
     )];
     for hit in &decision.hits {
-        let waived = hit
-            .waived_by
-            .as_ref()
-            .map_or_else(String::new, |waiver| format!(", waived by {waiver}"));
-        let line = format!(
-            "{}: {} ({}{waived}) [{}]",
-            hit.verdict.word(),
-            hit.message,
-            hit.rule,
+        let waived = hit.waived_by.as_ref().map_or_else(String::new, |waiver| {
+            format!(", lifted by the waiver {}", escape(waiver))
+        });
+        lines.push(format!(
+            "  {:<9} {} ({}){waived} [{}]",
+            match hit.verdict {
+                Verdict::Allow => "noted",
+                stands => stands.word(),
+            },
+            escape(&hit.message),
+            escape(&hit.rule),
             hit.code
-        );
-        lines.push(format!("            {}", escape(&line)));
+        ));
     }
     lines
 }
@@ -218,7 +228,7 @@ pub(super) fn judgement_json(judgement: Option<&Judgement>) -> Value {
         json!({
             "level": judgement.level,
             "findings": judgement.findings,
-            "decision": serde_json::from_str::<Value>(&judgement.decision).unwrap_or(Value::Null),
+            "decision": ArtifactDecision::read(&judgement.decision).map_or_else(|| json!(judgement.decision), |decided| json!(decided)),
             "judged": judgement.judged,
         })
     })

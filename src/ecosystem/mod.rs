@@ -71,6 +71,8 @@ pub struct Stated {
     pub published: Option<Timestamp>,
     /// Its licence, as its own metadata says.
     pub licence: Option<String>,
+    /// Name and version by which advisories know it, where they are not its own: those of the source that it is built of.
+    pub advised_as: Option<(String, String)>,
 }
 
 /// One ecosystem's knowledge.
@@ -604,6 +606,14 @@ pub enum UpstreamError {
         /// The URL, without credentials.
         url: String,
         /// What is wrong.
+        reason: String,
+    },
+    /// It was not asked: nobody named it, or not so.
+    #[error("{url}: {reason}")]
+    NotContacted {
+        /// The URL, without credentials.
+        url: String,
+        /// Why.
         reason: String,
     },
     /// No upstream is known for it.

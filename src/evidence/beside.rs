@@ -46,8 +46,9 @@ pub const ASKED_ENDINGS: [&str; 7] = [
 pub const ASKED_LISTS: [&str; 2] = ["SHA256SUMS", "SHA512SUMS"];
 
 /// The kinds that may be found under [`ASKED_ENDINGS`] and [`ASKED_LISTS`], ascending.
-pub const ASKED_KINDS: [&str; 7] = [
+pub const ASKED_KINDS: [&str; 8] = [
     "cms",
+    dsse::ID,
     "minisign",
     "openpgp",
     SIGNED_CHECKSUMS,
@@ -148,7 +149,7 @@ fn are_packets(untrusted: &[u8]) -> bool {
         };
         let number = |bytes: &[u8]| bytes.iter().fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
         let length = match (old, length) {
-            (false, [first, second]) => (usize::from(*first) - 192 << 8) + usize::from(*second) + 192,
+            (false, [first, second]) => ((usize::from(*first) - 192) << 8) + usize::from(*second) + 192,
             (false, [255, length @ ..]) => number(length),
             (_, length) => number(length),
         };

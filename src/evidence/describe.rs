@@ -1,58 +1,52 @@
-//! What an anchor's material is, in words: for whoever pins it, signs it, or looks at it later. Material that no kind could use
-//! is refused here, before it is pinned.
+//! What an anchor's material is, in words: for whoever pins it, signs it, or looks at it later. Each material is read by the very
+//! reader that judges by it, so that what no kind could use is refused here, before it is pinned.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use sequoia_openpgp as openpgp;
 
+use openpgp::Cert;
 use openpgp::cert::CertParser;
 use openpgp::parse::Parse as _;
 use openpgp::serialize::SerializeInto as _;
 
-use crate::model::{Digest, Material};
+use super::note::VerifierKey;
+use super::{minisign, npm_signature, public_key, signify, sigstore, sshsig, tuf, x509};
+use crate::crypto::key::PublicKey;
+use crate::model::{Digest, Material, Timestamp};
 
 /// Describes a material, a line for each key, certificate or log in it. The error is one phrase.
 pub fn describe(material: &Material) -> Result<Vec<String>, String> {
     match material {
-        Material::Openpgp(armored) => openpgp_lines(armored),
+        Material::Openpgp(armored) => Ok(super::update::certificates(armored)?
+            .iter()
+            .map(certificate_line)
+            .collect()),
         Material::Identity(pattern) => {
             pattern.check().map_err(|error| error.to_string())?;
             Ok(Vec::new())
         }
         Material::SigstoreRoot(text) => sigstore_lines(text),
         Material::NpmKeys(text) => npm_lines(text),
-        Material::TufRoot(text) => super::tuf::describe(text).map(|line| vec![line]),
-        Material::PublicKey(text) => {
-            let pinned = super::public_key::read(text).map_err(|error| error.to_string())?;
-            let (algorithm, digest) = (pinned.key.algorithm(), pinned.key.id().hex());
-            Ok(vec![format!("public key {algorithm}, sha256 {digest}")])
-        }
-        Material::Certificates(pem) | Material::TimestampCertificates(pem) => certificate_lines(pem),
+        Material::TufRoot(text) => tuf::describe(text).map(|line| vec![line]),
+        Material::PublicKey(text) => public_key_line(text).map(|line| vec![line]),
+        Material::Certificates(pem) | Material::TimestampCertificates(pem) => x509_lines(pem),
         Material::NoteKey(text) => {
-            let key = super::note::VerifierKey::read(text).map_err(|error| error.to_string())?;
+            let key = VerifierKey::read(text.trim()).map_err(|error| error.to_string())?;
             Ok(vec![format!(
                 "signs as {}, key hash {}",
                 key.name,
                 hex::encode(key.hash)
             )])
         }
-        Material::AllowedSigners(text) => {
-            let lines = text
-                .lines()
-                .filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
-            let principals: Vec<String> = lines
-                .filter_map(|line| line.split_whitespace().next())
-                .map(|principal| format!("signs as {principal}"))
-                .collect();
-            if principals.is_empty() {
-                return Err("it lists no signer".to_owned());
-            }
-            Ok(principals)
+        Material::AllowedSigners(text) => signer_lines(text),
+        Material::MinisignKey(text) => {
+            let key = minisign::read_key(text).map_err(|error| error.to_string())?;
+            Ok(vec![raw_key_line(&minisign::show_id(key.id), &key.key)])
         }
-        Material::MinisignKey(text) | Material::SignifyKey(text) => {
-            let key = text
-                .lines()
-                .rfind(|line| !line.trim().is_empty() && !line.starts_with("untrusted comment:"))
-                .ok_or("it holds no key")?;
-            Ok(vec![format!("public key {}", key.trim())])
+        Material::SignifyKey(text) => {
+            let key = signify::read_key(text).map_err(|error| error.to_string())?;
+            Ok(vec![raw_key_line(&hex::encode(key.id), &key.key)])
         }
     }
 }
@@ -80,17 +74,34 @@ fn unreadable(error: &dyn std::fmt::Display) -> String {
     format!("it is no OpenPGP certificate: {error}")
 }
 
-fn openpgp_lines(armored: &str) -> Result<Vec<String>, String> {
-    super::update::certificates(armored)?
-        .iter()
-        .map(|certificate| {
-            let names: Vec<String> = certificate
-                .userids()
-                .map(|userid| String::from_utf8_lossy(userid.userid().value()).into_owned())
-                .collect();
-            Ok(format!("{} {}", certificate.fingerprint().to_hex(), names.join(", ")))
-        })
-        .collect()
+fn certificate_line(certificate: &Cert) -> String {
+    let names: Vec<String> = certificate
+        .userids()
+        .map(|userid| String::from_utf8_lossy(userid.userid().value()).into_owned())
+        .collect();
+    let key = certificate.primary_key().key();
+    let made = key
+        .creation_time()
+        .duration_since(std::time::UNIX_EPOCH)
+        .ok()
+        .and_then(|since| i64::try_from(since.as_secs()).ok())
+        .map_or_else(String::new, |seconds| {
+            format!(", made {}", Timestamp::from_seconds(seconds))
+        });
+    let bits = key
+        .mpis()
+        .bits()
+        .map_or_else(String::new, |bits| format!(" {bits} bits"));
+    let owner = if names.is_empty() {
+        "nobody named".to_owned()
+    } else {
+        names.join(", ")
+    };
+    format!(
+        "{} {owner}; {}{bits}{made}",
+        certificate.fingerprint().to_hex(),
+        key.pk_algo()
+    )
 }
 
 fn json(text: &str) -> Result<serde_json::Value, String> {
@@ -103,6 +114,7 @@ fn sigstore_lines(text: &str) -> Result<Vec<String>, String> {
     if !media.starts_with("application/vnd.dev.sigstore.trustedroot") {
         return Err("it is no Sigstore trusted root".to_owned());
     }
+    sigstore::Root::read(text).map_err(|refusal| refusal.reason)?;
     let mut lines = Vec::new();
     for (field, word) in [
         ("certificateAuthorities", "certificate authority"),
@@ -121,9 +133,10 @@ fn sigstore_lines(text: &str) -> Result<Vec<String>, String> {
             } else {
                 valid
             };
-            let from = valid["start"].as_str().unwrap_or("the beginning");
-            let until = valid["end"].as_str().unwrap_or("no end");
-            lines.push(format!("{word} {place}, from {from} to {until}"));
+            lines.push(format!(
+                "{word} {place}{}",
+                window(valid["start"].as_str(), valid["end"].as_str())
+            ));
         }
     }
     if lines.is_empty() {
@@ -133,59 +146,90 @@ fn sigstore_lines(text: &str) -> Result<Vec<String>, String> {
 }
 
 fn npm_lines(text: &str) -> Result<Vec<String>, String> {
-    let document = json(text)?;
-    let keys = document["keys"].as_array().ok_or("it has no list `keys`")?;
-    let lines: Vec<String> = keys
-        .iter()
-        .filter_map(|key| {
-            let id = key["keyid"].as_str().or_else(|| key["keyId"].as_str())?;
-            let end = key["expires"]
-                .as_str()
-                .or_else(|| key["publicKey"]["validFor"]["end"].as_str())
-                .unwrap_or("no end");
-            Some(format!("key {id}, until {end}"))
-        })
-        .collect();
-    if lines.is_empty() {
-        return Err("it names no key".to_owned());
-    }
-    Ok(lines)
-}
-
-fn certificate_lines(pem: &str) -> Result<Vec<String>, String> {
-    use x509_cert::der::Decode as _;
-    pem_blocks(pem, "CERTIFICATE")?
-        .iter()
-        .map(|der| {
-            let certificate = x509_cert::Certificate::from_der(der)
-                .map_err(|error| format!("it is no X.509 certificate: {error}"))?;
-            let body = certificate.tbs_certificate;
-            Ok(format!(
-                "{}, until {}, sha256 {}",
-                body.subject,
-                body.validity.not_after,
-                Digest::of(der).hex()
-            ))
-        })
-        .collect()
-}
-
-/// The contents of the blocks with a label.
-fn pem_blocks(pem: &str, label: &str) -> Result<Vec<Vec<u8>>, String> {
-    use base64::Engine as _;
-    let (begin, end) = (format!("-----BEGIN {label}-----"), format!("-----END {label}-----"));
-    let mut blocks = Vec::new();
-    for part in pem.split(&begin).skip(1) {
-        let body = part.split(&end).next().unwrap_or_default();
-        let encoded: String = body.chars().filter(|character| !character.is_whitespace()).collect();
-        blocks.push(
-            base64::engine::general_purpose::STANDARD
-                .decode(encoded)
-                .map_err(|_| format!("a block {label} is no base64"))?,
+    let keys = npm_signature::read_keys(text).map_err(|error| error.to_string())?;
+    let lines = keys.iter().map(|key| {
+        let (from, until) = (
+            key.from.map(|time| time.to_string()),
+            key.until.map(|time| time.to_string()),
         );
+        format!("key {}{}", key.id, window(from.as_deref(), until.as_deref()))
+    });
+    Ok(lines.collect())
+}
+
+/// A window of validity behind a comma; nothing where it is open on both sides.
+fn window(from: Option<&str>, until: Option<&str>) -> String {
+    let mut text = String::new();
+    if from.is_some() || until.is_some() {
+        text.push(',');
     }
-    if blocks.is_empty() {
-        return Err(format!("it has no block {label} in PEM"));
+    for (word, end) in [("from", from), ("until", until)] {
+        if let Some(end) = end {
+            text.push_str(&format!(" {word} {end}"));
+        }
     }
-    Ok(blocks)
+    text
+}
+
+fn public_key_line(text: &str) -> Result<String, String> {
+    let blocks = text.matches("-----BEGIN ").count();
+    if blocks > 1 {
+        return Err(format!("it holds {blocks} blocks of PEM, and an anchor is one key"));
+    }
+    if let Ok(pinned) = public_key::read(text) {
+        return Ok(format!("{} key, {}", pinned.key.algorithm(), pinned.key.id()));
+    }
+    let key = sigstore::Key::from_pem(text).map_err(|refusal| refusal.reason)?;
+    Ok(format!("{} key, {}", key.algorithm(), key.fingerprint()))
+}
+
+fn raw_key_line(id: &str, key: &PublicKey) -> String {
+    format!(
+        "{} key {id}, sha256:{}",
+        key.algorithm().name(),
+        Digest::of(key.info()).hex()
+    )
+}
+
+fn x509_lines(pem: &str) -> Result<Vec<String>, String> {
+    let certificates = x509::describe(pem).map_err(|error| error.to_string())?;
+    let lines = certificates.iter().map(|one| {
+        let role = if one.is_authority {
+            "an authority"
+        } else {
+            "signs for itself alone"
+        };
+        format!(
+            "{}; {role}, from {} until {}, sha256:{}",
+            one.subject, one.valid_from, one.valid_until, one.fingerprint
+        )
+    });
+    Ok(lines.collect())
+}
+
+fn signer_lines(text: &str) -> Result<Vec<String>, String> {
+    use sha2::Digest as _;
+    let signers = sshsig::read_signers(text).map_err(|error| error.to_string())?;
+    if let Some(error) = signers
+        .iter()
+        .map(|signer| signer.key.as_ref().err())
+        .collect::<Option<Vec<_>>>()
+    {
+        // Nobody could sign with any of them.
+        let reasons: Vec<String> = error.iter().map(ToString::to_string).collect();
+        return Err(reasons.join("; "));
+    }
+    let line = |signer: &sshsig::AllowedSigner| {
+        let fingerprint = STANDARD_NO_PAD.encode(sha2::Sha256::digest(&signer.blob));
+        let state = match &signer.key {
+            Ok(key) => key.type_name().to_owned(),
+            Err(error) => format!("unusable: {error}"),
+        };
+        format!(
+            "{} by SHA256:{fingerprint} ({state}), namespaces {}",
+            signer.principals,
+            signer.shown_namespaces()
+        )
+    };
+    Ok(signers.iter().map(line).collect())
 }

@@ -15,6 +15,7 @@ mod checksums;
 mod cosign;
 mod cpan;
 mod describe;
+mod guess;
 mod detached;
 mod dsse;
 pub mod gem;
@@ -46,6 +47,7 @@ use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestam
 
 pub use describe::{armored, describe};
 pub use detached::{Detached, DetachedKind};
+pub use guess::{Guess, guess};
 pub use update::check_follows;
 
 /// Every kind of evidence that this program judges.

@@ -4,16 +4,19 @@ use std::collections::BTreeSet;
 
 use sequoia_openpgp::Cert;
 
-use super::openpgp;
+use super::{openpgp, tuf};
 use crate::model::{Anchor, Material};
 
 /// Fails if an anchor of the same name and type gets a material that is not bound to the one before: an OpenPGP
-/// certificate's update keeps its primary key. The error is one phrase.
+/// certificate's update keeps its primary key, and a TUF root's is signed by the threshold of the root before. The error is one phrase.
 pub fn check_follows(before: &[Anchor], after: &[Anchor]) -> Result<(), String> {
     for anchor in after {
         let Some(held) = before.iter().find(|held| held.name == anchor.name) else {
             continue;
         };
+        if let (Material::TufRoot(old), Material::TufRoot(new)) = (&held.material, &anchor.material) {
+            tuf::check_follows(old, new).map_err(|reason| format!("anchor `{}`: {reason}", anchor.name))?;
+        }
         if let (Material::Openpgp(old), Material::Openpgp(new)) = (&held.material, &anchor.material) {
             let (old, new) = (primaries(&anchor.name, old)?, primaries(&anchor.name, new)?);
             if let Some(other) = new.difference(&old).next() {

@@ -12,7 +12,8 @@ use crate::crypto::dsse::Envelope;
 use crate::crypto::key::KeyId;
 use crate::crypto::strict_json;
 use crate::model::{Code, Digest, Refusal, Stop, Timestamp};
-use crate::trust::{Kind, Revocations, Role, TrustError, TrustedRoot, Vouched, approval};
+use crate::trust::approval::{self, Approval, Approved};
+use crate::trust::{Kind, Revocations, Role, TrustError, TrustedRoot, Vouched};
 
 use super::open::{Opened, UntrustedApproval, UntrustedVolume, VolumeReader};
 
@@ -102,6 +103,8 @@ pub struct Voucher {
     pub export_keys: Vec<KeyId>,
     /// The persons whose approvals count.
     pub approvers: Vec<String>,
+    /// What they signed, in their order.
+    pub approved: Vec<Approval>,
     /// The approvals' envelopes, to be kept.
     pub approvals: Vec<Vec<u8>>,
     /// The version of the root by which it was judged.
@@ -153,6 +156,8 @@ impl Authenticated {
 pub struct Outcome {
     /// Roots newly trusted, to be kept in either case.
     pub new_roots: Vec<TrustedRoot>,
+    /// The manifest and its digest, once enough persons were seen to have sealed it, whatever else is wrong with the bundle.
+    pub sealed: Option<(Manifest, Digest)>,
     /// The bundle, or why it is refused.
     pub result: Result<Authenticated, Stop>,
 }
@@ -161,8 +166,13 @@ pub struct Outcome {
 pub fn authenticate(opened: Opened, judgement: &Judgement<'_>) -> Outcome {
     let (volumes, approvals) = opened.into_parts();
     let mut new_roots = Vec::new();
-    let result = judge(volumes, &approvals, judgement, &mut new_roots);
-    Outcome { new_roots, result }
+    let mut sealed = None;
+    let result = judge(volumes, &approvals, judgement, &mut new_roots, &mut sealed);
+    Outcome {
+        new_roots,
+        sealed,
+        result,
+    }
 }
 
 fn judge(
@@ -170,6 +180,7 @@ fn judge(
     approvals: &[UntrustedApproval],
     judgement: &Judgement<'_>,
     new_roots: &mut Vec<TrustedRoot>,
+    sealed: &mut Option<(Manifest, Digest)>,
 ) -> Result<Authenticated, Stop> {
     let mut first: Option<(Manifest, Digest, Vec<u8>, Vouched)> = None;
     let mut readers = Vec::new();
@@ -216,6 +227,7 @@ fn judge(
                     )
                 })?;
                 manifest.check().map_err(|error| manifest_refusal(&subject, &error))?;
+                *sealed = Some((manifest.clone(), digest));
                 check_roots(&roots, &manifest, &reader)?;
                 first = Some((manifest, digest, untrusted_envelope, vouched));
             }
@@ -271,17 +283,18 @@ fn judge(
             }
         }
     }
-    let (approvers, approval_envelopes) = match judgement.approvals {
+    let (approved, approval_envelopes) = match judgement.approvals {
         Approvals::Needed => check_approvals(given, &manifest_digest, &exporters, root, judgement)?,
         Approvals::StillToCome => {
             not_checked.push("approvals: they are still to come".to_owned());
-            (Vec::new(), Vec::new())
+            (Approved::default(), Vec::new())
         }
     };
     let voucher = Voucher {
         exporters,
         export_keys,
-        approvers,
+        approvers: approved.persons,
+        approved: approved.approvals,
         approvals: approval_envelopes,
         root_version: root.document().version,
         profile: root.document().profile.name().to_owned(),
@@ -568,7 +581,7 @@ fn check_approvals(
     exporters: &[String],
     root: &TrustedRoot,
     judgement: &Judgement<'_>,
-) -> Result<(Vec<String>, Vec<Vec<u8>>), Stop> {
+) -> Result<(Approved, Vec<Vec<u8>>), Stop> {
     let mut envelopes = Vec::new();
     let mut kept = Vec::new();
     for (name, untrusted_envelope) in given {
@@ -585,7 +598,7 @@ fn check_approvals(
     }
     let approved = approval::verify(root, manifest, exporters, &envelopes, judgement.now)
         .map_err(|error| with_approval_hint(error.refusal("the approvals")))?;
-    Ok((approved.persons, kept))
+    Ok((approved, kept))
 }
 
 fn with_approval_hint(refusal: Refusal) -> Refusal {

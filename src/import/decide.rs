@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::judge::Planned;
-use super::site::InForce;
+use super::site::{InForce, Origin};
 use super::surroundings::{Around, ECOSYSTEMS};
 use super::verify_evidence::{EvidenceSummary, Judged, JudgedArtifact, JudgedReader};
 use super::verify_objects::{Intact, Progress, write_failed};
@@ -59,10 +59,21 @@ pub struct Deciding<'a> {
     pub reviews: &'a Reviews,
     /// The clock.
     pub now: Timestamp,
+    /// On what occasion it is asked.
+    pub occasion: Occasion,
     /// Where what waits for persons is listed if the import stops; nowhere in a check.
     pub waiting: Option<&'a Path>,
     /// Hears how far it is.
     pub progress: &'a dyn Progress,
+}
+
+/// On what occasion the policy is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// A bundle is there, to be imported or checked.
+    Import,
+    /// An exporter wants to know what would be refused. What comes after the export is not asked, and what waits for persons stops nothing.
+    Export,
 }
 
 /// What became of an artifact.
@@ -182,7 +193,9 @@ pub struct Decisions {
     pub policy_version: u64,
     /// Its digest.
     pub policy: Digest,
-    /// Who signed it; nobody where it is the profile's own.
+    /// Where it comes from.
+    pub policy_origin: Origin,
+    /// Who signed it; nobody where it does not stand.
     pub policy_signed_by: Vec<String>,
     /// Whether the policy only shows what it would do.
     pub mode: Mode,
@@ -215,7 +228,7 @@ impl Decisions {
 pub struct Decided {
     judged: Judged,
     decisions: Decisions,
-    skipped: HashSet<Digest>,
+    skipped: KeptOut,
 }
 
 /// An artifact with its findings and what was decided about it.
@@ -250,7 +263,16 @@ impl Decided {
 
     /// Whether an object belongs to artifacts that are kept out, and to nothing else.
     pub(super) fn is_kept_out(&self, digest: &Digest) -> bool {
-        self.skipped.contains(digest)
+        self.skipped.objects.contains(digest)
+    }
+
+    /// Whether all that the bundle has of a name is kept out.
+    pub(super) fn is_name_kept_out(&self, ecosystem: &str, name: &str) -> bool {
+        !self.skipped.names.is_empty()
+            && self.skipped.names.contains(&Name {
+                ecosystem: ecosystem.to_owned(),
+                name: name.to_owned(),
+            })
     }
 
     /// Gives the bundle to the next step.
@@ -306,7 +328,7 @@ impl DecidedReader {
 pub struct Weighed {
     judged: Judged,
     decisions: Decisions,
-    refused: HashSet<Digest>,
+    refused: KeptOut,
 }
 
 /// Applies the policy. Refuses the bundle if it is not admitted as a whole, or if some of its artifacts are not and the policy says to stop.
@@ -369,39 +391,51 @@ impl Weighed {
     }
 }
 
-fn admit(
-    judged: Judged,
-    decisions: Decisions,
-    refused: HashSet<Digest>,
-    deciding: &Deciding<'_>,
-) -> Result<Decided, Stop> {
+fn admit(judged: Judged, decisions: Decisions, refused: KeptOut, deciding: &Deciding<'_>) -> Result<Decided, Stop> {
     let policy = &deciding.in_force.policy;
     let manifest = judged.intact().manifest();
     let bundle = bundle_refusals(&decisions.bundle, &manifest.label());
     if !bundle.is_empty() {
         return Err(Stop::Refused(bundle));
     }
-    let admitted: u64 = manifest.catalog.artifacts.saturating_sub(decisions.kept_out_count);
-    if decisions.kept_out_count > 0 && (policy.on_refusal == OnRefusal::Stop || admitted == 0) {
+    let stands_in_the_way = match deciding.occasion {
+        Occasion::Import => decisions.kept_out_count,
+        Occasion::Export => decisions.count(Admission::Denied),
+    };
+    let is_all = stands_in_the_way == manifest.catalog.artifacts;
+    if stands_in_the_way > 0 && (policy.on_refusal == OnRefusal::Stop || is_all) {
         keep_waiting(judged.intact().staging(), deciding.waiting)?;
-        return Err(Stop::Refused(stop_refusals(&decisions, &manifest.label())));
+        return Err(Stop::Refused(stop_refusals(
+            &decisions,
+            &manifest.label(),
+            stands_in_the_way,
+        )));
     }
     let mut decided = Decided {
         judged,
         decisions,
         skipped: refused,
     };
-    if !decided.skipped.is_empty() {
+    if !decided.skipped.names.is_empty() {
         let mut artifacts = decided.artifacts()?;
         while let Some(artifact) = artifacts.next()? {
             if artifact.decided.admission.is_admitted() {
-                for digest in objects_of(&artifact.judged.examined.artifact) {
-                    decided.skipped.remove(digest);
+                let artifact = &artifact.judged.examined.artifact;
+                for digest in objects_of(artifact) {
+                    decided.skipped.objects.remove(digest);
                 }
+                decided.skipped.names.remove(&artifact.full_name());
             }
         }
     }
     Ok(decided)
+}
+
+/// What belongs to artifacts that are kept out, and to no other.
+#[derive(Default)]
+struct KeptOut {
+    objects: HashSet<Digest>,
+    names: HashSet<Name>,
 }
 
 /// An artifact's bytes and its proofs.
@@ -456,7 +490,7 @@ struct Pass<'a> {
     undecided: Vec<Refusal>,
     unplanned: Vec<String>,
     unplanned_count: u64,
-    refused: HashSet<Digest>,
+    refused: KeptOut,
 }
 
 /// A file of JSON, one value a line.
@@ -506,6 +540,9 @@ impl<'a> Pass<'a> {
                     .to_owned(),
             );
         }
+        if deciding.occasion == Occasion::Export {
+            not_asked.push("approvals, gaps in the stream, who imports, and reviews: they come later".to_owned());
+        }
         if planned.states_nothing() {
             not_asked.push("whether the plan asked for each artifact: the plan names none, or is too large".to_owned());
         }
@@ -522,6 +559,7 @@ impl<'a> Pass<'a> {
                 policy_id: policy.id.clone(),
                 policy_version: policy.version,
                 policy: digest,
+                policy_origin: deciding.in_force.origin,
                 policy_signed_by: deciding.in_force.signed_by.clone(),
                 mode: policy.mode,
                 bundle: judge.decide_bundle(&bundle_facts(deciding, intact, &[])),
@@ -537,7 +575,7 @@ impl<'a> Pass<'a> {
             undecided: Vec::new(),
             unplanned: Vec::new(),
             unplanned_count: 0,
-            refused: HashSet::new(),
+            refused: KeptOut::default(),
         };
         this.with_waiting(intact)
     }
@@ -566,7 +604,13 @@ impl<'a> Pass<'a> {
             Some(remembered) => remembered,
             None => remember(name, self.deciding.ledger)?,
         };
+        let advised_as = stated
+            .advised_as
+            .as_ref()
+            .map(|(name, version)| (ecosystem::collision_key(&artifact.ecosystem, name), version.as_str()));
         let case = Case {
+            release: release(judged),
+            advised_as: advised_as.as_ref().map(|(key, version)| (key.as_str(), *version)),
             floor: remembered.floor,
             pinned: &remembered.pinned,
             standing: remembered.standing,
@@ -653,7 +697,8 @@ impl<'a> Pass<'a> {
         }
         decisions.kept_out_count += 1;
         if self.policy.on_refusal == OnRefusal::KeepOut {
-            self.refused.extend(objects_of(artifact).copied());
+            self.refused.objects.extend(objects_of(artifact).copied());
+            self.refused.names.insert(artifact.full_name());
         }
         let list = if admission == Admission::Denied {
             &mut self.denied
@@ -677,7 +722,7 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    fn finish(mut self, intact: &Intact) -> Result<(Decisions, HashSet<Digest>), Stop> {
+    fn finish(mut self, intact: &Intact) -> Result<(Decisions, KeptOut), Stop> {
         self.output.finish()?;
         if let Some(waiting) = self.waiting {
             waiting.finish()?;
@@ -689,6 +734,13 @@ impl<'a> Pass<'a> {
         self.decisions.bundle = self
             .judge
             .decide_bundle(&bundle_facts(self.deciding, intact, &self.unplanned));
+        if self.deciding.occasion == Occasion::Export {
+            // Nobody has approved it yet, and nobody has imported it.
+            self.decisions
+                .bundle
+                .hits
+                .retain(|hit| !matches!(hit.code, Code::ApprovalsMissing | Code::RolesNotSeparate));
+        }
         self.decisions.kept_out = self.denied;
         self.decisions.kept_out.extend(self.undecided);
         self.decisions.kept_out.truncate(MAX_REFUSALS);
@@ -739,13 +791,22 @@ fn published(judged: &JudgedArtifact, stated: &Stated) -> Option<Published> {
     }))
 }
 
+/// The release of the distribution that it is for, as far as a confirmed proof says it: what only the exporter says could hide an advisory.
+fn release(judged: &JudgedArtifact) -> Option<&str> {
+    let confirmed = judged.findings.iter().filter(|finding| finding.is_confirmed());
+    let mut said = confirmed.flat_map(|finding| &finding.claims);
+    said.find(|(claim, _)| claim == "release")
+        .map(|(_, release)| release.as_str())
+}
+
 /// Whether something was found that is not only missing but wrong. That is published nowhere without a person's decision, an evaluation included.
 fn is_wrong(decision: &Decision) -> bool {
     open_hits(decision).iter().any(|hit| {
         hit.verdict == Verdict::Deny
             && matches!(
                 hit.code,
-                Code::IdentityMismatch
+                Code::EvidenceInvalid
+                    | Code::IdentityMismatch
                     | Code::PublisherChanged
                     | Code::EvidenceDowngraded
                     | Code::KnownMalicious
@@ -811,10 +872,11 @@ fn bundle_refusals(decision: &Decision, label: &str) -> Vec<Refusal> {
         .collect()
 }
 
-/// The first artifacts that are not admitted, and how many there are.
-fn stop_refusals(decisions: &Decisions, label: &str) -> Vec<Refusal> {
+/// The first artifacts that are not admitted, and how many there are. Those that are denied come first.
+fn stop_refusals(decisions: &Decisions, label: &str, count: u64) -> Vec<Refusal> {
     let mut refusals = decisions.kept_out.clone();
-    let more = decisions.kept_out_count.saturating_sub(refusals.len() as u64);
+    refusals.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+    let more = count.saturating_sub(refusals.len() as u64);
     if more > 0 {
         refusals.push(
             Refusal::new(

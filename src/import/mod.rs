@@ -37,7 +37,7 @@ use crate::trust::{Profile, Role, TrustedRoot};
 
 use authenticate::{Approvals, Authenticated, GapRule, Judgement, Memory, Outcome, Voucher, authenticate};
 use commit::{Committed, commit};
-use decide::{Deciding, Decisions, decide, weigh};
+use decide::{Deciding, Decisions, Occasion, decide, weigh};
 pub use memory::EnclaveMemory;
 use open::{Input, open};
 use record::Recorder;
@@ -102,11 +102,12 @@ fn import_steps(
     run: &Run<'_>,
     recorder: &mut Recorder<'_>,
 ) -> Result<Imported, Stop> {
-    let opened = open(inputs)?;
     let root = trust.current().clone();
     let site = Site::load(trust)?;
     site.check_not_rolled_back(&enclave.ledger)?;
-    recorder.opened(&site);
+    recorder.begun(&site);
+    let opened = open(inputs)?;
+    recorder.opened();
     let memory = EnclaveMemory {
         ledger: &enclave.ledger,
         folder,
@@ -119,7 +120,14 @@ fn import_steps(
         approvals: Approvals::Needed,
         revocations: site.revocations().map(|(_, document)| document),
     };
-    let Outcome { new_roots, result } = authenticate(opened, &judgement);
+    let Outcome {
+        new_roots,
+        sealed,
+        result,
+    } = authenticate(opened, &judgement);
+    if let Some((manifest, digest)) = &sealed {
+        recorder.sealed(manifest, *digest);
+    }
     // Kept even where the bundle is refused, so that a bad bundle cannot block a rotation.
     trust.store_roots(new_roots)?;
     if let Err(Stop::Refused(refusals)) = &result
@@ -130,12 +138,7 @@ fn import_steps(
     }
     let authenticated = result?;
     let (manifest_digest, volumes) = (authenticated.manifest_digest(), authenticated.manifest().volumes.len());
-    recorder.authenticated(
-        authenticated.manifest(),
-        manifest_digest,
-        authenticated.voucher(),
-        trust.current(),
-    );
+    recorder.authenticated(authenticated.voucher(), trust.current());
     let staging = memory::staging(folder, &manifest_digest);
     let result = run_import(authenticated, folder, enclave, trust, site, run, recorder);
     if volumes == 1 && result.is_err() {
@@ -180,7 +183,7 @@ fn run_import(
             let brought = site.take(intact.manifest(), trust, |digest| {
                 intact.locate(digest, workspace.store)
             })?;
-            recorder.trusted(&site, &brought);
+            recorder.brought(&site, &brought);
             // Kept even where the bundle is refused, as roots are: what enough persons signed stands by itself.
             for standing in &brought.standing {
                 trust.stand(standing)?;
@@ -189,12 +192,13 @@ fn run_import(
                     .note_standing(&standing.kind.to_string(), standing.version, &standing.digest)?;
             }
             check_not_revoked(&intact, &site)?;
+            recorder.trusted();
             let store = Some(enclave.repository.store());
             let in_force = site.in_force();
             let pins = pins(&site);
             let judged = verify_evidence(*intact, &pins, store, run.now, run.threads, run.progress)?;
             recorder.judged();
-            let reviews = reviews_of(folder, &judged, trust, in_force, run.now)?;
+            let reviews = reviews_of(folder, &judged, trust, &site, run.now)?;
             let deciding = Deciding {
                 in_force,
                 profile: profile(trust),
@@ -204,6 +208,7 @@ fn run_import(
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
                 now: run.now,
+                occasion: Occasion::Import,
                 waiting: Some(&reviews::waiting_path(folder, &manifest_digest)),
                 progress: run.progress,
             };
@@ -248,18 +253,15 @@ fn reviews_of(
     enclave: &Path,
     judged: &Judged,
     trust: &TrustFolder,
-    in_force: &InForce,
+    site: &Site,
     now: Timestamp,
 ) -> Result<Reviews, Stop> {
     let intact = judged.intact();
     let asked = Asked {
         manifest: intact.manifest_digest(),
-        policy: in_force.policy.digest(),
-        // Where one person does everything, that person also reviews.
-        exporters: match profile(trust) {
-            Profile::Evaluation => &[],
-            Profile::Standard | Profile::Strict => &intact.voucher().exporters,
-        },
+        policy: site.in_force().policy.digest(),
+        exporters: &intact.voucher().exporters,
+        revocations: site.revocations().map(|(_, document)| document),
         now,
     };
     let signed = reviews::signed(enclave, &asked.manifest)?;
@@ -406,7 +408,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
             let pins = pins(&site);
             let judged = verify_evidence(*intact, &pins, against.store, run.now, run.threads, run.progress)?;
             let reviews = match against.memory {
-                Some(memory) => reviews_of(memory.folder, &judged, trust, in_force, run.now)?,
+                Some(memory) => reviews_of(memory.folder, &judged, trust, &site, run.now)?,
                 None => Reviews::default(),
             };
             let deciding = Deciding {
@@ -418,6 +420,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
                 now: run.now,
+                occasion: Occasion::Import,
                 waiting: None,
                 progress: run.progress,
             };
@@ -428,6 +431,62 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
         Verified::Incomplete(incomplete) => checked.incomplete = Some(incomplete),
     }
     Ok(checked)
+}
+
+/// By what an exporter asks what a policy would decide.
+pub struct Rehearsal<'a> {
+    /// A root that exists for the rehearsal alone, and whose key sealed the bundle: nothing that the enclave would ever take.
+    pub root: &'a TrustedRoot,
+    /// The profile of the enclave's own root.
+    pub profile: Profile,
+    /// The trust data and revocations that the exporter has of the enclave.
+    pub site: &'a Site,
+    /// The policy.
+    pub in_force: &'a InForce,
+    /// An empty folder that may be written to, on a disk with room for the bundle.
+    pub scratch: PathBuf,
+}
+
+/// What the very same steps as in [`import`] would decide about a bundle that is rehearsed, as far as an exporter can know.
+pub fn rehearse(inputs: Vec<Input>, rehearsal: &Rehearsal<'_>, run: &Run<'_>) -> Result<Decisions, Stop> {
+    let site = rehearsal.site;
+    let revocations = site.revocations().map(|(_, document)| document);
+    let judgement = Judgement {
+        root: rehearsal.root,
+        now: run.now,
+        memory: None,
+        approvals: Approvals::StillToCome,
+        revocations,
+    };
+    let authenticated = authenticate(open(inputs)?, &judgement).result?;
+    let workspace = Workspace {
+        staging: rehearsal.scratch.clone(),
+        store: None,
+        threads: run.threads,
+        progress: run.progress,
+    };
+    let Verified::Intact(intact) = verify_objects(authenticated, &workspace)? else {
+        return Err(Unable::new("the bundle of the rehearsal is not whole").into());
+    };
+    let pins = Pins {
+        max_transit_seconds: rehearsal.in_force.max_transit_seconds(),
+        ..pins(site)
+    };
+    let judged = verify_evidence(*intact, &pins, None, run.now, run.threads, run.progress)?;
+    let deciding = Deciding {
+        in_force: rehearsal.in_force,
+        profile: rehearsal.profile,
+        importers: BTreeSet::new(),
+        ledger: None,
+        trust_data: site.trust_data().map(|(_, data)| data),
+        carried_revocations: revocations.map(|document| document.created),
+        reviews: &Reviews::default(),
+        now: run.now,
+        occasion: Occasion::Export,
+        waiting: None,
+        progress: run.progress,
+    };
+    Ok(decide(judged, None, &deciding)?.into_parts().1)
 }
 
 /// A bundle as a person sees it who is asked to approve it.

@@ -210,7 +210,7 @@ fn compare(entry: Entry, was: &[Finding], now: &[Finding]) -> Change {
     }
     for (place, after) in places(now) {
         let before = nth(was, &after.kind, place);
-        if after.is_confirmed() && !before.is_some_and(|before| before.level() >= after.level()) {
+        if after.is_confirmed() && before.is_none_or(|before| before.level() < after.level()) {
             change.gained.push(after.clone());
         }
         // What was confirmed stands among the lost, with what it is now.

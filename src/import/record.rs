@@ -17,8 +17,8 @@ use crate::ledger::Ledger;
 use crate::model::{Digest, Finding, ProofState, Refusal, Stop, Timestamp};
 use crate::policy::{Hit, Mode};
 use crate::report::{
-    Absent, Aside, Bundle, Decided, DecisionHit, FORMAT, Folder, Head, KnownTime, Outcome, Person, Policy, Published,
-    Record, Records, Refused, ReportError, Shortened, Standing, Station, TrustThen, Version, short,
+    Absent, Aside, Bundle, Consent, Decided, DecisionHit, FORMAT, Folder, Head, KnownTime, Outcome, Person, Policy,
+    Published, Record, Records, Refused, ReportError, Shortened, Standing, Station, TrustThen, Version, short,
 };
 use crate::trust::TrustedRoot;
 
@@ -150,18 +150,28 @@ impl<'a> Recorder<'a> {
         self.problem.as_ref()
     }
 
-    pub(super) fn opened(&mut self, site: &Site) {
+    pub(super) fn begun(&mut self, site: &Site) {
         if let Some(keeping) = &mut self.keeping {
-            keeping.reached = Step::Opened;
             keeping.take_site(site);
         }
     }
 
-    pub(super) fn authenticated(&mut self, manifest: &Manifest, digest: Digest, voucher: &Voucher, root: &TrustedRoot) {
+    pub(super) fn opened(&mut self) {
+        if let Some(keeping) = &mut self.keeping {
+            keeping.reached = Step::Opened;
+        }
+    }
+
+    pub(super) fn sealed(&mut self, manifest: &Manifest, digest: Digest) {
+        if let Some(keeping) = &mut self.keeping {
+            keeping.head.bundle = Some(bundle(manifest, digest));
+        }
+    }
+
+    pub(super) fn authenticated(&mut self, voucher: &Voucher, root: &TrustedRoot) {
         let Some(keeping) = &mut self.keeping else { return };
         keeping.reached = Step::Authenticated;
         let head = &mut keeping.head;
-        head.bundle = Some(bundle(manifest, digest));
         head.people = people(voucher, root);
         head.trust.root = version(root);
         head.trust.new_roots = voucher.new_roots.iter().map(version).collect();
@@ -179,9 +189,14 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    pub(super) fn trusted(&mut self, site: &Site, brought: &Brought) {
+    pub(super) fn trusted(&mut self) {
+        if let Some(keeping) = &mut self.keeping {
+            keeping.reached = Step::Trusted;
+        }
+    }
+
+    pub(super) fn brought(&mut self, site: &Site, brought: &Brought) {
         let Some(keeping) = &mut self.keeping else { return };
-        keeping.reached = Step::Trusted;
         keeping.take_site(site);
         let lines = brought.changes.iter().chain(&brought.notes).map(|line| short(line));
         let shortened = Shortened::of(lines, MAX_CHANGE_BYTES);
@@ -360,6 +375,7 @@ fn bundle(manifest: &Manifest, digest: Digest) -> Bundle {
 fn people(voucher: &Voucher, root: &TrustedRoot) -> Vec<Person> {
     let keys = &root.document().keys;
     let exporters = voucher.exporters.iter().map(|person| Person {
+        approval: None,
         keys: voucher
             .export_keys
             .iter()
@@ -369,11 +385,21 @@ fn people(voucher: &Voucher, root: &TrustedRoot) -> Vec<Person> {
         person: person.clone(),
         role: "export".to_owned(),
     });
-    let approvers = voucher.approvers.iter().map(|person| Person {
-        keys: Vec::new(),
-        person: person.clone(),
-        role: "approve".to_owned(),
-    });
+    let approvers = voucher
+        .approvers
+        .iter()
+        .zip(&voucher.approved)
+        .map(|(person, approval)| Person {
+            approval: Some(Consent {
+                created: approval.created,
+                expires: approval.expires,
+                reason: short(&approval.reason),
+                ticket: approval.ticket.as_deref().map(short),
+            }),
+            keys: Vec::new(),
+            person: person.clone(),
+            role: "approve".to_owned(),
+        });
     exporters.chain(approvers).collect()
 }
 

@@ -5,8 +5,11 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::bundle::manifest::{Manifest, SideData};
 use crate::crypto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
+use crate::evidence;
 use crate::ledger::Ledger;
 use crate::model::{Code, Digest, Refusal, Stop, Timestamp, Unable};
 use crate::policy::{self, Policy};
@@ -28,8 +31,22 @@ pub struct Site {
 pub struct InForce {
     /// The policy.
     pub policy: Policy,
-    /// Who signed it; nobody where it is the profile's own.
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Who signed it; somebody only where it stands.
     pub signed_by: Vec<String>,
+}
+
+/// Where a policy comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// None is signed: it is the root's profile's own.
+    Profile,
+    /// It was signed, and stands.
+    Signed,
+    /// It was given to an exporter, who asks what it would decide.
+    Given,
 }
 
 impl InForce {
@@ -41,6 +58,16 @@ impl InForce {
                 Profile::Standard => policy::Profile::Standard,
                 Profile::Strict => policy::Profile::Strict,
             }),
+            origin: Origin::Profile,
+            signed_by: Vec::new(),
+        }
+    }
+
+    /// A policy that somebody asks about; whether anybody signed it is not looked at.
+    pub const fn given(policy: Policy) -> Self {
+        Self {
+            policy,
+            origin: Origin::Given,
             signed_by: Vec::new(),
         }
     }
@@ -98,6 +125,7 @@ impl Site {
             })?;
             this.in_force = InForce {
                 policy: document,
+                origin: Origin::Signed,
                 signed_by: standing.persons.clone(),
             };
             this.policy = Some(standing);
@@ -195,12 +223,8 @@ impl Site {
         };
         let document =
             Revocations::read(&standing.payload).map_err(|error| error.refusal("the bundle's revocations"))?;
-        if let Some((_, earlier)) = &self.revocations {
-            document.check_follows(earlier).map_err(|error| Refusal {
-                code: Code::TrustVersionOutOfOrder,
-                ..error.refusal("the bundle's revocations")
-            })?;
-        }
+        let earlier = self.revocations.as_ref().map(|(_, document)| document);
+        check_revocations_follow("the bundle's revocations", earlier, &document)?;
         let before = self
             .revocations
             .as_ref()
@@ -222,13 +246,7 @@ impl Site {
         };
         let document = TrustData::read(&standing.payload).map_err(|error| error.refusal("the bundle's trust data"))?;
         let earlier = self.trust_data.as_ref().map(|(_, document)| document);
-        crate::evidence::check_follows(earlier.map_or(&[][..], |data| &data.anchors), &document.anchors).map_err(
-            |reason| {
-                Refusal::new(Code::TrustVersionOutOfOrder, "the bundle's trust data", reason).hint(
-                    "a new primary key is a new anchor: remove the old one under its own name, and add the new one",
-                )
-            },
-        )?;
+        check_trust_data_follows("the bundle's trust data", earlier, &document)?;
         brought.changes.push(format!(
             "trust data version {} counts from now on, signed by {}",
             standing.version,
@@ -262,6 +280,32 @@ impl Site {
             Err(other) => Err(other.into()),
         }
     }
+}
+
+/// Fails if revocations take back what earlier ones revoked.
+pub(crate) fn check_revocations_follow(
+    subject: &str,
+    earlier: Option<&Revocations>,
+    next: &Revocations,
+) -> Result<(), Refusal> {
+    earlier
+        .map_or(Ok(()), |earlier| next.check_follows(earlier))
+        .map_err(|error| Refusal {
+            code: Code::TrustVersionOutOfOrder,
+            ..error.refusal(subject)
+        })
+}
+
+/// Fails if an anchor's update is not bound to what was pinned under its name.
+pub(crate) fn check_trust_data_follows(
+    subject: &str,
+    earlier: Option<&TrustData>,
+    next: &TrustData,
+) -> Result<(), Refusal> {
+    evidence::check_follows(earlier.map_or(&[][..], |data| &data.anchors), &next.anchors).map_err(|reason| {
+        Refusal::new(Code::TrustVersionOutOfOrder, subject, reason)
+            .hint("a new primary key is a new anchor: remove the old one under its own name, and add the new one")
+    })
 }
 
 /// Reads an envelope that has been verified to be the listed object.

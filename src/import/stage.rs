@@ -165,6 +165,11 @@ fn take_objects(
         Ok::<_, Stop>(())
     })?;
     while let Some(Record::Document(document)) = next {
+        // A name of which nothing comes in gets no page.
+        if decided.is_name_kept_out(&document.ecosystem, &document.name) {
+            next = records.next()?;
+            continue;
+        }
         let path = store.path(&document.digest);
         let size = fs::metadata(&path)
             .map_err(|error| Unable::new(format!("cannot read {}", display_path(&path))).because(error))?

@@ -58,6 +58,11 @@ impl Around {
         let mut last: Option<Name> = None;
         while let Some(examined) = artifacts.next()? {
             let name = examined.artifact.full_name();
+            let stated = ecosystem::find(&name.ecosystem).map(|known| known.stated(&examined.facts));
+            if let Some((source, _)) = stated.and_then(|stated| stated.advised_as) {
+                let key = ecosystem::collision_key(&name.ecosystem, &source);
+                wanted.insert((name.ecosystem.clone(), key));
+            }
             if last.as_ref() == Some(&name) {
                 continue;
             }

@@ -623,7 +623,7 @@ fn to_upstream_error(error: ClientError, asked: &str) -> UpstreamError {
             url,
             reason: format!("it is larger than {max_bytes} bytes"),
         },
-        ClientError::Access { url, source } => UpstreamError::Transport {
+        ClientError::Access { url, source } => UpstreamError::NotContacted {
             url,
             reason: source.to_string(),
         },

@@ -34,6 +34,8 @@ pub struct Case<'a> {
     pub scans: &'a [Scan],
     /// The release of a distribution that it is for, as advisories name it, such as `13`.
     pub release: Option<&'a str>,
+    /// Name (as its ecosystem's key) and version by which advisories know it, where they are not its own.
+    pub advised_as: Option<(&'a str, &'a str)>,
     /// Advisories that a statement says do not affect it.
     pub cleared: &'a [Cleared],
 }
@@ -52,6 +54,7 @@ impl<'a> Case<'a> {
             licence: None,
             scans: &[],
             release: None,
+            advised_as: None,
             cleared: &[],
         }
     }

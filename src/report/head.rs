@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::DecisionHit;
 use super::tally::{EcosystemTally, VoucherTally};
 use crate::crypto::strict_json::{Critical, Extensions};
-use crate::model::{Code, Digest, Timestamp};
+use crate::model::{Digest, Timestamp};
 
 /// The format that this program reads and writes.
 pub const FORMAT: u64 = 1;
@@ -128,12 +128,28 @@ pub struct Bundle {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Person {
+    /// What an approver signed; none for an exporter.
+    pub approval: Option<Consent>,
     /// The keys with which the person signed, where they are known one by one.
     pub keys: Vec<String>,
     /// The name in the root.
     pub person: String,
     /// `export` or `approve`.
     pub role: String,
+}
+
+/// Why somebody approved, in their own words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Consent {
+    /// When, by the person's own clock.
+    pub created: Timestamp,
+    /// Until when that counts.
+    pub expires: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// Where the request is kept.
+    pub ticket: Option<String>,
 }
 
 /// One check.
@@ -281,13 +297,6 @@ pub struct Refused {
     pub reason: String,
     /// What it is about.
     pub subject: String,
-}
-
-impl Refused {
-    /// Whether this program knows the code.
-    pub fn is_known(&self) -> bool {
-        Code::ALL.iter().any(|code| code.name() == self.code)
-    }
 }
 
 /// The enclave.

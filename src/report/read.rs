@@ -10,7 +10,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 
 use super::error::failed;
-use super::{FORMAT, Head, MAX_RECORD_BYTES, Record, ReportError};
+use super::{FORMAT, Head, MAX_REPORT_RECORD_BYTES, Record, ReportError};
 use crate::crypto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
 use crate::crypto::strict_json;
 use crate::model::{Digest, Hasher};
@@ -102,17 +102,17 @@ impl Report {
         let mut line = Vec::new();
         // One byte more than allowed, so that a longer line is seen to be longer.
         (&mut self.lines)
-            .take(MAX_RECORD_BYTES as u64 + 1)
+            .take(MAX_REPORT_RECORD_BYTES as u64 + 1)
             .read_until(b'\n', &mut line)
             .map_err(failed("read", &self.path))?;
         if line.is_empty() {
             self.check_end()?;
             return Ok(None);
         }
-        if line.len() > MAX_RECORD_BYTES {
+        if line.len() > MAX_REPORT_RECORD_BYTES {
             return Err(ReportError::RecordTooLarge {
                 number,
-                limit: MAX_RECORD_BYTES,
+                limit: MAX_REPORT_RECORD_BYTES,
             });
         }
         self.hasher.update(&line);

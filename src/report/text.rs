@@ -38,6 +38,18 @@ pub fn summary(head: &Head) -> Vec<String> {
         ));
     }
     lines.push(format!("  people    {}", people(head)));
+    for person in &head.people {
+        if let Some(approval) = &person.approval {
+            let ticket = approval
+                .ticket
+                .as_ref()
+                .map_or_else(String::new, |ticket| format!(" (ticket {ticket})"));
+            lines.push(format!(
+                "            {} approved {}: {}{ticket}",
+                person.person, approval.created, approval.reason
+            ));
+        }
+    }
     lines.push(format!("  trusted   {}", trusted(head)));
     if let Some(policy) = &head.policy {
         let signed = if policy.signed_by.is_empty() {

@@ -15,7 +15,7 @@ use crate::model::{Digest, Hasher};
 use crate::trust::{self, Kind};
 
 /// The longest line of a record, in bytes: hundreds of findings of some thousand bytes each.
-pub const MAX_RECORD_BYTES: usize = 8 << 20;
+pub const MAX_REPORT_RECORD_BYTES: usize = 8 << 20;
 
 /// Findings of one artifact that a record holds: an artifact brings a handful of proofs, a list of certificates some dozens.
 const MAX_FINDINGS: usize = 500;
@@ -137,5 +137,47 @@ fn shorten(record: &mut Record) {
         if let Some(last) = record.findings.last_mut() {
             last.notes.push(note);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Finding, Identity, Level, Signer};
+
+    #[test]
+    fn no_proof_makes_a_record_longer_than_a_reader_takes() {
+        let long = "\u{1}".repeat(1 << 20);
+        let identity = Signer::Identity(Identity {
+            issuer: long.clone(),
+            subject: long.clone(),
+            fields: Default::default(),
+        });
+        let mut finding = Finding::confirmed(&long, Level::Provenance, long.clone())
+            .by(identity)
+            .noting(long.clone());
+        finding.claims.push((long.clone(), long));
+        let mut record = Record {
+            absent: Vec::new(),
+            decision: None,
+            digest: Digest::of(b""),
+            ecosystem: "files".to_owned(),
+            file: "a".to_owned(),
+            findings: vec![finding; MAX_FINDINGS + 10],
+            floor: None,
+            level: Level::Provenance,
+            name: "a".to_owned(),
+            origin: String::new(),
+            purl: "pkg:generic/a@1".to_owned(),
+            reason: String::new(),
+            required: None,
+            size: 0,
+            version: "1".to_owned(),
+        };
+        shorten(&mut record);
+        assert_eq!(record.findings.len(), MAX_FINDINGS);
+        let last = record.findings.last().unwrap();
+        assert!(last.is_confirmed() && last.notes.iter().any(|note| note.starts_with("10 more findings")));
+        assert!(strict_json::write(&record).len() < MAX_REPORT_RECORD_BYTES);
     }
 }

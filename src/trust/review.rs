@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::approval::{Decision, MAX_REASON_BYTES, MAX_TICKET_BYTES};
-use super::{Kind, Role, Root, TrustError};
+use super::{Kind, Revocations, Role, Root, TrustError};
 use crate::crypto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
 use crate::crypto::key::{SignError, Signer};
 use crate::crypto::strict_json::{self, Critical, Extensions};
@@ -178,6 +178,8 @@ pub struct Asked<'a> {
     pub policy: Digest,
     /// The persons who exported the bundle: they do not count.
     pub exporters: &'a [String],
+    /// What the site no longer believes: revoked keys sign nothing.
+    pub revocations: Option<&'a Revocations>,
     /// The enclave's time.
     pub now: Timestamp,
 }
@@ -210,10 +212,18 @@ impl Reviews {
             let signers = root
                 .signers(role, Kind::Review, &envelope)
                 .map_err(|error| error.to_string())?;
-            persons.extend(signers.into_iter().map(|signer| signer.person));
+            let standing = signers.into_iter().filter(|signer| {
+                let revoked = asked
+                    .revocations
+                    .and_then(|document| document.key(&signer.key.to_string()));
+                revoked.is_none()
+            });
+            persons.extend(standing.map(|signer| signer.person));
         }
         if persons.is_empty() {
-            return Err("nobody signed it who has the role policy or approve".to_owned());
+            return Err(
+                "nobody signed it who has the role policy or approve, with a key that is not revoked".to_owned(),
+            );
         }
         // Parsed once somebody vouches for its bytes.
         let review = Review::read(&envelope.payload).map_err(|error| error.to_string())?;

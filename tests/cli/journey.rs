@@ -81,9 +81,12 @@ fn a_bundle_out_of_order_is_refused_and_changes_nothing() {
     for medium in ["reused", "gap", "jump", "fork", "epoch"] {
         let import = world.run(&format!("import --enclave en {medium}"));
         let verify = world.run(&format!("verify --enclave en {medium}"));
+        // Of a check there is no report.
+        let (report, said) = import.stderr.split_once('\n').unwrap();
+        assert!(report.starts_with("the report is en/reports/"), "{report}");
         assert_eq!(
-            (import.status, import.stderr),
-            (verify.status, verify.stderr),
+            (import.status, said),
+            (verify.status, verify.stderr.as_str()),
             "the very same steps"
         );
         assert!(world.staging().is_empty());
@@ -349,6 +352,20 @@ fn approvals_of_other_persons_are_asked_for() {
     assert_eq!(
         (&imported["exporters"], &imported["approvers"]),
         (&json!(["dora"]), &json!(["eve"]))
+    );
+    // The report keeps who approved, and why; those of the refusals before say what failed.
+    let report = world.json("report show --enclave en");
+    let eve = &report["head"]["people"][1];
+    assert_eq!((&eve["person"], &eve["role"]), (&json!("eve"), &json!("approve")));
+    assert_eq!(eve["approval"]["reason"], "reviewed");
+    let text = world.run("report show --enclave en").done().stdout;
+    assert!(text.contains("eve approved") && text.contains("reviewed"), "{text}");
+    let refused = world.json("report show 1 --enclave en");
+    let checks = refused["head"]["checks"].as_array().unwrap();
+    let approvals = checks.iter().find(|check| check["id"] == "approvals").unwrap();
+    assert_eq!(
+        (&approvals["result"], &approvals["codes"]),
+        (&json!("fail"), &json!(["approvals-missing"]))
     );
 }
 

@@ -7,6 +7,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sealift::crypto::key::Signer as _;
 use sealift::model::{Code, Digest};
 use serde::Deserialize;
 use serde_json::json;
@@ -59,10 +62,82 @@ fn world(name: &str) -> World {
             world
         }
         "judged" => crate::judged::imported(),
+        "pinning" => pinning(),
         "policies" => policies(),
         "sending" => sending(),
         other => panic!("there is no world `{other}`"),
     }
+}
+
+/// An enclave with persons who may sign its trust data, and files that they could pin: good ones, secret ones, others.
+fn pinning() -> World {
+    let world = World::standard();
+    world.key(people::ANN, "ann.pem");
+    world.key(people::BOB, "bob.pem");
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    for (from, to) in [
+        ("openpgp/dsa-key.asc", "maker.asc"),
+        ("helm/helm-test-key.pub", "keyring.gpg"),
+        ("rpm/rpm-testkey-v4-ed25519.asc", "other.asc"),
+        ("sigstore/key-trusted_root.json", "trusted_root.json"),
+        ("npm/registry-keys.json", "npm-keys.json"),
+        ("cosign/cosign.pub", "cosign.pub"),
+        ("gem/root.pem", "root.pem"),
+        ("notation/tsa-globalsignRoot.pem", "tsa.pem"),
+        ("minisign/test.pub", "minisign.pub"),
+        ("signify/regresskey.pub", "signify.pub"),
+        ("sshsig/ed25519.pub", "id_ed25519.pub"),
+        ("tuf/1.root.json", "1.root.json"),
+    ] {
+        fs::copy(fixtures.join(from), world.path(to)).unwrap();
+    }
+    let write = |name: &str, content: &[u8]| fs::write(world.path(name), content).unwrap();
+    let read = |name: &str| fs::read_to_string(world.path(name)).unwrap();
+    let bare = read("id_ed25519.pub");
+    write(
+        "allowed_signers",
+        format!("ann@example.com namespaces=\"file\" {bare}").as_bytes(),
+    );
+    write("sum.key", format!("{}\n", note_key(people::EXPORTER)).as_bytes());
+    write(
+        "broken.key",
+        note_key(people::EXPORTER).replace("sum.", "fun.").as_bytes(),
+    );
+    let der = STANDARD
+        .decode(
+            read("root.pem")
+                .lines()
+                .filter(|line| !line.starts_with("---"))
+                .collect::<String>(),
+        )
+        .unwrap();
+    write("root.cer", &der);
+    write("two.pem", read("cosign.pub").repeat(2).as_bytes());
+    let root: serde_json::Value = serde_json::from_str(&read("trusted_root.json")).unwrap();
+    write("roots.jsonl", format!("{root}\n{root}\n").as_bytes());
+    write(
+        "secret.pub",
+        b"untrusted comment: minisign encrypted secret key\nRWRT\n",
+    );
+    // Somebody changed a root after it was signed.
+    write(
+        "altered.root.json",
+        read("1.root.json")
+            .replace("\"version\": 1,", "\"version\": 2,")
+            .as_bytes(),
+    );
+    write("empty", b"");
+    world
+}
+
+/// The verifier key of a signed note: `name+hash+base64` of the algorithm's octet and the key.
+fn note_key(number: u8) -> String {
+    let public = people::key(number).public().info().to_vec();
+    // SubjectPublicKeyInfo of Ed25519 ends in the key's 32 octets.
+    let key = [&[1], &public[public.len() - 32..]].concat();
+    let name = "sum.example.com";
+    let hash = Digest::of(&[name.as_bytes(), b"\n", &key].concat()).hex();
+    format!("{name}+{}+{}", &hash[..8], STANDARD.encode(key))
 }
 
 /// Policies, good and bad, and their tests.

@@ -1,5 +1,6 @@
 //! Reports of imports and refusals: written, listed, verified, shown, and refused where somebody touched them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -68,6 +69,44 @@ fn validate(document: &Value) {
     }
 }
 
+/// Fails unless a part of a report has the fields that the closed schema asks for, and no others.
+fn has_the_fields_of(part: &Value, definition: &str) {
+    let schema = include_str!("../../bundle-spec/schemas/report.schema.json");
+    let schema: Value = serde_json::from_str(schema).unwrap();
+    let definition = &schema["$defs"][definition];
+    assert_eq!(definition["additionalProperties"], false);
+    let required: BTreeSet<&str> = definition["required"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name.as_str().unwrap())
+        .collect();
+    let known: BTreeSet<&str> = definition["properties"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let found: BTreeSet<&str> = part.as_object().unwrap().keys().map(String::as_str).collect();
+    assert!(required.is_subset(&found), "{:?}", required.difference(&found));
+    assert!(found.is_subset(&known), "{:?}", found.difference(&known));
+}
+
+/// Verifies a report with the program that shares no code with this one; nothing where there is no Python.
+fn by_python(world: &World, report: &Path) -> Option<(i32, String)> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/verify_bundle.py");
+    let output = Command::new("python3")
+        .arg(script)
+        .arg("--root")
+        .arg(world.path("en/trust/roots/1.dsse.json"))
+        .arg("--report")
+        .arg(report)
+        .output()
+        .ok()?;
+    let text = [output.stdout, output.stderr].concat();
+    Some((output.status.code().unwrap(), String::from_utf8(text).unwrap()))
+}
+
 fn checks(document: &Value) -> Vec<(&str, &str)> {
     document["head"]["checks"]
         .as_array()
@@ -84,11 +123,25 @@ fn an_import_leaves_a_report_that_says_who_vouched_for_what() {
     let document = world.json("report show 1 --enclave en");
     validate(&document);
     let head = &document["head"];
+    for (part, definition) in [
+        (head, "head"),
+        (&head["bundle"], "bundle"),
+        (&head["checks"][0], "check"),
+        (&head["ecosystems"][0], "ecosystem"),
+        (&head["trust"]["trust_data"], "standing"),
+        (&head["trust"]["root"], "version"),
+        (&document["artifacts"][5], "artifact"),
+        (&document["artifacts"][5]["findings"][0], "finding"),
+        (&document["artifacts"][5]["decision"], "decision"),
+        (&document["artifacts"][5]["decision"]["hits"][0], "hit"),
+    ] {
+        has_the_fields_of(part, definition);
+    }
     assert_eq!(head["outcome"], "imported");
     assert_eq!(head["published"]["generation"], 1);
     assert_eq!(
         head["people"],
-        json!([{ "keys": [people::id(people::EXPORTER)], "person": "dora", "role": "export" }])
+        json!([{ "approval": null, "keys": [people::id(people::EXPORTER)], "person": "dora", "role": "export" }])
     );
     assert_eq!(head["trust"]["trust_data"]["version"], 1);
     assert_eq!(head["station"]["profile"], "evaluation");
@@ -111,6 +164,11 @@ fn an_import_leaves_a_report_that_says_who_vouched_for_what() {
     let verified = world.json("report verify 1 --enclave en");
     assert_eq!(verified["digest"], document["digest"]);
     assert_eq!(verified["signers"], json!(["station-plant-7"]));
+    assert_eq!(world.json("report verify --enclave en"), verified);
+    if let Some((status, text)) = by_python(&world, &reports(&world)[0]) {
+        assert_eq!(status, 0, "{text}");
+        assert!(text.contains(document["digest"].as_str().unwrap()), "{text}");
+    }
     // Away from the enclave, a pinned root is enough.
     fs::copy(&reports(&world)[0], world.path("carried.ndjson")).unwrap();
     assert_eq!(
@@ -152,7 +210,7 @@ fn a_refusal_leaves_a_report_of_why() {
         names(&world),
         [
             "000001-main-1.report.ndjson",
-            "000002-unknown-refused.report.ndjson",
+            "000002-main-2-refused.report.ndjson",
             "000003-unknown-refused.report.ndjson",
             "000004-main-2-refused.report.ndjson",
         ]
@@ -168,6 +226,7 @@ fn a_refusal_leaves_a_report_of_why() {
         assert_eq!(document["head"]["outcome"], "refused");
         assert_eq!(document["head"]["published"], Value::Null);
         assert_eq!(document["head"]["refusals"][0]["code"], code);
+        assert_eq!(document["head"]["trust"]["trust_data"]["version"], 1);
         let checks = checks(&document);
         let at = checks.iter().position(|(_, result)| *result == "fail").unwrap();
         assert_eq!(checks[at].0, check);
@@ -180,8 +239,12 @@ fn a_refusal_leaves_a_report_of_why() {
         let text = world.run(&format!("report show {number} --enclave en")).done().stdout;
         assert!(text.contains(&format!("[{code}]")), "{text}");
     }
-    // What was not sealed by anybody is not repeated.
-    assert_eq!(world.json("report show 2 --enclave en")["head"]["bundle"], Value::Null);
+    // What nobody has sealed is not repeated.
+    assert_eq!(
+        world.json("report show 2 --enclave en")["head"]["bundle"]["label"],
+        "main 2"
+    );
+    assert_eq!(world.json("report show 3 --enclave en")["head"]["bundle"], Value::Null);
     assert_eq!(
         world.json("report list --enclave en")["reports"]
             .as_array()
@@ -255,6 +318,10 @@ fn a_report_that_somebody_touched_is_refused() {
         let ran = world.run(&format!("report show {name} --enclave en --html {name}.html"));
         assert_eq!(ran.status, 1, "{name}: {}", ran.stderr);
         assert!(!world.path(&format!("{name}.html")).exists(), "{name}");
+        if let Some((status, text)) = by_python(&world, &path) {
+            assert_eq!(status, 1, "{name}: {text}");
+            assert!(text.contains(&format!("[{code}]")), "{name}: {text}");
+        }
         fs::remove_file(path).unwrap();
     };
     // The head, edited, and signed by somebody who may not.

@@ -125,6 +125,11 @@ impl World {
         trust.stand(&standing).unwrap();
     }
 
+    /// An enclave with a root that differs from the others'.
+    pub(crate) fn of(root: Root) -> Self {
+        Self::with_root(root)
+    }
+
     fn with_root(mut root: Root) -> Self {
         root.expires = now().plus_days(700);
         let folder = tempfile::tempdir().unwrap();

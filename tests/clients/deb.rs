@@ -418,3 +418,71 @@ fn what_apt_keeps_is_enough_for_an_export_that_asks_nobody() {
     let said: serde_json::Value = serde_json::from_str(&folder.run("--json import --enclave enclave media-1")).unwrap();
     assert_eq!(said["evidence"]["levels"]["registry"], 4, "{said}");
 }
+
+#[test]
+fn an_archive_without_https_is_named_for_it() {
+    // No client is asked for.
+    let site = Site::empty();
+    site.home().write(
+        "sealift.yaml",
+        "schema: sealift-selection/1\nselect:\n  - ecosystem: deb\n    coordinates: [\"towel=1:4.2-1\"]\n\
+         upstreams:\n  - {ecosystem: deb, url: \"http://archive.example.com/debian\", scope: \"stable main\"}\n",
+    );
+    let said =
+        client::fails(&mut site.sealift("export --exporter exporter --to plant-7 --select sealift.yaml --out media-1"));
+    assert!(
+        said.contains("plain http") && said.contains("allow-plain-http"),
+        "{said}"
+    );
+}
+
+/// An advisory about a source, in a release.
+fn advisory(id: &str, release: &str, source: &str, fixed: &str) -> String {
+    let record = serde_json::json!({
+        "id": id, "modified": now().to_string(), "severity": [],
+        "affected": [{
+            "package": { "ecosystem": format!("Debian:{release}"), "name": source },
+            "ranges": [{ "type": "ECOSYSTEM", "events": [{ "introduced": "0" }, { "fixed": fixed }] }],
+        }],
+    });
+    format!("{record}\n")
+}
+
+#[test]
+fn advisories_find_packages_by_their_source_and_release() {
+    let (archive, key) = (Archive::start(), Key::new(now()));
+    let site = Site::empty();
+    trust(&site, &key);
+    let mut built = towel("1:4.2-1");
+    built.rebuild("Source: galaxy (42-1)\n");
+    let mut suite = Suite::new("stable", hours_ago(2), &[built, hat()]);
+    suite.origin = "Debian";
+    archive.publish(&suite, &key, Signed::Within);
+    archive.select(&site, &["towel=1:4.2-1", "hat=1.0"], &["stable"]);
+    site.home().write(
+        "advisories.ndjson",
+        [
+            advisory("DSA-1", "12", "galaxy", "42-2"),
+            // Fixed here, in another release, about another source, and about the package's own name.
+            advisory("DSA-2", "12", "galaxy", "42-1"),
+            advisory("DSA-3", "13", "galaxy", "42-2"),
+            advisory("DSA-4", "12", "universe", "42-2"),
+            advisory("DSA-5", "12", "towel", "1:5"),
+        ]
+        .concat(),
+    );
+    let export =
+        "export --exporter exporter --to plant-7 --select sealift.yaml --advisories advisories.ndjson --out media-1";
+    let mut command = site.reaching(export);
+    client::succeeds(&mut command);
+    site.run("import --enclave enclave media-1");
+    let report = std::fs::read_dir(site.home().path().join("enclave/reports")).unwrap();
+    let report: String = report
+        .filter_map(|entry| std::fs::read_to_string(entry.unwrap().path()).ok())
+        .collect();
+    let named: Vec<&str> = ["DSA-1", "DSA-2", "DSA-3", "DSA-4", "DSA-5"]
+        .into_iter()
+        .filter(|id| report.contains(id))
+        .collect();
+    assert_eq!(named, ["DSA-1"], "{report}");
+}

@@ -104,7 +104,7 @@ impl Site {
     /// Exports the selection. The sending side may reach its registry; the enclave's commands get no network.
     pub(crate) fn export(&self, number: u32) {
         let export = format!("export --exporter exporter --to plant-7 --select sealift.yaml --out media-{number}");
-        client::succeeds(self.sealift_from(Command::new(SEALIFT)).args(export.split(' ')));
+        client::succeeds(&mut self.reaching(&export));
     }
 
     pub(crate) fn home(&self) -> &Home {
@@ -129,6 +129,13 @@ impl Site {
     /// A command line of sealift without any network.
     pub(crate) fn sealift(&self, line: &str) -> Command {
         let mut command = self.sealift_from(self.home.command(SEALIFT));
+        command.args(line.split(' '));
+        command
+    }
+
+    /// A command line of the sending side, which may reach its registry.
+    pub(crate) fn reaching(&self, line: &str) -> Command {
+        let mut command = self.sealift_from(Command::new(SEALIFT));
         command.args(line.split(' '));
         command
     }

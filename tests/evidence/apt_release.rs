@@ -264,6 +264,28 @@ fn a_whole_chain_is_confirmed_and_says_who_vouches() {
 }
 
 #[test]
+fn debians_releases_are_named_as_advisories_name_them() {
+    let key = Key::new("archive");
+    for (head, expected) in [
+        ("Origin: Debian\nVersion: 12.11\n", Some("12")),
+        ("Origin: Debian\nVersion: 13\n", Some("13")),
+        ("Origin: Debian\n", None),
+        ("Origin: Debian\nVersion: sid\n", None),
+        ("Origin: Debian\nVersion: 12-x\n", None),
+        ("Origin: Debian Backports\nVersion: 12\n", None),
+        ("Origin: Ubuntu\nVersion: 24.04\n", None),
+        ("Version: 12\n", None),
+    ] {
+        let mut archive = Archive::new();
+        archive.head = archive.head.replace("Origin: Example\n", head);
+        let findings = archive.judge(archive.objects(&key), &[key.anchor()]);
+        let claims = &findings[0].claims;
+        let said = claims.iter().find(|(claim, _)| claim == "release");
+        assert_eq!(said.map(|(_, release)| release.as_str()), expected, "{head}");
+    }
+}
+
+#[test]
 fn only_a_pinned_key_counts_within_its_scope_window_and_suites() {
     let (key, other, archive) = (Key::new("archive"), Key::new("other"), Archive::new());
     let with = |anchors: &[Anchor]| archive.judge(archive.objects(&key), anchors)[0].outcome;

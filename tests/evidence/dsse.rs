@@ -330,10 +330,7 @@ fn what_is_no_envelope_is_refused_without_a_panic() {
 fn a_key_is_described_before_it_is_pinned() {
     let key = FileKey::from_seed(&[1; 32]);
     let described = |text: String| sealift::evidence::describe(&Material::PublicKey(text));
-    let expected = [format!(
-        "public key Ed25519, sha256 {}",
-        key.public().id().digest().hex()
-    )];
+    let expected = [format!("Ed25519 key, sha256:{}", key.public().id().digest().hex())];
     assert_eq!(described(key.public().to_pem()).unwrap(), expected);
     assert_eq!(
         described(format!("Key-ID: kms://1\n{}", key.public().to_pem())).unwrap(),

@@ -461,3 +461,41 @@ fn what_is_no_layout_is_refused_without_a_panic() {
     });
     assert_eq!(steps.told(), doubt(Doubt::TooLarge));
 }
+
+#[test]
+fn no_byte_of_what_is_signed_may_change() {
+    let good = Project::new().objects();
+    let signed = |object: &[u8]| serde_json::from_slice::<Value>(object).unwrap()["signed"].clone();
+    for (index, object) in good.iter().enumerate() {
+        for place in 0..object.len() {
+            let mut altered = good.clone();
+            altered[index][place] ^= 1;
+            let findings = judged(altered.clone(), "tool.bin", b"binary", &[owner()]);
+            if outcome(&findings) == CONFIRMED {
+                assert_eq!(signed(&altered[index]), signed(object), "object {index} byte {place}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_told_of_a_long_chain_is_bounded() {
+    let long = altered(|it| {
+        let inspection = |number: usize| json!({"_type": "inspection", "name": format!("look-{number}"), "run": [], "expected_materials": [], "expected_products": []});
+        it.layout.signed["inspect"] = (0..100).map(inspection).collect();
+        let steps = it.layout.signed["steps"].as_array_mut().unwrap();
+        let compile = steps[0].clone();
+        for number in 0..100 {
+            let name = format!("compile-{number}");
+            let mut step = compile.clone();
+            step["name"] = json!(name);
+            steps.insert(0, step);
+            let mut link = compiled(2);
+            link.signed["name"] = json!(name);
+            it.more.push(link);
+        }
+    });
+    let findings = long.findings();
+    assert_eq!(outcome(&findings), CONFIRMED);
+    assert_eq!((findings[0].claims.len(), findings[0].notes.len()), (64, 64));
+}

@@ -89,3 +89,12 @@ const NOT_YET: &[(&str, &str)] = &[
 fn every_case_comes_to_the_verdict_of_its_index() {
     data::run(SUITES, OUT_OF_SCOPE, NOT_YET);
 }
+
+#[test]
+fn every_kind_stands_in_the_readme() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(path).unwrap();
+    for kind in sealift::evidence::ALL {
+        assert!(readme.contains(&format!("`{}`", kind.id())), "{}", kind.id());
+    }
+}

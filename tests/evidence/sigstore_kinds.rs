@@ -350,7 +350,7 @@ fn npm_has_the_registrys_word_and_the_publishers() {
     let bytes = fixture("npm/tarballs/gundam-visor-1.0.1.tgz");
     let package = artifact("npm", "gundam-visor", "1.0.1", "gundam-visor-1.0.1.tgz", &bytes);
     let object = fixture("sigstore/npm-gundam-visor-1.0.1.json");
-    let keys = anchor("the registry", Material::NpmKeys(text("sigstore/npm-keys.json")));
+    let keys = anchor("the registry", Material::NpmKeys(text("npm/registry-keys.json")));
     let findings = real(
         "npm-attestations",
         object.clone(),

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sealift::crypto::file_key::FileKey;
 use sealift::crypto::key::Signer as _;
-use sealift::evidence::sumdb::tree::{Head, TreeError, check_consistency, check_inclusion, leaf_hash};
+use sealift::evidence::sumdb::tree::{Head, TreeError, check_consistency, check_inclusion, leaf_hash, tiles};
 use sealift::evidence::sumdb::{HeadsError, check_heads, check_note};
 use sealift::model::{Anchor, Artifact, Digest, Doubt, Fault, Finding, Level, LogProof, Material, Outcome};
 
@@ -445,4 +445,102 @@ fn a_key_is_described_before_it_is_pinned() {
     assert_eq!(described(&line).unwrap(), [format!("signs as {NAME}, key hash {hash}")]);
     assert!(described(&line.replacen("sum", "sun", 1)).is_err());
     assert!(described(NAME).is_err());
+}
+
+#[test]
+fn no_byte_of_a_proof_may_change() {
+    let database = database();
+    let good = database.proof(2);
+    assert_eq!(told(good.clone()), CONFIRMED);
+    for (index, object) in good.iter().enumerate() {
+        for place in 0..object.len() {
+            let mut altered = good.clone();
+            altered[index][place] ^= 1;
+            assert_ne!(told(altered), CONFIRMED, "object {index} byte {place}");
+        }
+    }
+}
+
+#[test]
+fn modules_are_no_larger_than_go_makes_them() {
+    let database = database();
+    let big = |file: &str, bytes: &[u8]| {
+        let artifact = artifact("golang", MODULE, VERSION, file, bytes);
+        outcome(&judge(
+            "sumdb",
+            database.proof(2),
+            &artifact,
+            bytes,
+            &[database.anchor()],
+            DAY,
+        ))
+    };
+    assert_eq!(big("v1.2.3.mod", &vec![b'x'; (16 << 20) + 1]), doubt(Doubt::TooLarge));
+    assert_eq!(big("v1.2.3.mod", &vec![b'x'; 16 << 20]), wrong(Fault::SubjectDiffers));
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let zeros = vec![0; 126 << 20];
+    for name in ["a", "b", "c", "d"] {
+        writer
+            .start_file(name, zip::write::SimpleFileOptions::default())
+            .unwrap();
+        writer.write_all(&zeros).unwrap();
+    }
+    let zip = writer.finish().unwrap().into_inner();
+    assert_eq!(big("v1.2.3.zip", &zip), doubt(Doubt::TooLarge));
+}
+
+#[test]
+fn a_real_module_is_confirmed_through_three_levels_of_tiles() {
+    let file = |name: &str| fixtures::bytes(&format!("sumdb/module/{name}"));
+    let lookup = file("lookup");
+    let needed = tiles(number(&lookup, 0), number(&lookup, 5));
+    let mut proof = vec![lookup];
+    proof.extend((0..needed.len()).map(|place| file(&format!("tile{place}"))));
+    let database = anchor(
+        "database",
+        Material::NoteKey(fixtures::text("sumdb/module/database.vkey")),
+    );
+    let told = |version: &str, ending: &str, bytes: &[u8]| {
+        let name = format!("{version}.{ending}");
+        let artifact = artifact("golang", "rsc.io/quote", version, &name, bytes);
+        outcome(&judge(
+            "sumdb",
+            proof.clone(),
+            &artifact,
+            bytes,
+            std::slice::from_ref(&database),
+            DAY,
+        ))
+    };
+    for ending in ["zip", "mod"] {
+        assert_eq!(told("v1.5.2", ending, &file(&format!("quote.{ending}"))), CONFIRMED);
+        assert_eq!(
+            told("v1.5.1", ending, &file(&format!("quote.{ending}"))),
+            wrong(Fault::SubjectDiffers)
+        );
+    }
+    assert_eq!(
+        told("v1.5.2", "mod", b"module rsc.io/quote\n"),
+        wrong(Fault::SubjectDiffers)
+    );
+    for place in 1..proof.len() {
+        let mut altered = proof.clone();
+        altered[place][3] ^= 1;
+        let artifact = artifact("golang", "rsc.io/quote", "v1.5.2", "v1.5.2.mod", &file("quote.mod"));
+        let findings = judge(
+            "sumdb",
+            altered,
+            &artifact,
+            &file("quote.mod"),
+            std::slice::from_ref(&database),
+            DAY,
+        );
+        assert_eq!(outcome(&findings), wrong(Fault::LogWrong), "tile {place}");
+    }
+}
+
+/// The number in a line of an answer: the record's in the first, the tree's size in the sixth.
+fn number(lookup: &[u8], line: usize) -> u64 {
+    let text = std::str::from_utf8(lookup).unwrap();
+    text.lines().nth(line).unwrap().parse().unwrap()
 }

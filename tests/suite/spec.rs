@@ -19,7 +19,7 @@ fn place(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-fn read(path: &str) -> String {
+pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(place(path)).unwrap()
 }
 
@@ -86,6 +86,10 @@ fn constants() -> BTreeMap<&'static str, u64> {
         ("MAX_REASON_BYTES", small(approval::MAX_REASON_BYTES)),
         ("MAX_SEEN_LINES", small(approval::MAX_SEEN_LINES)),
         ("MAX_TICKET_BYTES", small(approval::MAX_TICKET_BYTES)),
+        (
+            "MAX_REPORT_RECORD_BYTES",
+            small(sealift::report::MAX_REPORT_RECORD_BYTES),
+        ),
         ("MAX_ANCHORS", small(data::MAX_ANCHORS)),
         ("MAX_REVOCATIONS", small(revocations::MAX_REVOCATIONS)),
     ])

@@ -99,6 +99,12 @@ impl Package {
         }
     }
 
+    /// Builds it anew with more fields in its control file.
+    pub(crate) fn rebuild(&mut self, fields: &str) {
+        self.control = self.control.replacen("Version:", &format!("{fields}Version:"), 1);
+        self.bytes = ar(&parts(&self.name, &self.version, &self.control));
+    }
+
     /// The file's name as sealift and apt's cache write it.
     pub(crate) fn file(&self) -> String {
         let version = self.version.replace(':', "%3a");
@@ -185,6 +191,7 @@ pub(crate) struct Suite {
     pub(crate) date: Timestamp,
     pub(crate) valid_days: Option<i64>,
     pub(crate) by_hash: bool,
+    pub(crate) origin: &'static str,
     pub(crate) packages: Vec<Package>,
 }
 
@@ -195,6 +202,7 @@ impl Suite {
             date,
             valid_days: Some(7),
             by_hash: true,
+            origin: "Example",
             packages: packages.to_vec(),
         }
     }
@@ -221,9 +229,10 @@ impl Suite {
     /// The text that is signed.
     pub(crate) fn release(&self, lists: &BTreeMap<String, Vec<u8>>) -> String {
         let mut text = format!(
-            "Origin: Example\nLabel: Example\nSuite: {0}\nCodename: {0}\nDate: {1}\n",
+            "Origin: {2}\nLabel: Example\nSuite: {0}\nCodename: {0}\nVersion: 12.11\nDate: {1}\n",
             self.name,
             rfc_2822(self.date),
+            self.origin,
         );
         if let Some(days) = self.valid_days {
             text.push_str(&format!(

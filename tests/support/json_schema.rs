@@ -1,8 +1,16 @@
 //! As much of JSON Schema (2020-12) as the schemas of the format use. An unknown keyword panics: it would be a rule that no test
 //! looks at.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use regex::Regex;
 use serde_json::{Map, Value};
+
+thread_local! {
+    /// Making one takes longer than all that it is asked.
+    static PATTERNS: RefCell<HashMap<String, Regex>> = RefCell::default();
+}
 
 /// Says why a value does not fit a schema; nothing where it does. Only whole numbers are known.
 pub(crate) fn faults(schema: &Value, value: &Value) -> Vec<String> {
@@ -146,8 +154,14 @@ impl<'a> Check<'a> {
     fn text(&mut self, rule: &str, bound: &Value, text: &str, place: &str) {
         match rule {
             "pattern" => {
-                let pattern = Regex::new(bound.as_str().unwrap()).unwrap();
-                self.demand(pattern.is_match(text), place, "does not fit the pattern");
+                let fits = PATTERNS.with_borrow_mut(|known| {
+                    let pattern = bound.as_str().unwrap();
+                    let made = known
+                        .entry(pattern.to_owned())
+                        .or_insert_with(|| Regex::new(pattern).unwrap());
+                    made.is_match(text)
+                });
+                self.demand(fits, place, "does not fit the pattern");
             }
             "minLength" => self.demand(text.chars().count() >= size(bound), place, "is too short"),
             "maxLength" => self.demand(text.chars().count() <= size(bound), place, "is too long"),

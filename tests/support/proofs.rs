@@ -223,9 +223,17 @@ pub(crate) fn inputs(kind: &str) -> Vec<Parts> {
         "in-toto" => {
             let files = ["demo.layout", "write-code.b7d643de.link", "package.d3ffd108.link"];
             let objects = files.map(|name| f(&format!("in-toto/{name}")));
-            vec![input("files demo 1 foo.tar.gz", tool, &objects)]
+            vec![input("files foo 1 foo.tar.gz", tool, &objects)]
         }
-        "sumdb" => vec![module()],
+        "sumdb" => {
+            let file = |name: &str| f(&format!("sumdb/module/{name}"));
+            let objects: Vec<_> = std::iter::once(file("lookup"))
+                .chain((0..7).map(|place| file(&format!("tile{place}"))))
+                .collect();
+            let called = |ending: &str| format!("golang rsc.io/quote v1.5.2 v1.5.2.{ending}");
+            let real = ["zip", "mod"].map(|ending| input(&called(ending), &file(&format!("quote.{ending}")), &objects));
+            [vec![module()], real.to_vec()].concat()
+        }
         _ => Vec::new(),
     };
     if inputs.is_empty() || kind.contains("sigstore") || kind.contains("attestations") {
@@ -419,7 +427,6 @@ pub(crate) fn anchors() -> Vec<Anchor> {
             text("sshsig/rsa.pub")
         )),
         Material::NpmKeys(text("npm/registry-keys.json")),
-        Material::NpmKeys(text("sigstore/npm-keys.json")),
         Material::PublicKey(text("cosign/cosign.pub")),
         Material::PublicKey(text("in-toto/alice.pub")),
         Material::PublicKey(text("dsse/vsa_signing_public_key.pem")),
@@ -430,6 +437,8 @@ pub(crate) fn anchors() -> Vec<Anchor> {
         Material::Certificates(forge::pem(&[&holders().0])),
         Material::TufRoot(text("tuf/1.root.json")),
         Material::NoteKey(note_key()),
+        Material::NoteKey(text("sumdb/module/database.vkey")),
+        Material::PublicKey(text("in-toto/alice.pub")),
         Material::Identity(IdentityPattern {
             issuer: "https://issuer.example.com".to_owned(),
             subject: Some("someone@example.com".to_owned()),

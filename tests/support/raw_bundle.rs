@@ -60,6 +60,7 @@ pub(crate) struct RawBundle {
     pub(crate) segments_per_volume: Option<usize>,
     pub(crate) sequence: u64,
     pub(crate) previous: Option<Digest>,
+    pub(crate) plan: Vec<u8>,
 }
 
 const PLAN: &[u8] = b"{\"select\":[{\"files\":\"set\"}]}";
@@ -94,6 +95,7 @@ impl RawBundle {
             segments_per_volume: None,
             sequence: 1,
             previous: None,
+            plan: PLAN.to_vec(),
         }
     }
 
@@ -109,7 +111,7 @@ impl RawBundle {
     pub(crate) fn build(&self, edits: &Edits) -> Vec<Vec<u8>> {
         let mut objects = self.objects.clone();
         objects.push(RawObject {
-            content: PLAN.to_vec(),
+            content: self.plan.clone(),
             zstd: false,
         });
         for (name, content) in &self.files {
@@ -160,7 +162,7 @@ impl RawBundle {
             "format": 1,
             "generator": "raw bundle of the tests",
             "not_after": "2026-12-20T12:00:00Z",
-            "plan": Digest::of(PLAN).to_string(),
+            "plan": Digest::of(&self.plan).to_string(),
             "previous": self.previous.map(|digest| digest.to_string()),
             "recipients": [people::id(people::STATION).to_string()],
             "roots": self.roots.iter().map(|(version, bytes)| json!({

@@ -29,6 +29,8 @@ pub struct Release {
     pub suite: Option<String>,
     /// The suite's own name.
     pub codename: Option<String>,
+    /// The version of the distribution, such as `12.11`.
+    pub version: Option<String>,
     /// When it was made.
     pub date: Timestamp,
     /// After which it is not to be believed, if it says so.
@@ -133,6 +135,7 @@ impl Release {
             label: owned("Label"),
             suite: owned("Suite"),
             codename: owned("Codename"),
+            version: owned("Version"),
             date: time("Date")?.ok_or(ReleaseError::Field { field: "Date" })?,
             valid_until: time("Valid-Until")?,
             by_hash: says("Acquire-By-Hash"),

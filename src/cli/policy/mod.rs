@@ -3,6 +3,7 @@
 mod compare;
 mod explain;
 mod show;
+mod stand;
 mod test;
 
 use std::path::Path;
@@ -34,6 +35,12 @@ enum Command {
     Diff(compare::Arguments),
     /// Say which rules are about a package
     Explain(explain::Arguments),
+    /// Write a policy's explicit form as a document that persons sign
+    Draft(stand::Draft),
+    /// Add one person's signature
+    Sign(stand::Sign),
+    /// Let a policy count from now on, if enough persons have signed it
+    Install(stand::Install),
 }
 
 /// Runs one of the verbs.
@@ -44,11 +51,17 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         Command::Test(arguments) => test::run(arguments, context),
         Command::Diff(arguments) => compare::run(arguments, context),
         Command::Explain(arguments) => explain::run(arguments, context),
+        Command::Draft(arguments) => stand::draft(arguments, context),
+        Command::Sign(arguments) => stand::sign(arguments, context),
+        Command::Install(arguments) => stand::install(arguments, context),
     }
 }
 
-/// Reads a policy: the explicit form from `*.json`, the written one from anything else.
-fn read(path: &Path, now: Timestamp) -> Result<Policy, Stop> {
+/// Reads a policy: a document that persons sign from `*.dsse.json`, the explicit form from other `*.json`, the written one from anything else.
+pub(crate) fn read(path: &Path, now: Timestamp) -> Result<Policy, Stop> {
+    if path.to_string_lossy().ends_with(".dsse.json") {
+        return Ok(stand::document(path)?.1);
+    }
     let policy = if path.extension().is_some_and(|extension| extension == "json") {
         Policy::read(&files::read(path, MAX_POLICY_BYTES)?)
     } else {

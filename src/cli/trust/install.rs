@@ -7,8 +7,7 @@ use clap::Args;
 use super::{Content, Context, Document, Place, Stop, show, standing_document};
 use crate::cli::shown::holder;
 use crate::enclave::Enclave;
-use crate::evidence;
-use crate::model::{Code, Refusal};
+use crate::import::site;
 use crate::trust::Kind;
 
 #[derive(Debug, Args)]
@@ -42,14 +41,10 @@ pub(super) fn run(arguments: &Install, context: &Context) -> Result<(), Stop> {
     let current = standing_document(&folder, document.kind())?;
     match (&document.content, current.as_ref().map(|current| &current.content)) {
         (Content::Revocations(new), Some(Content::Revocations(old))) => {
-            new.check_follows(old).map_err(|error| Refusal {
-                code: Code::TrustVersionOutOfOrder,
-                ..error.refusal("the revocations")
-            })?
+            site::check_revocations_follow("the revocations", Some(old), new)?;
         }
         (Content::TrustData(new), Some(Content::TrustData(old))) => {
-            evidence::check_follows(&old.anchors, &new.anchors)
-                .map_err(|reason| Refusal::new(Code::TrustVersionOutOfOrder, "the trust data", reason))?;
+            site::check_trust_data_follows("the trust data", Some(old), new)?;
         }
         _ => {}
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Content, Context, Document, Place, Stop, signers, standing_document};
 use crate::cli::output::escape;
 use crate::evidence;
-use crate::model::{Anchor, Code, Digest, Refusal};
+use crate::model::{Anchor, Code, Digest, Material, Refusal};
 use crate::trust::folder::TrustFolder;
 use crate::trust::{Kind, Revocation, Revoked, data};
 
@@ -229,11 +229,12 @@ fn print_text(document: &Document, signed: Option<&Signed>, context: &Context) {
 fn print_anchor(anchor: &Anchor, context: &Context) {
     let output = &context.output;
     output.answer(&format!("  {}", escape(&data::in_words(anchor))));
-    output.answer(&format!(
-        "    reaches {}; {}",
-        anchor.speaks_for.level(),
-        escape(&anchor.note)
-    ));
+    let says = match &anchor.material {
+        Material::TimestampCertificates(_) => "says when, and never by whom".to_owned(),
+        Material::SigstoreRoot(_) => "vouches for the identities that are pinned".to_owned(),
+        _ => format!("reaches the level {}", anchor.speaks_for.level()),
+    };
+    output.answer(&format!("    {says}; note: {}", escape(&anchor.note)));
     match evidence::describe(&anchor.material) {
         Ok(lines) => {
             for line in lines {

@@ -1,10 +1,12 @@
 //! `sealift trust new`, `add`, `remove`, `revoke` and `sign`: documents on their way to being signed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::{ArgGroup, Args, ValueEnum};
 
-use super::{Content, Context, Document, Stop, show};
+use super::{Content, Context, Document, Stop, show, standing_document};
 use crate::cli::files::{self, Existing};
 use crate::cli::signer::SignerArguments;
 use crate::evidence;
@@ -12,7 +14,8 @@ use crate::model::{
     Anchor, Code, Digest, IdentityPattern, Material, Refusal, ScopePattern, SpeaksFor, Timestamp, Unable,
 };
 use crate::trust::data::{self, is_anchor_name};
-use crate::trust::{self, Revocation, Revocations, Revoked, TrustData};
+use crate::trust::folder::TrustFolder;
+use crate::trust::{self, Kind, Revocation, Revocations, Revoked, TrustData};
 
 /// A keyring of a distribution has some 100 KiB, a trusted root 20.
 const MAX_MATERIAL_BYTES: usize = 512 * 1024;
@@ -22,11 +25,11 @@ pub(super) struct New {
     /// The new file
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The document that it follows; its content is taken over
+    /// The document that it follows, or a folder `trust` where it stands; its content is taken over
     #[arg(long, value_name = "FILE")]
     follows: Option<PathBuf>,
     /// Begin revocations instead of trust data
-    #[arg(long, conflicts_with = "follows")]
+    #[arg(long)]
     revocations: bool,
 }
 
@@ -145,7 +148,7 @@ pub(super) struct Sign {
 /// The types of anchors on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum MaterialType {
-    /// OpenPGP certificates, armored
+    /// OpenPGP certificates, armored or not
     Openpgp,
     /// A Sigstore trusted root, JSON
     SigstoreRoot,
@@ -155,11 +158,11 @@ enum MaterialType {
     NpmKeys,
     /// A verifier key of a signed note, such as a checksum database's
     NoteKey,
-    /// A bare public key, PEM
+    /// A bare public key, PEM or DER
     PublicKey,
-    /// X.509 certificates, PEM
+    /// X.509 certificates, PEM or DER
     Certificates,
-    /// X.509 certificates of timestamp authorities, PEM
+    /// X.509 certificates of timestamp authorities, PEM or DER
     TimestampCertificates,
     /// Lines of an OpenSSH allowed_signers file
     AllowedSigners,
@@ -191,25 +194,45 @@ impl From<SpeaksForArgument> for SpeaksFor {
 
 /// Begins a document.
 pub(super) fn new(arguments: &New, context: &Context) -> Result<(), Stop> {
-    let content = match &arguments.follows {
-        Some(path) => match Document::read(path)?.content {
-            Content::TrustData(data) => Content::TrustData(TrustData {
-                version: data.version + 1,
-                created: context.now,
-                ..data
-            }),
-            Content::Revocations(revocations) => Content::Revocations(Revocations {
-                version: revocations.version + 1,
-                created: context.now,
-                ..revocations
-            }),
-        },
+    let kind = if arguments.revocations {
+        Kind::Revocations
+    } else {
+        Kind::TrustData
+    };
+    let before = arguments
+        .follows
+        .as_deref()
+        .map(|path| followed(path, kind))
+        .transpose()?;
+    let content = match before.map(|before| before.content) {
+        Some(Content::TrustData(data)) => Content::TrustData(TrustData {
+            version: data.version + 1,
+            created: context.now,
+            ..data
+        }),
+        Some(Content::Revocations(revocations)) => Content::Revocations(Revocations {
+            version: revocations.version + 1,
+            created: context.now,
+            ..revocations
+        }),
         None if arguments.revocations => Content::Revocations(Revocations::empty(1, context.now)),
         None => Content::TrustData(TrustData::empty(1, context.now)),
     };
     let document = Document::unsigned(content)?;
     files::write(&arguments.file, &document.bytes, Existing::Keep)?;
     show::print(&document, None, context)
+}
+
+/// The document that a new one follows: a file, whatever its kind, or what stands in a folder.
+fn followed(path: &Path, kind: Kind) -> Result<Document, Stop> {
+    if !path.is_dir() {
+        return Document::read(path);
+    }
+    standing_document(&TrustFolder::open(path)?, kind)?.ok_or_else(|| {
+        Unable::new(format!("no {kind} stand in `{}`", path.display()))
+            .hint("leave out --follows to begin the first version")
+            .into()
+    })
 }
 
 /// Pins something.
@@ -291,7 +314,7 @@ pub(super) fn sign(arguments: &Sign, context: &Context) -> Result<(), Stop> {
     Ok(())
 }
 
-fn trust_data(path: &std::path::Path) -> Result<(Document, TrustData), Stop> {
+fn trust_data(path: &Path) -> Result<(Document, TrustData), Stop> {
     let document = Document::read(path)?;
     document.check_unsigned(path)?;
     match &document.content {
@@ -306,7 +329,7 @@ fn trust_data(path: &std::path::Path) -> Result<(Document, TrustData), Stop> {
 }
 
 fn write_changed(
-    path: &std::path::Path,
+    path: &Path,
     _document: &Document,
     before: &TrustData,
     mut data: TrustData,
@@ -339,10 +362,26 @@ fn material(arguments: &Add) -> Result<Material, Stop> {
             .map_err(|error| Refusal::new(Code::KeyNotAllowed, subject, error.to_string()))?;
         return Ok(Material::Identity(pattern));
     };
+    let bytes = files::read(path, MAX_MATERIAL_BYTES)?;
+    let looks_like = evidence::guess(&bytes);
+    let refused = |reason: String| -> Stop {
+        let refusal = Refusal::new(Code::KeyNotAllowed, subject.clone(), reason);
+        match hint(arguments.kind, looks_like, path) {
+            Some(hint) => refusal.hint(hint),
+            None => refusal,
+        }
+        .into()
+    };
+    if looks_like == Some(evidence::Guess::Secret) {
+        return Err(refused("it holds a secret key".to_owned()));
+    }
     let text = match arguments.kind {
-        MaterialType::Openpgp => evidence::armored(&files::read(path, MAX_MATERIAL_BYTES)?)
-            .map_err(|reason| Refusal::new(Code::KeyNotAllowed, subject.clone(), reason))?,
-        _ => files::read_text(path, MAX_MATERIAL_BYTES)?,
+        MaterialType::Openpgp => evidence::armored(&bytes).map_err(refused)?,
+        MaterialType::Certificates | MaterialType::TimestampCertificates => {
+            pem("CERTIFICATE", bytes).map_err(refused)?
+        }
+        MaterialType::PublicKey => pem("PUBLIC KEY", bytes).map_err(refused)?,
+        _ => text(bytes).map_err(refused)?,
     };
     let material = match arguments.kind {
         MaterialType::Openpgp => Material::Openpgp(text),
@@ -353,7 +392,7 @@ fn material(arguments: &Add) -> Result<Material, Stop> {
                 .into());
         }
         MaterialType::NpmKeys => Material::NpmKeys(text),
-        MaterialType::NoteKey => Material::NoteKey(text),
+        MaterialType::NoteKey => Material::NoteKey(text.trim().to_owned()),
         MaterialType::PublicKey => Material::PublicKey(text),
         MaterialType::Certificates => Material::Certificates(text),
         MaterialType::TimestampCertificates => Material::TimestampCertificates(text),
@@ -362,14 +401,51 @@ fn material(arguments: &Add) -> Result<Material, Stop> {
         MaterialType::SignifyKey => Material::SignifyKey(text),
         MaterialType::TufRoot => Material::TufRoot(text),
     };
-    evidence::describe(&material).map_err(|reason| {
-        Refusal::new(Code::KeyNotAllowed, subject, reason).hint(format!(
-            "`{}` was read as {}",
-            path.display(),
-            material.type_name()
-        ))
-    })?;
+    evidence::describe(&material).map_err(refused)?;
     Ok(material)
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, String> {
+    String::from_utf8(bytes).map_err(|_| "it is not a text".to_owned())
+}
+
+/// Gives PEM as it is, and DER in PEM: both are what authorities publish.
+fn pem(label: &str, bytes: Vec<u8>) -> Result<String, String> {
+    /// A SEQUENCE, which every certificate and every key is.
+    const SEQUENCE: u8 = 0x30;
+    if bytes.first() != Some(&SEQUENCE) {
+        return text(bytes);
+    }
+    let encoded = STANDARD.encode(bytes);
+    let mut pem = format!("-----BEGIN {label}-----\n");
+    // RFC 7468 §2: lines of 64 characters. Base64 is ASCII, so any cut is between characters.
+    for start in (0..encoded.len()).step_by(64) {
+        pem.push_str(&encoded[start..encoded.len().min(start + 64)]);
+        pem.push('\n');
+    }
+    pem.push_str(&format!("-----END {label}-----\n"));
+    Ok(pem)
+}
+
+/// What to do about a file that cannot be pinned as it was said.
+fn hint(kind: MaterialType, looks_like: Option<evidence::Guess>, path: &Path) -> Option<String> {
+    let said = kind.to_possible_value()?.get_name().to_owned();
+    match looks_like? {
+        evidence::Guess::Secret => Some(format!(
+            "give the public key, and see who else could read `{}`",
+            path.display()
+        )),
+        evidence::Guess::BareSshKey => Some(
+            "a line of allowed signers begins with whom the key belongs to: `ann@example.com namespaces=\"file\" ssh-ed25519 …`".to_owned(),
+        ),
+        evidence::Guess::SeveralRoots => {
+            Some("it holds several trusted roots, one a line: write each into a file and an anchor of its own".to_owned())
+        }
+        evidence::Guess::Material(name) => {
+            let is_other = name != said && !(name == "certificates" && said == "timestamp-certificates");
+            is_other.then(|| format!("`{}` looks like --type {name}", path.display()))
+        }
+    }
 }
 
 fn revoked(arguments: &Revoke) -> Result<Revoked, Stop> {

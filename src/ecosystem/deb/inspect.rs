@@ -15,7 +15,7 @@ use std::io::Read as _;
 
 use serde_json::json;
 
-use super::coordinate::{Suite, check_file_name, is_index, pool_path};
+use super::coordinate::{PackageFile, Suite, check_file_name, is_index, is_name, is_version, pool_path};
 use super::{PLACES, SIGNATURE, SIGNED, SIGNED_APART, index_file};
 use crate::archive::apt::{Paragraph, Release, signed_part};
 use crate::archive::inflate::Compression;
@@ -47,7 +47,7 @@ pub(super) fn inspect(
     if is_index(&artifact.name) {
         return index(artifact, content);
     }
-    package(artifact, content)?;
+    let (source, source_version) = package(artifact, content)?;
     let mut places = Vec::new();
     for held in documents.iter().filter(|held| held.document.kind == PLACES) {
         read_places(&held.bytes, &artifact.digest, &mut places)?;
@@ -55,7 +55,7 @@ pub(super) fn inspect(
     places.sort();
     places.dedup();
     Ok(Facts {
-        json: json!({ "places": places }),
+        json: json!({ "places": places, "source": source, "source-version": source_version }),
         ..Facts::default()
     })
 }
@@ -63,7 +63,8 @@ pub(super) fn inspect(
 /// The format's version (deb(5)): newer ones of the same first number would be compatible, and none exists.
 const FORMAT: &[u8] = b"2.0\n";
 
-fn package(artifact: &Artifact, content: &mut dyn Content) -> Result<(), Mismatch> {
+/// Gives name and version of the source that it is built of.
+fn package(artifact: &Artifact, content: &mut dyn Content) -> Result<(String, String), Mismatch> {
     let expected = check_file_name(&artifact.file, &artifact.name, &artifact.version)?;
     let members = ar::members(content, MAX_MEMBERS).map_err(|error| archive(&error))?;
     let [format, control, data, more @ ..] = members.as_slice() else {
@@ -116,7 +117,22 @@ fn package(artifact: &Artifact, content: &mut dyn Content) -> Result<(), Mismatc
             return Err(Mismatch::new(format!("its control file has another {field}")).comparing(expected, found));
         }
     }
-    Ok(())
+    source(&fields, &expected)
+}
+
+/// `Source: name` or `name (version)`, where they are not the package's own (Debian Policy §5.6.1).
+fn source(fields: &Paragraph<'_>, package: &PackageFile) -> Result<(String, String), Mismatch> {
+    let Some(field) = fields.get("Source").filter(|field| !field.is_empty()) else {
+        return Ok((package.name.clone(), package.version.clone()));
+    };
+    let (name, version) = match field.split_once('(') {
+        Some((name, rest)) => (name.trim_ascii_end(), rest.strip_suffix(')').unwrap_or_default()),
+        None => (field, package.version.as_str()),
+    };
+    if !is_name(name) || !is_version(version) {
+        return Err(Mismatch::new("its control file names no source").comparing("NAME or NAME (VERSION)", field));
+    }
+    Ok((name.to_owned(), version.to_owned()))
 }
 
 fn archive(error: &ArchiveError) -> Mismatch {

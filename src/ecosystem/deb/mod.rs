@@ -27,8 +27,8 @@ use std::path::PathBuf;
 
 use super::{
     ClientConfig, ClientEnvironment, Companions, Content, Coordinate, DocumentContent, Ecosystem, Facts, Files, Held,
-    Indexed, Located, Mismatch, PlacedFile, RepositoryPlace, Selection, SelectionError, Transport, Unpinned, Upstream,
-    UpstreamBase, UpstreamError, Wanted,
+    Indexed, Located, Mismatch, PlacedFile, RepositoryPlace, Selection, SelectionError, Stated, Transport, Unpinned,
+    Upstream, UpstreamBase, UpstreamError, Wanted,
 };
 use crate::model::Artifact;
 use configuration::Configuration;
@@ -189,6 +189,15 @@ impl Ecosystem for Deb {
         documents: &[DocumentContent],
     ) -> Result<Facts, Mismatch> {
         inspect::inspect(artifact, content, documents)
+    }
+
+    /// Advisories name sources.
+    fn stated(&self, facts: &serde_json::Value) -> Stated {
+        let source = facts["source"].as_str().zip(facts["source-version"].as_str());
+        Stated {
+            advised_as: source.map(|(name, version)| (name.to_owned(), version.to_owned())),
+            ..Stated::default()
+        }
     }
 
     fn layout(&self, name: &str, held: &[Held]) -> Result<Vec<PlacedFile>, Mismatch> {

@@ -99,6 +99,7 @@ impl Ecosystem for Npm {
         super::Stated {
             published: facts["published"].as_str().and_then(super::lenient_time),
             licence: licence.map(str::to_owned),
+            ..super::Stated::default()
         }
     }
 

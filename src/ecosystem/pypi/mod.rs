@@ -111,6 +111,7 @@ impl Ecosystem for Pypi {
         super::Stated {
             published: facts["upload-time"].as_str().and_then(super::lenient_time),
             licence: None,
+            ..super::Stated::default()
         }
     }
 

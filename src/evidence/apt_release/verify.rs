@@ -177,10 +177,23 @@ fn claims(release: &Release) -> Vec<(String, String)> {
         ("codename", release.codename.clone()),
         ("date", Some(release.date.to_string())),
         ("valid-until", release.valid_until.map(|until| until.to_string())),
+        ("release", debian_release(release)),
     ]
     .into_iter()
     .filter_map(|(name, value)| Some((name.to_owned(), value?)))
     .collect()
+}
+
+/// The release of Debian as advisories name it (OSV schema, "Defined ecosystems": `Debian:12`). Point releases fix and do not part.
+fn debian_release(release: &Release) -> Option<String> {
+    // The security archive calls itself `Debian`, too; `Debian Backports` has versions of its own.
+    if release.origin.as_deref() != Some("Debian") {
+        return None;
+    }
+    let version = release.version.as_deref()?;
+    let major = version.split('.').next().unwrap_or(version);
+    let is_number = (1..=3).contains(&major.len()) && version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    is_number.then(|| major.to_owned())
 }
 
 /// Why an anchor does not count for a release, if its suites say so: a suite's name, codename or origin, or `ORIGIN/SUITE`.

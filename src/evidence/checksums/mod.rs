@@ -5,7 +5,9 @@
 
 mod parse;
 
+use std::collections::BTreeMap;
 use std::io::Cursor;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::detached::SCHEMES;
 use super::listed::{self, Said};
@@ -46,19 +48,15 @@ impl EvidenceKind for SignedChecksums {
             return Err(undecided(Doubt::TooLarge, reason));
         }
         let signatures: Vec<Vec<u8>> = objects.collect();
-        if signatures.is_empty() {
-            if openpgp::is_cleartext(&list) {
-                return Ok(Box::new(Cleartext {
-                    document: list,
-                    context,
-                }));
-            }
+        if signatures.is_empty() && !openpgp::is_cleartext(&list) {
             return Err(undecided(Doubt::Incomplete, "the list is not signed".to_owned()));
         }
-        Ok(Box::new(Beside {
-            list,
+        Ok(Box::new(Signed {
+            document: list,
             signatures,
             context,
+            list: OnceLock::new(),
+            judged: Mutex::default(),
         }))
     }
 }
@@ -67,31 +65,64 @@ fn undecided(doubt: Doubt, reason: String) -> Box<Finding> {
     Box::new(Finding::undecided(ID, doubt, reason))
 }
 
-/// A list that is a signed text.
-struct Cleartext<'a> {
+/// How many names' findings are kept: a list is mostly about files of one.
+const MAX_KEPT: usize = 64;
+
+/// A signed list. It and its signatures are looked into once, and not for each of a hundred thousand files.
+struct Signed<'a> {
     document: Vec<u8>,
+    /// Empty for a list that is a signed text.
+    signatures: Vec<Vec<u8>>,
     context: &'a Context<'a>,
+    /// What the list says; read only once a signature over it was confirmed.
+    list: OnceLock<Result<List, Said>>,
+    /// What the signatures come to, by ecosystem and name: an anchor's scope knows no more of an artifact.
+    judged: Mutex<BTreeMap<(String, String), Vec<Finding>>>,
 }
 
-impl Evidence for Cleartext<'_> {
+impl Evidence for Signed<'_> {
     fn judge(&self, artifact: &Artifact, content: &mut dyn Content) -> Vec<Finding> {
-        let (findings, text) = openpgp::verify_cleartext(&self.document, self.context, artifact, ID);
-        match text {
-            None => findings,
-            Some(text) => listed::weigh(findings, &about(&text, artifact, content)),
+        let key = (artifact.ecosystem.clone(), artifact.name.clone());
+        let kept = || self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = kept().get(&key).cloned();
+        let findings = known.unwrap_or_else(|| {
+            let findings = self.who_signed(artifact);
+            let mut kept = kept();
+            if kept.len() < MAX_KEPT {
+                kept.insert(key, findings.clone());
+            }
+            findings
+        });
+        if !findings.iter().any(Finding::is_confirmed) {
+            return findings;
         }
+        let said = match self.list.get() {
+            Some(Ok(list)) => list.about(artifact, content).unwrap_or_else(|said| said),
+            Some(Err(said)) => said.clone(),
+            None => Said::Open(Doubt::Incomplete, "the signed list was not read".to_owned()),
+        };
+        listed::weigh(findings, &said)
     }
 }
 
-/// A list with signatures beside it.
-struct Beside<'a> {
-    list: Vec<u8>,
-    signatures: Vec<Vec<u8>>,
-    context: &'a Context<'a>,
-}
+impl Signed<'_> {
+    /// Judges the signatures, and reads the list if one of them is good.
+    fn who_signed(&self, artifact: &Artifact) -> Vec<Finding> {
+        if self.signatures.is_empty() {
+            let (findings, text) = openpgp::verify_cleartext(&self.document, self.context, artifact, ID);
+            if let Some(text) = text {
+                self.list.get_or_init(|| List::read(&text));
+            }
+            return findings;
+        }
+        let findings = self.signed_beside(artifact);
+        if findings.iter().any(Finding::is_confirmed) {
+            self.list.get_or_init(|| List::read(&self.document));
+        }
+        findings
+    }
 
-impl Evidence for Beside<'_> {
-    fn judge(&self, artifact: &Artifact, content: &mut dyn Content) -> Vec<Finding> {
+    fn signed_beside(&self, artifact: &Artifact) -> Vec<Finding> {
         let mut findings = Vec::new();
         for signature in &self.signatures {
             let Some(scheme) = SCHEMES.iter().find(|scheme| scheme.recognises(signature)) else {
@@ -106,7 +137,7 @@ impl Evidence for Beside<'_> {
                 findings.push(*undecided(Doubt::TooLarge, reason));
                 continue;
             }
-            let mut list = Cursor::new(self.list.as_slice());
+            let mut list = Cursor::new(self.document.as_slice());
             for mut finding in scheme.judge(signature, &mut list, artifact, self.context) {
                 ID.clone_into(&mut finding.kind);
                 let again = finding.is_confirmed()
@@ -118,17 +149,7 @@ impl Evidence for Beside<'_> {
                 }
             }
         }
-        if !findings.iter().any(Finding::is_confirmed) {
-            return findings;
-        }
-        listed::weigh(findings, &about(&self.list, artifact, content))
-    }
-}
-
-/// What a well signed list says about an artifact.
-fn about(list: &[u8], artifact: &Artifact, content: &mut dyn Content) -> Said {
-    match List::read(list).and_then(|list| list.about(artifact, content)) {
-        Ok(said) | Err(said) => said,
+        findings
     }
 }
 

@@ -1,6 +1,6 @@
 //! The forms of such lists: GNU coreutils (`digest  name`, `digest *name`), BSD (`SHA256 (name) = digest`), and a digest alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::listed::{self, Said, base_name};
 use super::weak;
@@ -9,13 +9,15 @@ use crate::model::{Algorithm, Artifact, Claim, Content, Doubt};
 /// The longest line: a name of 4096 bytes, and its digest.
 const MAX_LINE: usize = 5000;
 
-/// A list, as far as it has been understood.
+/// A list, as far as it has been understood: looked into once for each of the files that it names, which may be a hundred thousand.
 #[derive(Debug)]
-pub(super) struct List<'a> {
-    entries: Vec<Entry<'a>>,
+pub(super) struct List {
+    /// What it states of the one file that it does not name: it is a digest alone.
+    alone: Option<Stated>,
+    /// What it states by file, without `./`.
+    by_name: BTreeMap<String, Vec<Stated>>,
 }
 
-#[derive(Debug)]
 struct Entry<'a> {
     /// `None` for a digest alone.
     name: Option<&'a str>,
@@ -31,9 +33,9 @@ enum Stated {
     Unknown,
 }
 
-impl<'a> List<'a> {
+impl List {
     /// Reads a list's text; every line has to be an entry, a comment or empty.
-    pub(super) fn read(text: &'a [u8]) -> Result<Self, Said> {
+    pub(super) fn read(text: &[u8]) -> Result<Self, Said> {
         let unknown = |line: usize| {
             Said::Open(
                 Doubt::UnknownFormat,
@@ -42,7 +44,11 @@ impl<'a> List<'a> {
         };
         let text = std::str::from_utf8(text)
             .map_err(|_| Said::Open(Doubt::UnknownFormat, "the signed list is not UTF-8".to_owned()))?;
-        let mut entries = Vec::new();
+        let mut list = Self {
+            alone: None,
+            by_name: BTreeMap::new(),
+        };
+        let mut count = 0_usize;
         for (number, line) in text.split('\n').enumerate() {
             let line = line.strip_suffix('\r').unwrap_or(line);
             if line.len() > MAX_LINE {
@@ -51,33 +57,37 @@ impl<'a> List<'a> {
             if line.trim().is_empty() || line.starts_with('#') {
                 continue;
             }
-            entries.push(entry(line).ok_or_else(|| unknown(number + 1))?);
+            let Entry { name, stated } = entry(line).ok_or_else(|| unknown(number + 1))?;
+            count += 1;
+            match name {
+                None => list.alone = Some(stated),
+                Some(name) => {
+                    let name = name.strip_prefix("./").unwrap_or(name);
+                    list.by_name.entry(name.to_owned()).or_default().push(stated);
+                }
+            }
         }
-        let alone = entries.iter().filter(|entry| entry.name.is_none()).count();
-        if alone > 0 && entries.len() > 1 {
+        if list.alone.is_some() && count > 1 {
             return Err(Said::malformed(
                 "the signed list holds a digest without a name among others",
             ));
         }
-        Ok(Self { entries })
+        Ok(list)
     }
 
     /// What it says about an artifact.
     pub(super) fn about(&self, artifact: &Artifact, content: &mut dyn Content) -> Result<Said, Said> {
         let file = base_name(&artifact.file);
-        if let [Entry { name: None, stated }] = self.entries.as_slice() {
+        if let Some(stated) = &self.alone {
             strong(&[stated], file, artifact, content)?;
             return Ok(Said::Fits {
                 claims: Vec::new(),
                 notes: vec!["the signed digest names no file".to_owned()],
             });
         }
-        let of_file: Vec<&Stated> = self
-            .entries
-            .iter()
-            .filter(|entry| entry.name.is_some_and(|name| names(name, &artifact.file)))
-            .map(|entry| &entry.stated)
-            .collect();
+        // A list calls a file by its path or, where it lies beside it, by its name. Who lists `d/a` means another file by `a`.
+        let of_file = self.by_name.get(&artifact.file).or_else(|| self.by_name.get(file));
+        let of_file: Vec<&Stated> = of_file.into_iter().flatten().collect();
         if of_file.is_empty() {
             return Err(Said::differs(format!("the signed list does not name `{file}`")));
         }
@@ -113,18 +123,10 @@ pub(crate) enum Named {
 /// Whom a list speaks of, if it can be read and speaks of anyone.
 pub(crate) fn named(untrusted_list: &[u8]) -> Option<Named> {
     let list = List::read(untrusted_list).ok()?;
-    if let [Entry { name: None, .. }] = list.entries.as_slice() {
+    if list.alone.is_some() {
         return Some(Named::Alone);
     }
-    let files: BTreeSet<String> = list
-        .entries
-        .iter()
-        .filter_map(|entry| {
-            entry
-                .name
-                .map(|name| name.strip_prefix("./").unwrap_or(name).to_owned())
-        })
-        .collect();
+    let files: BTreeSet<String> = list.by_name.into_keys().collect();
     (!files.is_empty()).then_some(Named::Files(files))
 }
 
@@ -150,12 +152,6 @@ fn strong(stated: &[&Stated], file: &str, artifact: &Artifact, content: &mut dyn
         )),
         (false, false) => Err(weak(file)),
     }
-}
-
-/// A list calls a file by its name, or as `./name`. Other folders are other files.
-fn names(listed: &str, file: &str) -> bool {
-    let listed = listed.strip_prefix("./").unwrap_or(listed);
-    listed == file || listed == base_name(file)
 }
 
 fn entry(line: &str) -> Option<Entry<'_>> {

@@ -14,6 +14,9 @@ use crate::evidence::sigstore::refusal::Refusal;
 use crate::evidence::sigstore::statement::{Comparison, Digests, Subject};
 use crate::model::{Anchor, Artifact, Digest, Doubt, Fault, Finding, Signer, Timestamp};
 
+/// How much of a chain is told: who took the first steps, and what is said beside.
+const MAX_TOLD: usize = 64;
+
 /// Finds the anchors whose owners signed the layout, each once.
 pub(super) fn owners<'k>(
     layout: &Document,
@@ -107,6 +110,7 @@ impl Chain {
                 chain.notes.push(note);
             }
         }
+        chain.claims.truncate(MAX_TOLD);
         let mut budget = Budget::new();
         let items = chain.items(links);
         for step in &chain.layout.steps {
@@ -121,6 +125,7 @@ impl Chain {
             let note = format!("inspection `{}` is a command, and was not run", shown(&inspection.name));
             chain.notes.push(note);
         }
+        chain.notes.truncate(MAX_TOLD);
         Ok(chain)
     }
 

@@ -7,6 +7,8 @@
 mod parse;
 mod verify;
 
+pub(crate) use parse::{read_key, show_id};
+
 use super::{Context, Detached};
 use crate::model::{Artifact, Content, Doubt, Fault, Finding};
 

@@ -9,6 +9,8 @@ mod anchor;
 mod parse;
 mod verify;
 
+pub(crate) use anchor::read as read_keys;
+
 use super::{Context, Evidence, EvidenceKind};
 use crate::model::{Doubt, Fault, Finding};
 

@@ -6,6 +6,7 @@
 mod parse;
 
 use parse::FormatError;
+pub(crate) use parse::read_key;
 
 use super::pinned::{Made, made_by, read_anchors};
 use super::{Context, Detached, reading};

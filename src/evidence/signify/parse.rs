@@ -11,9 +11,9 @@ const ALGORITHM: &[u8; 2] = b"Ed";
 pub(super) const COMMENT: &str = "untrusted comment: ";
 
 /// A key with the number by which signatures name it.
-pub(super) struct SignifyKey {
-    pub(super) id: [u8; 8],
-    pub(super) key: PublicKey,
+pub(crate) struct SignifyKey {
+    pub(crate) id: [u8; 8],
+    pub(crate) key: PublicKey,
 }
 
 /// A signature.
@@ -25,7 +25,7 @@ pub(super) struct Signature {
 
 /// A key or signature cannot be read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum FormatError {
+pub(crate) enum FormatError {
     #[error("it is not a comment and one line of base64")]
     Lines,
     #[error("the base64 has not the length of what it should hold")]
@@ -37,7 +37,7 @@ pub(super) enum FormatError {
 }
 
 /// Reads a key: its base64 line, or the file of two lines.
-pub(super) fn read_key(text: &str) -> Result<SignifyKey, FormatError> {
+pub(crate) fn read_key(text: &str) -> Result<SignifyKey, FormatError> {
     let lines: Vec<&str> = text.trim_end().lines().collect();
     let line = match lines.as_slice() {
         [line] => line,

@@ -29,6 +29,7 @@ mod verify;
 
 use serde_json::Value;
 
+pub(crate) use library::{Key, Root};
 pub(crate) use lists::{CONDA_ATTESTATIONS, RUBYGEMS_ATTESTATIONS, SIGSTORE};
 pub(crate) use model::ModelSigning;
 pub(crate) use npm::NPM_ATTESTATIONS;

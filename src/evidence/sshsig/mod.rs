@@ -9,6 +9,8 @@ mod parse;
 mod verify;
 mod wire;
 
+pub(crate) use anchor::{AllowedSigner, read as read_signers};
+
 use super::{Context, Detached};
 use crate::model::{Artifact, Content, Doubt, Fault, Finding};
 

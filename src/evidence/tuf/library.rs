@@ -107,11 +107,18 @@ impl Repository {
         while let Some(delegator) = this.roles.get(next).cloned() {
             next += 1;
             for role in this.delegated(&delegator) {
-                if this.roles.len() < MAX_ROLES && !this.roles.contains(&role.name) {
+                if this.roles.contains(&role.name) {
+                    continue;
+                }
+                let loaded = if this.roles.len() < MAX_ROLES {
                     let by = Some((delegator.as_str(), &role));
-                    if let Err(refusal) = this.load(&role.name, &role.keyids, by, &mut files, &mut tries) {
-                        this.failed.insert(role.name, refusal);
-                    }
+                    this.load(&role.name, &role.keyids, by, &mut files, &mut tries)
+                } else {
+                    let reason = format!("at most {MAX_ROLES} roles are judged");
+                    Err(Refusal::doubt(Doubt::TooLarge, reason))
+                };
+                if let Err(refusal) = loaded {
+                    this.failed.insert(role.name, refusal);
                 }
             }
         }

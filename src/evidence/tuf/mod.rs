@@ -82,6 +82,16 @@ pub(crate) fn describe(text: &str) -> Result<String, String> {
     Ok(format!("root version {}, until {}", root.version, root.expires))
 }
 
+/// Checks that a root may take the place of a pinned one: it is the same or a later one, and the threshold of the pinned one signed it.
+/// Roots between them need not be known, as that threshold stands for each. The error is one phrase.
+pub(crate) fn check_follows(pinned: &str, new: &str) -> Result<(), String> {
+    if pinned == new {
+        return Ok(());
+    }
+    let root = Root::pinned(pinned.as_bytes()).map_err(|refusal| refusal.reason)?;
+    root.replace(new.as_bytes()).map_err(|refusal| refusal.reason)
+}
+
 fn current_root(pinned: &[u8], roots: &[&[u8]], at: Timestamp) -> Result<Root, Refusal> {
     let root = root::follow(pinned, roots)?;
     // Only the last has to be valid (§5.3.10).

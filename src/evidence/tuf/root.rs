@@ -64,6 +64,20 @@ impl Root {
         Ok(next)
     }
 
+    /// Checks that a root may take this one's place: a later one, signed by this root's threshold and its own.
+    pub(super) fn replace(&self, bytes: &[u8]) -> Result<(), Refusal> {
+        let (next, document) = Self::read(bytes)?;
+        if next.version <= self.version {
+            let reason = format!(
+                "root version {} does not come after version {}",
+                next.version, self.version
+            );
+            return Err(Refusal::wrong(Fault::ChainWrong, reason));
+        }
+        self.check_signed(&document, "the former root's")?;
+        next.check_signed(&document, "its own")
+    }
+
     /// The ids of the keys that a role's documents may be signed by.
     pub(super) fn ids(&self, role: &str) -> &[String] {
         self.roles.get(role).map_or(&[], |role| &role.ids)

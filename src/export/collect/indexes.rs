@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::companions::{Gathered, keep, told, without};
 use super::kept::Kept;
-use super::trouble::Trouble;
+use super::trouble::{self, Trouble};
 use super::{Near, Sources};
 use crate::ecosystem::{Ecosystem, Indexed, IndexedProof, Unpinned, Upstream, UpstreamError};
 use crate::export::holdings::Holdings;
@@ -79,10 +79,8 @@ impl Search<'_> {
             Ok(indexed) => indexed,
             Err(UpstreamError::NoUpstream { .. }) => return Ok(()),
             Err(error) => {
-                return Err(Trouble::Upstream {
-                    subject: format!("the signed indexes of {}", self.ecosystem.id()),
-                    reason: error.to_string(),
-                });
+                let subject = format!("the signed indexes of {}", self.ecosystem.id());
+                return Err(trouble::of_asking(subject, &error));
             }
         };
         if whose == Whose::Copies {

@@ -70,10 +70,7 @@ fn pin_those(
     let left: BTreeSet<usize> = (0..wanted.len()).filter(|at| wanted[*at].claims.is_empty()).collect();
     let trouble = |wanted: &Wanted| {
         match &failure {
-        Some(error) => Trouble::Upstream {
-            subject: subject(wanted),
-            reason: error.to_string(),
-        },
+        Some(error) => trouble::of_asking(subject(wanted), error),
         None if nobody_is_named => not_found(wanted, ecosystem).into(),
         None if sources.client.is_none() => Refusal::new(
             Code::ArtifactNotFound,

@@ -151,6 +151,24 @@ pub(super) fn of_locating(wanted: &Wanted, ecosystem: &dyn Ecosystem, error: Ups
     }
 }
 
+/// A failure of upstreams that are asked about many artifacts at once.
+pub(super) fn of_asking(subject: String, error: &UpstreamError) -> Trouble {
+    match error {
+        UpstreamError::NotContacted { .. } => Refusal::new(Code::UpstreamFailed, subject, error.to_string())
+            .hint("name the upstream in the selection, if it is meant; without https its host must stand in `allow-plain-http`")
+            .into(),
+        UpstreamError::Status { status: 401 | 403, .. } => {
+            Refusal::new(Code::UpstreamFailed, subject, error.to_string())
+                .hint(HINT_CREDENTIALS)
+                .into()
+        }
+        _ => Trouble::Upstream {
+            subject,
+            reason: error.to_string(),
+        },
+    }
+}
+
 pub(super) fn of_fetching(wanted: &Wanted, error: FetchError) -> Trouble {
     let text = error.to_string();
     let refusal = |code, reason: String| Refusal::new(code, subject(wanted), reason);

@@ -19,13 +19,8 @@ pub(crate) fn advisories(
         return;
     };
     let artifact = case.artifact;
-    let found = snapshot.about(
-        &artifact.ecosystem,
-        key,
-        &artifact.version,
-        case.release,
-        surroundings.now,
-    );
+    let (key, version) = case.advised_as.unwrap_or((key, &artifact.version));
+    let found = snapshot.about(&artifact.ecosystem, key, version, case.release, surroundings.now);
     for advised in found {
         let (class_action, hits) = match advised.class {
             Class::Malicious => (rule.malicious, &mut *malicious),

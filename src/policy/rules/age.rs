@@ -28,15 +28,10 @@ pub(crate) fn age(rule: &EcosystemRule, case: &Case<'_>, key: &str, surroundings
         PublishedBy::Proof => "a proof says",
     };
     if published.time > surroundings.exported || age < i64::from(rule.min_age_days) {
-        let fix = surroundings.advisories.and_then(|advisories| {
-            advisories.fix(
-                &artifact.ecosystem,
-                key,
-                &artifact.version,
-                case.release,
-                surroundings.now,
-            )
-        });
+        let (key, version) = case.advised_as.unwrap_or((key, &artifact.version));
+        let fix = surroundings
+            .advisories
+            .and_then(|advisories| advisories.fix(&artifact.ecosystem, key, version, case.release, surroundings.now));
         let message = format!("published {} ({says}), {} before the export", published.time, days(age));
         let (action, message) = match fix {
             // Waiting for a fix is the greater risk.

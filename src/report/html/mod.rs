@@ -61,8 +61,9 @@ impl Page {
         sections::header(head, out)?;
         writeln!(out, "<main>")?;
         sections::facts(head, out)?;
-        sections::journey(head, out)?;
+        // Whoever opens the report of a refusal asks why, first.
         sections::refusals(head, out)?;
+        sections::journey(head, out)?;
         picture::levels(&head.ecosystems, out)?;
         sections::vouchers(head, out)?;
         sections::trust_changes(head, out)?;
@@ -126,14 +127,15 @@ impl Page {
 }
 
 fn subject(head: &Head) -> String {
-    let bundle = head.bundle.as_ref().map_or_else(
-        || "a bundle that nobody vouched for".to_owned(),
-        |bundle| format!("bundle {}", bundle.label),
-    );
-    match head.outcome {
-        Outcome::Imported => format!("{bundle} imported"),
-        Outcome::Refused => format!("{bundle} refused"),
-    }
+    let (word, anonymous) = match head.outcome {
+        Outcome::Imported => ("Imported", "a bundle"),
+        Outcome::Refused => ("Refused", "a bundle that nobody vouched for"),
+    };
+    let bundle = head
+        .bundle
+        .as_ref()
+        .map_or_else(|| anonymous.to_owned(), |bundle| format!("bundle {}", bundle.label));
+    format!("{word}: {bundle}")
 }
 
 /// A level as a mark with its word.

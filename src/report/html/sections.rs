@@ -18,21 +18,14 @@ const STATIONS: [(&str, &[&str]); 7] = [
 
 pub(super) fn header(head: &Head, out: &mut impl Write) -> io::Result<()> {
     let (class, word) = match head.outcome {
-        Outcome::Imported => ("good", "✓ imported"),
-        Outcome::Refused => ("bad", "✕ refused"),
+        Outcome::Imported => ("good", "✓"),
+        Outcome::Refused => ("bad", "✕"),
     };
-    let title = subject(head);
-    let mut letters = title.chars();
-    let title: String = letters
-        .next()
-        .map(|first| first.to_uppercase().collect::<String>())
-        .unwrap_or_default()
-        + letters.as_str();
     write!(
         out,
-        "<header class=\"{class}\"><p class=\"stamp\">{word}</p>\n<div><h1>{}</h1>\n\
+        "<header class=\"{class}\"><p class=\"stamp\" aria-hidden=\"true\">{word}</p>\n<div><h1>{}</h1>\n\
          <p>Report {} of enclave <b>{}</b>, written {} by {}</p></div></header>\n",
-        text(&title),
+        text(&subject(head)),
         head.number,
         text(&head.station.name),
         head.created,
@@ -81,7 +74,15 @@ pub(super) fn facts(head: &Head, out: &mut impl Write) -> io::Result<()> {
             .filter(|person| person.role == role)
             .map(|person| {
                 let keys: String = person.keys.iter().map(|key| code(key)).collect();
-                format!("<b>{}</b>{keys}", text(&person.person))
+                let said = person.approval.as_ref().map_or_else(String::new, |approval| {
+                    let ticket = approval
+                        .ticket
+                        .as_ref()
+                        .map_or_else(String::new, |ticket| format!(", ticket {ticket}"));
+                    let said = format!("{}, {}{ticket}", approval.created, approval.reason);
+                    format!("<small>{}</small>", text(&said))
+                });
+                format!("<div><b>{}</b>{keys}{said}</div>", text(&person.person))
             })
             .collect();
         let nobody = || "<span class=\"quiet\">nobody</span>".to_owned();
@@ -104,8 +105,14 @@ pub(super) fn facts(head: &Head, out: &mut impl Write) -> io::Result<()> {
         "Root",
         format!("version {}{}", root.version, code(&root.digest.to_string())),
     ));
-    facts.push(("Trust data", standing(head.trust.trust_data.as_ref(), "anchors")));
-    facts.push(("Revocations", standing(head.trust.revocations.as_ref(), "entries")));
+    facts.push((
+        "Trust data",
+        standing(head.trust.trust_data.as_ref(), ["anchor", "anchors"]),
+    ));
+    facts.push((
+        "Revocations",
+        standing(head.trust.revocations.as_ref(), ["entry", "entries"]),
+    ));
     if let Some(policy) = &head.policy {
         let signed = if policy.signed_by.is_empty() {
             "what the root's profile brings; nobody signed it".to_owned()
@@ -141,15 +148,16 @@ pub(super) fn facts(head: &Head, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "</dl></section>")
 }
 
-fn standing(standing: Option<&Standing>, entries: &str) -> String {
+fn standing(standing: Option<&Standing>, [one, many]: [&str; 2]) -> String {
     standing.map_or_else(
         || "<span class=\"quiet\">none</span>".to_owned(),
         |standing| {
             format!(
-                "version {} of {}, {} {entries}, signed by {}{}",
+                "version {} of {}, {} {}, signed by {}{}",
                 standing.version,
                 standing.created,
                 standing.entries,
+                if standing.entries == 1 { one } else { many },
                 text(&standing.persons.join(", ")),
                 code(&standing.digest.to_string())
             )
@@ -276,16 +284,21 @@ pub(super) fn vouchers(head: &Head, out: &mut impl Write) -> io::Result<()> {
         "<table class=\"vouchers\"><thead><tr><th>Artifacts</th><th>Ecosystem</th><th>Level</th><th>Signer</th></tr></thead><tbody>"
     )?;
     for voucher in &head.vouchers {
+        let pinned = if voucher.anchors.is_empty() {
+            String::new()
+        } else {
+            format!(", pinned as {}", voucher.anchors.join(", "))
+        };
         writeln!(
             out,
             "<tr><td class=\"number\" data-label=\"Artifacts\">{}</td><td data-label=\"Ecosystem\">{}</td><td data-label=\"Level\">{}</td>\
-             <td data-label=\"Signer\">{}<small>{}, pinned as {}</small></td></tr>",
+             <td data-label=\"Signer\">{}<small>{}{}</small></td></tr>",
             voucher.artifacts,
             text(&voucher.ecosystem),
             mark(voucher.level),
             text(&voucher.signer),
             text(&voucher.kind),
-            text(&voucher.anchors.join(", "))
+            text(&pinned)
         )?;
     }
     writeln!(out, "</tbody></table>")?;

@@ -54,6 +54,30 @@ fn a_package_is_what_its_control_file_says() {
 }
 
 #[test]
+fn advisories_know_a_package_by_its_source() {
+    let towel = towel();
+    let stated = |source: &str| {
+        let control = towel.control.replace("Version:", &format!("{source}Version:"));
+        let bytes = ar(&parts("towel", "1:4.2-1", &control));
+        let held = held(artifact("towel", "1:4.2-1", &towel.file(), &bytes), &bytes, &[]);
+        held.map(|held| super::deb().stated(&held.facts).advised_as.unwrap())
+    };
+    let own = |name: &str, version: &str| (name.to_owned(), version.to_owned());
+    assert_eq!(stated("").unwrap(), own("towel", "1:4.2-1"));
+    assert_eq!(stated("Source: galaxy\n").unwrap(), own("galaxy", "1:4.2-1"));
+    assert_eq!(stated("Source: galaxy (42-1)\n").unwrap(), own("galaxy", "42-1"));
+    for wrong in [
+        "Source: Galaxy\n",
+        "Source: galaxy (\n",
+        "Source: galaxy ()\n",
+        "Source: galaxy (1) (2)\n",
+        "Source: (1)\n",
+    ] {
+        assert!(stated(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn members_are_those_of_a_package_in_their_order() {
     let control = towel().control;
     let good = parts("towel", "1:4.2-1", &control);

@@ -12,7 +12,7 @@ use sealift::model::Digest;
 use sequoia_openpgp as openpgp;
 use serde_json::{Value, json};
 
-use super::{CREATED, Site, proofs};
+use super::{CREATED, Site, files, proofs};
 use crate::http::{Response, Server};
 use crate::tools::has;
 use openpgp::cert::CertBuilder;
@@ -115,13 +115,14 @@ pub(super) fn pin(site: &Site, anchors: &[(&str, String)]) {
     site.succeeds("trust install trust.json --enclave en");
 }
 
-/// What an artifact's proofs came to, by kind, as far as they are about signatures: the outcome's JSON, and the anchors.
-pub(super) fn judged(site: &Site, path: &str) -> BTreeMap<String, (Value, Vec<String>)> {
+/// What an artifact's proofs came to, as far as they are about signatures: kind, the outcome's JSON, and the anchors.
+pub(super) fn all_judged(site: &Site, path: &str) -> Vec<(String, Value, Vec<String>)> {
     let found = site.json(&format!("where --enclave en {path}"));
     // Others may have the same bytes.
     let is_it = |one: &&Value| {
         let part = |name: &str| one["artifact"][name].as_str().unwrap_or_default().to_owned();
-        path.contains(&format!("{}/", part("name"))) && path.ends_with(&format!("/{}", part("file")))
+        let is_set = part("ecosystem") == "files";
+        (!is_set || path.contains(&format!("/{}/", part("name")))) && path.ends_with(&format!("/{}", part("file")))
     };
     let one = found["found"].as_array().unwrap().iter().find(is_it);
     let one = one.unwrap_or_else(|| panic!("{path}: {found}"));
@@ -131,9 +132,26 @@ pub(super) fn judged(site: &Site, path: &str) -> BTreeMap<String, (Value, Vec<St
     findings
         .map(|finding| {
             let anchors = finding["anchors"].as_array().into_iter().flatten().map(text).collect();
-            (text(&finding["kind"]), (finding["outcome"].clone(), anchors))
+            (text(&finding["kind"]), finding["outcome"].clone(), anchors)
         })
         .collect()
+}
+
+/// The same by kind, where each has one.
+fn judged(site: &Site, path: &str) -> BTreeMap<String, (Value, Vec<String>)> {
+    let found = all_judged(site, path).into_iter();
+    found
+        .map(|(kind, outcome, anchors)| (kind, (outcome, anchors)))
+        .collect()
+}
+
+/// What is said where an import is refused because a proof is wrong.
+pub(super) fn wrong_proof(site: &Site, out: &str) -> String {
+    let volumes = files(&site.path(out));
+    let ran = site.run(&format!("import --enclave en {}", volumes[0].display()));
+    assert_eq!(ran.status, 1, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("[evidence-invalid]"), "{}", ran.stderr);
+    ran.stderr
 }
 
 fn expect(site: &Site, file: &str, kind: &str, outcome: &Value, anchor: Option<&str>) {
@@ -148,6 +166,9 @@ fn expect(site: &Site, file: &str, kind: &str, outcome: &Value, anchor: Option<&
 const SELECTION: &str =
     "schema: sealift-selection/1\nselect:\n  - files: tools\n    version: \"1\"\n    folder: tools\n";
 
+/// The next version of the set, from another folder.
+const NEXT: &str = "schema: sealift-selection/1\nselect:\n  - files: tools\n    version: \"2\"\n    folder: changed\n";
+
 fn kinds(artifact: &Value) -> Vec<String> {
     let found = proofs(artifact).into_iter();
     found.map(|(kind, state, _)| format!("{kind} {state}")).collect()
@@ -160,8 +181,6 @@ fn signatures_beside_files_are_judged_where_the_files_arrive() {
     for (name, from) in [
         ("mini.txt", "minisign/test.txt"),
         ("mini.txt.minisig", "minisign/test-prehashed.minisig"),
-        // The same signature beside other bytes.
-        ("mini-changed.txt.minisig", "minisign/test-prehashed.minisig"),
         ("a.txt", "sigstore/a.txt"),
         ("a.txt.sigstore.json", "sigstore/statement.sigstore.json"),
         ("ssh", "sshsig/signed-data"),
@@ -174,7 +193,6 @@ fn signatures_beside_files_are_judged_where_the_files_arrive() {
     ] {
         put(name, &fixture(from));
     }
-    put("mini-changed.txt", b"test?");
     put("by-ann", b"ann's");
     put("by-ann.asc", &ann.signs(b"ann's"));
     put("by-bob", b"bob's");
@@ -196,7 +214,7 @@ fn signatures_beside_files_are_judged_where_the_files_arrive() {
 
     site.write("project/sealift.yaml", SELECTION);
     let exported = site.export("sealift.yaml", "media");
-    assert_eq!(exported["artifacts"], 12, "{exported}");
+    assert_eq!(exported["artifacts"], 11, "{exported}");
     let scoped = |arguments: &str| format!("--type {arguments} --scope files/tools");
     pin(
         &site,
@@ -227,7 +245,6 @@ fn signatures_beside_files_are_judged_where_the_files_arrive() {
             "bare.asc",
             "by-ann",
             "by-bob",
-            "mini-changed.txt",
             "mini.txt",
             "ssh",
             "ssh-rsa",
@@ -237,13 +254,13 @@ fn signatures_beside_files_are_judged_where_the_files_arrive() {
         ]
     );
     assert!(kinds(&listed[1]).is_empty() && kinds(&listed[2]).is_empty());
-    assert_eq!(kinds(&listed[10]), ["rpm-signature present"]);
-    assert_eq!(proofs(&listed[10])[0].2, [listed[10]["digest"].as_str().unwrap()]);
+    assert_eq!(kinds(&listed[9]), ["rpm-signature present"]);
+    assert_eq!(proofs(&listed[9])[0].2, [listed[9]["digest"].as_str().unwrap()]);
     assert_eq!(
-        proofs(&listed[11])[0].2.len(),
+        proofs(&listed[10])[0].2.len(),
         1,
         "the same bytes are one object: {}",
-        listed[11]
+        listed[10]
     );
 
     let confirmed = |level: &str| json!({ "confirmed": level });
@@ -255,8 +272,6 @@ fn signatures_beside_files_are_judged_where_the_files_arrive() {
     expect(&site, "by-ann", "openpgp", &publisher, Some("ann"));
     expect(&site, "twice", "openpgp", &publisher, Some("ann"));
     expect(&site, "tool.rpm", "rpm-signature", &confirmed("registry"), Some("rpm"));
-    let changed = json!({ "contradicted": "signature-wrong" });
-    expect(&site, "mini-changed.txt", "minisign", &changed, None);
     let unknown = json!({ "undecided": "unknown-signer" });
     expect(&site, "by-bob", "openpgp", &unknown, None);
     expect(&site, "ssh-rsa", "sshsig", &unknown, None);
@@ -277,33 +292,43 @@ fn signatures_beside_files_are_judged_where_the_files_arrive() {
     );
     assert_eq!(placed("bare.asc"), b"a note\n");
     let list = String::from_utf8(placed("SHA256SUMS")).unwrap();
-    assert_eq!(list.lines().count(), 12, "{list}");
+    assert_eq!(list.lines().count(), 11, "{list}");
+
+    // The same signature beside other bytes.
+    site.write("project/changed/mini.txt", "test?");
+    site.write(
+        "project/changed/mini.txt.minisig",
+        fixture("minisign/test-prehashed.minisig"),
+    );
+    site.write("project/next.yaml", NEXT);
+    site.export("next.yaml", "next");
+    let said = wrong_proof(&site, "next");
+    assert!(said.contains("mini.txt: minisign: "), "{said}");
+    assert!(!site.path("en/repository/files/tools/2").exists());
 }
 
 #[test]
 fn signed_lists_are_proofs_of_the_files_that_they_name() {
     let (site, ann, signify) = (Site::new(), Person::new("ann"), Signify::new());
     let sum = |bytes: &[u8]| Digest::of(bytes).hex();
-    let list = format!("{}  a\n{}  sub/b\n", sum(b"a"), sum(b"b"));
+    // Two files of one name, in two folders.
+    let list = format!("{}  a\n{}  sub/b\n{}  sub/a\n", sum(b"a"), sum(b"b"), sum(b"other"));
     for (name, bytes) in [
         ("tools/a", b"a".to_vec()),
         ("tools/sub/b", b"b".to_vec()),
+        ("tools/sub/a", b"other".to_vec()),
         ("tools/SHA256SUMS", list.clone().into_bytes()),
         ("tools/SHA256SUMS.asc", ann.signs(list.as_bytes())),
         ("tools/SHA256SUMS.sig", signify.signs(list.as_bytes()).into_bytes()),
         ("inline/a", b"inline".to_vec()),
         ("inline/SHA256SUMS", ann.frames(&format!("{}  a\n", sum(b"inline")))),
-        // Its author signed another text.
-        ("wrong/a", b"wrong".to_vec()),
-        ("wrong/SHA256SUMS", format!("{}  a\n", sum(b"wrong")).into_bytes()),
-        ("wrong/SHA256SUMS.asc", ann.signs(b"another")),
     ] {
         site.write(&format!("project/{name}"), bytes);
     }
     site.write("ann.asc", ann.certificate());
     site.write("ours.pub", signify.public());
     let entry = |name: &str| format!("  - files: {name}\n    version: \"1\"\n    folder: {name}\n");
-    let selection = ["tools", "inline", "wrong"].map(entry).concat();
+    let selection = ["tools", "inline"].map(entry).concat();
     site.write(
         "project/sealift.yaml",
         format!("schema: sealift-selection/1\nselect:\n{selection}"),
@@ -319,18 +344,25 @@ fn signed_lists_are_proofs_of_the_files_that_they_name() {
     );
     site.import("media");
     let kind = "signed-checksums";
-    for path in ["tools/1/a", "tools/1/sub/b", "inline/1/a"] {
+    for path in ["tools/1/a", "tools/1/sub/b", "tools/1/sub/a", "inline/1/a"] {
         let found = judged(&site, &format!("files/{path}"));
         assert_eq!(found[kind].0, json!({ "confirmed": "publisher" }), "{path}: {found:?}");
     }
-    let found = judged(&site, "files/wrong/1/a");
-    assert_eq!(found[kind].0, json!({ "contradicted": "signature-wrong" }), "{found:?}");
     let placed = |name: &str| std::fs::read(site.path("en/repository/files").join(name)).unwrap();
     assert_eq!(placed("tools/1/sub/b.SHA256SUMS"), list.as_bytes());
     assert_eq!(
         placed("tools/1/a.2.SHA256SUMS.sig"),
         signify.signs(list.as_bytes()).as_bytes()
     );
+
+    // Its author signed another text.
+    site.write("project/changed/a", "changed");
+    site.write("project/changed/SHA256SUMS", format!("{}  a\n", sum(b"changed")));
+    site.write("project/changed/SHA256SUMS.asc", ann.signs(b"another"));
+    site.write("project/next.yaml", NEXT);
+    site.export("next.yaml", "next");
+    let said = wrong_proof(&site, "next");
+    assert!(said.contains("signed-checksums: "), "{said}");
 }
 
 /// The companions are asked for beside the address, once; what is not there is not served.
@@ -385,6 +417,7 @@ fn signatures_are_asked_for_beside_an_address() {
     let states = |present: &[&str]| -> Vec<String> {
         let kinds = [
             "cms",
+            "dsse",
             "minisign",
             "openpgp",
             "signed-checksums",
@@ -424,18 +457,15 @@ fn a_message_of_openssl_is_judged_and_checked_again_by_openssl() {
         assert!(ran.status.success(), "{line}: {}", String::from_utf8_lossy(&ran.stderr));
     };
     site.write("project/tools/tool", "signed by a certificate\n");
-    site.write("project/tools/changed", "changed since\n");
+    site.write("project/changed/tool", "changed since\n");
     openssl(
         "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out certificate.pem -days 3650 -subj /CN=maker -addext extendedKeyUsage=codeSigning,emailProtection -addext keyUsage=digitalSignature",
     );
     openssl(
         "cms -sign -binary -in tools/tool -signer certificate.pem -inkey key.pem -outform DER -out tools/tool.p7s -md sha256",
     );
-    std::fs::copy(
-        site.path("project/tools/tool.p7s"),
-        site.path("project/tools/changed.p7s"),
-    )
-    .unwrap();
+    let message = std::fs::read(site.path("project/tools/tool.p7s")).unwrap();
+    site.write("project/changed/tool.p7s", message);
     site.write("project/sealift.yaml", SELECTION);
     site.export("sealift.yaml", "media");
     let arguments = "--type certificates --from project/certificate.pem --scope files/tools".to_owned();
@@ -443,13 +473,15 @@ fn a_message_of_openssl_is_judged_and_checked_again_by_openssl() {
     site.import("media");
     let publisher = json!({ "confirmed": "publisher" });
     expect(&site, "tool", "cms", &publisher, Some("maker"));
-    let found = judged(&site, "files/tools/1/changed");
-    assert!(found["cms"].0["contradicted"].is_string(), "{found:?}");
     let place = site.path("en/repository/files/tools/1");
     openssl(&format!(
         "cms -verify -binary -inform DER -in {0}/tool.p7s -content {0}/tool -CAfile certificate.pem -purpose any -out checked",
         place.display()
     ));
+    site.write("project/next.yaml", NEXT);
+    site.export("next.yaml", "next");
+    let said = wrong_proof(&site, "next");
+    assert!(said.contains("cms: "), "{said}");
 }
 
 /// What was made at another time with the same files is the same bundle.

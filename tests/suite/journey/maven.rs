@@ -84,7 +84,7 @@ fn coordinates_are_fetched_carried_and_published() {
     assert_eq!(server.requests().len(), asked, "a second export asks nobody");
     assert_eq!(second["from"]["cache"], 4, "{second}");
 
-    site.import("media");
+    site.import_reviewed("media");
     let listed = site.listed();
     let files: Vec<&str> = listed
         .iter()

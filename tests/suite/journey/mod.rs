@@ -4,7 +4,9 @@ mod beside;
 mod credentials;
 mod maven;
 mod npm;
+mod proven;
 mod pypi;
+mod rehearsal;
 mod trouble;
 mod volumes;
 
@@ -135,6 +137,35 @@ impl Site {
         let volumes = volumes.join(" ");
         self.succeeds(&format!("verify --enclave en {volumes}"));
         self.succeeds(&format!("import --enclave en {volumes}"));
+    }
+
+    /// Imports what an evaluation leaves to a person: the registries of these tests serve proofs that are none, and what is wrong is published
+    /// nowhere without somebody's signature.
+    pub(super) fn import_reviewed(&self, out: &str) {
+        let volumes: Vec<String> = files(&self.path(out))
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        let volumes = volumes.join(" ");
+        for verb in ["verify", "import"] {
+            let ran = self.run(&format!("{verb} --enclave en {volumes}"));
+            assert_eq!(ran.status, 1, "{}{}", ran.stdout, ran.stderr);
+            assert!(ran.stderr.contains("[evidence-invalid]"), "{}", ran.stderr);
+        }
+        self.succeeds("review approve --all --enclave en --key en/keys/import.pem --reason fakes");
+        self.succeeds(&format!("import --enclave en {volumes}"));
+    }
+
+    /// Lets a policy stand in a folder `trust`, signed by the enclave's own key, which has that role in an evaluation.
+    pub(super) fn stand_policy(&self, yaml: &str, trust: &str) {
+        self.write("site.yaml", yaml);
+        for line in [
+            "policy draft site.yaml policy.dsse.json",
+            "policy sign policy.dsse.json --key en/keys/import.pem",
+            &format!("policy install policy.dsse.json --trust {trust}"),
+        ] {
+            self.succeeds(line);
+        }
     }
 
     /// What the enclave lists, sorted by file.

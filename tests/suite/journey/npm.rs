@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sealift::model::{Algorithm, MultiHasher};
 use serde_json::{Value, json};
 
+use super::rehearsal::PLAIN;
 use super::{Site, proofs};
 use crate::http::{Response, Server};
 use crate::tgz::{Entry, tgz};
@@ -151,8 +152,8 @@ fn journey(server: &Server, site: &Site, lockfile: &str) {
     assert_eq!((&second["from"]["cache"], &second["requests"]), (&json!(3), &json!(0)));
     assert_eq!(second["documents"], first["documents"]);
 
-    site.import("media");
-    site.import("again");
+    site.import_reviewed("media");
+    site.import_reviewed("again");
     let listed = site.listed();
     let files: Vec<_> = listed
         .iter()
@@ -234,7 +235,7 @@ fn bytes_from_npms_cache_come_with_the_proofs_of_the_registry_in_the_lock() {
     let exported = site.export("package-lock.json", "media");
     assert_eq!(exported["from"]["client_caches"], 1, "{exported}");
     assert!(!server.paths().iter().any(|path| path.ends_with(".tgz")));
-    site.import("media");
+    site.import_reviewed("media");
     let listed = site.listed();
     assert_eq!(listed[0]["origin"], "cache");
     assert_eq!(proofs(&listed[0])[1].1, "present");
@@ -262,4 +263,41 @@ fn a_cache_and_no_registry_means_that_nobody_was_asked() {
             "{artifact}"
         );
     }
+}
+
+#[test]
+fn what_the_policy_keeps_out_gets_no_page() {
+    let (server, site) = (registry(), Site::new());
+    let policy = PLAIN.replace("files: { evidence: none }", "npm: { evidence: none, min_age_days: 7 }");
+    let deny = "deny: [{ match: \"npm/plain\", reason: test }]\non_refusal: keep-out\n";
+    site.stand_policy(&format!("{policy}{deny}"), "en/trust");
+    site.write(
+        "project/package-lock.json",
+        package_lock(&server, &["plain", "@corp/inner"]),
+    );
+    site.export("package-lock.json", "media");
+    site.import("media");
+    let names: Vec<Value> = site.listed().iter().map(|artifact| artifact["name"].clone()).collect();
+    assert_eq!(names, [json!("@corp/inner")]);
+    assert!(site.path("en/repository/npm/@corp/inner").exists());
+    assert!(!site.path("en/repository/npm/plain").exists());
+}
+
+#[test]
+fn ages_are_counted_from_what_the_registry_says() {
+    let (server, site) = (registry(), Site::new());
+    let policy = PLAIN.replace(
+        "files: { evidence: none }",
+        "npm: { evidence: none, min_age_days: 36000, unknown_age: allow }",
+    );
+    site.stand_policy(&policy, "en/trust");
+    site.write("project/package-lock.json", package_lock(&server, &["plain"]));
+    site.export("package-lock.json", "media");
+    let ran = site.run("import --enclave en media");
+    assert_eq!(ran.status, 1, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("2020-01-02T03:04:05Z (the registry says)") && ran.stderr.contains("[too-new]"),
+        "{}",
+        ran.stderr
+    );
 }

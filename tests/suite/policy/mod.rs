@@ -10,8 +10,10 @@ use sealift::policy::{
 };
 
 mod document;
+mod explicit;
 mod judge;
 mod properties;
+mod review;
 
 pub(crate) const ECOSYSTEMS: Ecosystems = Ecosystems {
     compare_versions: ecosystem::compare_versions,
