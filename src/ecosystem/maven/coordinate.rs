@@ -7,7 +7,7 @@ use crate::ecosystem::{Coordinate, Mismatch, Recognised};
 use crate::model::RelativePath;
 
 /// A path holds group, artifact twice and version twice; 120 bytes each leave it below the limit of paths.
-const MAX_PART_BYTES: usize = 120;
+pub(super) const MAX_PART_BYTES: usize = 120;
 
 /// Endings that the repository gives to pages of its own, or to proofs; a file so named would want their place.
 const RESERVED_ENDINGS: [&str; 7] = [

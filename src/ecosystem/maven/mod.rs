@@ -83,8 +83,10 @@ impl Ecosystem for Maven {
     }
 
     fn compare_versions(&self, one: &str, other: &str) -> Option<Ordering> {
-        // Any text is a version, by Maven's order.
-        Some(version::MavenVersion::new(one).cmp(&version::MavenVersion::new(other)))
+        // Any text is a version, by Maven's order. Of longer ones, which an advisory may state and no artifact has, nothing is said: the
+        // lists in a version stand in one another, and are walked by recursion.
+        let are_versions = [one, other].iter().all(|text| text.len() <= coordinate::MAX_PART_BYTES);
+        are_versions.then(|| version::MavenVersion::new(one).cmp(&version::MavenVersion::new(other)))
     }
 
     fn cached(&self, wanted: &Wanted, client: &dyn ClientEnvironment) -> Vec<PathBuf> {

@@ -370,4 +370,14 @@ mod tests {
             assert_eq!(version(odd), version(odd));
         }
     }
+
+    #[test]
+    fn of_texts_that_no_version_has_nothing_is_said() {
+        use crate::ecosystem::{Ecosystem as _, maven::Maven};
+        assert_eq!(Maven.compare_versions("1.10", "1.9"), Some(Ordering::Greater));
+        let (longest, longer) = ("1-".repeat(60), "1-".repeat(100_000));
+        assert!(Maven.compare_versions(&longest, "1").is_some());
+        assert_eq!(Maven.compare_versions(&longer, "1"), None);
+        assert_eq!(Maven.compare_versions("1", &longer), None);
+    }
 }
