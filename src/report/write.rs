@@ -11,14 +11,14 @@ use super::error::failed;
 use super::{Head, Record, Records, ReportError, Tally};
 use crate::crypto::key::Signer;
 use crate::crypto::strict_json;
-use crate::model::{Digest, Hasher};
+use crate::model::{Digest, Hasher, Signer as Vouching};
 use crate::trust::{self, Kind};
 
 /// The longest line of a record, in bytes: hundreds of findings of some thousand bytes each.
 pub const MAX_REPORT_RECORD_BYTES: usize = 8 << 20;
 
 /// Findings of one artifact that a record holds: an artifact brings a handful of proofs, a list of certificates some dozens.
-const MAX_FINDINGS: usize = 500;
+const MAX_FINDINGS: usize = 250;
 
 /// Texts within a finding, in bytes, so that no record grows beyond its limit.
 const MAX_FINDING_BYTES: usize = 12 << 10;
@@ -126,7 +126,11 @@ fn shorten(record: &mut Record) {
         finding.reason = super::short(&finding.reason);
         finding.claims.clear();
         finding.notes.clear();
+        finding.kind = super::short(&finding.kind);
         finding.signers.truncate(1);
+        for signer in &mut finding.signers {
+            shorten_signer(signer);
+        }
         finding.anchors.truncate(1);
         finding
             .notes
@@ -140,15 +144,34 @@ fn shorten(record: &mut Record) {
     }
 }
 
+/// Whoever signed may have long names: their beginnings tell them apart well enough.
+fn shorten_signer(signer: &mut Vouching) {
+    let texts: Vec<&mut String> = match signer {
+        Vouching::Key { fingerprint, owner } => std::iter::once(fingerprint).chain(owner).collect(),
+        Vouching::Certificate {
+            fingerprint,
+            subject,
+            issuer,
+        } => vec![fingerprint, subject, issuer],
+        Vouching::Identity(identity) => {
+            identity.fields.clear();
+            vec![&mut identity.issuer, &mut identity.subject]
+        }
+    };
+    for text in texts {
+        *text = super::short(text);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Finding, Identity, Level, Signer};
+    use crate::model::{Finding, Identity, Level};
 
     #[test]
     fn no_proof_makes_a_record_longer_than_a_reader_takes() {
-        let long = "\u{1}".repeat(1 << 20);
-        let identity = Signer::Identity(Identity {
+        let long = "\u{1}".repeat(1 << 16);
+        let identity = Vouching::Identity(Identity {
             issuer: long.clone(),
             subject: long.clone(),
             fields: Default::default(),
