@@ -1,6 +1,6 @@
 //! A report as one page: self-contained, without script, for a screen of any width and for paper.
 //!
-//! Threat: names, reasons and signers in a report come from outside. Every value goes through [`text`], nothing is ever put into
+//! Threat: names, reasons and signers in a report come from outside. Every value goes through `text`, nothing is ever put into
 //! a style, a link or a script, and the page forbids itself everything but its own style (Content Security Policy).
 
 mod picture;
