@@ -17,7 +17,7 @@ use crate::model::{Anchor, Doubt, Fault, Material, Timestamp};
 /// The registry's publish statement (npm/attestation, `specs/publish/v0.1`).
 pub(crate) const PUBLISH: &str = "https://github.com/npm/attestation/tree/main/specs/publish/v0.1";
 const PROVENANCE: &[&str] = &["https://slsa.dev/provenance/v0.2", "https://slsa.dev/provenance/v1"];
-/// What a key has to be for, where its list says that (Sigstore's TUF target `registry.npmjs.org/keys.json`).
+/// What a key has to be for, where its list says that (Sigstore's TUF repository has such a list as a target).
 const USAGE: &str = "npm:attestations";
 /// The most keys of one registry: in ten years the largest had two.
 const MAX_KEYS: usize = 100;
