@@ -102,8 +102,8 @@ impl Material {
     }
 }
 
-/// `ecosystem/name`, such as `maven/org.example.*` or `npm/@corp/*`; `*` stays within one segment, and one at the very end, after
-/// a `/` or `.` or alone, takes all that follows. `*` alone is everything.
+/// `ecosystem/name`, such as `maven/org.example:*` or `npm/@corp/*`; `*` stays within one segment, and one at the very end, after
+/// a `/`, `.` or `:` or alone, takes all that follows. `*` alone is everything.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ScopePattern(String);

@@ -54,7 +54,7 @@ pub(super) struct Add {
     from: Option<PathBuf>,
     #[command(flatten)]
     identity: IdentityArguments,
-    /// For what it counts: `ecosystem/name` with `*` within a segment, such as `maven/org.example.*`; `*` is everything
+    /// For what it counts: `ecosystem/name` with `*` within a segment, such as `npm/@example/*` or, for a group of Maven, `maven/org.example:*`; `*` is everything
     #[arg(long, value_name = "PATTERN", required = true)]
     scope: Vec<String>,
     /// For signed indexes, the suites that it counts for [default: all in scope]
