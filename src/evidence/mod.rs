@@ -18,6 +18,7 @@ mod describe;
 mod guess;
 mod detached;
 mod dsse;
+mod embedded;
 pub mod gem;
 mod helm;
 mod in_toto;

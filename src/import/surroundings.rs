@@ -52,6 +52,8 @@ impl Around {
         trust_data: Option<&TrustData>,
         store: Option<&Store>,
     ) -> Result<Self, Stop> {
+        let side_data = &intact.manifest().side_data;
+        let are_advised = side_data.contains_key(&SideData::Advisories);
         let mut wanted: HashSet<(String, String)> = HashSet::new();
         let mut with_new_names: BTreeSet<String> = BTreeSet::new();
         let mut artifacts = intact.examined()?;
@@ -59,7 +61,9 @@ impl Around {
         while let Some(examined) = artifacts.next()? {
             let name = examined.artifact.full_name();
             let stated = ecosystem::find(&name.ecosystem).map(|known| known.stated(&examined.facts));
-            if let Some((source, _)) = stated.and_then(|stated| stated.advised_as) {
+            if let Some((source, _)) = stated.and_then(|stated| stated.advised_as)
+                && are_advised
+            {
                 let key = ecosystem::collision_key(&name.ecosystem, &source);
                 wanted.insert((name.ecosystem.clone(), key));
             }
@@ -72,11 +76,12 @@ impl Around {
             {
                 with_new_names.insert(name.ecosystem.clone());
             }
-            let key = ecosystem::collision_key(&name.ecosystem, &name.name);
-            wanted.insert((name.ecosystem.clone(), key));
+            if are_advised {
+                let key = ecosystem::collision_key(&name.ecosystem, &name.name);
+                wanted.insert((name.ecosystem.clone(), key));
+            }
             last = Some(name);
         }
-        let side_data = &intact.manifest().side_data;
         let path_of = |digest: &Digest| intact.locate(digest, store);
         let advisories = match side_data.get(&SideData::Advisories) {
             Some(digest) => Some(advisories(&path_of(digest), &wanted)?),

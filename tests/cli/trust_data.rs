@@ -270,3 +270,23 @@ fn installing_follows_the_same_rules() {
     let ran = world.run("trust install late --enclave en");
     assert!(ran.stderr.contains("[key-not-in-role]"), "{}", ran.stderr);
 }
+
+/// The next version may begin from what stands as well as from the file that was installed: the same but for its moment.
+#[test]
+fn the_next_version_takes_over_what_stands() {
+    let world = World::new();
+    let standing = sealed_data(2, &["a", "b"], &[ANN]);
+    install(&world, &standing);
+    fs::write(world.path("installed.json"), &standing).unwrap();
+    let written = |file: &str, follows: &str| {
+        world.run(&format!("trust new {file} --follows {follows}")).done();
+        let text = fs::read(world.path(file)).unwrap();
+        let mut document: Value = serde_json::from_slice(&text).unwrap();
+        document["created"].take();
+        document
+    };
+    let begun = written("from-folder.json", "en/trust");
+    assert_eq!(begun["version"], 3);
+    assert_eq!(begun["anchors"].as_array().map(Vec::len), Some(2), "{begun}");
+    assert_eq!(written("from-file.json", "installed.json"), begun);
+}

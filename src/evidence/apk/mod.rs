@@ -15,34 +15,26 @@ mod read;
 mod signer;
 mod verify;
 
+use super::embedded::{Embedded, EmbeddedKind};
 use super::jar::SignedJar;
-use super::{Context, Evidence, EvidenceKind};
+use super::{Context, EvidenceKind};
 use crate::archive::zip::Zip;
-use crate::model::{Artifact, Content, Fault, Finding};
+use crate::model::{Artifact, Content, Finding};
 
 /// The kind.
-pub const APK: &dyn EvidenceKind = &Apk;
+pub const APK: &dyn EvidenceKind = &EmbeddedKind(&Apk);
 
 const ID: &str = "apk-signature";
 
 struct Apk;
 
-impl EvidenceKind for Apk {
+impl Embedded for Apk {
     fn id(&self) -> &'static str {
         ID
     }
 
-    /// The proof lies in the artifact; objects beside it have no meaning.
-    fn open<'a>(
-        &self,
-        objects: Vec<Vec<u8>>,
-        context: &'a Context<'a>,
-    ) -> Result<Box<dyn Evidence + 'a>, Box<Finding>> {
-        if !objects.is_empty() {
-            let finding = Finding::contradicted(ID, Fault::Malformed, "a package's signature lies in the package");
-            return Err(Box::new(finding));
-        }
-        Ok(Box::new(Inside { context }))
+    fn place(&self) -> &'static str {
+        "a package's signature lies in the package"
     }
 
     fn lies_in(&self, file: &str, untrusted: &mut dyn Content) -> bool {
@@ -51,14 +43,8 @@ impl EvidenceKind for Apk {
                 || Zip::open(untrusted)
                     .is_ok_and(|zip| zip.entries().iter().any(|entry| SignedJar::is_part(entry.name()))))
     }
-}
 
-struct Inside<'a> {
-    context: &'a Context<'a>,
-}
-
-impl Evidence for Inside<'_> {
-    fn judge(&self, artifact: &Artifact, content: &mut dyn Content) -> Vec<Finding> {
-        verify::judge(artifact, content, self.context).unwrap_or_else(|refusal| vec![refusal.into_finding(ID)])
+    fn judge(&self, artifact: &Artifact, content: &mut dyn Content, context: &Context<'_>) -> Vec<Finding> {
+        verify::judge(artifact, content, context).unwrap_or_else(|refusal| vec![refusal.into_finding(ID)])
     }
 }

@@ -8,32 +8,24 @@
 mod pe;
 mod verify;
 
-use super::{Context, Evidence, EvidenceKind};
-use crate::model::{Artifact, Content, Fault, Finding};
+use super::embedded::{Embedded, EmbeddedKind};
+use super::{Context, EvidenceKind};
+use crate::model::{Artifact, Content, Finding};
 
 /// The kind.
-pub const AUTHENTICODE: &dyn EvidenceKind = &Authenticode;
+pub const AUTHENTICODE: &dyn EvidenceKind = &EmbeddedKind(&Authenticode);
 
 const ID: &str = "authenticode";
 
 struct Authenticode;
 
-impl EvidenceKind for Authenticode {
+impl Embedded for Authenticode {
     fn id(&self) -> &'static str {
         ID
     }
 
-    /// The proof lies in the artifact; objects beside it have no meaning.
-    fn open<'a>(
-        &self,
-        objects: Vec<Vec<u8>>,
-        context: &'a Context<'a>,
-    ) -> Result<Box<dyn Evidence + 'a>, Box<Finding>> {
-        if !objects.is_empty() {
-            let finding = Finding::contradicted(ID, Fault::Malformed, "a program's signature lies in the program");
-            return Err(Box::new(finding));
-        }
-        Ok(Box::new(Inside { context }))
+    fn place(&self) -> &'static str {
+        "a program's signature lies in the program"
     }
 
     fn lies_in(&self, file: &str, untrusted: &mut dyn Content) -> bool {
@@ -41,14 +33,8 @@ impl EvidenceKind for Authenticode {
         let lower = file.to_ascii_lowercase();
         ENDINGS.iter().any(|ending| lower.ends_with(ending)) && pe::has_table(untrusted)
     }
-}
 
-struct Inside<'a> {
-    context: &'a Context<'a>,
-}
-
-impl Evidence for Inside<'_> {
-    fn judge(&self, artifact: &Artifact, content: &mut dyn Content) -> Vec<Finding> {
-        vec![verify::judge(artifact, content, self.context).unwrap_or_else(|refusal| refusal.into_finding(ID))]
+    fn judge(&self, artifact: &Artifact, content: &mut dyn Content, context: &Context<'_>) -> Vec<Finding> {
+        vec![verify::judge(artifact, content, context).unwrap_or_else(|refusal| refusal.into_finding(ID))]
     }
 }

@@ -8,48 +8,34 @@
 mod chain;
 mod parse;
 
+use super::embedded::{Embedded, EmbeddedKind};
 use super::x509::{Case, Certificate, EC_PUBLIC_KEY, Hash, Message, RSA, Refusal, Scheme, read_pem, verify_signature};
-use super::{Context, Evidence, EvidenceKind};
+use super::{Context, EvidenceKind};
 use crate::model::{Artifact, Content, Doubt, Fault, Finding};
 
 /// The kind.
-pub const GEM: &dyn EvidenceKind = &Gem;
+pub const GEM: &dyn EvidenceKind = &EmbeddedKind(&Gem);
 
 const ID: &str = "gem-signature";
 
 struct Gem;
 
-impl EvidenceKind for Gem {
+impl Embedded for Gem {
     fn id(&self) -> &'static str {
         ID
     }
 
-    /// The proof lies in the artifact; objects beside it have no meaning.
-    fn open<'a>(
-        &self,
-        objects: Vec<Vec<u8>>,
-        context: &'a Context<'a>,
-    ) -> Result<Box<dyn Evidence + 'a>, Box<Finding>> {
-        if !objects.is_empty() {
-            let finding = Finding::contradicted(ID, Fault::Malformed, "a gem's signatures lie in the gem");
-            return Err(Box::new(finding));
-        }
-        Ok(Box::new(Inside { context }))
+    fn place(&self) -> &'static str {
+        "a gem's signatures lie in the gem"
     }
 
     fn lies_in(&self, file: &str, untrusted: &mut dyn Content) -> bool {
         file.ends_with(".gem")
             && parse::read(untrusted).is_ok_and(|gem| gem.members.iter().any(|member| member.signature.is_some()))
     }
-}
 
-struct Inside<'a> {
-    context: &'a Context<'a>,
-}
-
-impl Evidence for Inside<'_> {
-    fn judge(&self, artifact: &Artifact, content: &mut dyn Content) -> Vec<Finding> {
-        vec![judge(artifact, content, self.context).unwrap_or_else(|refusal| refusal.into_finding(ID))]
+    fn judge(&self, artifact: &Artifact, content: &mut dyn Content, context: &Context<'_>) -> Vec<Finding> {
+        vec![judge(artifact, content, context).unwrap_or_else(|refusal| refusal.into_finding(ID))]
     }
 }
 

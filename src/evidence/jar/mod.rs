@@ -8,18 +8,19 @@
 mod manifest;
 mod verify;
 
+use super::embedded::{Embedded, EmbeddedKind};
 use super::x509::{
     Case, Content as Signed, EKU_ANY, EKU_CODE_SIGNING, Hash, ID_DATA, Purpose, Refusal, TIMESTAMP_TOKEN, attributes,
     conclude, prove_time,
 };
-use super::{Context, Evidence, EvidenceKind};
+use super::{Context, EvidenceKind};
 use crate::archive::zip::{Zip, ZipError};
-use crate::model::{Artifact, Content, Doubt, Fault, Finding};
+use crate::model::{Artifact, Content, Doubt, Finding};
 
 pub(crate) use verify::SignedJar;
 
 /// The kind.
-pub const JAR: &dyn EvidenceKind = &Jar;
+pub const JAR: &dyn EvidenceKind = &EmbeddedKind(&Jar);
 
 const ID: &str = "jar-signature";
 
@@ -33,22 +34,13 @@ const PURPOSE: Purpose = Purpose {
 
 struct Jar;
 
-impl EvidenceKind for Jar {
+impl Embedded for Jar {
     fn id(&self) -> &'static str {
         ID
     }
 
-    /// The proof lies in the artifact; objects beside it have no meaning.
-    fn open<'a>(
-        &self,
-        objects: Vec<Vec<u8>>,
-        context: &'a Context<'a>,
-    ) -> Result<Box<dyn Evidence + 'a>, Box<Finding>> {
-        if !objects.is_empty() {
-            let finding = Finding::contradicted(ID, Fault::Malformed, "a JAR's signature lies in the JAR");
-            return Err(Box::new(finding));
-        }
-        Ok(Box::new(Inside { context }))
+    fn place(&self) -> &'static str {
+        "a JAR's signature lies in the JAR"
     }
 
     fn lies_in(&self, file: &str, untrusted: &mut dyn Content) -> bool {
@@ -56,15 +48,9 @@ impl EvidenceKind for Jar {
         ENDINGS.iter().any(|ending| file.ends_with(ending))
             && Zip::open(untrusted).is_ok_and(|zip| zip.entries().iter().any(|entry| SignedJar::is_part(entry.name())))
     }
-}
 
-struct Inside<'a> {
-    context: &'a Context<'a>,
-}
-
-impl Evidence for Inside<'_> {
-    fn judge(&self, artifact: &Artifact, content: &mut dyn Content) -> Vec<Finding> {
-        judge(artifact, content, self.context).unwrap_or_else(|refusal| vec![refusal.into_finding(ID)])
+    fn judge(&self, artifact: &Artifact, content: &mut dyn Content, context: &Context<'_>) -> Vec<Finding> {
+        judge(artifact, content, context).unwrap_or_else(|refusal| vec![refusal.into_finding(ID)])
     }
 }
 

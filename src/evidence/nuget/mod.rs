@@ -9,13 +9,14 @@ mod content;
 mod parse;
 mod verify;
 
+use super::embedded::{Embedded, EmbeddedKind};
 use super::x509::Refusal;
-use super::{Context, Evidence, EvidenceKind};
+use super::{Context, EvidenceKind};
 use crate::archive::zip::Zip;
-use crate::model::{Artifact, Content, Doubt, Fault, Finding};
+use crate::model::{Artifact, Content, Doubt, Finding};
 
 /// The kind.
-pub const NUGET: &dyn EvidenceKind = &Nuget;
+pub const NUGET: &dyn EvidenceKind = &EmbeddedKind(&Nuget);
 
 const ID: &str = "nuget-signature";
 
@@ -26,37 +27,22 @@ const MAX_SIGNATURE_BYTES: u64 = 10 << 20;
 
 struct Nuget;
 
-impl EvidenceKind for Nuget {
+impl Embedded for Nuget {
     fn id(&self) -> &'static str {
         ID
     }
 
-    /// The proof lies in the artifact; objects beside it have no meaning.
-    fn open<'a>(
-        &self,
-        objects: Vec<Vec<u8>>,
-        context: &'a Context<'a>,
-    ) -> Result<Box<dyn Evidence + 'a>, Box<Finding>> {
-        if !objects.is_empty() {
-            let finding = Finding::contradicted(ID, Fault::Malformed, "a package's signature lies in the package");
-            return Err(Box::new(finding));
-        }
-        Ok(Box::new(Inside { context }))
+    fn place(&self) -> &'static str {
+        "a package's signature lies in the package"
     }
 
     fn lies_in(&self, file: &str, untrusted: &mut dyn Content) -> bool {
         (file.ends_with(".nupkg") || file.ends_with(".snupkg"))
             && Zip::open(untrusted).is_ok_and(|zip| zip.entries().iter().any(|entry| entry.name() == SIGNATURE))
     }
-}
 
-struct Inside<'a> {
-    context: &'a Context<'a>,
-}
-
-impl Evidence for Inside<'_> {
-    fn judge(&self, artifact: &Artifact, content: &mut dyn Content) -> Vec<Finding> {
-        verify::judge(artifact, content, self.context).unwrap_or_else(|refusal| vec![refusal.into_finding(ID)])
+    fn judge(&self, artifact: &Artifact, content: &mut dyn Content, context: &Context<'_>) -> Vec<Finding> {
+        verify::judge(artifact, content, context).unwrap_or_else(|refusal| vec![refusal.into_finding(ID)])
     }
 }
 
