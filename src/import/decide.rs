@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::judge::Planned;
+use super::planned::Planned;
 use super::site::{InForce, Origin};
 use super::surroundings::{Around, ECOSYSTEMS};
 use super::verify_evidence::{EvidenceSummary, Judged, JudgedArtifact, JudgedReader};
