@@ -12,6 +12,7 @@ mod error;
 mod folder;
 mod head;
 pub mod html;
+mod pdf;
 mod read;
 mod record;
 mod render;
@@ -26,6 +27,7 @@ pub use head::{
     Bundle, Check, CheckResult, Consent, FORMAT, Head, KnownTime, Method, Outcome, Person, Policy, Previous, Published,
     Records, Refused, Standing, Station, TrustThen, Version,
 };
+pub use pdf::PdfError;
 pub use read::{Report, open, verify};
 pub use record::{Absent, Decided, DecisionHit, Record};
 pub use render::{Format, RenderError, render, signed};

@@ -11,6 +11,7 @@ mod world;
 mod journey;
 mod kill;
 mod media;
+mod paper;
 mod renderings;
 mod reports;
 mod trust_data;

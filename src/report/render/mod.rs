@@ -23,6 +23,7 @@ pub use text::signed;
 use std::io::{self, Write};
 use std::path::Path;
 
+use super::pdf::{self, PdfError};
 use super::{CheckResult, Head, Outcome, Record, Report, ReportError, html};
 use crate::crypto::key::{SignError, Signer};
 use crate::model::{Code, Finding, Refusal, Stop, Unable};
@@ -51,11 +52,13 @@ pub enum Format {
     Spdx,
     /// The checks and the controls that they answer, as OSCAL assessment results.
     Oscal,
+    /// A document for paper and archives, PDF/A-3, with the signed report attached.
+    Pdf,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Text,
         Self::Json,
         Self::Html,
@@ -66,6 +69,7 @@ impl Format {
         Self::CycloneDx,
         Self::Spdx,
         Self::Oscal,
+        Self::Pdf,
     ];
 
     /// The word on a command line.
@@ -81,6 +85,7 @@ impl Format {
             Self::CycloneDx => "cyclonedx",
             Self::Spdx => "spdx",
             Self::Oscal => "oscal",
+            Self::Pdf => "pdf",
         }
     }
 
@@ -97,6 +102,7 @@ impl Format {
             Self::CycloneDx => "What clients find, as a bill of materials in CycloneDX 1.6",
             Self::Spdx => "What clients find, as a document in SPDX 2.3",
             Self::Oscal => "The checks and the controls that they answer, as OSCAL assessment results",
+            Self::Pdf => "A document for paper and archives, PDF/A-3, with the signed report attached; needs --out",
         }
     }
 }
@@ -117,6 +123,9 @@ pub enum RenderError {
     /// The key would not sign.
     #[error("the rendering cannot be signed")]
     Sign(#[from] SignError),
+    /// The document for paper could not be made.
+    #[error("the document cannot be made")]
+    Pdf(#[from] PdfError),
 }
 
 impl RenderError {
@@ -124,8 +133,11 @@ impl RenderError {
     pub fn stop(self, subject: String) -> Stop {
         match self {
             Self::Report(error) => error.stop(subject),
-            Self::Changed => Refusal::new(Code::MediumChanged, subject, "it was changed while it was read").into(),
+            Self::Changed | Self::Pdf(PdfError::Changed) => {
+                Refusal::new(Code::MediumChanged, subject, "it was changed while it was read").into()
+            }
             Self::Write(error) => Unable::new(format!("cannot render {subject}")).because(error).into(),
+            Self::Pdf(error) => Unable::new(format!("cannot render {subject}")).because(error).into(),
             Self::Sign(error) => Unable::new(format!("cannot sign what is made of {subject}"))
                 .because(error)
                 .into(),
@@ -236,7 +248,7 @@ pub fn render(
         return Err(RenderError::Changed);
     }
     let subject = Subject { report: &first, totals };
-    let mut rendering = begin(format, subject, signer, out)?;
+    let mut rendering = begin(format, subject, path, signer, out)?;
     while let Some(record) = again.next()? {
         rendering.record(&record, out)?;
     }
@@ -248,6 +260,7 @@ pub fn render(
 fn begin<'a>(
     format: Format,
     subject: Subject<'a>,
+    path: &Path,
     signer: Option<&'a dyn Signer>,
     out: &mut dyn Write,
 ) -> Result<Box<dyn Rendering + 'a>, RenderError> {
@@ -262,6 +275,7 @@ fn begin<'a>(
         Format::CycloneDx => Box::new(cyclonedx::begin(subject, out)?),
         Format::Spdx => Box::new(spdx::begin(subject, out)?),
         Format::Oscal => Box::new(oscal::begin(subject, out)?),
+        Format::Pdf => Box::new(pdf::Paper::begin(subject.report, path)?),
     })
 }
 
@@ -272,5 +286,15 @@ impl Rendering for html::Page {
 
     fn end(self: Box<Self>, out: &mut dyn Write) -> Result<(), RenderError> {
         Ok(html::Page::end(*self, out)?)
+    }
+}
+
+impl Rendering for pdf::Paper {
+    fn record(&mut self, record: &Record, _: &mut dyn Write) -> Result<(), RenderError> {
+        Ok(pdf::Paper::record(self, record)?)
+    }
+
+    fn end(self: Box<Self>, out: &mut dyn Write) -> Result<(), RenderError> {
+        Ok(pdf::Paper::end(*self, out)?)
     }
 }
