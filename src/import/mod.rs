@@ -18,6 +18,7 @@ pub mod commit;
 pub mod recheck;
 pub mod record;
 mod checks;
+mod lazy_file;
 mod memory;
 mod planned;
 
