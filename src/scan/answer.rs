@@ -33,7 +33,7 @@ pub(super) fn max_bytes(files: &[PathBuf]) -> usize {
 
 /// Reads what a scanner printed about the files of `places`, and holds it against how it ended: 0, and nothing is found; 1, and something is;
 /// 2, and some lines say of which files that they could not be read. Ended otherwise, it has said nothing that counts.
-pub(super) fn read(output: &Output, places: &BTreeMap<&str, usize>, program: &str) -> Result<Vec<Answer>, ScanError> {
+pub(super) fn read(output: &Output, places: &BTreeMap<String, usize>, program: &str) -> Result<Vec<Answer>, ScanError> {
     let mut answers: Vec<Option<Answer>> = vec![None; places.len()];
     for line in output.stdout.split(|byte| *byte == b'\n') {
         let Some((place, answer)) = std::str::from_utf8(line).ok().and_then(|line| of_line(line, places)) else {
@@ -77,7 +77,7 @@ fn is_limit(answer: &Answer) -> bool {
 }
 
 /// `PATH: OK`, `PATH: Empty file`, `PATH: NAME FOUND`; anything else about a path is no answer that clears it.
-fn of_line(line: &str, places: &BTreeMap<&str, usize>) -> Option<(usize, Answer)> {
+fn of_line(line: &str, places: &BTreeMap<String, usize>) -> Option<(usize, Answer)> {
     if line.len() > MAX_LINE_BYTES {
         return None;
     }
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     fn answers(stdout: &str, status: Option<i32>) -> Result<Vec<Answer>, ScanError> {
-        let places = BTreeMap::from([("/s/a", 0), ("/s/b: c", 1)]);
+        let places = BTreeMap::from([("/s/a".to_owned(), 0), ("/s/b: c".to_owned(), 1)]);
         let output = Output {
             status,
             stdout: stdout.as_bytes().to_vec(),

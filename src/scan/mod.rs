@@ -96,26 +96,29 @@ impl Scanner {
     pub fn scan(&self, files: &[PathBuf], list: &Path) -> Result<Vec<Answer>, ScanError> {
         let mut command = Vec::with_capacity(self.command.len());
         let mut takes_list = false;
-        let list_text = list.to_str().ok_or_else(|| ScanError::Path { path: list.to_owned() })?;
+        let list_text = if self.command.iter().any(|part| part.contains(LIST)) {
+            // It has to be there to have an absolute path.
+            program::write_list(list, "")?;
+            plain(&program::absolute(list)?)?
+        } else {
+            String::new()
+        };
         for part in &self.command {
             takes_list |= part.contains(LIST);
-            command.push(part.replace(LIST, list_text));
+            command.push(part.replace(LIST, &list_text));
         }
-        let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut places: BTreeMap<String, usize> = BTreeMap::new();
         let mut text = String::new();
         for (place, path) in files.iter().enumerate() {
-            // A line feed in a path would make two of it, and a scanner prints other bytes than UTF-8 as it likes.
-            let path = path
-                .to_str()
-                .filter(|path| !path.contains(char::is_control))
-                .ok_or_else(|| ScanError::Path { path: path.clone() })?;
-            places.insert(path, place);
+            // Scanners, and daemons that they ask, have other ideas of where a relative path begins.
+            let path = plain(&program::absolute(path)?)?;
             if takes_list {
-                text.push_str(path);
+                text.push_str(&path);
                 text.push('\n');
             } else {
-                command.push(path.to_owned());
+                command.push(path.clone());
             }
+            places.insert(path, place);
         }
         if takes_list {
             program::write_list(list, &text)?;
@@ -123,6 +126,14 @@ impl Scanner {
         let output = program::run(&command, self.limit, answer::max_bytes(files))?;
         answer::read(&output, &places, self.command.first().map_or("", String::as_str))
     }
+}
+
+/// A path as a scanner is given it: a line feed in it would make two of it, and a scanner prints other bytes than UTF-8 as it likes.
+fn plain(path: &Path) -> Result<String, ScanError> {
+    path.to_str()
+        .filter(|path| !path.contains(char::is_control))
+        .map(str::to_owned)
+        .ok_or_else(|| ScanError::Path { path: path.to_owned() })
 }
 
 /// A scanner could not do its work, or its configuration cannot be read.

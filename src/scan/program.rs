@@ -6,7 +6,7 @@
 
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -153,6 +153,14 @@ fn failed(program: &str, source: io::Error) -> ScanError {
         what: format!("cannot read what `{program}` prints"),
         source,
     }
+}
+
+/// A file's path from the root on.
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, ScanError> {
+    std::fs::canonicalize(path).map_err(|source| ScanError::Io {
+        what: format!("cannot find {}", path.display()),
+        source,
+    })
 }
 
 /// Writes the list of paths that a scanner reads. Its folder is private.

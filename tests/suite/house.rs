@@ -94,7 +94,11 @@ const OWNERS: &[(&str, &[&str], &str)] = &[
     ),
     ("Stdio::", &["src/scan/program.rs"], "only scanners are run"),
     ("env::var", &["src/cli/"], "the environment is read by cli"),
-    ("current_dir", &["src/cli/"], "the environment is read by cli"),
+    (
+        "current_dir",
+        &["src/cli/", "src/scan/program.rs"],
+        "the environment is read by cli, and a scanner gets a folder of its own",
+    ),
     ("home_dir", &["src/cli/"], "the environment is read by cli"),
     (
         "TcpStream",

@@ -64,7 +64,7 @@ pub(super) struct KeptOut {
 }
 
 /// An artifact's bytes and its proofs.
-pub(super) fn objects_of(artifact: &Artifact) -> impl Iterator<Item = &Digest> {
+pub(in crate::import) fn objects_of(artifact: &Artifact) -> impl Iterator<Item = &Digest> {
     let proofs = artifact.proofs.iter().flat_map(|proof| &proof.objects);
     std::iter::once(&artifact.digest).chain(proofs)
 }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::crypto::strict_json;
 use crate::import::site::Origin;
 use crate::model::{Code, Digest, Level, Refusal};
-use crate::policy::{Decision, Hit, Mode, Verdict};
+use crate::policy::{Decision, Hit, Mode, Scan, ScanResult, Verdict};
+use crate::report::ScannerRun;
 
 /// What became of an artifact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,6 +64,37 @@ pub struct ArtifactDecision {
     /// The persons whose signed review admitted it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reviewed_by: Vec<String>,
+    /// What each scanner of the site said of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scans: Vec<ScanTold>,
+}
+
+/// What a scanner said of an artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScanTold {
+    /// What was found, or why it was not scanned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The scanner's name, as policies call it.
+    pub engine: String,
+    /// `clean`, `found` or `not-scanned`.
+    pub result: String,
+}
+
+impl From<&Scan> for ScanTold {
+    fn from(scan: &Scan) -> Self {
+        let (result, detail) = match &scan.result {
+            ScanResult::Clean => ("clean", None),
+            ScanResult::Found(name) => ("found", Some(name.clone())),
+            ScanResult::NotScanned(why) => ("not-scanned", Some(why.clone())),
+        };
+        Self {
+            detail,
+            engine: scan.engine.clone(),
+            result: result.to_owned(),
+        }
+    }
 }
 
 impl ArtifactDecision {
@@ -114,6 +146,8 @@ pub struct Decisions {
     pub kept_out: Vec<Refusal>,
     /// How many are not admitted.
     pub kept_out_count: u64,
+    /// What each scanner of the site came to.
+    pub scanners: Vec<ScannerRun>,
     /// What was not asked, or not counted, in words.
     pub not_asked: Vec<String>,
 }

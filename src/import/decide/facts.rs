@@ -17,6 +17,7 @@ pub(super) fn bundle_facts<'a>(
     deciding: &'a Deciding<'_>,
     intact: &'a Intact,
     unplanned: &'a [String],
+    infected: &'a [String],
 ) -> BundleFacts<'a> {
     let voucher = intact.voucher();
     // Whoever of several may have been the one who did another part, is taken to be.
@@ -30,6 +31,7 @@ pub(super) fn bundle_facts<'a>(
         gap: if voucher.gap.is_some() { Gap::Missing } else { Gap::None },
         unplanned,
         missing: &[],
+        infected,
     }
 }
 

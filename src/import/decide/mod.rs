@@ -19,25 +19,28 @@ mod refusals;
 mod remembered;
 mod waiting;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
 use super::judge::Planned;
+use super::scan::Scanned;
 use super::site::InForce;
 use super::surroundings::{Around, ECOSYSTEMS};
 use super::verify_evidence::Judged;
 use super::verify_objects::{Progress, write_failed};
 use crate::ledger::Ledger;
 use crate::model::{Stop, Timestamp, Unable};
-use crate::policy::{Judge, Surroundings};
+use crate::policy::{Judge, Policy, Side, Surroundings};
 use crate::store::Store;
 use crate::trust::review::Reviews;
 use crate::trust::{Profile, TrustData};
 
 use admit::KeptOut;
+pub(super) use admit::objects_of;
 pub use decided::{Decided, DecidedArtifact, DecidedReader};
-pub use decision::{Admission, ArtifactDecision, Counts, Decisions};
+pub use decision::{Admission, ArtifactDecision, Counts, Decisions, ScanTold};
 use pass::Pass;
 pub use waiting::{Waiting, WaitingHeader};
 
@@ -57,6 +60,8 @@ pub struct Deciding<'a> {
     pub carried_revocations: Option<Timestamp>,
     /// The signed decisions of persons about this bundle.
     pub reviews: &'a Reviews,
+    /// What this site's scanners said of its objects.
+    pub scanned: &'a Scanned,
     /// The clock.
     pub now: Timestamp,
     /// On what occasion it is asked.
@@ -93,8 +98,9 @@ pub fn weigh(judged: Judged, store: Option<&Store>, deciding: &Deciding<'_>) -> 
     let policy = &deciding.in_force.policy;
     let around = Around::read(judged.intact(), deciding.ledger, deciding.trust_data, store)?;
     let manifest = judged.intact().manifest();
+    let asked = asked_now(policy, deciding.occasion);
     let judge = Judge::new(
-        policy,
+        &asked,
         Surroundings {
             now: deciding.now,
             exported: manifest.created,
@@ -119,6 +125,16 @@ pub fn weigh(judged: Judged, store: Option<&Store>, deciding: &Deciding<'_>) -> 
         decisions,
         refused,
     })
+}
+
+/// The policy as far as it can be asked: before the export nobody has scanned anything on the receiving side.
+fn asked_now(policy: &Policy, occasion: Occasion) -> Cow<'_, Policy> {
+    if occasion == Occasion::Import {
+        return Cow::Borrowed(policy);
+    }
+    let mut asked = policy.clone();
+    asked.scan.retain(|rule| rule.side == Side::Export);
+    Cow::Owned(asked)
 }
 
 impl Weighed {

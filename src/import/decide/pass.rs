@@ -1,9 +1,9 @@
 //! The one pass over all artifacts: each becomes a case, and its decision is written beside its findings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::admit::{KeptOut, objects_of};
-use super::decision::{Admission, ArtifactDecision, Decisions, codes, is_wrong, says};
+use super::decision::{Admission, ArtifactDecision, Decisions, ScanTold, codes, is_wrong, says};
 use super::facts::{bundle_facts, comes_unasked, published, release};
 use super::lines::Lines;
 use super::refusals::refusal;
@@ -15,9 +15,10 @@ use crate::import::judge::Planned;
 use crate::import::verify_evidence::JudgedArtifact;
 use crate::import::verify_objects::Intact;
 use crate::model::{Artifact, Code, Digest, Refusal, Stop};
-use crate::policy::{Case, Decision, Hit, Judge, Mode, OnRefusal, Policy, Verdict};
+use crate::policy::{Case, Decision, Hit, Judge, Mode, OnRefusal, Policy, Side, Verdict};
+use crate::scan::Answer;
 use crate::trust::Profile;
-use crate::trust::review::Answer;
+use crate::trust::review::Answer as Reviewed;
 
 /// How many artifacts are named when an import stops: a screenful for each of several ecosystems; the rest is counted.
 const MAX_REFUSALS: usize = 100;
@@ -38,6 +39,8 @@ pub(super) struct Pass<'a> {
     output: Lines,
     waiting: Option<Lines>,
     decisions: Decisions,
+    /// Objects of artifacts that are not clean.
+    told: BTreeSet<Digest>,
     denied: Vec<Refusal>,
     undecided: Vec<Refusal>,
     unplanned: Vec<String>,
@@ -63,6 +66,9 @@ impl<'a> Pass<'a> {
         }
         if deciding.occasion == Occasion::Export {
             not_asked.push("approvals, gaps in the stream, who imports, and reviews: they come later".to_owned());
+            if policy.scan.iter().any(|rule| rule.side == Side::Import) {
+                not_asked.push("scans on the receiving side: they come later".to_owned());
+            }
         }
         if planned.states_nothing() {
             not_asked.push("whether the plan asked for each artifact: the plan names none, or is too large".to_owned());
@@ -83,15 +89,17 @@ impl<'a> Pass<'a> {
                 policy_origin: deciding.in_force.origin,
                 policy_signed_by: deciding.in_force.signed_by.clone(),
                 mode: policy.mode,
-                bundle: judge.decide_bundle(&bundle_facts(deciding, intact, &[])),
+                bundle: judge.decide_bundle(&bundle_facts(deciding, intact, &[], &[])),
                 counts: BTreeMap::new(),
                 levels: BTreeMap::new(),
                 rules_say: BTreeMap::new(),
                 waived: 0,
                 kept_out: Vec::new(),
                 kept_out_count: 0,
+                scanners: deciding.scanned.runs().to_vec(),
                 not_asked,
             },
+            told: BTreeSet::new(),
             denied: Vec::new(),
             undecided: Vec::new(),
             unplanned: Vec::new(),
@@ -129,7 +137,11 @@ impl<'a> Pass<'a> {
             .advised_as
             .as_ref()
             .map(|(name, version)| (ecosystem::collision_key(&artifact.ecosystem, name), version.as_str()));
+        let scans = self.deciding.scanned.of(artifact);
+        self.told
+            .extend(objects_of(artifact).filter(|digest| self.deciding.scanned.tells_of(digest)));
         let case = Case {
+            scans: &scans,
             release: release(judged),
             advised_as: advised_as.as_ref().map(|(key, version)| (key.as_str(), *version)),
             floor: remembered.floor,
@@ -150,6 +162,7 @@ impl<'a> Pass<'a> {
             policy: self.digest,
             policy_version: self.policy.version,
             reviewed_by,
+            scans: scans.iter().map(ScanTold::from).collect(),
         };
         self.remembered = Some(remembered);
         self.count(artifact, &url, &decided)?;
@@ -169,8 +182,8 @@ impl<'a> Pass<'a> {
             .reviews
             .answer(artifact.digest, url, &open, self.policy.review_persons)
         {
-            Answer::Approved(persons) => (Admission::Reviewed, persons),
-            Answer::Rejected { person, reason } => {
+            Reviewed::Approved(persons) => (Admission::Reviewed, persons),
+            Reviewed::Rejected { person, reason } => {
                 decision.hits.insert(
                     0,
                     Hit {
@@ -187,8 +200,8 @@ impl<'a> Pass<'a> {
                 decision.rules_say = Verdict::Deny;
                 (Admission::Denied, Vec::new())
             }
-            Answer::Open(_) if self.only_shows() && !is_wrong(decision) => (Admission::Evaluation, Vec::new()),
-            Answer::Open(_) => (Admission::Waiting, Vec::new()),
+            Reviewed::Open(_) if self.only_shows() && !is_wrong(decision) => (Admission::Evaluation, Vec::new()),
+            Reviewed::Open(_) => (Admission::Waiting, Vec::new()),
         }
     }
 
@@ -243,7 +256,29 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
+    /// What scanners found in what belongs to no artifact, in words: registries' documents, the plan, advisories.
+    fn take_scans_of_the_rest(&mut self) -> Vec<String> {
+        let mut infected = Vec::new();
+        let mut unclear: BTreeMap<&str, u64> = BTreeMap::new();
+        for (digest, engine, answer) in self.deciding.scanned.told() {
+            match answer {
+                _ if self.told.contains(digest) => {}
+                Answer::Found(name) if infected.len() < MAX_REFUSALS => {
+                    infected.push(format!("{engine} found {name} in {digest}, which is no artifact's"));
+                }
+                Answer::Unclear(_) => *unclear.entry(engine).or_default() += 1,
+                Answer::Found(_) | Answer::Clean => {}
+            }
+        }
+        for (engine, count) in unclear {
+            let text = format!("{count} objects that are no artifact's: {engine} has not scanned them wholly");
+            self.decisions.not_asked.push(text);
+        }
+        infected
+    }
+
     pub(super) fn finish(mut self, intact: &Intact) -> Result<(Decisions, KeptOut), Stop> {
+        let infected = self.take_scans_of_the_rest();
         self.output.finish()?;
         if let Some(waiting) = self.waiting {
             waiting.finish()?;
@@ -252,9 +287,9 @@ impl<'a> Pass<'a> {
             let more = self.unplanned_count - self.unplanned.len() as u64;
             self.unplanned.push(format!("{more} more"));
         }
-        self.decisions.bundle = self
-            .judge
-            .decide_bundle(&bundle_facts(self.deciding, intact, &self.unplanned));
+        self.decisions.bundle =
+            self.judge
+                .decide_bundle(&bundle_facts(self.deciding, intact, &self.unplanned, &infected));
         if self.deciding.occasion == Occasion::Export {
             // Nobody has approved it yet, and nobody has imported it.
             self.decisions
