@@ -20,6 +20,7 @@ pub mod recheck;
 pub mod record;
 mod checks;
 mod memory;
+mod planned;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::judge::{Judge, Planned};
+use super::judge::Judge;
+use super::planned::Planned;
 use super::verify_objects::{Examined, ExaminedReader, Intact, Progress, write_failed};
 use crate::evidence::Context;
 use crate::model::{Anchor, Digest, Finding, Level, Stop, Timestamp, Unable};

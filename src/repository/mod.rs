@@ -34,7 +34,7 @@ use crate::model::Digest;
 use crate::store::Store;
 pub use error::RepositoryError;
 pub use lock::Lock;
-pub use stage::{NameFiles, StagedGeneration, Stager};
+pub use stage::{NameFiles, NameStager, StagedGeneration, Stager};
 pub use sweep::{Sweep, Swept};
 
 /// The link that says which generation clients see.

@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
-use super::judge::Planned;
+use super::planned::Planned;
 use super::scan::Scanned;
 use super::site::InForce;
 use super::surroundings::{Around, ECOSYSTEMS};

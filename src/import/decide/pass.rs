@@ -11,7 +11,7 @@ use super::remembered::{Remembered, remember};
 use super::waiting::{WAITING, Waiting, WaitingHeader};
 use super::{Deciding, Occasion};
 use crate::ecosystem::{self, Stated, purl};
-use crate::import::judge::Planned;
+use crate::import::planned::Planned;
 use crate::import::verify_evidence::JudgedArtifact;
 use crate::import::verify_objects::Intact;
 use crate::model::{Artifact, Code, Digest, Refusal, Stop};
