@@ -11,6 +11,7 @@ pub mod judge;
 pub mod site;
 pub mod verify_evidence;
 mod surroundings;
+pub mod scan;
 pub mod reviews;
 pub mod decide;
 pub mod stage;
@@ -32,6 +33,7 @@ use crate::bundle::manifest::Manifest;
 use crate::enclave::Enclave;
 use crate::model::{Code, Digest, Refusal, Stop, Timestamp, Unable};
 use crate::policy::RecordOrRefuse;
+use crate::scan::Scanners;
 use crate::store::Store;
 use crate::trust::folder::TrustFolder;
 use crate::trust::review::{Asked, Reviews};
@@ -43,6 +45,7 @@ use decide::{Deciding, Decisions, Occasion, decide, weigh};
 pub use memory::EnclaveMemory;
 use open::{Input, open};
 use record::Recorder;
+use scan::{Scanned, scan};
 use site::{Brought, InForce, Site};
 use stage::stage;
 pub use surroundings::ECOSYSTEMS;
@@ -57,6 +60,8 @@ pub struct Run<'a> {
     pub threads: usize,
     /// Hears how far it is.
     pub progress: &'a dyn Progress,
+    /// This machine's scanners: what they say, the policy hears.
+    pub scanners: &'a Scanners,
 }
 
 /// What an import comes to.
@@ -200,6 +205,7 @@ fn run_import(
             let pins = pins(&site);
             let judged = verify_evidence(*intact, &pins, store, run.now, run.threads, run.progress)?;
             recorder.judged();
+            let scanned = scan(judged.intact(), store, run.scanners, run.now, run.progress)?;
             let reviews = reviews_of(folder, &judged, trust, &site, run.now)?;
             let deciding = Deciding {
                 in_force,
@@ -209,6 +215,7 @@ fn run_import(
                 trust_data: site.trust_data().map(|(_, data)| data),
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
+                scanned: &scanned,
                 now: run.now,
                 occasion: Occasion::Import,
                 waiting: Some(&reviews::waiting_path(folder, &manifest_digest)),
@@ -409,6 +416,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
             let in_force = site.in_force();
             let pins = pins(&site);
             let judged = verify_evidence(*intact, &pins, against.store, run.now, run.threads, run.progress)?;
+            let scanned = scan(judged.intact(), against.store, run.scanners, run.now, run.progress)?;
             let reviews = match against.memory {
                 Some(memory) => reviews_of(memory.folder, &judged, trust, &site, run.now)?,
                 None => Reviews::default(),
@@ -421,6 +429,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
                 trust_data: site.trust_data().map(|(_, data)| data),
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
+                scanned: &scanned,
                 now: run.now,
                 occasion: Occasion::Import,
                 waiting: None,
@@ -483,6 +492,7 @@ pub fn rehearse(inputs: Vec<Input>, rehearsal: &Rehearsal<'_>, run: &Run<'_>) ->
         trust_data: site.trust_data().map(|(_, data)| data),
         carried_revocations: revocations.map(|document| document.created),
         reviews: &Reviews::default(),
+        scanned: &Scanned::default(),
         now: run.now,
         occasion: Occasion::Export,
         waiting: None,
