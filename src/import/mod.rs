@@ -173,6 +173,7 @@ fn run_import(
     let (manifest, manifest_digest) = (authenticated.manifest().clone(), authenticated.manifest_digest());
     let approvals = authenticated.approvals().to_vec();
     check_space(&manifest, staging)?;
+    let write_behind = enclave.repository.write_behind();
     let workspace = Workspace {
         staging: staging.to_owned(),
         store: Some(enclave.repository.store()),
@@ -228,6 +229,7 @@ fn run_import(
             let before = enclave.ledger.generation()?.map(|generation| generation.root);
             let staged = stage(decided, brought, enclave, run.now, run.progress)?;
             recorder.staged(&staged, before)?;
+            drop(write_behind);
             let committed = commit(staged)?;
             recorder.committed();
             reviews::clear(folder, &manifest_digest);
