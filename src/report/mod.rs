@@ -7,12 +7,14 @@
 #![expect(clippy::disallowed_methods, reason = "reports lie in files of their own")]
 
 mod bound;
+pub mod controls;
 mod error;
 mod folder;
 mod head;
 pub mod html;
 mod read;
 mod record;
+mod render;
 mod tally;
 mod text;
 mod write;
@@ -26,6 +28,7 @@ pub use head::{
 };
 pub use read::{Report, open, verify};
 pub use record::{Absent, Decided, DecisionHit, Record, Scan};
+pub use render::{Format, RenderError, render, signed};
 pub use tally::{EcosystemTally, Tally, VoucherTally};
 pub use text::summary;
 pub use write::{Aside, MAX_REPORT_RECORD_BYTES};

@@ -11,6 +11,7 @@ mod world;
 mod journey;
 mod kill;
 mod media;
+mod renderings;
 mod reports;
 mod scans;
 mod trust_data;
@@ -21,3 +22,5 @@ mod people;
 #[path = "../support/raw_bundle.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]
 mod raw_bundle;
+#[path = "../support/public_schema.rs"]
+mod public_schema;

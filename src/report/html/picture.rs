@@ -9,7 +9,7 @@ use crate::report::EcosystemTally;
 /// A bar's length in the picture's own units; thousandths are exact enough for an eye.
 const LENGTH: u64 = 1000;
 
-pub(super) fn levels(ecosystems: &[EcosystemTally], out: &mut impl Write) -> io::Result<()> {
+pub(super) fn levels(ecosystems: &[EcosystemTally], out: &mut dyn Write) -> io::Result<()> {
     if ecosystems.is_empty() {
         return Ok(());
     }
@@ -28,7 +28,7 @@ pub(super) fn levels(ecosystems: &[EcosystemTally], out: &mut impl Write) -> io:
     )
 }
 
-fn bar(tally: &EcosystemTally, out: &mut impl Write) -> io::Result<()> {
+fn bar(tally: &EcosystemTally, out: &mut dyn Write) -> io::Result<()> {
     let all = tally.artifacts.max(1);
     let of = |level: Level| tally.levels.get(level.word()).copied().unwrap_or_default();
     let numbers: Vec<String> = Level::ALL
@@ -77,7 +77,7 @@ fn bar(tally: &EcosystemTally, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "</figure>")
 }
 
-fn share(part: u64, all: u64) -> u64 {
+pub(super) fn share(part: u64, all: u64) -> u64 {
     let share = u128::from(part.min(all)) * u128::from(LENGTH) / u128::from(all);
     u64::try_from(share).unwrap_or(LENGTH)
 }

@@ -17,7 +17,7 @@ const STATIONS: [(&str, &[&str]); 8] = [
     ("Publish", &["publication"]),
 ];
 
-pub(super) fn header(head: &Head, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn header(head: &Head, out: &mut dyn Write) -> io::Result<()> {
     let (class, word) = match head.outcome {
         Outcome::Imported => ("good", "✓"),
         Outcome::Refused => ("bad", "✕"),
@@ -41,7 +41,7 @@ pub(super) fn header(head: &Head, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-pub(super) fn facts(head: &Head, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn facts(head: &Head, out: &mut dyn Write) -> io::Result<()> {
     let mut facts: Vec<(&str, String)> = Vec::new();
     if let Some(bundle) = &head.bundle {
         facts.push(("Bundle", code(&bundle.manifest.to_string())));
@@ -169,7 +169,7 @@ fn standing(standing: Option<&Standing>, [one, many]: [&str; 2]) -> String {
     )
 }
 
-pub(super) fn journey(head: &Head, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn journey(head: &Head, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "<section><h2>The journey and its checks</h2>\n<ol class=\"journey\">"
@@ -190,7 +190,7 @@ pub(super) fn journey(head: &Head, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "</tbody></table></section>")
 }
 
-fn row(check: &Check, out: &mut impl Write) -> io::Result<()> {
+fn row(check: &Check, out: &mut dyn Write) -> io::Result<()> {
     let (class, sign, word) = shown(check.result);
     let mut said = text(&check.title);
     if !check.note.is_empty() {
@@ -234,7 +234,7 @@ const fn shown(result: CheckResult) -> (&'static str, &'static str, &'static str
     }
 }
 
-pub(super) fn refusals(head: &Head, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn refusals(head: &Head, out: &mut dyn Write) -> io::Result<()> {
     if head.refusals.is_empty() {
         return Ok(());
     }
@@ -272,7 +272,7 @@ pub(super) fn refusals(head: &Head, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "</section>")
 }
 
-pub(super) fn vouchers(head: &Head, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn vouchers(head: &Head, out: &mut dyn Write) -> io::Result<()> {
     if head.ecosystems.is_empty() {
         return Ok(());
     }
@@ -316,7 +316,7 @@ pub(super) fn vouchers(head: &Head, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "</section>")
 }
 
-pub(super) fn trust_changes(head: &Head, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn trust_changes(head: &Head, out: &mut dyn Write) -> io::Result<()> {
     let trust = &head.trust;
     if trust.changes.is_empty() && trust.new_roots.is_empty() {
         return Ok(());
@@ -338,7 +338,7 @@ pub(super) fn trust_changes(head: &Head, out: &mut impl Write) -> io::Result<()>
     writeln!(out, "</ul></section>")
 }
 
-pub(super) fn not_checked(head: &Head, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn not_checked(head: &Head, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "<section><h2>Not checked</h2><ul class=\"open\">")?;
     for line in &head.not_checked {
         writeln!(out, "<li>{}</li>", text(line))?;
