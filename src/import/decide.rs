@@ -24,7 +24,7 @@ use super::verify_objects::{Intact, Progress, write_failed};
 use crate::crypto::strict_json;
 use crate::ecosystem::{self, Stated, purl};
 use crate::ledger::Ledger;
-use crate::model::{Artifact, Code, Digest, Level, Name, Refusal, Signer, Stop, Timestamp, Unable};
+use crate::model::{Artifact, Code, Digest, Finding, Level, Name, Refusal, Signer, Stop, Timestamp, Unable};
 use crate::policy::{
     BundleFacts, Case, Decision, Gap, Hit, Judge, Mode, OnRefusal, Policy, Published, PublishedBy, Standing,
     Surroundings, Verdict,
@@ -609,12 +609,12 @@ impl<'a> Pass<'a> {
             .as_ref()
             .map(|(name, version)| (ecosystem::collision_key(&artifact.ecosystem, name), version.as_str()));
         let case = Case {
-            release: release(judged),
+            release: release(&judged.findings),
             advised_as: advised_as.as_ref().map(|(key, version)| (key.as_str(), *version)),
             floor: remembered.floor,
             pinned: &remembered.pinned,
             standing: remembered.standing,
-            published: published(judged, &stated),
+            published: published(&judged.findings, &stated),
             licence: stated.licence.as_deref(),
             ..Case::new(artifact, &judged.findings)
         };
@@ -671,9 +671,8 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Whether this enclave is for an evaluation, and its policy only shows what it would do.
     fn only_shows(&self) -> bool {
-        self.deciding.profile == Profile::Evaluation && self.policy.mode == Mode::Evaluate
+        only_shows(self.deciding.profile, self.policy)
     }
 
     fn count(&mut self, artifact: &Artifact, url: &str, decided: &ArtifactDecision) -> Result<(), Stop> {
@@ -772,9 +771,8 @@ fn bundle_facts<'a>(deciding: &'a Deciding<'_>, intact: &'a Intact, unplanned: &
 
 /// When an artifact was published. A proven time of a confirmed proof is believed before the registry's document, which only the exporter vouches
 /// for: the bytes were there then.
-fn published(judged: &JudgedArtifact, stated: &Stated) -> Option<Published> {
-    let proven = judged
-        .findings
+pub(super) fn published(findings: &[Finding], stated: &Stated) -> Option<Published> {
+    let proven = findings
         .iter()
         .filter(|finding| finding.level() >= Level::Registry)
         .filter_map(|finding| finding.signed_at.as_ref())
@@ -792,15 +790,13 @@ fn published(judged: &JudgedArtifact, stated: &Stated) -> Option<Published> {
 }
 
 /// The release of the distribution that it is for, as far as a confirmed proof says it: what only the exporter says could hide an advisory.
-fn release(judged: &JudgedArtifact) -> Option<&str> {
-    let confirmed = judged.findings.iter().filter(|finding| finding.is_confirmed());
-    let mut said = confirmed.flat_map(|finding| &finding.claims);
-    said.find(|(claim, _)| claim == "release")
-        .map(|(_, release)| release.as_str())
+pub(super) fn release(findings: &[Finding]) -> Option<&str> {
+    let mut confirmed = findings.iter().filter(|finding| finding.is_confirmed());
+    confirmed.find_map(|finding| finding.claim("release"))
 }
 
 /// Whether something was found that is not only missing but wrong. That is published nowhere without a person's decision, an evaluation included.
-fn is_wrong(decision: &Decision) -> bool {
+pub(super) fn is_wrong(decision: &Decision) -> bool {
     open_hits(decision).iter().any(|hit| {
         hit.verdict == Verdict::Deny
             && matches!(
@@ -816,13 +812,18 @@ fn is_wrong(decision: &Decision) -> bool {
     })
 }
 
+/// Whether an enclave is for an evaluation, and its policy only shows what it would do.
+pub(super) fn only_shows(profile: Profile, policy: &Policy) -> bool {
+    profile == Profile::Evaluation && policy.mode == Mode::Evaluate
+}
+
 /// The hits that stand in the way, the worst first, otherwise in their order.
-fn open_hits(decision: &Decision) -> Vec<&Hit> {
+pub(super) fn open_hits(decision: &Decision) -> Vec<&Hit> {
     let of = |verdict| decision.hits.iter().filter(move |hit| hit.verdict == verdict);
     of(Verdict::Deny).chain(of(Verdict::Review)).collect()
 }
 
-fn codes(decision: &Decision) -> BTreeSet<String> {
+pub(super) fn codes(decision: &Decision) -> BTreeSet<String> {
     open_hits(decision)
         .iter()
         .map(|hit| hit.code.name().to_owned())

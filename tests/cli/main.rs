@@ -13,6 +13,7 @@ mod kill;
 mod media;
 mod reports;
 mod trust_data;
+mod upstreams;
 
 #[path = "../support/people.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]
@@ -20,3 +21,9 @@ mod people;
 #[path = "../support/raw_bundle.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]
 mod raw_bundle;
+#[path = "../support/debian.rs"]
+#[expect(dead_code, reason = "other test binaries use the rest")]
+mod debian;
+#[path = "../support/tgz.rs"]
+#[expect(dead_code, reason = "other test binaries use the rest")]
+mod tgz;
