@@ -191,7 +191,10 @@ struct Asked<'a> {
 
 /// What today's policy was not asked.
 fn not_asked(again: &Again<'_>) -> Vec<&'static str> {
-    let mut parts = vec!["approvals, gaps and the age of side data: they are a bundle's"];
+    let mut parts = vec![
+        "approvals, gaps and the age of side data: they are a bundle's",
+        "scanners: nothing is scanned again",
+    ];
     if again.advisories.is_none() {
         parts.push("advisories: give some with --advisories");
     }

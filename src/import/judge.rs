@@ -2,16 +2,15 @@
 //! all that is held is judged again.
 #![expect(clippy::disallowed_methods, reason = "proofs lie in files")]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
-use serde::Deserialize;
-
 use super::lazy_file::LazyFile;
+use super::planned::Planned;
 use crate::evidence::{self, Context, Evidence, MAX_PROOF_BYTES};
 use crate::model::{
     Algorithm, Artifact, Claim, Content, Digest, Doubt, Fault, Finding, Level, ProofState, Remembering, Stop, Unable,
@@ -25,9 +24,6 @@ pub const DIGEST_AGREEMENT: &str = "digest-agreement";
 /// Proofs that stay open: a signed index is shared by thousands of artifacts, and neighbours in a catalog share a packument. A
 /// few suites of a distribution are open side by side.
 const OPEN_PROOFS: usize = 16;
-
-/// The largest plan that is searched for a lockfile's digests, in bytes: that of some 300,000 artifacts.
-const MAX_PLAN_BYTES: u64 = 64 << 20;
 
 /// By what proofs are judged.
 pub struct Judge<'a> {
@@ -288,93 +284,6 @@ fn cannot_read(path: &Path, error: std::io::Error) -> Unable {
     Unable::new(format!("cannot read {}", path.display())).because(error)
 }
 
-/// Ecosystem, name and version.
-type Coordinate = (String, String, String);
-
-/// The file, where the plan names one, and the digests stated for it.
-type Stated = (Option<String>, Vec<Claim>);
-
-/// The digests that lockfiles stated, as the plan took them over.
-#[derive(Debug, Default)]
-pub struct Planned {
-    wanted: BTreeMap<Coordinate, Vec<Stated>>,
-}
-
-#[derive(Deserialize)]
-struct Plan {
-    #[serde(default)]
-    wanted: Vec<PlannedArtifact>,
-}
-
-#[derive(Deserialize)]
-struct PlannedArtifact {
-    ecosystem: String,
-    name: String,
-    version: String,
-    file: Option<String>,
-    #[serde(default)]
-    digests: Vec<String>,
-}
-
-impl Planned {
-    /// Reads a plan that has been verified to be the manifest's. One that is no plan, or larger than what is searched, states nothing:
-    /// it decides nothing but the lowest level.
-    pub fn read(path: &Path) -> Result<Self, Stop> {
-        let failed = |error| cannot_read(path, error);
-        if fs::metadata(path).map_err(failed)?.len() > MAX_PLAN_BYTES {
-            return Ok(Self::default());
-        }
-        let bytes = fs::read(path).map_err(failed)?;
-        let Ok(plan) = serde_json::from_slice::<Plan>(&bytes) else {
-            return Ok(Self::default());
-        };
-        let mut this = Self::default();
-        for artifact in plan.wanted {
-            let claims: Vec<Claim> = artifact
-                .digests
-                .iter()
-                .filter_map(|digest| Claim::from_hex_option(digest).ok())
-                .collect();
-            this.wanted
-                .entry((artifact.ecosystem, artifact.name, artifact.version))
-                .or_default()
-                .push((artifact.file, claims));
-        }
-        Ok(this)
-    }
-
-    /// Whether it names nothing: it could not be read, or is too large.
-    pub(super) fn states_nothing(&self) -> bool {
-        self.wanted.is_empty()
-    }
-
-    /// Whether it asks for an artifact's version.
-    pub(super) fn names(&self, artifact: &Artifact) -> bool {
-        let key = (
-            artifact.ecosystem.clone(),
-            artifact.name.clone(),
-            artifact.version.clone(),
-        );
-        self.wanted.contains_key(&key)
-    }
-
-    /// The digests stated for an artifact: for its very file where the plan names files.
-    fn claims(&self, artifact: &Artifact) -> Vec<Claim> {
-        let key = (
-            artifact.ecosystem.clone(),
-            artifact.name.clone(),
-            artifact.version.clone(),
-        );
-        self.wanted
-            .get(&key)
-            .into_iter()
-            .flatten()
-            .filter(|(file, _)| file.as_ref().is_none_or(|file| *file == artifact.file))
-            .flat_map(|(_, claims)| claims.clone())
-            .collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -400,10 +309,10 @@ mod tests {
     }
 
     fn plan(claim: &Claim) -> Planned {
-        let key = ("npm".to_owned(), "x".to_owned(), "1.0.0".to_owned());
-        Planned {
-            wanted: BTreeMap::from([(key, vec![(None, vec![claim.clone()])])]),
-        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let wanted = format!(r#"{{"ecosystem":"npm","name":"x","version":"1.0.0","digests":["{claim}"]}}"#);
+        fs::write(file.path(), format!(r#"{{"wanted":[{wanted}]}}"#)).unwrap();
+        Planned::read(file.path()).unwrap()
     }
 
     fn judged(artifact: &Artifact, digests: &[Claim], planned: &Planned, path: &Path) -> Result<Vec<Finding>, Stop> {

@@ -11,6 +11,7 @@ pub mod judge;
 pub mod site;
 pub mod verify_evidence;
 mod surroundings;
+pub mod scan;
 pub mod reviews;
 pub mod decide;
 pub mod stage;
@@ -21,6 +22,7 @@ mod checks;
 mod forward;
 mod lazy_file;
 mod memory;
+mod planned;
 mod today;
 
 use std::collections::BTreeSet;
@@ -34,6 +36,7 @@ use crate::enclave::Enclave;
 use crate::ledger::Ledger;
 use crate::model::{Code, Digest, Refusal, Stop, Timestamp, Unable};
 use crate::policy::RecordOrRefuse;
+use crate::scan::Scanners;
 use crate::store::Store;
 use crate::trust::folder::TrustFolder;
 use crate::trust::review::{Asked, Reviews};
@@ -45,6 +48,7 @@ use decide::{Deciding, Decisions, Occasion, decide, weigh};
 pub use memory::EnclaveMemory;
 use open::{Input, open};
 use record::Recorder;
+use scan::{Scanned, scan};
 use site::{Brought, InForce, Site};
 use stage::stage;
 pub use surroundings::ECOSYSTEMS;
@@ -59,6 +63,8 @@ pub struct Run<'a> {
     pub threads: usize,
     /// Hears how far it is.
     pub progress: &'a dyn Progress,
+    /// This machine's scanners: what they say, the policy hears.
+    pub scanners: &'a Scanners,
 }
 
 /// What an import comes to.
@@ -170,6 +176,7 @@ fn run_import(
     let (manifest, manifest_digest) = (authenticated.manifest().clone(), authenticated.manifest_digest());
     let approvals = authenticated.approvals().to_vec();
     check_space(&manifest, staging)?;
+    let write_behind = enclave.repository.write_behind();
     let workspace = Workspace {
         staging: staging.to_owned(),
         store: Some(enclave.repository.store()),
@@ -202,6 +209,7 @@ fn run_import(
             let pins = pins(&site, Some(&enclave.ledger))?;
             let judged = verify_evidence(*intact, &pins, store, run.now, run.threads, run.progress)?;
             recorder.judged();
+            let scanned = scan(judged.intact(), store, run.scanners, run.now, run.progress)?;
             let reviews = reviews_of(folder, &judged, trust, &site, run.now)?;
             let deciding = Deciding {
                 in_force,
@@ -211,6 +219,7 @@ fn run_import(
                 trust_data: site.trust_data().map(|(_, data)| data),
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
+                scanned: &scanned,
                 now: run.now,
                 occasion: Occasion::Import,
                 waiting: Some(&reviews::waiting_path(folder, &manifest_digest)),
@@ -223,6 +232,7 @@ fn run_import(
             let before = enclave.ledger.generation()?.map(|generation| generation.root);
             let staged = stage(decided, brought, enclave, run.now, run.progress)?;
             recorder.staged(&staged, before)?;
+            drop(write_behind);
             let committed = commit(staged)?;
             recorder.committed();
             reviews::clear(folder, &manifest_digest);
@@ -412,6 +422,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
             let in_force = site.in_force();
             let pins = pins(&site, against.memory.map(|memory| memory.ledger))?;
             let judged = verify_evidence(*intact, &pins, against.store, run.now, run.threads, run.progress)?;
+            let scanned = scan(judged.intact(), against.store, run.scanners, run.now, run.progress)?;
             let reviews = match against.memory {
                 Some(memory) => reviews_of(memory.folder, &judged, trust, &site, run.now)?,
                 None => Reviews::default(),
@@ -424,6 +435,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
                 trust_data: site.trust_data().map(|(_, data)| data),
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
+                scanned: &scanned,
                 now: run.now,
                 occasion: Occasion::Import,
                 waiting: None,
@@ -486,6 +498,7 @@ pub fn rehearse(inputs: Vec<Input>, rehearsal: &Rehearsal<'_>, run: &Run<'_>) ->
         trust_data: site.trust_data().map(|(_, data)| data),
         carried_revocations: revocations.map(|document| document.created),
         reviews: &Reviews::default(),
+        scanned: &Scanned::default(),
         now: run.now,
         occasion: Occasion::Export,
         waiting: None,

@@ -17,7 +17,7 @@ use super::verify_objects::Progress;
 use crate::evidence::Context;
 use crate::ledger::{BundleRecord, Entry, Judgement, Ledger, Rejudging};
 use crate::model::{Fault, Finding, Level, Outcome, Stop, Timestamp};
-use crate::policy::{self, KnownNames, Surroundings};
+use crate::policy::{self, KnownNames, Policy, Surroundings};
 use crate::store::Store;
 use crate::trust::{Profile, Revocations};
 
@@ -103,7 +103,11 @@ impl Rechecked {
 pub fn recheck(again: &Again<'_>, mut visit: impl FnMut(Change) -> Result<(), Stop>) -> Result<Rechecked, Stop> {
     let mut total = Rechecked::default();
     let trust_data = again.site.trust_data().map(|(_, data)| data);
-    let policy = &again.site.in_force().policy;
+    let policy = Policy {
+        // Nothing is scanned again.
+        scan: Vec::new(),
+        ..again.site.in_force().policy.clone()
+    };
     let advisories = match again.advisories {
         Some(path) => Some(advisories(path, &advised_names(again.ledger)?)?),
         None => None,
@@ -118,8 +122,8 @@ pub fn recheck(again: &Again<'_>, mut visit: impl FnMut(Change) -> Result<(), St
         ecosystems: ECOSYSTEMS,
     };
     let mut today = Today {
-        judge: policy::Judge::new(policy, surroundings),
-        only_shows: only_shows(again.profile, policy),
+        judge: policy::Judge::new(&policy, surroundings),
+        only_shows: only_shows(again.profile, &policy),
         ledger: again.ledger,
         last: None,
     };

@@ -1,7 +1,7 @@
 //! What today's policy says about what is held: whether it would be admitted if it came now.
 //!
 //! Nothing is admitted and nothing removed by asking. What only a bundle has is not asked: its approvals, its order and the age of what travels
-//! with it; and what later versions reached is no floor for earlier ones. Advisories are asked if there are some at hand. Persons decided about a bundle by the policy of its day: what they let pass is told again only
+//! with it; nothing is scanned again; and what later versions reached is no floor for earlier ones. Advisories are asked if there are some at hand. Persons decided about a bundle by the policy of its day: what they let pass is told again only
 //! if today something stands in the way that did not then.
 
 use std::collections::{BTreeSet, HashSet};

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::forward::Forward;
-use super::judge::{Judge, Planned, Subject};
+use super::judge::{Judge, Subject};
+use super::planned::Planned;
 use super::verify_objects::{Examined, ExaminedReader, Intact, Progress, write_failed};
 use crate::evidence::Context;
 use crate::model::{Anchor, Digest, Finding, Level, SeenState, Stop, Timestamp, Unable};

@@ -12,6 +12,7 @@ mod journey;
 mod kill;
 mod media;
 mod reports;
+mod scans;
 mod trust_data;
 mod upstreams;
 

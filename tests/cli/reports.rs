@@ -461,6 +461,7 @@ fn record(number: usize, name: &str, reason: &str) -> Record {
         purl: format!("pkg:npm/{name}@1.0.{number}"),
         reason: "package-lock.json".to_owned(),
         required: Some(Level::Registry),
+        scans: Vec::new(),
         size: 1000,
         version: format!("1.0.{number}"),
     }
