@@ -12,6 +12,7 @@ mod path;
 mod printable;
 mod stop;
 mod timestamp;
+mod upstream;
 
 pub use anchor::{Anchor, Material, ScopePattern, SpeaksFor};
 pub use artifact::{Artifact, Document, Name, Proof, ProofState, bundle_label};
@@ -27,3 +28,4 @@ pub use path::{RelativePath, UnsafeName};
 pub use printable::{escaped, escaped_json, is_printable};
 pub use stop::{Refusal, Stop, Unable};
 pub use timestamp::{Timestamp, TimestampError};
+pub use upstream::{Order, SeenState, UpstreamState};
