@@ -32,6 +32,7 @@ mod report_show;
 mod review;
 mod rollback;
 mod root;
+mod scanners;
 #[cfg(feature = "serve")]
 mod serve;
 mod shown;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::authenticate::Voucher;
 use super::checks::{Step, checks};
-use super::decide::{DecidedArtifact, Decisions, Weighed};
+use super::decide::{DecidedArtifact, Decisions, ScanTold, Weighed};
 use super::site::{Brought, Site};
 use super::stage::Staged;
 use super::verify_evidence::EvidenceSummary;
@@ -17,8 +17,8 @@ use crate::ledger::Ledger;
 use crate::model::{Digest, Finding, ProofState, Refusal, Stop, Timestamp};
 use crate::policy::{Hit, Mode};
 use crate::report::{
-    Absent, Aside, Bundle, Consent, Decided, DecisionHit, FORMAT, Folder, Head, KnownTime, Outcome, Person, Policy,
-    Published, Record, Records, Refused, ReportError, Shortened, Standing, Station, TrustThen, Version, short,
+    self, Absent, Aside, Bundle, Consent, Decided, DecisionHit, FORMAT, Folder, Head, KnownTime, Outcome, Person,
+    Policy, Published, Record, Records, Refused, ReportError, Shortened, Standing, Station, TrustThen, Version, short,
 };
 use crate::trust::TrustedRoot;
 
@@ -32,9 +32,8 @@ const MAX_CHANGE_BYTES: usize = 96 * 1024;
 const MAX_HIT_BYTES: usize = 32 * 1024;
 
 /// What nobody checks yet, in every report: an auditor must not take silence for a pass.
-const NEVER_CHECKED: [&str; 3] = [
+const NEVER_CHECKED: [&str; 2] = [
     "custody: who carried the media, and in what state they came",
-    "malware: no scanner was asked",
     "this machine's clock: it is only known not to be before the last proven time",
 ];
 
@@ -107,6 +106,7 @@ impl<'a> Recorder<'a> {
             },
             refusals: Vec::new(),
             refusals_left_out: 0,
+            scanners: Vec::new(),
             station: Station {
                 enclave: *enclave.id.digest(),
                 name: enclave.name.clone(),
@@ -218,6 +218,7 @@ impl<'a> Recorder<'a> {
         let decisions = weighed.decisions();
         let head = &mut keeping.head;
         head.policy = Some(policy(decisions));
+        head.scanners.clone_from(&decisions.scanners);
         head.not_checked
             .extend(decisions.not_asked.iter().map(|line| short(line)));
         let kept_out = Shortened::of(decisions.kept_out.iter().map(refused), MAX_REFUSAL_BYTES);
@@ -308,6 +309,9 @@ impl Keeping<'_> {
         };
         self.head.ecosystems = aside.tally().ecosystems();
         (self.head.vouchers, self.head.vouchers_left_out) = aside.tally().vouchers();
+        if self.head.scanners.is_empty() {
+            self.head.not_checked.push("malware: no scanner was asked".to_owned());
+        }
         if self.head.policy.is_none() {
             self.head
                 .not_checked
@@ -445,6 +449,7 @@ fn record(artifact: DecidedArtifact) -> Record {
         origin: artifact.origin,
         reason: artifact.reason,
         required: Some(decided.decision.required),
+        scans: decided.scans.into_iter().map(scan).collect(),
         size,
         version: artifact.version,
         decision: Some(Decided {
@@ -455,6 +460,14 @@ fn record(artifact: DecidedArtifact) -> Record {
             rules_say: decided.decision.rules_say.word().to_owned(),
             verdict: decided.decision.verdict.word().to_owned(),
         }),
+    }
+}
+
+fn scan(told: ScanTold) -> report::Scan {
+    report::Scan {
+        detail: told.detail.as_deref().map(short),
+        engine: short(&told.engine),
+        result: told.result,
     }
 }
 

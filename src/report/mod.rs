@@ -25,11 +25,11 @@ pub use error::ReportError;
 pub use folder::{Folder, Listed};
 pub use head::{
     Bundle, Check, CheckResult, Consent, FORMAT, Head, KnownTime, Method, Outcome, Person, Policy, Previous, Published,
-    Records, Refused, Standing, Station, TrustThen, Version,
+    Records, Refused, ScannerRun, Standing, Station, TrustThen, Version,
 };
 pub use pdf::PdfError;
 pub use read::{Report, open, verify};
-pub use record::{Absent, Decided, DecisionHit, Record};
+pub use record::{Absent, Decided, DecisionHit, Record, Scan};
 pub use render::{Format, RenderError, render, signed};
 pub use tally::{EcosystemTally, Tally, VoucherTally};
 pub use text::summary;

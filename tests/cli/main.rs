@@ -14,7 +14,9 @@ mod media;
 mod paper;
 mod renderings;
 mod reports;
+mod scans;
 mod trust_data;
+mod upstreams;
 
 #[path = "../support/people.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]
@@ -24,3 +26,9 @@ mod people;
 mod raw_bundle;
 #[path = "../support/public_schema.rs"]
 mod public_schema;
+#[path = "../support/debian.rs"]
+#[expect(dead_code, reason = "other test binaries use the rest")]
+mod debian;
+#[path = "../support/tgz.rs"]
+#[expect(dead_code, reason = "other test binaries use the rest")]
+mod tgz;

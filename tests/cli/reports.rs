@@ -463,6 +463,7 @@ pub(crate) fn record(number: usize, name: &str, reason: &str) -> Record {
         purl: format!("pkg:npm/{name}@1.0.{number}"),
         reason: "package-lock.json".to_owned(),
         required: Some(Level::Registry),
+        scans: Vec::new(),
         size: 1000,
         version: format!("1.0.{number}"),
     }

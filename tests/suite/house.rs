@@ -20,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("policy", &["model", "crypto"]),
     ("bundle", &["model", "archive", "crypto"]),
     ("evidence", &["model", "archive", "trust", "crypto"]),
+    ("scan", &["model", "crypto"]),
     ("report", &["model", "crypto", "trust"]),
     ("ecosystem", &["model", "archive", "crypto"]),
     ("repository", &["model", "store"]),
@@ -31,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "export",
         &[
             "model",
+            "archive",
             "crypto",
             "bundle",
             "ecosystem",
@@ -53,6 +55,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "policy",
             "report",
             "repository",
+            "scan",
             "store",
             "trust",
         ],
@@ -73,6 +76,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "policy",
             "report",
             "repository",
+            "scan",
             "serve",
             "store",
             "trust",
@@ -84,9 +88,18 @@ const ARROWS: &[(&str, &[&str])] = &[
 const OWNERS: &[(&str, &[&str], &str)] = &[
     ("SystemTime::now", &["src/cli/"], "time is an argument"),
     ("Timestamp::now", &[], "time is an argument"),
-    ("Instant::now", &["src/net/"], "only the network has time-outs"),
+    (
+        "Instant::now",
+        &["src/net/", "src/scan/program.rs"],
+        "only the network and programs that are run have time-outs",
+    ),
+    ("Stdio::", &["src/scan/program.rs"], "only scanners are run"),
     ("env::var", &["src/cli/"], "the environment is read by cli"),
-    ("current_dir", &["src/cli/"], "the environment is read by cli"),
+    (
+        "current_dir",
+        &["src/cli/", "src/scan/program.rs"],
+        "the environment is read by cli, and a scanner gets a folder of its own",
+    ),
     ("home_dir", &["src/cli/"], "the environment is read by cli"),
     (
         "TcpStream",
