@@ -33,6 +33,7 @@ pub mod nuget;
 mod openpgp;
 mod pinned;
 mod public_key;
+mod raw_signature;
 mod reading;
 mod ready;
 mod rpm;
@@ -72,6 +73,7 @@ pub const ALL: &[&dyn EvidenceKind] = &[
     &npm_signature::NpmSignature,
     nuget::NUGET,
     &DetachedKind(&openpgp::Openpgp),
+    &DetachedKind(&raw_signature::RawSignature),
     &rpm::Repomd,
     &rpm::RpmSignature,
     &DetachedKind(&signify::Signify),
