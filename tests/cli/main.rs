@@ -12,6 +12,7 @@ mod journey;
 mod kill;
 mod media;
 mod paper;
+mod reasons;
 mod renderings;
 mod reports;
 mod scans;

@@ -163,6 +163,9 @@ fn transfer(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
             ],
         )?;
     }
+    for run in &head.scanners {
+        fact(sheet, "Scanned", vec![Text::plain(run.words())])?;
+    }
     if let Some(time) = &head.known_time {
         let words = format!(
             "this machine's clock; {} was proven before by {}",
@@ -381,6 +384,10 @@ fn control_map(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
         "What the checks of this import answer, and no more: a control is satisfied where every check it rests on passed for every \
          artifact and nothing that it asks for is left. Whether an organisation complies is for its assessors to say.",
     ))?;
+    if head.station.profile == "evaluation" {
+        let words = format!("Nothing is satisfied here: {}.", controls::EVALUATION);
+        sheet.paragraph(Text::plain(words).bold().coloured(WARN))?;
+    }
     for regime in controls::REGIMES {
         let counts = controls::counts(regime, head);
         sheet.gap(6.0);
@@ -405,7 +412,8 @@ fn control_map(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
                 .iter()
                 .map(|said| format!("{} {}", said.check, said.result))
                 .collect();
-            small.extend(answer.lacks.iter().map(|lacks| format!("not covered: {lacks}")));
+            let lacks = answer.lacks.iter().filter(|lacks| **lacks != controls::EVALUATION);
+            small.extend(lacks.map(|lacks| format!("not covered: {lacks}")));
             let cell = |width: f32, texts: Vec<Text>| Cell { width, texts };
             sheet.row(vec![
                 cell(16.0, vec![Text::plain(sign).bold().coloured(colour)]),
@@ -449,6 +457,9 @@ pub(super) fn artifact(record: &Record, is_troubled: bool, sheet: &mut Sheet) ->
     }
     for absent in &record.absent {
         said.push(Text::small(format!("– {}: {}", absent.kind, absent.state.word())));
+    }
+    for scan in &record.scans {
+        said.push(Text::small(scan.words()));
     }
     let mut decided = vec![Text::plain(record.level.word()).bold()];
     if let Some(decision) = &record.decision {

@@ -213,8 +213,7 @@ impl Sheet {
         let all = parts.iter().map(|(count, _)| *count).sum::<u64>().max(1);
         let mut x = MARGIN;
         for (count, colour) in parts.iter().filter(|(count, _)| *count > 0) {
-            // Counts of artifacts are far below what a float can tell apart at the width of a line.
-            #[expect(clippy::cast_precision_loss, reason = "a bar is drawn, not counted")]
+            // Counts are far below what a float can tell apart at the width of a line, and a bar is only looked at.
             let width = LINE * (*count as f32 / all as f32);
             self.marks.push(Mark::Box {
                 x,

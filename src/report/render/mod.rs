@@ -167,13 +167,19 @@ impl<'a> Subject<'a> {
         is_published(self.head(), record)
     }
 
-    /// The reasons of the head that no record repeats: all of them, where the policy did not come to decide.
+    /// The reasons of the head that no record repeats. What the policy keeps out is in the records, with all its hits; a head
+    /// has the first of them only. What a later check finds wrong with an artifact is in no record.
     fn own_refusals(&self) -> impl Iterator<Item = &'a super::Refused> + use<'a> {
         let head = self.head();
-        let has_records = head.records.count > 0;
+        let is_policys = head.outcome == Outcome::Imported
+            || head
+                .checks
+                .iter()
+                .any(|check| check.id == "policy" && check.result == CheckResult::Fail);
+        let repeats = is_policys && head.records.count > 0;
         head.refusals
             .iter()
-            .filter(move |refusal| !(has_records && refusal.subject.starts_with("pkg:")))
+            .filter(move |refusal| !(repeats && refusal.subject.starts_with("pkg:")))
     }
 }
 
