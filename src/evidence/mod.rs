@@ -21,6 +21,7 @@ mod dsse;
 mod embedded;
 pub mod gem;
 mod helm;
+pub mod image_layout;
 mod in_toto;
 pub mod jar;
 mod listed;

@@ -25,7 +25,7 @@ pub use finding::{
 };
 pub use identity::{Differs, IDENTITY_FIELDS, Identity, IdentityPattern, PatternError, segment_glob};
 pub use path::{RelativePath, UnsafeName};
-pub use printable::{escaped, is_printable};
+pub use printable::{escaped, escaped_json, is_printable};
 pub use stop::{Refusal, Stop, Unable};
 pub use timestamp::{Timestamp, TimestampError};
 pub use upstream::{Order, SeenState, UpstreamState};

@@ -11,6 +11,8 @@ mod world;
 mod journey;
 mod kill;
 mod media;
+mod paper;
+mod renderings;
 mod reports;
 mod scans;
 mod trust_data;
@@ -22,6 +24,8 @@ mod people;
 #[path = "../support/raw_bundle.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]
 mod raw_bundle;
+#[path = "../support/public_schema.rs"]
+mod public_schema;
 #[path = "../support/debian.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]
 mod debian;

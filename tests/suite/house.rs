@@ -32,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "export",
         &[
             "model",
+            "archive",
             "crypto",
             "bundle",
             "ecosystem",
