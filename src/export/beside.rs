@@ -21,10 +21,10 @@ pub(super) struct Beside {
     about: BTreeMap<String, Vec<(&'static str, String)>>,
     /// Signed lists: their names, what they name, and their signatures' names.
     lists: Vec<(String, SignedList, Vec<String>)>,
-    /// Images of a layout by their paths, with the proofs that the layout holds.
-    images: BTreeMap<String, Vec<Found>>,
     /// Signatures of models: their names, and the files that they list.
     models: Vec<(String, BTreeSet<String>)>,
+    /// Images of a layout by their paths, with the proofs that the layout holds.
+    images: BTreeMap<String, Vec<Found>>,
     /// The names of all files that are proofs.
     proofs: BTreeSet<String>,
 }
