@@ -21,8 +21,8 @@ use std::path::PathBuf;
 
 use super::{
     ClientConfig, ClientEnvironment, Companions, Content, Coordinate, DocumentContent, Ecosystem, Facts, Files, Held,
-    Located, Mismatch, PlacedFile, RepositoryPlace, Selection, SelectionError, Transport, Upstream, UpstreamBase,
-    UpstreamError, Wanted,
+    Located, Mismatch, PlacedFile, RepositoryPlace, Selection, SelectionError, Stated, Transport, Upstream,
+    UpstreamBase, UpstreamError, Wanted,
 };
 use crate::model::Artifact;
 
@@ -111,6 +111,18 @@ impl Ecosystem for Cargo {
 
     fn proof_kinds(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// The time of publication is the registry's: no crate holds it.
+    fn stated(&self, facts: &serde_json::Value) -> Stated {
+        let line = facts["line"].as_str().and_then(index_line::parse);
+        Stated {
+            published: line
+                .and_then(|line| line.pubtime)
+                .and_then(|time| crate::ecosystem::lenient_time(&time)),
+            licence: facts["licence"].as_str().map(str::to_owned),
+            ..Stated::default()
+        }
     }
 
     fn inspect(

@@ -50,10 +50,24 @@ pub(super) fn published(judged: &JudgedArtifact, stated: &Stated) -> Option<Publ
         time,
         source: PublishedBy::Proof,
     });
-    proven.or(stated.published.map(|time| Published {
+    let stated = stated.published.map(|time| Published {
         time,
         source: PublishedBy::Registry,
-    }))
+    });
+    proven.or(stated).or_else(|| listed(judged))
+}
+
+/// By when an artifact was there, as the distribution's own signature on an index says that lists it: the oldest of several.
+fn listed(judged: &JudgedArtifact) -> Option<Published> {
+    let by_registry = judged
+        .findings
+        .iter()
+        .filter(|finding| finding.level() == Level::Registry);
+    let signed = by_registry.filter_map(|finding| finding.signed_at.as_ref());
+    signed.map(|signed| signed.time).min().map(|time| Published {
+        time,
+        source: PublishedBy::Index,
+    })
 }
 
 /// The release of the distribution that it is for, as far as a confirmed proof says it: what only the exporter says could hide an advisory.
