@@ -14,7 +14,7 @@ use crate::tgz::{Entry, tgz};
 
 pub(crate) const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
-fn crate_with(name: &str, version: &str, manifest: &str) -> Vec<u8> {
+pub(crate) fn crate_with(name: &str, version: &str, manifest: &str) -> Vec<u8> {
     tgz(&[
         Entry::file(&format!("{name}-{version}/src/lib.rs"), ""),
         Entry::file(&format!("{name}-{version}/Cargo.toml"), manifest),

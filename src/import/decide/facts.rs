@@ -18,6 +18,7 @@ pub(super) fn bundle_facts<'a>(
     intact: &'a Intact,
     unplanned: &'a [String],
     infected: &'a [String],
+    missing: &'a [String],
 ) -> BundleFacts<'a> {
     let voucher = intact.voucher();
     // Whoever of several may have been the one who did another part, is taken to be.
@@ -30,7 +31,7 @@ pub(super) fn bundle_facts<'a>(
         revocations: deciding.carried_revocations,
         gap: if voucher.gap.is_some() { Gap::Missing } else { Gap::None },
         unplanned,
-        missing: &[],
+        missing,
         infected,
     }
 }
