@@ -1,6 +1,7 @@
 //! The whole journey through the program, as people run it: lockfiles of every client, registries on loopback, an enclave.
 
 mod beside;
+mod closure;
 mod credentials;
 mod keys;
 mod maven;
