@@ -3,7 +3,8 @@
 //! Only what every client needs is asked for, by the ecosystems that can tell ([`crate::ecosystem::Ecosystem::needs`]): a bundle that is refused for
 //! something that nobody misses would teach people to switch the check off.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 
 use super::{Deciding, Occasion};
 use crate::ecosystem::{self, Need, purl};
@@ -42,8 +43,8 @@ impl Closure {
                 name,
             };
             let asked = self.needs.entry(name).or_default();
-            if !asked.contains_key(&requirement) {
-                asked.insert(requirement, purl(artifact));
+            if let Entry::Vacant(place) = asked.entry(requirement) {
+                place.insert(purl(artifact));
                 self.count += 1;
             }
         }
