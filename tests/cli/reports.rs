@@ -531,22 +531,16 @@ fn a_report_over_a_hundred_thousand_artifacts_needs_little_memory() {
     let size = fs::metadata(world.path("large.ndjson")).unwrap().len();
     assert!(size > 100 << 20, "{size}");
     // The address space of the whole process, its own code included, is smaller than the report.
-    for format in ["html", "csv", "oscal"] {
-        let line = format!("report show large.ndjson --enclave en --format {format} --out large.{format}");
-        let command = world.command(&line);
-        let mut shell = Command::new("sh");
-        shell
-            .args(["-c", "ulimit -v 98304; exec \"$0\" \"$@\""])
-            .arg(command.get_program())
-            .args(command.get_args());
-        world.surround(&mut shell);
-        let output = shell.output().unwrap();
-        assert!(
-            output.status.success(),
-            "{format}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
+    let line = "report show large.ndjson --enclave en --format html --out large.html";
+    let command = world.command(line);
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "ulimit -v 98304; exec \"$0\" \"$@\""])
+        .arg(command.get_program())
+        .args(command.get_args());
+    world.surround(&mut shell);
+    let output = shell.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let page = fs::read_to_string(world.path("large.html")).unwrap();
     assert!(page.len() < 16 << 20, "{}", page.len());
     assert!(
