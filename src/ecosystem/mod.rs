@@ -525,6 +525,8 @@ pub struct Facts {
     pub json: serde_json::Value,
     /// Files derived from the content (a wheel's METADATA), by label: stored as objects.
     pub derived: BTreeMap<String, Vec<u8>>,
+    /// Digests of the content that were computed on the way: handed to those who judge its proofs, so that nobody hashes it again.
+    pub digests: Vec<Claim>,
 }
 
 /// An artifact that the enclave holds.

@@ -3,17 +3,17 @@
 #![expect(clippy::disallowed_methods, reason = "proofs lie in files")]
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
-use std::io::{BufReader, Read as _};
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
+use super::lazy_file::LazyFile;
 use super::planned::Planned;
 use crate::evidence::{self, Context, Evidence, MAX_PROOF_BYTES};
 use crate::model::{
-    Algorithm, Artifact, Claim, Digest, Doubt, Fault, Finding, Level, MultiHasher, ProofState, Stop, Unable,
+    Algorithm, Artifact, Claim, Content, Digest, Doubt, Fault, Finding, Level, ProofState, Remembering, Stop, Unable,
 };
 use crate::trust::Revocations;
 use crate::trust::revocations::{revoked_artifact, unknown_kind};
@@ -34,6 +34,24 @@ pub struct Judge<'a> {
     locate: &'a (dyn Fn(&Digest) -> PathBuf + Sync),
     open: Mutex<VecDeque<(Key, Arc<Slot<'a>>)>>,
 }
+
+/// An artifact whose proofs are judged, and what is known of its bytes already.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The artifact.
+    pub artifact: &'a Artifact,
+    /// Digests of its bytes beside the catalog's, which an earlier step computed from the verified bytes.
+    pub digests: &'a [Claim],
+}
+
+impl<'a> From<&'a Artifact> for Subject<'a> {
+    fn from(artifact: &'a Artifact) -> Self {
+        Self { artifact, digests: &[] }
+    }
+}
+
+/// An artifact's verified bytes: opened when a kind first asks for them, and hashed once whatever asks.
+type Bytes<'p> = Remembering<LazyFile<'p>>;
 
 /// A proof by its kind and objects.
 type Key = (String, Vec<Digest>);
@@ -71,18 +89,18 @@ impl<'a> Judge<'a> {
     }
 
     /// Judges some artifacts on all cores; the results are in their order.
-    pub fn judge_all(&self, artifacts: &[Artifact], threads: usize) -> Result<Vec<Vec<Finding>>, Stop> {
-        self.judge_each(artifacts, threads).into_iter().collect()
+    pub fn judge_all(&self, subjects: &[Subject<'_>], threads: usize) -> Result<Vec<Vec<Finding>>, Stop> {
+        self.judge_each(subjects, threads).into_iter().collect()
     }
 
     /// The same, where the failure to read one artifact says nothing about the others.
-    pub fn judge_each(&self, artifacts: &[Artifact], threads: usize) -> Vec<Result<Vec<Finding>, Stop>> {
-        let share = artifacts.len().div_ceil(threads.max(1)).max(1);
+    pub fn judge_each(&self, subjects: &[Subject<'_>], threads: usize) -> Vec<Result<Vec<Finding>, Stop>> {
+        let share = subjects.len().div_ceil(threads.max(1)).max(1);
         thread::scope(|scope| {
-            let handles: Vec<_> = artifacts
+            let handles: Vec<_> = subjects
                 .chunks(share)
                 .map(|part| {
-                    let judging = move || part.iter().map(|artifact| self.judge(artifact)).collect::<Vec<_>>();
+                    let judging = move || part.iter().map(|subject| self.judge(subject)).collect::<Vec<_>>();
                     (part.len(), scope.spawn(judging))
                 })
                 .collect();
@@ -99,19 +117,30 @@ impl<'a> Judge<'a> {
     }
 
     /// Judges every proof that an artifact brings. Absent proofs give no findings: the artifact itself says so.
-    pub fn judge(&self, artifact: &Artifact) -> Result<Vec<Finding>, Stop> {
+    pub fn judge(&self, subject: &Subject<'_>) -> Result<Vec<Finding>, Stop> {
+        let artifact = subject.artifact;
         let path = (self.locate)(&artifact.digest);
+        let mut known = vec![Claim::from(artifact.digest)];
+        known.extend(subject.digests.iter().cloned());
+        let mut bytes = Remembering::new(LazyFile::new(&path), known);
+        if artifact.proofs.iter().any(|proof| proof.state == ProofState::Present) {
+            // Not every kind reads the bytes; without them there is nothing to judge.
+            fs::metadata(&path).map_err(|error| cannot_read(&path, error))?;
+        }
         let mut findings = Vec::new();
         if let Some(revocation) = self.revocations.and_then(|document| document.artifact(artifact)) {
             findings.push(revoked_artifact(revocation));
         }
         for proof in &artifact.proofs {
             if proof.state == ProofState::Present {
-                findings.extend(self.judge_proof(&proof.kind, &proof.objects, artifact, &path)?);
+                findings.extend(self.judge_proof(&proof.kind, &proof.objects, artifact, &mut bytes)?);
             }
         }
         if let Some(planned) = self.planned {
-            findings.extend(agreement(planned, artifact, &path)?);
+            findings.extend(agreement(planned, artifact, &mut bytes));
+        }
+        if let Some(error) = bytes.inner_mut().failure() {
+            return Err(cannot_read(&path, error).into());
         }
         if let Some(revocations) = self.revocations {
             for finding in &mut findings {
@@ -126,7 +155,7 @@ impl<'a> Judge<'a> {
         kind: &str,
         objects: &[Digest],
         artifact: &Artifact,
-        path: &Path,
+        bytes: &mut Bytes<'_>,
     ) -> Result<Vec<Finding>, Stop> {
         let Some(known) = evidence::find(kind) else {
             return Ok(vec![unknown_kind(kind)]);
@@ -159,10 +188,7 @@ impl<'a> Judge<'a> {
             Ok(opened) => opened,
             Err(finding) => return Ok(vec![(**finding).clone()]),
         };
-        let file = File::open(path).map_err(|error| cannot_read(path, error))?;
-        let mut content = BufReader::with_capacity(64 << 10, file);
-        Ok(catch_unwind(AssertUnwindSafe(|| opened.judge(artifact, &mut content)))
-            .unwrap_or_else(|_| vec![panicked(kind)]))
+        Ok(catch_unwind(AssertUnwindSafe(|| opened.judge(artifact, bytes))).unwrap_or_else(|_| vec![panicked(kind)]))
     }
 
     /// The place of a proof among those that are open; the one that was asked for longest ago makes room.
@@ -199,35 +225,32 @@ impl<'a> Judge<'a> {
 }
 
 /// Whether those who named the artifact, those who served it and its bytes agree about its digest.
-fn agreement(planned: &Planned, artifact: &Artifact, path: &Path) -> Result<Option<Finding>, Stop> {
+fn agreement(planned: &Planned, artifact: &Artifact, bytes: &mut dyn Content) -> Option<Finding> {
     let claims = planned.claims(artifact);
     let Some(strongest) = claims.iter().map(Claim::algorithm).max() else {
-        return Ok(artifact.origin.starts_with("https://").then(|| {
+        return artifact.origin.starts_with("https://").then(|| {
             Finding::confirmed(
                 DIGEST_AGREEMENT,
                 Level::Observed,
                 "the exporter saw these bytes over TLS; no lockfile states a digest",
             )
-        }));
+        });
     };
-    let agrees = match strongest {
-        Algorithm::Sha1 => {
-            return Ok(Some(Finding::undecided(
-                DIGEST_AGREEMENT,
-                Doubt::UnknownAlgorithm,
-                "the plan states no digest but SHA-1, which proves nothing",
-            )));
-        }
-        // The bytes have been verified to have this digest.
-        Algorithm::Sha256 => claims
-            .iter()
-            .any(|claim| claim.algorithm() == strongest && claim.bytes() == artifact.digest.as_bytes()),
-        Algorithm::Sha384 | Algorithm::Sha512 => {
-            let found = hash(path, strongest)?;
-            claims.iter().any(|claim| found.contains(claim))
-        }
+    if strongest == Algorithm::Sha1 {
+        return Some(Finding::undecided(
+            DIGEST_AGREEMENT,
+            Doubt::UnknownAlgorithm,
+            "the plan states no digest but SHA-1, which proves nothing",
+        ));
+    }
+    let Ok(found) = bytes.digest(strongest) else {
+        return Some(Finding::undecided(
+            DIGEST_AGREEMENT,
+            Doubt::Incomplete,
+            "the bytes could not be read",
+        ));
     };
-    Ok(Some(if agrees {
+    Some(if claims.contains(&found) {
         Finding::confirmed(
             DIGEST_AGREEMENT,
             Level::Observed,
@@ -246,22 +269,7 @@ fn agreement(planned: &Planned, artifact: &Artifact, path: &Path) -> Result<Opti
                 strongest.name()
             ),
         )
-    }))
-}
-
-/// Hashes a file with an algorithm that the catalog does not use.
-fn hash(path: &Path, algorithm: Algorithm) -> Result<Vec<Claim>, Stop> {
-    let failed = |error| cannot_read(path, error);
-    let mut hasher = MultiHasher::new([algorithm]);
-    let mut file = File::open(path).map_err(failed)?;
-    let mut buffer = vec![0; 128 << 10];
-    loop {
-        let count = file.read(&mut buffer).map_err(failed)?;
-        if count == 0 {
-            return Ok(hasher.finish().1);
-        }
-        hasher.update(&buffer[..count]);
-    }
+    })
 }
 
 fn panicked(kind: &str) -> Finding {
@@ -274,4 +282,82 @@ fn panicked(kind: &str) -> Finding {
 
 fn cannot_read(path: &Path, error: std::io::Error) -> Unable {
     Unable::new(format!("cannot read {}", path.display())).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ClaimHasher, Outcome, Proof, Timestamp};
+
+    fn artifact(bytes: &[u8]) -> Artifact {
+        Artifact {
+            digest: Digest::of(bytes),
+            ecosystem: "npm".to_owned(),
+            file: "x-1.0.0.tgz".to_owned(),
+            name: "x".to_owned(),
+            origin: "cache".to_owned(),
+            proofs: Vec::new(),
+            reason: "package-lock.json".to_owned(),
+            version: "1.0.0".to_owned(),
+        }
+    }
+
+    fn claim(algorithm: Algorithm, bytes: &[u8]) -> Claim {
+        let mut hasher = ClaimHasher::new([algorithm]);
+        hasher.update(bytes);
+        hasher.finish().swap_remove(0)
+    }
+
+    fn plan(claim: &Claim) -> Planned {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let wanted = format!(r#"{{"ecosystem":"npm","name":"x","version":"1.0.0","digests":["{claim}"]}}"#);
+        fs::write(file.path(), format!(r#"{{"wanted":[{wanted}]}}"#)).unwrap();
+        Planned::read(file.path()).unwrap()
+    }
+
+    fn judged(artifact: &Artifact, digests: &[Claim], planned: &Planned, path: &Path) -> Result<Vec<Finding>, Stop> {
+        let time = Timestamp::from_seconds(1_700_000_000);
+        let context = Context {
+            anchors: &[],
+            now: time,
+            exported: time,
+            max_transit_seconds: 0,
+        };
+        let locate = |_: &Digest| path.to_owned();
+        Judge::new(&context, None, planned, &locate).judge(&Subject { artifact, digests })
+    }
+
+    #[test]
+    fn what_an_earlier_step_hashed_is_not_hashed_again() {
+        let artifact = artifact(b"bytes");
+        let nowhere = Path::new("nowhere");
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            let digests = [claim(Algorithm::Sha512, b"bytes")];
+            let (right, wrong) = (plan(&claim(algorithm, b"bytes")), plan(&claim(algorithm, b"other")));
+            let of = |planned| judged(&artifact, &digests, planned, nowhere).unwrap().swap_remove(0);
+            assert!(of(&right).is_confirmed());
+            assert_eq!(of(&wrong).outcome, Outcome::Contradicted(Fault::SubjectDiffers));
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_gone_end_the_judging_and_are_no_finding() {
+        let nowhere = Path::new("nowhere");
+        let planned = plan(&claim(Algorithm::Sha512, b"bytes"));
+        assert!(matches!(
+            judged(&artifact(b"bytes"), &[], &planned, nowhere),
+            Err(Stop::Unable(_))
+        ));
+        let mut proven = artifact(b"bytes");
+        proven.proofs.push(Proof {
+            kind: "cosign".to_owned(),
+            state: ProofState::Present,
+            objects: Vec::new(),
+        });
+        let of_sha256 = plan(&Claim::from(proven.digest));
+        assert!(matches!(
+            judged(&proven, &[], &of_sha256, nowhere),
+            Err(Stop::Unable(_))
+        ));
+    }
 }

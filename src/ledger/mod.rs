@@ -15,6 +15,7 @@ mod query;
 mod record;
 mod rejudge;
 mod rollback;
+mod upstream;
 
 use std::fs;
 use std::io;
@@ -37,6 +38,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema.sql"),
     include_str!("schema2.sql"),
     include_str!("schema3.sql"),
+    include_str!("schema4.sql"),
 ];
 
 /// Marks the file as sealift's in SQLite's header: "seal" in ASCII.

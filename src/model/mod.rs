@@ -12,18 +12,20 @@ mod path;
 mod printable;
 mod stop;
 mod timestamp;
+mod upstream;
 
 pub use anchor::{Anchor, Material, ScopePattern, SpeaksFor};
 pub use artifact::{Artifact, Document, Name, Proof, ProofState, bundle_label};
-pub use claim::{Algorithm, Claim, ClaimError, MultiHasher, Unsatisfied};
+pub use claim::{Algorithm, Claim, ClaimError, ClaimHasher, MultiHasher, Unsatisfied};
 pub use code::{Code, Family};
-pub use content::Content;
+pub use content::{Content, Remembering};
 pub use digest::{Digest, DigestError, Hasher};
 pub use finding::{
     Doubt, Fault, Finding, Level, LogEntry, LogProof, Outcome, SignedAt, Signer, TimeSource, plain_fingerprint,
 };
 pub use identity::{Differs, IDENTITY_FIELDS, Identity, IdentityPattern, PatternError, segment_glob};
 pub use path::{RelativePath, UnsafeName};
-pub use printable::{escaped, is_printable};
+pub use printable::{escaped, escaped_json, is_printable};
 pub use stop::{Refusal, Stop, Unable};
 pub use timestamp::{Timestamp, TimestampError};
+pub use upstream::{Order, SeenState, UpstreamState};

@@ -7,12 +7,15 @@
 #![expect(clippy::disallowed_methods, reason = "reports lie in files of their own")]
 
 mod bound;
+pub mod controls;
 mod error;
 mod folder;
 mod head;
 pub mod html;
+mod pdf;
 mod read;
 mod record;
+mod render;
 mod tally;
 mod text;
 mod write;
@@ -24,8 +27,10 @@ pub use head::{
     Bundle, Check, CheckResult, Consent, FORMAT, Head, KnownTime, Method, Outcome, Person, Policy, Previous, Published,
     Records, Refused, ScannerRun, Standing, Station, TrustThen, Version,
 };
+pub use pdf::PdfError;
 pub use read::{Report, open, verify};
 pub use record::{Absent, Decided, DecisionHit, Record, Scan};
+pub use render::{Format, RenderError, render, signed};
 pub use tally::{EcosystemTally, Tally, VoucherTally};
 pub use text::summary;
 pub use write::{Aside, MAX_REPORT_RECORD_BYTES};

@@ -22,6 +22,7 @@ mod lock;
 mod node;
 mod stage;
 mod sweep;
+mod write_behind;
 
 use std::fmt;
 use std::fs::{self, File};
@@ -36,6 +37,7 @@ pub use error::RepositoryError;
 pub use lock::Lock;
 pub use stage::{NameFiles, NameStager, StagedGeneration, Stager};
 pub use sweep::{Sweep, Swept};
+pub use write_behind::WriteBehind;
 
 /// The link that says which generation clients see.
 const CURRENT: &str = "current";

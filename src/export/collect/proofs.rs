@@ -18,13 +18,13 @@ use crate::evidence::beside::{
 };
 use crate::export::beside::{Beside, Found};
 use crate::export::holdings::Holdings;
-use crate::model::{Artifact, Digest, Proof, ProofState};
+use crate::model::{Artifact, Content, Digest, Proof, ProofState};
 
 /// So many artifacts one thread looks at before it tells the others what it found.
 const AT_ONCE: usize = 64;
 
 /// The endings of a list's signatures that are asked for.
-const LIST_SIGNATURES: [&str; 4] = [".asc", ".gpg", ".sig", ".minisig"];
+const LIST_SIGNATURES: [&str; 5] = [".asc", ".gpg", ".sig", ".minisig", ".sigstore.json"];
 
 /// Finds the proofs that lie beside artifacts in folders that the operator named, and those within artifacts, and writes them into the
 /// artifacts. Gives the objects of the former.
@@ -183,6 +183,8 @@ impl Seek for Lazy {
         self.file()?.seek(position)
     }
 }
+
+impl Content for Lazy {}
 
 /// Asks for the proofs beside each artifact that came from an address, if its ecosystem's upstreams are plain folders. A kind that was
 /// asked for and is not there is not served.

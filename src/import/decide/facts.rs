@@ -2,9 +2,8 @@
 
 use super::Deciding;
 use crate::ecosystem::{self, Stated};
-use crate::import::verify_evidence::JudgedArtifact;
 use crate::import::verify_objects::Intact;
-use crate::model::{Artifact, Level};
+use crate::model::{Artifact, Finding, Level};
 use crate::policy::{BundleFacts, Gap, Published, PublishedBy};
 
 /// Whether an artifact is a signed index, which no plan names: it came with what rests on it. It adds no package; clients judge its own signature, and
@@ -38,9 +37,8 @@ pub(super) fn bundle_facts<'a>(
 
 /// When an artifact was published. A proven time of a confirmed proof is believed before the registry's document, which only the exporter vouches
 /// for: the bytes were there then.
-pub(super) fn published(judged: &JudgedArtifact, stated: &Stated) -> Option<Published> {
-    let proven = judged
-        .findings
+pub(in crate::import) fn published(findings: &[Finding], stated: &Stated) -> Option<Published> {
+    let proven = findings
         .iter()
         .filter(|finding| finding.level() >= Level::Registry)
         .filter_map(|finding| finding.signed_at.as_ref())
@@ -55,15 +53,12 @@ pub(super) fn published(judged: &JudgedArtifact, stated: &Stated) -> Option<Publ
         time,
         source: PublishedBy::Registry,
     });
-    proven.or(stated).or_else(|| listed(judged))
+    proven.or(stated).or_else(|| listed(findings))
 }
 
 /// By when an artifact was there, as the distribution's own signature on an index says that lists it: the oldest of several.
-fn listed(judged: &JudgedArtifact) -> Option<Published> {
-    let by_registry = judged
-        .findings
-        .iter()
-        .filter(|finding| finding.level() == Level::Registry);
+fn listed(findings: &[Finding]) -> Option<Published> {
+    let by_registry = findings.iter().filter(|finding| finding.level() == Level::Registry);
     let signed = by_registry.filter_map(|finding| finding.signed_at.as_ref());
     signed.map(|signed| signed.time).min().map(|time| Published {
         time,
@@ -72,9 +67,7 @@ fn listed(judged: &JudgedArtifact) -> Option<Published> {
 }
 
 /// The release of the distribution that it is for, as far as a confirmed proof says it: what only the exporter says could hide an advisory.
-pub(super) fn release(judged: &JudgedArtifact) -> Option<&str> {
-    let confirmed = judged.findings.iter().filter(|finding| finding.is_confirmed());
-    let mut said = confirmed.flat_map(|finding| &finding.claims);
-    said.find(|(claim, _)| claim == "release")
-        .map(|(_, release)| release.as_str())
+pub(in crate::import) fn release(findings: &[Finding]) -> Option<&str> {
+    let mut confirmed = findings.iter().filter(|finding| finding.is_confirmed());
+    confirmed.find_map(|finding| finding.claim("release"))
 }

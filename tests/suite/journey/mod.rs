@@ -3,6 +3,7 @@
 mod beside;
 mod closure;
 mod credentials;
+mod keys;
 mod maven;
 mod npm;
 mod proven;
