@@ -73,6 +73,8 @@ pub(crate) enum Command {
     Recheck(super::recheck::Arguments),
     /// List, show and verify the reports of what was imported and refused
     Report(super::report::Arguments),
+    /// Compare an enclave with its own log and reports, byte for byte, and name each file that differs
+    Audit(super::audit::Arguments),
     /// Show clients again what an earlier generation showed
     Rollback(super::rollback::Arguments),
     /// Remove old generations, and what only they need

@@ -7,6 +7,7 @@
 
 mod approve;
 mod args;
+mod audit;
 mod client_config;
 mod decided;
 #[cfg(feature = "export")]
@@ -107,6 +108,7 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::List(arguments) => list::run(&arguments, context),
         Command::Where(arguments) => where_::run(&arguments, context),
         Command::Recheck(arguments) => recheck::run(&arguments, context),
+        Command::Audit(arguments) => audit::run(&arguments, context),
         Command::Report(arguments) => report::run(&arguments, context),
         Command::Rollback(arguments) => rollback::run(&arguments, context),
         Command::Gc(arguments) => gc::run(&arguments, context),

@@ -12,6 +12,7 @@ use super::{Context, Exit};
 use crate::crypto::key::Signer;
 use crate::import::record;
 use crate::import::site::Site;
+use crate::log::{LogError, Witness};
 use crate::model::{Code, Refusal, Stop, Unable};
 use crate::report::{self, Report, ReportError, html, summary};
 use crate::trust::folder::TrustFolder;
@@ -73,6 +74,14 @@ struct Source {
     /// A folder with the enclave's pinned root
     #[arg(long, value_name = "FOLDER")]
     trust: Option<PathBuf>,
+    /// The key of a witness of the enclave's log, as `name+hash+base64`; may be given again
+    #[arg(long, value_name = "KEY", value_parser = witness)]
+    witness: Vec<Witness>,
+}
+
+/// Reads a witness's key on the command line.
+pub(super) fn witness(line: &str) -> Result<Witness, LogError> {
+    Witness::read(line)
 }
 
 /// Lists, shows or verifies.
@@ -85,13 +94,13 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
 }
 
 /// What reports are judged by.
-struct Judge {
-    roots: Vec<TrustedRoot>,
-    revocations: Option<Revocations>,
+pub(super) struct Judge {
+    pub(super) roots: Vec<TrustedRoot>,
+    pub(super) revocations: Option<Revocations>,
 }
 
 impl Judge {
-    fn of(trust: &Path) -> Result<Self, Stop> {
+    pub(super) fn of(trust: &Path) -> Result<Self, Stop> {
         let trust = TrustFolder::open(trust)?;
         let site = Site::load(&trust)?;
         Ok(Self {
@@ -150,10 +159,12 @@ fn list(arguments: &List, context: &Context) -> Result<Exit, Stop> {
         let report = judge
             .open(&listed.path)
             .map_err(|error| error.stop(subject(&listed.path)))?;
-        check_order(&report.head, listed.number, before.as_ref()).map_err(|error| error.stop(subject(&listed.path)))?;
+        report::check_order(&report.head, listed.number, before.as_ref())
+            .map_err(|error| error.stop(subject(&listed.path)))?;
         before = Some((report.head.number, report.digest));
         heads.push(in_list(&report, &listed.path));
     }
+    record::check_last_report(&arguments.enclave, before.as_ref())?;
     if context.output.wants_json() {
         context
             .output
@@ -208,28 +219,6 @@ fn in_list(report: &Report, path: &Path) -> Value {
     })
 }
 
-/// Each report names the one before, so that one that is missing or exchanged is found.
-fn check_order(
-    head: &report::Head,
-    number: u64,
-    before: Option<&(u64, crate::model::Digest)>,
-) -> Result<(), ReportError> {
-    let words = |number: u64, digest: &crate::model::Digest| format!("report {number}, {digest}");
-    let expected = head.previous.as_ref().map_or_else(
-        || "no report".to_owned(),
-        |previous| words(previous.number, &previous.digest),
-    );
-    let found = before.map_or_else(|| "no report".to_owned(), |(number, digest)| words(*number, digest));
-    if expected == found && head.number == number {
-        return Ok(());
-    }
-    Err(ReportError::NotInOrder {
-        number,
-        expected,
-        found,
-    })
-}
-
 fn show(arguments: &Show, context: &Context) -> Result<Exit, Stop> {
     let judge = arguments.source.judge()?;
     let path = arguments.source.path()?;
@@ -244,7 +233,56 @@ fn show(arguments: &Show, context: &Context) -> Result<Exit, Stop> {
         context.output.answer(&escape(&line));
     }
     context.output.answer(&escape(&signed(&report)));
+    for line in logged(&report, &arguments.source.witness) {
+        context.output.answer(&escape(&line));
+    }
     Ok(Exit::Done)
+}
+
+/// What the report proves of the log, and who else has signed that.
+fn logged(report: &Report, witnesses: &[Witness]) -> Vec<String> {
+    let Some(log) = &report.log else {
+        return vec!["  log       none was kept: nothing proves that no report is missing".to_owned()];
+    };
+    let mut lines = vec![format!(
+        "  in log    leaves {} to {}, checkpoint signed by {}; {}",
+        log.first,
+        log.after.head.size.saturating_sub(1),
+        log.persons.join(", "),
+        match &log.before {
+            Some(before) => format!("holds the {} leaves of the one before", before.head.size),
+            None => "the first".to_owned(),
+        }
+    )];
+    for cosigned in log.cosigned(witnesses) {
+        lines.push(match (cosigned.time, cosigned.is_pinned) {
+            (Some(time), _) => format!("  witness   {} at {time}", cosigned.name),
+            (None, true) => format!("  witness   {}: its signature is wrong", cosigned.name),
+            (None, false) => format!(
+                "  witness   {}: not verified, as its key is not pinned (--witness)",
+                cosigned.name
+            ),
+        });
+    }
+    lines
+}
+
+fn logged_json(report: &Report, witnesses: &[Witness]) -> Value {
+    let Some(log) = &report.log else { return Value::Null };
+    let witnesses: Vec<Value> = log
+        .cosigned(witnesses)
+        .into_iter()
+        .map(|cosigned| json!({ "name": cosigned.name, "pinned": cosigned.is_pinned, "time": cosigned.time }))
+        .collect();
+    json!({
+        "origin": log.after.origin,
+        "first": log.first,
+        "size": log.after.head.size,
+        "root": log.after.head.root,
+        "before": log.before.as_ref().map(|before| before.head.size),
+        "signers": log.persons,
+        "witnesses": witnesses,
+    })
 }
 
 fn signed(report: &Report) -> String {
@@ -336,6 +374,7 @@ fn verify(arguments: &Verify, context: &Context) -> Result<Exit, Stop> {
             "signers": report.persons,
             "root_version": report.root_version,
             "artifacts": head.records.count,
+            "log": logged_json(&report, &arguments.source.witness),
         }));
         return Ok(Exit::Done);
     }
@@ -347,6 +386,9 @@ fn verify(arguments: &Verify, context: &Context) -> Result<Exit, Stop> {
         head.outcome.word()
     ));
     context.output.answer(&escape(&signed(&report)));
+    for line in logged(&report, &arguments.source.witness) {
+        context.output.answer(&escape(&line));
+    }
     Ok(Exit::Done)
 }
 
@@ -369,16 +411,19 @@ pub(crate) struct ReportSigner {
     public_key: Option<PathBuf>,
     #[command(flatten)]
     passphrase: PassphraseArguments,
+    /// Sign the checkpoint of the log with the encrypted key in this file [default: the report's key]
+    #[arg(long, value_name = "FILE", conflicts_with = "unsigned_report")]
+    log_key: Option<PathBuf>,
     /// Write a report that nobody signs: what it says proves nothing later
     #[arg(long)]
     unsigned_report: bool,
 }
 
 impl ReportSigner {
-    /// Opens the key, which the root must let sign reports.
-    pub(crate) fn open(&self, enclave: &Path, root: &TrustedRoot) -> Result<Option<Box<dyn Signer>>, Stop> {
+    /// Opens the keys, which the root must let sign reports and checkpoints.
+    pub(crate) fn open(&self, enclave: &Path, root: &TrustedRoot) -> Result<ReportKeys, Stop> {
         if self.unsigned_report {
-            return Ok(None);
+            return Ok(ReportKeys::default());
         }
         let default = enclave.join("keys").join("import.pem");
         let key = match (&self.key, &self.agent) {
@@ -400,21 +445,66 @@ impl ReportSigner {
             passphrase: self.passphrase.clone(),
         }
         .open()?;
-        let id = signer.public().id();
-        let may = root
-            .document()
-            .roles
-            .get(&Role::Import)
-            .is_some_and(|role| role.keys.contains(&id));
-        if !may {
-            return Err(Refusal::new(
-                Code::KeyNotInRole,
-                format!("key {id}"),
-                "the root does not let it sign reports: it has not the role import",
-            )
-            .hint("`sealift root show` says which keys have it")
-            .into());
+        check_role(
+            signer.as_ref(),
+            root,
+            Role::Import,
+            "reports",
+            "`sealift root show` says which keys have it",
+        )?;
+        let log = match &self.log_key {
+            Some(path) => {
+                let arguments = SignerArguments {
+                    key: Some(path.clone()),
+                    agent: None,
+                    public_key: None,
+                    passphrase: self.passphrase.clone(),
+                };
+                Some(arguments.open()?)
+            }
+            None => None,
+        };
+        check_role(
+            log.as_deref().unwrap_or(signer.as_ref()),
+            root,
+            Role::Log,
+            "checkpoints of the log",
+            "name a key that has it with --log-key; `sealift root show` says which",
+        )?;
+        Ok(ReportKeys {
+            report: Some(signer),
+            log,
+        })
+    }
+}
+
+fn check_role(signer: &dyn Signer, root: &TrustedRoot, role: Role, what: &str, hint: &str) -> Result<(), Refusal> {
+    let id = signer.public().id();
+    let roles = &root.document().roles;
+    if roles.get(&role).is_some_and(|role| role.keys.contains(&id)) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Code::KeyNotInRole,
+        format!("key {id}"),
+        format!("the root does not let it sign {what}: it has not the role {role}"),
+    )
+    .hint(hint))
+}
+
+/// The keys that sign what an import leaves.
+#[derive(Default)]
+pub(crate) struct ReportKeys {
+    report: Option<Box<dyn Signer>>,
+    log: Option<Box<dyn Signer>>,
+}
+
+impl ReportKeys {
+    /// As an import takes them: one key may sign both.
+    pub(crate) fn signers(&self) -> record::Signers<'_> {
+        record::Signers {
+            report: self.report.as_deref(),
+            log: self.log.as_deref().or(self.report.as_deref()),
         }
-        Ok(Some(signer))
     }
 }

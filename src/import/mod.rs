@@ -17,6 +17,7 @@ pub mod stage;
 pub mod commit;
 pub mod recheck;
 pub mod record;
+mod parts;
 mod checks;
 mod memory;
 
@@ -89,7 +90,7 @@ pub fn import_recorded(
     if let Err(Stop::Refused(refusals)) = &result
         && refusals.iter().any(|refusal| refusal.code != Code::AlreadyImported)
     {
-        recorder.refused(refusals);
+        recorder.refused(refusals, &enclave.ledger);
     }
     result
 }
@@ -218,8 +219,8 @@ fn run_import(
             recorder.admitted();
             let before = enclave.ledger.generation()?.map(|generation| generation.root);
             let staged = stage(decided, brought, enclave, run.now, run.progress)?;
-            recorder.staged(&staged, before)?;
-            let committed = commit(staged)?;
+            let log = recorder.staged(&staged, before)?;
+            let committed = commit(staged, log.as_ref())?;
             recorder.committed();
             reviews::clear(folder, &manifest_digest);
             Ok(Imported::Committed(Box::new(committed)))

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
+use super::log::write_log;
 use super::query::{self, digest, entry_held, text_json};
 use super::{BundleRecord, GenerationRecord, Ledger, LedgerError, integer, raise_known_time};
 use crate::ecosystem::{self, Held};
-use crate::model::{Digest, Document, Name, RelativePath, bundle_label};
+use crate::model::{Digest, Document, LogState, Name, RelativePath, bundle_label};
 
 /// An import that is not yet committed. Dropped, it leaves no trace.
 #[derive(Debug)]
@@ -326,8 +327,9 @@ impl Import<'_> {
         Ok(())
     }
 
-    /// Commits: from here on the import has happened, and the repository has to show `root`.
-    pub fn commit(self, root: Digest) -> Result<GenerationRecord, LedgerError> {
+    /// Commits: from here on the import has happened, and the repository has to show `root`. `log` is what counts of the log
+    /// from then on.
+    pub fn commit(self, root: Digest, log: Option<&LogState>) -> Result<GenerationRecord, LedgerError> {
         let failed = LedgerError::sql;
         let generation = GenerationRecord {
             number: self.generation,
@@ -356,6 +358,9 @@ impl Import<'_> {
                 bundle_label(&self.bundle.stream, self.bundle.epoch, self.bundle.sequence)
             ),
         )?;
+        if let Some(log) = log {
+            write_log(&self.transaction, log)?;
+        }
         self.transaction.commit().map_err(failed("commit"))?;
         Ok(generation)
     }

@@ -58,12 +58,17 @@ impl Folder {
         Ok(list)
     }
 
+    /// The digest of a report's head.
+    pub fn digest(path: &Path) -> Result<Digest, ReportError> {
+        Ok(Digest::of(&read::untrusted_envelope(path)?.payload))
+    }
+
     /// The number of the next report, and what it says of the one before.
     pub fn next(&self) -> Result<(u64, Option<Previous>), ReportError> {
         let Some(last) = self.list()?.pop() else {
             return Ok((1, None));
         };
-        let digest = Digest::of(&read::untrusted_envelope(&last.path)?.payload);
+        let digest = Self::digest(&last.path)?;
         let previous = Previous {
             digest,
             number: last.number,
@@ -85,20 +90,31 @@ impl Folder {
             .map_err(failed("sync", &self.path))
     }
 
+    /// The reports that are written and not shown yet, with their digests.
+    pub fn pending(&self) -> Result<Vec<(PathBuf, Digest)>, ReportError> {
+        let mut found = Vec::new();
+        for name in self.names()? {
+            let path = self.path.join(&name);
+            if name.strip_prefix(PENDING).and_then(number_of).is_some()
+                && let Ok((_, digest)) = read::untrusted_head(&path)
+            {
+                found.push((path, digest));
+            }
+        }
+        Ok(found)
+    }
+
     /// Brings the folder in line after a run that was killed: a report whose import was committed is shown, and what else was
     /// being written is removed.
     pub fn settle<E: From<ReportError>>(
         &self,
-        mut is_committed: impl FnMut(&Digest) -> Result<bool, E>,
+        mut is_committed: impl FnMut(&Head, &Digest) -> Result<bool, E>,
     ) -> Result<(), E> {
         for name in self.names()? {
             let path = self.path.join(&name);
             let keep = match name.strip_prefix(PENDING) {
                 Some(shown) if number_of(shown).is_some() => match read::untrusted_head(&path) {
-                    Ok(head) => match &head.bundle {
-                        Some(bundle) => is_committed(&bundle.manifest)?,
-                        None => false,
-                    },
+                    Ok((head, digest)) => is_committed(&head, &digest)?,
                     Err(_) => false,
                 },
                 Some(_) => false,
@@ -128,6 +144,24 @@ impl Folder {
         names.sort();
         Ok(names)
     }
+}
+
+/// Each report names the one before, so that one that is missing or exchanged is found.
+pub fn check_order(head: &Head, number: u64, before: Option<&(u64, Digest)>) -> Result<(), ReportError> {
+    let words = |number: u64, digest: &Digest| format!("report {number}, {digest}");
+    let expected = head.previous.as_ref().map_or_else(
+        || "no report".to_owned(),
+        |previous| words(previous.number, &previous.digest),
+    );
+    let found = before.map_or_else(|| "no report".to_owned(), |(number, digest)| words(*number, digest));
+    if expected == found && head.number == number {
+        return Ok(());
+    }
+    Err(ReportError::NotInOrder {
+        number,
+        expected,
+        found,
+    })
 }
 
 /// `000007-main-12.report.ndjson`; a bundle's stream holds only letters, digits, `.`, `_` and `-`.

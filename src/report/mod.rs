@@ -10,6 +10,7 @@ mod bound;
 mod error;
 mod folder;
 mod head;
+mod log;
 pub mod html;
 mod read;
 mod record;
@@ -19,11 +20,12 @@ mod write;
 
 pub use bound::{Shortened, short};
 pub use error::ReportError;
-pub use folder::{Folder, Listed};
+pub use folder::{Folder, Listed, check_order};
 pub use head::{
     Bundle, Check, CheckResult, Consent, FORMAT, Head, KnownTime, Method, Outcome, Person, Policy, Previous, Published,
     Records, Refused, Standing, Station, TrustThen, Version,
 };
+pub use log::{LogPart, Proven};
 pub use read::{Report, open, verify};
 pub use record::{Absent, Decided, DecisionHit, Record};
 pub use tally::{EcosystemTally, Tally, VoucherTally};

@@ -10,6 +10,7 @@ mod world;
 
 mod journey;
 mod kill;
+mod log;
 mod media;
 mod reports;
 mod trust_data;
