@@ -13,6 +13,7 @@ pub(super) struct History {
     shown: BTreeMap<u64, Digest>,
     kept: BTreeMap<u64, Digest>,
     wrong: Vec<String>,
+    has_recheck: bool,
 }
 
 impl History {
@@ -20,6 +21,7 @@ impl History {
     pub(super) fn take(&mut self, leaf: &Leaf) {
         match leaf {
             Leaf::Artifact { .. } => {}
+            Leaf::Recheck { .. } => self.has_recheck = true,
             Leaf::Attempt {
                 generation, repository, ..
             } => {
@@ -40,6 +42,11 @@ impl History {
                 }
             }
         }
+    }
+
+    /// Whether judgements were put in the place of those of the imports.
+    pub(super) const fn has_recheck(&self) -> bool {
+        self.has_recheck
     }
 
     fn add(&mut self, number: u64, root: Digest) {

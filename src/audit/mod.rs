@@ -2,17 +2,20 @@
 //! repository with the generations that the log tells of.
 //!
 //! Nothing is changed. What differs is told file by file, with the code of what it means; what a killed run left is told apart, because the next
-//! run clears it away.
+//! run clears it away. From the same records state.db is made again.
+#![expect(clippy::disallowed_methods, reason = "it reads an enclave's files")]
 
 mod history;
+mod journal;
 mod logged;
+mod rebuild;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::enclave;
 use crate::import::verify_objects::Progress;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Tables};
 use crate::log::Witness;
 use crate::model::{Code, Difference, How, Stop, Unable};
 use crate::repository::{Generation, Repository, RootNode};
@@ -20,6 +23,7 @@ use crate::store::{Found as Stored, Store};
 use crate::trust::{Revocations, TrustedRoot};
 use history::History;
 pub use logged::Seen;
+pub use rebuild::{Rebuilt, rebuild};
 
 /// What an audit needs.
 pub struct Auditing<'a> {
@@ -33,6 +37,8 @@ pub struct Auditing<'a> {
     pub reports: &'a [PathBuf],
     /// Witnesses whose keys are pinned.
     pub witnesses: &'a [Witness],
+    /// An empty folder that may be written to, in which state.db is made again.
+    pub scratch: &'a Path,
     /// How many threads read the store.
     pub threads: usize,
     /// Hears how far it is.
@@ -99,6 +105,8 @@ pub struct Audited {
     pub bytes: u64,
     /// Generations that are kept.
     pub generations: u64,
+    /// Why state.db was not compared with what log and reports give, if it was not.
+    pub not_compared: Option<String>,
     /// Files that differ.
     pub differences: u64,
     /// Files that a killed run left.
@@ -122,6 +130,7 @@ pub fn audit(auditing: &Auditing<'_>, mut visit: impl FnMut(Found) -> Result<(),
     logged::compare(auditing, &ledger, &mut history, &mut audited, &mut tell)?;
     let remembered = compare_generations(auditing, &ledger, &history, &mut tell)?;
     audited.generations = remembered.len() as u64;
+    audited.not_compared = compare_state(auditing, &ledger, &history, &mut tell)?;
     let repository = Repository::open(auditing.folder)?;
     let bad = compare_store(auditing, repository.store(), &ledger, &mut audited, &mut tell)?;
     repository.compare(&remembered, &bad, |difference| {
@@ -157,6 +166,51 @@ fn compare_generations(
             root: RootNode::new(generation.root),
         })
         .collect())
+}
+
+/// Every table, with a state.db that is made again. Says why it was not compared, if it was not.
+fn compare_state(
+    auditing: &Auditing<'_>,
+    ledger: &Ledger,
+    history: &History,
+    tell: Tell<'_>,
+) -> Result<Option<String>, Stop> {
+    let path = auditing.folder.join("state.db");
+    let mut other = |reason: String| {
+        let difference = Difference::other(&path, reason);
+        tell(Found::new(Part::State, Code::StateRolledBack, difference))
+    };
+    if !ledger.is_whole()? {
+        other("SQLite finds it damaged".to_owned())?;
+    }
+    if ledger.log()?.is_none() && ledger.generation()?.is_some() {
+        return Ok(Some("it was begun before there was a log".to_owned()));
+    }
+    let again = auditing.scratch.join("state.db");
+    match rebuild(auditing, &[], &again) {
+        Ok(_) => {}
+        // What is refused of log and reports is told already.
+        Err(Stop::Refused(refusals)) => {
+            let why = refusals.into_iter().next().map(|refusal| refusal.reason);
+            return Ok(Some(why.unwrap_or_default()));
+        }
+        Err(Stop::Unable(unable)) if unable.source.is_none() => return Ok(Some(unable.what)),
+        Err(unable) => return Err(unable),
+    }
+    let tables = if history.has_recheck() {
+        Tables::ButJudgements
+    } else {
+        Tables::All
+    };
+    for differs in ledger.differences(&again, tables)? {
+        other(format!(
+            "its table {} has {} rows that log and reports do not give, and lacks {} that they give, such as {}",
+            differs.table, differs.more, differs.fewer, differs.example
+        ))?;
+    }
+    Ok(history
+        .has_recheck()
+        .then(|| "its judgements were made again since the imports (`recheck --record`)".to_owned()))
 }
 
 /// Every object by its bytes, and those that state.db lists and that are not there. Gives those that have other bytes.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::import::threads;
+use super::import::{scratch, threads};
 use super::output::{Lines, bytes, escape};
 use super::progress::Bars;
 use super::report::{Judge, witness};
@@ -28,6 +28,9 @@ pub(crate) struct Arguments {
     /// The key of a witness of the log, as `name+hash+base64`; may be given again
     #[arg(long, value_name = "KEY", value_parser = witness)]
     witness: Vec<Witness>,
+    /// Where state.db may be made again to be compared [default: the system's folder for temporary files]
+    #[arg(long, value_name = "FOLDER")]
+    scratch: Option<PathBuf>,
     /// How many threads read [default: all cores]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -39,6 +42,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     let judge = Judge::of(&folder.join("trust"))?;
     // Nobody changes the enclave while it is compared.
     let _lock = Lock::take(folder, &holder("audit"))?;
+    let scratch = scratch(arguments.scratch.as_deref())?;
     let bars = Bars::new(context);
     let auditing = Auditing {
         folder,
@@ -46,6 +50,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         revocations: judge.revocations.as_ref(),
         reports: &arguments.report,
         witnesses: &arguments.witness,
+        scratch: scratch.path(),
         threads: threads(arguments.threads),
         progress: &bars,
     };
@@ -125,6 +130,7 @@ fn total_json(audited: &Audited) -> Value {
         "objects": audited.objects,
         "bytes": audited.bytes,
         "generations": audited.generations,
+        "state_not_compared": audited.not_compared,
         "differences": audited.differences,
         "leftovers": audited.leftovers,
     })
@@ -147,6 +153,9 @@ fn total_text(audited: &Audited, lines: &mut Lines) {
         1 => "  1 file differs".to_owned(),
         count => format!("  {count} files differ"),
     });
+    if let Some(why) = &audited.not_compared {
+        lines.line(&format!("  not compared: all of state.db: {}", escape(why)));
+    }
     if audited.leftovers > 0 {
         lines.line(&format!(
             "  {} files were left by runs that did not end, and decide nothing",

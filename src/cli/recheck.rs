@@ -15,6 +15,7 @@ use crate::enclave::{self, Enclave};
 use crate::import::recheck::{Again, Change, Rechecked, recheck};
 use crate::import::site::Site;
 use crate::ledger::{Ledger, Rejudging};
+use crate::log::Leaf;
 use crate::model::{Stop, Unable};
 use crate::store::Store;
 use crate::trust::folder::TrustFolder;
@@ -37,12 +38,20 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop> {
     let folder = &arguments.enclave;
     if !arguments.record {
-        return judge(arguments, &enclave::read(folder)?, None, context);
+        return Ok(judge(arguments, &enclave::read(folder)?, None, context)?.0);
     }
     let enclave = Enclave::open(folder, &holder("recheck"))?;
     let record = enclave.ledger.rejudge()?;
-    let exit = judge(arguments, &enclave.ledger, Some(&record), context)?;
-    record.commit()?;
+    let (exit, judged) = judge(arguments, &enclave.ledger, Some(&record), context)?;
+    let leaf = Leaf::Recheck {
+        judged,
+        time: context.now,
+    };
+    let mut logged = enclave.logged(&leaf)?;
+    record.commit(logged.as_ref().map(|(_, state)| state))?;
+    if let Some((log, _)) = &mut logged {
+        log.committed(None)?;
+    }
     Ok(exit)
 }
 
@@ -51,7 +60,7 @@ fn judge(
     ledger: &Ledger,
     record: Option<&Rejudging<'_>>,
     context: &Context,
-) -> Result<Exit, Stop> {
+) -> Result<(Exit, u64), Stop> {
     let site = site(&arguments.enclave, ledger)?;
     let store = Store::open(arguments.enclave.join("store"))
         .map_err(|error| Unable::new("cannot read the enclave's store").because(error))?;
@@ -91,7 +100,8 @@ fn judge(
     } else {
         total_text(&total, &site, record.is_some(), &mut lines);
     }
-    Ok(if total.fallen > 0 { Exit::Refused } else { Exit::Done })
+    let exit = if total.fallen > 0 { Exit::Refused } else { Exit::Done };
+    Ok((exit, total.judged))
 }
 
 fn site(folder: &Path, ledger: &Ledger) -> Result<Site, Stop> {

@@ -15,6 +15,9 @@ use crate::model::{Artifact, Digest, LogState, Name, RelativePath, Stop, Timesta
 use crate::repository::{Generation, Lock, Recovered, Repository, RepositoryError, RootNode, Sweep, Swept};
 use crate::store;
 
+/// How the names of the files of one SQLite database end.
+const LEDGER_FILES: [&str; 3] = ["-wal", "-shm", ""];
+
 /// An enclave that this process may change.
 #[derive(Debug)]
 pub struct Enclave {
@@ -35,6 +38,49 @@ fn ledger_path(folder: &Path) -> PathBuf {
 /// The log of an enclave's folder.
 pub fn log_folder(folder: &Path) -> PathBuf {
     folder.join("log")
+}
+
+/// Where an enclave's ledger is made again before it is put in its place. What an earlier run left there is removed.
+pub fn ledger_aside(folder: &Path) -> Result<PathBuf, Stop> {
+    let path = folder.join("state.rebuilt.db");
+    for end in LEDGER_FILES {
+        let leftover = PathBuf::from(format!("{}{end}", path.display()));
+        match fs::remove_file(&leftover) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(RepositoryError::file("remove", &leftover)(error).into());
+            }
+            _ => {}
+        }
+    }
+    Ok(path)
+}
+
+/// Puts the ledger that was made again in the place of the one that is there, which is kept beside it. Says where that lies.
+pub fn replace_ledger(folder: &Path) -> Result<Option<PathBuf>, Stop> {
+    let (aside, path) = (folder.join("state.rebuilt.db"), ledger_path(folder));
+    let mut kept = None;
+    if path.exists() {
+        let free = (1_u32..)
+            .map(|number| folder.join(format!("state.before-{number}.db")))
+            .find(|path| !path.exists());
+        let target = free.ok_or_else(|| Unable::new("there is no name left for the old state.db"))?;
+        for end in LEDGER_FILES {
+            let from = PathBuf::from(format!("{}{end}", path.display()));
+            let to = PathBuf::from(format!("{}{end}", target.display()));
+            match fs::rename(&from, &to) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(RepositoryError::file("rename", &from)(error).into());
+                }
+                _ => {}
+            }
+        }
+        kept = Some(target);
+    }
+    fs::rename(&aside, &path).map_err(RepositoryError::file("rename", &aside))?;
+    fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(RepositoryError::file("sync", folder))?;
+    Ok(kept)
 }
 
 /// Where clients of an enclave read.
@@ -126,7 +172,7 @@ impl Enclave {
     }
 
     /// Adds a leaf to the log, where one is kept. It counts once what is given is committed.
-    fn logged(&self, leaf: &Leaf) -> Result<Option<(Log, LogState)>, Stop> {
+    pub fn logged(&self, leaf: &Leaf) -> Result<Option<(Log, LogState)>, Stop> {
         let Some(state) = self.ledger.log()? else {
             return Ok(None);
         };

@@ -18,6 +18,7 @@ pub mod commit;
 pub mod recheck;
 pub mod record;
 mod parts;
+mod journal;
 mod checks;
 mod memory;
 
@@ -218,8 +219,9 @@ fn run_import(
             let decided = weighed.admit(&deciding)?;
             recorder.admitted();
             let before = enclave.ledger.generation()?.map(|generation| generation.root);
-            let staged = stage(decided, brought, enclave, run.now, run.progress)?;
-            let log = recorder.staged(&staged, before)?;
+            let journal = recorder.journal()?;
+            let mut staged = stage(decided, brought, enclave, run.now, run.progress, journal)?;
+            let log = recorder.staged(&mut staged, before)?;
             let committed = commit(staged, log.as_ref())?;
             recorder.committed();
             reviews::clear(folder, &manifest_digest);

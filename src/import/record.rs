@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::authenticate::Voucher;
 use super::checks::{Step, checks};
 use super::decide::Weighed;
+use super::journal;
 use super::parts::{bundle, people, policy, record, refused, stands, version};
 use super::site::{Brought, Site};
 use super::stage::Staged;
@@ -15,9 +16,9 @@ use crate::bundle::manifest::Manifest;
 use crate::crypto::key::Signer;
 use crate::crypto::merkle::Frontier;
 use crate::enclave;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, Sink};
 use crate::log::{self, Checkpoint, Log};
-use crate::model::{Digest, LogState, Refusal, Stop, Timestamp};
+use crate::model::{Digest, LogState, Refusal, Stop, Timestamp, Unable};
 use crate::report::{
     Aside, FORMAT, Folder, Head, KnownTime, LogPart, Outcome, Previous, Published, Records, ReportError, Shortened,
     Station, TrustThen, short,
@@ -105,6 +106,7 @@ impl<'a> Recorder<'a> {
         })?;
         let (number, previous) = folder.next()?;
         check_last(state.as_ref(), previous.as_ref())?;
+        folder.remove_journals_from(number)?;
         let log_folder = enclave::log_folder(enclave);
         let log = Log::open(&log_folder, state.as_ref())?;
         let origin = log::origin(&root.document().enclave);
@@ -121,6 +123,7 @@ impl<'a> Recorder<'a> {
             ecosystems: Vec::new(),
             ext: BTreeMap::new(),
             format: FORMAT,
+            journal: None,
             generator: concat!("sealift ", env!("CARGO_PKG_VERSION")).to_owned(),
             log: None,
             known_time: ledger.known_time()?.map(|(time, source)| KnownTime {
@@ -281,12 +284,27 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Begins to keep what the ledger is told, beside the report that will be written.
+    pub(super) fn journal(&mut self) -> Result<Option<Box<dyn Sink>>, Stop> {
+        match &self.keeping {
+            Some(keeping) => journal::begin(&keeping.folder.journal(&keeping.head)).map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Writes the report of an import that is about to be committed, and says what of the log counts with that commit.
-    pub(super) fn staged(&mut self, staged: &Staged<'_>, before: Option<Digest>) -> Result<Option<LogState>, Stop> {
+    pub(super) fn staged(&mut self, staged: &mut Staged<'_>, before: Option<Digest>) -> Result<Option<LogState>, Stop> {
         let Some(keeping) = &mut self.keeping else {
             return Ok(None);
         };
         keeping.reached = Step::Staged;
+        let journal = staged.import.end_journal();
+        let journal = journal.map_err(|error| Unable::new("cannot write what state.db takes in").because(error))?;
+        keeping.head.journal = journal.map(|journal| Records {
+            bytes: journal.bytes,
+            count: journal.count,
+            digest: journal.digest,
+        });
         keeping.head.outcome = Outcome::Imported;
         keeping.head.published = Some(Published {
             generation: staged.import.generation(),
@@ -313,6 +331,7 @@ impl<'a> Recorder<'a> {
         let Some(keeping) = &mut self.keeping else { return };
         keeping.head.outcome = Outcome::Refused;
         keeping.head.published = None;
+        keeping.head.journal = None;
         let shortened = Shortened::of(refusals.iter().map(refused), MAX_REFUSAL_BYTES);
         keeping.head.refusals = shortened.kept;
         keeping.head.refusals_left_out = shortened.left_out;

@@ -10,12 +10,14 @@
 
 mod error;
 mod import;
+mod journal;
 mod judgement;
 mod log;
 mod query;
 mod record;
 mod rejudge;
 mod rollback;
+mod same;
 
 use std::fs;
 use std::io;
@@ -27,11 +29,13 @@ use rustix::fs::Access;
 use crate::model::{Digest, LogState, Timestamp};
 pub use error::LedgerError;
 pub use import::{Import, Recorded};
+pub use journal::{Journaled, Replay, Sink};
 pub use judgement::{Judgement, rests_on, search_key};
 pub use record::{
     BundleRecord, EcosystemStatus, Entry, Filter, GenerationRecord, Presence, Status, StreamState, Unfinished, Use,
 };
 pub use rejudge::Rejudging;
+pub use same::{TableDiffers, Tables};
 
 /// Schema 1; later ones are steps from the one before, chosen by `user_version`.
 const MIGRATIONS: &[&str] = &[

@@ -57,6 +57,13 @@ pub enum Leaf {
         /// Which generation is shown again.
         to: u64,
     },
+    /// What is held was judged again, and the new judgements are kept.
+    Recheck {
+        /// How many artifacts were judged.
+        judged: u64,
+        /// When, by the enclave's clock.
+        time: Timestamp,
+    },
     /// Generations were removed.
     Sweep {
         /// Their numbers.

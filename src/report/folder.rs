@@ -9,13 +9,16 @@ use super::{Head, Outcome, Previous, ReportError, read};
 use crate::model::Digest;
 
 /// How files begin that are being written.
-pub(super) const ASIDE: &str = ".aside-";
+pub const ASIDE: &str = ".aside-";
 
 /// How a report's file begins while its import is not yet committed.
 const PENDING: &str = ".pending-";
 
 /// How a report's file ends.
 const SUFFIX: &str = ".report.ndjson";
+
+/// How the file ends with what state.db took in.
+const JOURNAL: &str = ".journal.ndjson.zst";
 
 /// A folder of reports.
 #[derive(Debug, Clone)]
@@ -80,6 +83,34 @@ impl Folder {
     pub fn places(&self, head: &Head) -> (PathBuf, PathBuf) {
         let name = file_name(head);
         (self.path.join(format!("{PENDING}{name}")), self.path.join(name))
+    }
+
+    /// Where the journal of an import lies: what state.db took in.
+    pub fn journal(&self, head: &Head) -> PathBuf {
+        self.path.join(format!("{}{JOURNAL}", name_of(head)))
+    }
+
+    /// Removes the journals of imports that did not commit: those from a number on.
+    pub fn remove_journals_from(&self, number: u64) -> Result<(), ReportError> {
+        for path in self
+            .journals()?
+            .into_iter()
+            .filter_map(|(found, path)| (found >= number).then_some(path))
+        {
+            fs::remove_file(&path).map_err(failed("remove", &path))?;
+        }
+        Ok(())
+    }
+
+    /// The journals that lie here, by the numbers in their names.
+    pub fn journals(&self) -> Result<Vec<(u64, PathBuf)>, ReportError> {
+        let mut found = Vec::new();
+        for name in self.names()? {
+            if let Some(number) = number_with(&name, JOURNAL) {
+                found.push((number, self.path.join(name)));
+            }
+        }
+        Ok(found)
     }
 
     /// Shows a report whose import is committed.
@@ -164,22 +195,31 @@ pub fn check_order(head: &Head, number: u64, before: Option<&(u64, Digest)>) -> 
     })
 }
 
-/// `000007-main-12.report.ndjson`; a bundle's stream holds only letters, digits, `.`, `_` and `-`.
+/// `000007-main-12.report.ndjson`.
 fn file_name(head: &Head) -> String {
+    let refused = match head.outcome {
+        Outcome::Imported => "",
+        Outcome::Refused => "-refused",
+    };
+    format!("{}{refused}{SUFFIX}", name_of(head))
+}
+
+/// `000007-main-12`; a bundle's stream holds only letters, digits, `.`, `_` and `-`.
+fn name_of(head: &Head) -> String {
     let label = match &head.bundle {
         Some(bundle) if bundle.epoch == 1 => format!("{}-{}", bundle.stream, bundle.sequence),
         Some(bundle) => format!("{}-{}.{}", bundle.stream, bundle.epoch, bundle.sequence),
         None => "unknown".to_owned(),
     };
-    let refused = match head.outcome {
-        Outcome::Imported => "",
-        Outcome::Refused => "-refused",
-    };
-    format!("{:06}-{label}{refused}{SUFFIX}", head.number)
+    format!("{:06}-{label}", head.number)
 }
 
 fn number_of(name: &str) -> Option<u64> {
-    let (digits, _) = name.strip_suffix(SUFFIX)?.split_once('-')?;
+    number_with(name, SUFFIX)
+}
+
+fn number_with(name: &str, suffix: &str) -> Option<u64> {
+    let (digits, _) = name.strip_suffix(suffix)?.split_once('-')?;
     (digits.len() >= 6 && digits.bytes().all(|byte| byte.is_ascii_digit()))
         .then(|| digits.parse().ok())
         .flatten()

@@ -32,6 +32,9 @@ pub struct Head {
     pub format: u64,
     /// The program that wrote it.
     pub generator: String,
+    /// What state.db took in: the lines of the file beside the report; none where it took in nothing.
+    #[serde(default)]
+    pub journal: Option<Records>,
     /// The latest time that a signed document had proved before, and which one.
     pub known_time: Option<KnownTime>,
     /// What it proves of the log; none where no log was kept.

@@ -20,7 +20,7 @@ mod write;
 
 pub use bound::{Shortened, short};
 pub use error::ReportError;
-pub use folder::{Folder, Listed, check_order};
+pub use folder::{ASIDE, Folder, Listed, check_order};
 pub use head::{
     Bundle, Check, CheckResult, Consent, FORMAT, Head, KnownTime, Method, Outcome, Person, Policy, Previous, Published,
     Records, Refused, Standing, Station, TrustThen, Version,

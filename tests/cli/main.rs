@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests make files and run the program")]
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
+mod audit;
 mod decided;
 mod export;
 mod judged;
@@ -12,6 +13,7 @@ mod journey;
 mod kill;
 mod log;
 mod media;
+mod rebuild;
 mod reports;
 mod trust_data;
 

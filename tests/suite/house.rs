@@ -67,6 +67,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "model",
             "crypto",
+            "bundle",
             "enclave",
             "import",
             "ledger",
