@@ -10,6 +10,7 @@
 //! - [`evidence`]: what outsiders signed about artifacts, judged with no network; one folder a kind
 //! - [`trust`]: what a site has pinned: roots, roles, persons, keys
 //! - [`policy`]: what a site admits: rules and cases in, decisions out
+//! - [`scan`]: this site's malware scanners: which programs they are, and what they said
 //! - [`repository`]: the local repository that clients read: tree, generations, lock
 //! - [`store`]: objects on disk, named by digest
 //! - [`ledger`]: what the enclave remembers: state.db, sequences
@@ -43,6 +44,7 @@ pub mod net;
 pub mod policy;
 pub mod report;
 pub mod repository;
+pub mod scan;
 #[cfg(feature = "serve")]
 pub mod serve;
 pub mod store;

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::history::History;
-use super::{Audited, Auditing, Found, Part, Tell};
+use super::{Audited, Auditing, Found, Part, Tell, journal};
 use crate::crypto::merkle::Head;
 use crate::enclave;
 use crate::import::record;
 use crate::ledger::Ledger;
 use crate::log::{self, Checkpoint, Cosigned, Leaf, LogError};
 use crate::model::{Code, Difference, Digest, LogState, Stop};
-use crate::report::{self, Proven, ReportError};
+use crate::report::{self, Proven, Records, ReportError};
 
 /// Who has signed the last checkpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -200,18 +200,21 @@ fn reports(
     let folder = record::folder(auditing.folder);
     let mut numbers = BTreeSet::new();
     let mut before = None;
+    let mut journals = BTreeMap::new();
     for listed in folder.list()? {
         numbers.insert(listed.number);
         audited.reports += 1;
         let verified = verify(auditing, &listed.path);
         let result = verified.and_then(|(head, digest, proven)| {
             report::check_order(&head, listed.number, before.as_ref())?;
-            Ok((head.number, digest, proven))
+            let journal = head.journal.map(|lines| (folder.journal(&head), lines));
+            Ok((head.number, digest, proven, journal))
         });
         match result {
-            Ok((number, digest, proven)) => {
+            Ok((number, digest, proven, journal)) => {
                 before = Some((number, digest));
                 speak(&listed.path, proven, spoken);
+                journals.extend(journal);
             }
             Err(error) => {
                 tell(refused(&listed.path, error)?)?;
@@ -221,6 +224,7 @@ fn reports(
             }
         }
     }
+    compare_journals(&folder, &journals, state, tell)?;
     let pending = folder.pending()?;
     for (path, digest) in &pending {
         let is_last = state.is_some_and(|state| state.report_digest == Some(*digest));
@@ -253,6 +257,40 @@ fn reports(
         }
     }
     Ok(numbers)
+}
+
+/// The journals beside the reports: each the one that its report names, and no others.
+fn compare_journals(
+    folder: &report::Folder,
+    named: &BTreeMap<PathBuf, Records>,
+    state: Option<&LogState>,
+    tell: Tell<'_>,
+) -> Result<(), Stop> {
+    for (path, lines) in named {
+        let (code, difference) = match journal::read(path, lines, &mut |_| Ok(())) {
+            Ok(()) => continue,
+            Err(Stop::Refused(refusals)) => match refusals.into_iter().next() {
+                Some(refusal) if !path.exists() => (refusal.code, Difference::missing(path, refusal.reason)),
+                Some(refusal) => (refusal.code, Difference::other(path, refusal.reason)),
+                None => continue,
+            },
+            Err(unable) => return Err(unable),
+        };
+        tell(Found::new(Part::Reports, code, difference))?;
+    }
+    for (number, path) in folder.journals()? {
+        if named.contains_key(&path) {
+            continue;
+        }
+        let is_last = state.is_none_or(|state| number >= state.report);
+        let difference = if is_last {
+            Difference::leftover(path, "of an import that did not commit")
+        } else {
+            Difference::extra(path, "no report that can be read names it")
+        };
+        tell(Found::new(Part::Reports, Code::StateRolledBack, difference))?;
+    }
+    Ok(())
 }
 
 /// A report that was kept elsewhere.

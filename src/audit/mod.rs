@@ -187,7 +187,8 @@ fn compare_state(
         return Ok(Some("it was begun before there was a log".to_owned()));
     }
     let again = auditing.scratch.join("state.db");
-    match rebuild(auditing, &[], &again) {
+    let last = ledger.log()?.and_then(|state| state.report_digest);
+    match rebuild(auditing, &[], last, &again) {
         Ok(_) => {}
         // What is refused of log and reports is told already.
         Err(Stop::Refused(refusals)) => {

@@ -14,6 +14,7 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::log::{self, Checkpoint, Entries, Leaf};
 use crate::model::{Code, Digest, LogState, Refusal, Stop, Unable};
 use crate::report::{self, Head, Outcome};
+use crate::repository;
 use crate::trust::Standing;
 
 /// What was made again.
@@ -40,8 +41,15 @@ struct Known {
 
 /// Makes a new state.db at a path where there is none. The reports and the log are verified before anything is believed; the reports that were kept
 /// elsewhere must speak of the same log.
-pub fn rebuild(auditing: &Auditing<'_>, standing: &[Standing], path: &Path) -> Result<Rebuilt, Stop> {
-    let known = reports(auditing)?;
+///
+/// `last` is the digest of the last report, where that is known: also if it is not shown yet.
+pub fn rebuild(
+    auditing: &Auditing<'_>,
+    standing: &[Standing],
+    last: Option<Digest>,
+    path: &Path,
+) -> Result<Rebuilt, Stop> {
+    let known = reports(auditing, last)?;
     let folder = enclave::log_folder(auditing.folder);
     let mut rebuilt = Rebuilt {
         reports: known.len() as u64,
@@ -84,36 +92,53 @@ fn missing(reason: impl Into<String>) -> Stop {
         .into()
 }
 
-/// All reports, each whole and in its order.
-fn reports(auditing: &Auditing<'_>) -> Result<BTreeMap<u64, Known>, Stop> {
+/// All reports, each whole and in its order. One that is written and not shown yet is among them if it is the last that state.db knows, or if clients
+/// see what it published.
+fn reports(auditing: &Auditing<'_>, last: Option<Digest>) -> Result<BTreeMap<u64, Known>, Stop> {
     let mut known = BTreeMap::new();
     let mut before = None;
     let folder = record::folder(auditing.folder);
     for listed in folder.list()? {
-        let stop = |error: report::ReportError| error.stop(format!("report {}", listed.path.display()));
-        let report = report::verify(&listed.path, auditing.roots, auditing.revocations, |_| {
-            Ok::<_, report::ReportError>(())
-        })
-        .map_err(stop)?;
-        report::check_order(&report.head, listed.number, before.as_ref()).map_err(stop)?;
+        let report = verified(auditing, &listed.path, listed.number, before.as_ref())?;
         before = Some((report.head.number, report.digest));
-        let after = report.log.map(|log| log.after).ok_or_else(|| {
-            Unable::new(format!(
-                "report {} was written before there was a log, so state.db cannot be made again from it",
-                listed.number
-            ))
-        })?;
-        known.insert(
-            report.head.number,
-            Known {
-                head: report.head,
-                digest: report.digest,
-                path: listed.path,
-                after,
-            },
-        );
+        known.insert(report.head.number, report);
+    }
+    for (path, digest) in folder.pending()? {
+        let number = before.map_or(1, |(number, _)| number + 1);
+        let Ok(report) = verified(auditing, &path, number, before.as_ref()) else {
+            continue;
+        };
+        let is_shown = report.head.published.as_ref().is_some_and(|published| {
+            repository::shown(auditing.folder).ok().flatten().is_some_and(|shown| {
+                shown.root.digest() == published.repository && shown.number == published.generation
+            })
+        });
+        if last == Some(digest) || is_shown {
+            known.insert(number, report);
+        }
     }
     Ok(known)
+}
+
+/// A report that is whole, and follows the one before.
+fn verified(auditing: &Auditing<'_>, path: &Path, number: u64, before: Option<&(u64, Digest)>) -> Result<Known, Stop> {
+    let stop = |error: report::ReportError| error.stop(format!("report {}", path.display()));
+    let report = report::verify(path, auditing.roots, auditing.revocations, |_| {
+        Ok::<_, report::ReportError>(())
+    })
+    .map_err(stop)?;
+    report::check_order(&report.head, number, before).map_err(stop)?;
+    let after = report.log.map(|log| log.after).ok_or_else(|| {
+        Unable::new(format!(
+            "report {number} was written before there was a log, so state.db cannot be made again from it"
+        ))
+    })?;
+    Ok(Known {
+        head: report.head,
+        digest: report.digest,
+        path: path.to_owned(),
+        after,
+    })
 }
 
 /// The heads of which reports speak that were kept elsewhere.

@@ -6,6 +6,8 @@
 
 use std::io::{self, BufRead, Read};
 
+use zstd::stream::raw::{self, Operation as _};
+
 use super::limits::MAX_ZSTD_WINDOW_LOG;
 
 /// The level for documents and other compressible objects: zstd's default, the best ratio for its speed.
@@ -47,50 +49,72 @@ pub enum FrameError {
 }
 
 /// Bytes decoded at a time: one block of zstd (RFC 8878 §3.1.1.2.3).
-const DECODE_BYTES: u64 = 128 << 10;
+const DECODE_BYTES: usize = 128 << 10;
 
-/// Decodes one frame as a stream and gives the content's bytes to `sink`; returns when the frame has ended properly.
-pub fn decode(
-    mut stored: impl BufRead,
-    size: u64,
-    mut sink: impl FnMut(&[u8]) -> io::Result<()>,
-) -> Result<(), DecodeError> {
-    let start = stored
-        .fill_buf()
-        .map_err(|error| DecodeError::Frame(FrameError::Decode(error)))?;
-    if !start.starts_with(&MAGIC) {
-        return Err(FrameError::NotAFrame.into());
+/// Decodes one frame as [`Decoder::decode`] does.
+pub fn decode(stored: impl BufRead, size: u64, sink: impl FnMut(&[u8]) -> io::Result<()>) -> Result<(), DecodeError> {
+    let mut decoder = Decoder::new().map_err(FrameError::Decode)?;
+    decoder.decode(stored, size, sink)
+}
+
+/// Decodes many frames one after the other. Its tables are made once, which costs more than a small content does.
+pub struct Decoder {
+    raw: raw::Decoder<'static>,
+    buffer: Vec<u8>,
+}
+
+impl Decoder {
+    /// Makes the tables.
+    pub fn new() -> io::Result<Self> {
+        let mut raw = raw::Decoder::new()?;
+        raw.set_parameter(raw::DParameter::WindowLogMax(MAX_ZSTD_WINDOW_LOG))?;
+        let buffer = vec![0; DECODE_BYTES];
+        Ok(Self { raw, buffer })
     }
-    check_header(&start[MAGIC.len()..])?;
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(stored)
-        .map_err(FrameError::Decode)?
-        .single_frame();
-    decoder
-        .window_log_max(MAX_ZSTD_WINDOW_LOG)
-        .map_err(FrameError::Decode)?;
-    let mut found = 0_u64;
-    // One byte more than small content has, so that too much is seen at once.
-    let buffer_bytes = size.saturating_add(1).min(DECODE_BYTES);
-    let mut buffer = vec![0; usize::try_from(buffer_bytes).unwrap_or(0).max(1)];
-    loop {
-        let count = decoder.read(&mut buffer).map_err(FrameError::Decode)?;
-        if count == 0 {
-            break;
+
+    /// Decodes one frame as a stream and gives the content's bytes to `sink`; returns when the frame has ended properly. What was
+    /// decoded before leaves no trace.
+    pub fn decode(
+        &mut self,
+        mut stored: impl BufRead,
+        size: u64,
+        mut sink: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), DecodeError> {
+        let start = stored.fill_buf().map_err(FrameError::Decode)?;
+        if !start.starts_with(&MAGIC) {
+            return Err(FrameError::NotAFrame.into());
         }
-        found += count as u64;
-        if found > size {
-            return Err(FrameError::TooLarge { size }.into());
+        check_header(&start[MAGIC.len()..])?;
+        self.raw.reinit().map_err(FrameError::Decode)?;
+        let mut found = 0_u64;
+        loop {
+            let input = stored.fill_buf().map_err(FrameError::Decode)?;
+            let is_cut = input.is_empty();
+            let status = self
+                .raw
+                .run_on_buffers(input, &mut self.buffer)
+                .map_err(FrameError::Decode)?;
+            stored.consume(status.bytes_read);
+            found += status.bytes_written as u64;
+            if found > size {
+                return Err(FrameError::TooLarge { size }.into());
+            }
+            sink(&self.buffer[..status.bytes_written]).map_err(DecodeError::Sink)?;
+            if status.remaining == 0 {
+                break;
+            }
+            if is_cut && status.bytes_written == 0 {
+                return Err(FrameError::Decode(io::ErrorKind::UnexpectedEof.into()).into());
+            }
         }
-        sink(&buffer[..count]).map_err(DecodeError::Sink)?;
+        if found < size {
+            return Err(FrameError::TooSmall { size, found }.into());
+        }
+        if !stored.fill_buf().map_err(FrameError::Decode)?.is_empty() {
+            return Err(FrameError::Trailing.into());
+        }
+        Ok(())
     }
-    if found < size {
-        return Err(FrameError::TooSmall { size, found }.into());
-    }
-    let mut rest = decoder.finish();
-    if !rest.fill_buf().map_err(FrameError::Decode)?.is_empty() {
-        return Err(FrameError::Trailing.into());
-    }
-    Ok(())
 }
 
 /// Checks what a frame's header asks for (RFC 8878 §3.1.1.1); the library looks at the window only where it needs one.
@@ -219,8 +243,20 @@ mod tests {
             b"other".repeat(9),
         ];
         let mut encoder = Encoder::new().unwrap();
+        let mut decoder = Decoder::new().unwrap();
+        let mut decode = |frame: &[u8], size: usize| {
+            let mut decoded = Vec::new();
+            let result = decoder.decode(frame, size as u64, |bytes| {
+                decoded.extend_from_slice(bytes);
+                Ok(())
+            });
+            result.map(|()| decoded)
+        };
         for content in contents.iter().chain(contents.iter().rev()) {
-            assert_eq!(encoder.encode(content).unwrap(), encode(content).unwrap());
+            let frame = encoder.encode(content).unwrap();
+            assert_eq!(frame, encode(content).unwrap());
+            assert!(decode(&frame[..frame.len() - 1], content.len()).is_err());
+            assert_eq!(decode(&frame, content.len()).unwrap(), *content);
         }
     }
 

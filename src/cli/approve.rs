@@ -19,6 +19,7 @@ use crate::import::open::Input;
 use crate::import::verify_objects::ExaminedReader;
 use crate::import::{Run, look};
 use crate::model::{Code, Digest, ProofState, Refusal, Stop, Unable};
+use crate::scan::Scanners;
 use crate::trust::approval::{Approval, Decision, MAX_REASON_BYTES};
 use crate::trust::folder::TrustFolder;
 use crate::trust::words::{self, WORDS_TO_IDENTIFY};
@@ -75,6 +76,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         now: context.now,
         threads: super::import::threads(None),
         progress: &bars,
+        scanners: &Scanners::none(),
     };
     let inputs = arguments.bundle.iter().cloned().map(Input::Path).collect();
     let mut looked = look(inputs, root, scratch.path().to_owned(), &run)?;

@@ -37,6 +37,14 @@ pub(super) fn answer_decisions(decisions: &Decisions, context: &Context) {
             vouched.join(", ")
         ));
     }
+    for run in &decisions.scanners {
+        let line = escape(&run.words());
+        if run.found > 0 || run.problem.is_some() {
+            output.warn(&format!("scanned by {line}"));
+        } else {
+            output.answer(&format!("  scanned  {line}"));
+        }
+    }
     if decisions.waived > 0 {
         output.answer(&format!("  waivers  {} artifacts pass by a waiver", decisions.waived));
     }
@@ -142,6 +150,7 @@ pub(super) fn decisions_json(decisions: &Decisions) -> Value {
         "bundle": decisions.bundle,
         "ecosystems": ecosystems,
         "rules_say": decisions.rules_say.iter().map(|(verdict, count)| (verdict.word(), count)).collect::<std::collections::BTreeMap<_, _>>(),
+        "scanners": decisions.scanners,
         "waived": decisions.waived,
         "kept_out": decisions.kept_out_count,
         "kept_out_first": decisions.kept_out.iter().map(kept_out).collect::<Vec<_>>(),

@@ -10,6 +10,7 @@ use super::decided::{answer_decisions, decisions_json};
 use super::output::escape;
 use super::progress::Bars;
 use super::report::ReportSigner;
+use super::scanners::ScannersArgument;
 use super::shown::holder;
 use super::{Context, Exit};
 use crate::bundle::manifest::Manifest;
@@ -39,6 +40,8 @@ pub(crate) struct ImportArguments {
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     #[command(flatten)]
+    scanners: ScannersArgument,
+    #[command(flatten)]
     signer: ReportSigner,
 }
 
@@ -59,6 +62,8 @@ pub(crate) struct VerifyArguments {
     /// A folder with the enclave's pinned root, without its memory: order is then not judged
     #[arg(long, value_name = "FOLDER")]
     trust: Option<PathBuf>,
+    #[command(flatten)]
+    scanners: ScannersArgument,
     /// Where contents may be unpacked while they are examined [default: the system's folder for temporary files]
     #[arg(long, value_name = "FOLDER")]
     scratch: Option<PathBuf>,
@@ -73,6 +78,7 @@ pub(crate) fn run_import(arguments: &ImportArguments, context: &Context) -> Resu
     let mut trust = TrustFolder::open(&folder.join("trust"))?;
     // A key that cannot be opened is found before anything is read.
     let keys = arguments.signer.open(folder, trust.current())?;
+    let scanners = arguments.scanners.open(Some(folder))?;
     let mut enclave = Enclave::open(folder, &holder("import"))?;
     let mut recorder = Recorder::of(folder, trust.current(), &enclave.ledger, keys.signers(), context.now)?;
     let bars = Bars::new(context);
@@ -80,6 +86,7 @@ pub(crate) fn run_import(arguments: &ImportArguments, context: &Context) -> Resu
         now: context.now,
         threads: threads(arguments.threads),
         progress: &bars,
+        scanners: &scanners,
     };
     let media = inputs(&arguments.media);
     let imported = import_recorded(media, folder, &mut enclave, &mut trust, &run, &mut recorder);
@@ -126,12 +133,14 @@ pub(crate) fn run_verify(arguments: &VerifyArguments, context: &Context) -> Resu
         ),
         _ => None,
     };
+    let scanners = arguments.scanners.open(arguments.enclave.as_deref())?;
     let scratch = scratch(arguments.scratch.as_deref())?;
     let bars = Bars::new(context);
     let run = Run {
         now: context.now,
         threads: threads(arguments.threads),
         progress: &bars,
+        scanners: &scanners,
     };
     let enclave_memory = match (&ledger, &arguments.enclave) {
         (Some(ledger), Some(folder)) => Some(EnclaveMemory {

@@ -33,6 +33,7 @@ mod report;
 mod review;
 mod rollback;
 mod root;
+mod scanners;
 #[cfg(feature = "serve")]
 mod serve;
 mod shown;

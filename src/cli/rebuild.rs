@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         progress: &bars,
     };
     let aside = enclave::ledger_aside(folder)?;
-    let rebuilt = rebuild(&auditing, &standing, &aside)?;
+    let rebuilt = rebuild(&auditing, &standing, None, &aside)?;
     let kept = enclave::replace_ledger(folder)?;
     drop(bars);
     if context.output.wants_json() {

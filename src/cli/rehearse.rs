@@ -17,6 +17,7 @@ use crate::import::open::Input;
 use crate::import::site::{InForce, Site};
 use crate::import::{Rehearsal, Run, rehearse};
 use crate::model::{Stop, Unable};
+use crate::scan::Scanners;
 use crate::trust::folder::TrustFolder;
 use crate::trust::{self, Draft, Kind, Profile, Role, TrustError, TrustedRoot};
 
@@ -76,6 +77,7 @@ pub(super) fn decided(
         now: context.now.max(heading.created),
         threads: place.threads,
         progress: place.bars,
+        scanners: &Scanners::none(),
     };
     let volumes = packed.volumes.iter().cloned().map(Input::Path).collect();
     rehearse(volumes, &rehearsal, &run)

@@ -10,6 +10,7 @@ pub mod deb;
 pub mod files;
 pub mod maven;
 pub mod npm;
+mod placing;
 pub mod pypi;
 mod purl;
 
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use crate::model::Content;
+pub use placing::{Laid, Placing, placing};
 pub use purl::{Purl, PurlError, decode, purl};
 
 use crate::model::{Artifact, Claim, Code, Digest, Document, Proof, ProofState, RelativePath, Timestamp};
@@ -191,6 +193,12 @@ pub trait Ecosystem: Sync {
     /// All files that clients find for one name, computed from all artifacts held of that name. Paths are relative
     /// to the ecosystem's own folder. Pure: the same held artifacts give the same files.
     fn layout(&self, name: &str, held: &[Held]) -> Result<Vec<PlacedFile>, Mismatch>;
+
+    /// The same for a name with so many artifacts that they shall not be in memory together; `None` where that does not occur. What it
+    /// places is what [`Ecosystem::layout`] gives, in any order.
+    fn placing(&self, _name: &str) -> Option<Result<Box<dyn Placing>, Mismatch>> {
+        None
+    }
 
     /// The pages in which a name has a part beside other names, with all whose artifacts stand in them. For most
     /// ecosystems there are none.
@@ -497,6 +505,8 @@ pub struct Facts {
     pub json: serde_json::Value,
     /// Files derived from the content (a wheel's METADATA), by label: stored as objects.
     pub derived: BTreeMap<String, Vec<u8>>,
+    /// Digests of the content that were computed on the way: handed to those who judge its proofs, so that nobody hashes it again.
+    pub digests: Vec<Claim>,
 }
 
 /// An artifact that the enclave holds.

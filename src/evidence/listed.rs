@@ -56,10 +56,7 @@ pub(crate) fn compare(what: &str, stated: &Claim, artifact: &Artifact, content: 
     let found = if stated.algorithm() == Algorithm::Sha256 {
         hex_of(artifact)
     } else {
-        if content.rewind().is_err() {
-            return Err(unread());
-        }
-        hash(stated.algorithm(), content)?.hex()
+        content.digest(stated.algorithm()).map_err(|_| unread())?.hex()
     };
     if found == stated.hex() {
         return Ok(());

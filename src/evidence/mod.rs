@@ -32,6 +32,7 @@ mod openpgp;
 mod pinned;
 mod public_key;
 mod reading;
+mod ready;
 mod rpm;
 mod securesystems;
 mod signify;

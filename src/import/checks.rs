@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::record::Keeping;
 use crate::model::{Code, Family, Refusal};
-use crate::report::{Check, CheckResult, Method};
+use crate::report::{Check, CheckResult, Method, ScannerRun};
 
 /// How far an attempt has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,6 +82,12 @@ const CHECKS: &[(&str, Step, Method, &str)] = &[
         "every proof is judged by what this site pins",
     ),
     (
+        "malware",
+        Step::Judged,
+        Method::Test,
+        "this site's scanners find nothing in any object",
+    ),
+    (
         "policy",
         Step::Decided,
         Method::Test,
@@ -117,7 +123,11 @@ pub(super) fn checks(reached: Step, refusals: &[Refusal], keeping: &Keeping<'_>)
                 None if has_failed => (CheckResult::NotReached, Vec::new(), String::new()),
                 None => {
                     let (result, note) = passed(id, keeping);
-                    (result, Vec::new(), note)
+                    let codes = match result {
+                        CheckResult::Fail => vec![Code::ScanPositive.name().to_owned()],
+                        _ => Vec::new(),
+                    };
+                    (result, codes, note)
                 }
             };
             Check {
@@ -181,6 +191,7 @@ fn passed(id: &str, keeping: &Keeping<'_>) -> (CheckResult, String) {
                 keeping.evidence.contradicted
             ),
         ),
+        "malware" => malware(&head.scanners),
         "policy" if keeping.kept_out > 0 => (
             CheckResult::Warn,
             format!(
@@ -197,4 +208,34 @@ fn passed(id: &str, keeping: &Keeping<'_>) -> (CheckResult, String) {
         ),
         _ => pass,
     }
+}
+
+/// What the scanners came to. What follows from it the policy decides.
+fn malware(scanners: &[ScannerRun]) -> (CheckResult, String) {
+    if scanners.is_empty() {
+        return (
+            CheckResult::MethodNotAvailable,
+            "this site has named no scanner".to_owned(),
+        );
+    }
+    let found: u64 = scanners.iter().map(|run| run.found).sum();
+    if found > 0 {
+        return (CheckResult::Fail, format!("something was found in {found} objects"));
+    }
+    let failed: Vec<&str> = scanners
+        .iter()
+        .filter(|run| run.problem.is_some())
+        .map(|run| run.engine.as_str())
+        .collect();
+    if !failed.is_empty() {
+        return (
+            CheckResult::Warn,
+            format!("nothing was scanned by {}", failed.join(", ")),
+        );
+    }
+    let unclear: u64 = scanners.iter().map(|run| run.unclear).sum();
+    if unclear > 0 {
+        return (CheckResult::Warn, format!("{unclear} objects were not scanned wholly"));
+    }
+    (CheckResult::Pass, String::new())
 }

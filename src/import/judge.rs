@@ -2,19 +2,18 @@
 //! all that is held is judged again.
 #![expect(clippy::disallowed_methods, reason = "proofs lie in files")]
 
-use std::collections::{BTreeMap, VecDeque};
-use std::fs::{self, File};
-use std::io::{BufReader, Read as _};
+use std::collections::VecDeque;
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
-use serde::Deserialize;
-
+use super::lazy_file::LazyFile;
+use super::planned::Planned;
 use crate::evidence::{self, Context, Evidence, MAX_PROOF_BYTES};
 use crate::model::{
-    Algorithm, Artifact, Claim, Digest, Doubt, Fault, Finding, Level, MultiHasher, ProofState, Stop, Unable,
+    Algorithm, Artifact, Claim, Content, Digest, Doubt, Fault, Finding, Level, ProofState, Remembering, Stop, Unable,
 };
 use crate::trust::Revocations;
 use crate::trust::revocations::{revoked_artifact, unknown_kind};
@@ -26,9 +25,6 @@ pub const DIGEST_AGREEMENT: &str = "digest-agreement";
 /// few suites of a distribution are open side by side.
 const OPEN_PROOFS: usize = 16;
 
-/// The largest plan that is searched for a lockfile's digests, in bytes: that of some 300,000 artifacts.
-const MAX_PLAN_BYTES: u64 = 64 << 20;
-
 /// By what proofs are judged.
 pub struct Judge<'a> {
     context: &'a Context<'a>,
@@ -38,6 +34,24 @@ pub struct Judge<'a> {
     locate: &'a (dyn Fn(&Digest) -> PathBuf + Sync),
     open: Mutex<VecDeque<(Key, Arc<Slot<'a>>)>>,
 }
+
+/// An artifact whose proofs are judged, and what is known of its bytes already.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The artifact.
+    pub artifact: &'a Artifact,
+    /// Digests of its bytes beside the catalog's, which an earlier step computed from the verified bytes.
+    pub digests: &'a [Claim],
+}
+
+impl<'a> From<&'a Artifact> for Subject<'a> {
+    fn from(artifact: &'a Artifact) -> Self {
+        Self { artifact, digests: &[] }
+    }
+}
+
+/// An artifact's verified bytes: opened when a kind first asks for them, and hashed once whatever asks.
+type Bytes<'p> = Remembering<LazyFile<'p>>;
 
 /// A proof by its kind and objects.
 type Key = (String, Vec<Digest>);
@@ -75,18 +89,18 @@ impl<'a> Judge<'a> {
     }
 
     /// Judges some artifacts on all cores; the results are in their order.
-    pub fn judge_all(&self, artifacts: &[Artifact], threads: usize) -> Result<Vec<Vec<Finding>>, Stop> {
-        self.judge_each(artifacts, threads).into_iter().collect()
+    pub fn judge_all(&self, subjects: &[Subject<'_>], threads: usize) -> Result<Vec<Vec<Finding>>, Stop> {
+        self.judge_each(subjects, threads).into_iter().collect()
     }
 
     /// The same, where the failure to read one artifact says nothing about the others.
-    pub fn judge_each(&self, artifacts: &[Artifact], threads: usize) -> Vec<Result<Vec<Finding>, Stop>> {
-        let share = artifacts.len().div_ceil(threads.max(1)).max(1);
+    pub fn judge_each(&self, subjects: &[Subject<'_>], threads: usize) -> Vec<Result<Vec<Finding>, Stop>> {
+        let share = subjects.len().div_ceil(threads.max(1)).max(1);
         thread::scope(|scope| {
-            let handles: Vec<_> = artifacts
+            let handles: Vec<_> = subjects
                 .chunks(share)
                 .map(|part| {
-                    let judging = move || part.iter().map(|artifact| self.judge(artifact)).collect::<Vec<_>>();
+                    let judging = move || part.iter().map(|subject| self.judge(subject)).collect::<Vec<_>>();
                     (part.len(), scope.spawn(judging))
                 })
                 .collect();
@@ -103,19 +117,30 @@ impl<'a> Judge<'a> {
     }
 
     /// Judges every proof that an artifact brings. Absent proofs give no findings: the artifact itself says so.
-    pub fn judge(&self, artifact: &Artifact) -> Result<Vec<Finding>, Stop> {
+    pub fn judge(&self, subject: &Subject<'_>) -> Result<Vec<Finding>, Stop> {
+        let artifact = subject.artifact;
         let path = (self.locate)(&artifact.digest);
+        let mut known = vec![Claim::from(artifact.digest)];
+        known.extend(subject.digests.iter().cloned());
+        let mut bytes = Remembering::new(LazyFile::new(&path), known);
+        if artifact.proofs.iter().any(|proof| proof.state == ProofState::Present) {
+            // Not every kind reads the bytes; without them there is nothing to judge.
+            fs::metadata(&path).map_err(|error| cannot_read(&path, error))?;
+        }
         let mut findings = Vec::new();
         if let Some(revocation) = self.revocations.and_then(|document| document.artifact(artifact)) {
             findings.push(revoked_artifact(revocation));
         }
         for proof in &artifact.proofs {
             if proof.state == ProofState::Present {
-                findings.extend(self.judge_proof(&proof.kind, &proof.objects, artifact, &path)?);
+                findings.extend(self.judge_proof(&proof.kind, &proof.objects, artifact, &mut bytes)?);
             }
         }
         if let Some(planned) = self.planned {
-            findings.extend(agreement(planned, artifact, &path)?);
+            findings.extend(agreement(planned, artifact, &mut bytes));
+        }
+        if let Some(error) = bytes.inner_mut().failure() {
+            return Err(cannot_read(&path, error).into());
         }
         if let Some(revocations) = self.revocations {
             for finding in &mut findings {
@@ -130,7 +155,7 @@ impl<'a> Judge<'a> {
         kind: &str,
         objects: &[Digest],
         artifact: &Artifact,
-        path: &Path,
+        bytes: &mut Bytes<'_>,
     ) -> Result<Vec<Finding>, Stop> {
         let Some(known) = evidence::find(kind) else {
             return Ok(vec![unknown_kind(kind)]);
@@ -163,10 +188,7 @@ impl<'a> Judge<'a> {
             Ok(opened) => opened,
             Err(finding) => return Ok(vec![(**finding).clone()]),
         };
-        let file = File::open(path).map_err(|error| cannot_read(path, error))?;
-        let mut content = BufReader::with_capacity(64 << 10, file);
-        Ok(catch_unwind(AssertUnwindSafe(|| opened.judge(artifact, &mut content)))
-            .unwrap_or_else(|_| vec![panicked(kind)]))
+        Ok(catch_unwind(AssertUnwindSafe(|| opened.judge(artifact, bytes))).unwrap_or_else(|_| vec![panicked(kind)]))
     }
 
     /// The place of a proof among those that are open; the one that was asked for longest ago makes room.
@@ -203,35 +225,32 @@ impl<'a> Judge<'a> {
 }
 
 /// Whether those who named the artifact, those who served it and its bytes agree about its digest.
-fn agreement(planned: &Planned, artifact: &Artifact, path: &Path) -> Result<Option<Finding>, Stop> {
+fn agreement(planned: &Planned, artifact: &Artifact, bytes: &mut dyn Content) -> Option<Finding> {
     let claims = planned.claims(artifact);
     let Some(strongest) = claims.iter().map(Claim::algorithm).max() else {
-        return Ok(artifact.origin.starts_with("https://").then(|| {
+        return artifact.origin.starts_with("https://").then(|| {
             Finding::confirmed(
                 DIGEST_AGREEMENT,
                 Level::Observed,
                 "the exporter saw these bytes over TLS; no lockfile states a digest",
             )
-        }));
+        });
     };
-    let agrees = match strongest {
-        Algorithm::Sha1 => {
-            return Ok(Some(Finding::undecided(
-                DIGEST_AGREEMENT,
-                Doubt::UnknownAlgorithm,
-                "the plan states no digest but SHA-1, which proves nothing",
-            )));
-        }
-        // The bytes have been verified to have this digest.
-        Algorithm::Sha256 => claims
-            .iter()
-            .any(|claim| claim.algorithm() == strongest && claim.bytes() == artifact.digest.as_bytes()),
-        Algorithm::Sha384 | Algorithm::Sha512 => {
-            let found = hash(path, strongest)?;
-            claims.iter().any(|claim| found.contains(claim))
-        }
+    if strongest == Algorithm::Sha1 {
+        return Some(Finding::undecided(
+            DIGEST_AGREEMENT,
+            Doubt::UnknownAlgorithm,
+            "the plan states no digest but SHA-1, which proves nothing",
+        ));
+    }
+    let Ok(found) = bytes.digest(strongest) else {
+        return Some(Finding::undecided(
+            DIGEST_AGREEMENT,
+            Doubt::Incomplete,
+            "the bytes could not be read",
+        ));
     };
-    Ok(Some(if agrees {
+    Some(if claims.contains(&found) {
         Finding::confirmed(
             DIGEST_AGREEMENT,
             Level::Observed,
@@ -250,22 +269,7 @@ fn agreement(planned: &Planned, artifact: &Artifact, path: &Path) -> Result<Opti
                 strongest.name()
             ),
         )
-    }))
-}
-
-/// Hashes a file with an algorithm that the catalog does not use.
-fn hash(path: &Path, algorithm: Algorithm) -> Result<Vec<Claim>, Stop> {
-    let failed = |error| cannot_read(path, error);
-    let mut hasher = MultiHasher::new([algorithm]);
-    let mut file = File::open(path).map_err(failed)?;
-    let mut buffer = vec![0; 128 << 10];
-    loop {
-        let count = file.read(&mut buffer).map_err(failed)?;
-        if count == 0 {
-            return Ok(hasher.finish().1);
-        }
-        hasher.update(&buffer[..count]);
-    }
+    })
 }
 
 fn panicked(kind: &str) -> Finding {
@@ -278,91 +282,4 @@ fn panicked(kind: &str) -> Finding {
 
 fn cannot_read(path: &Path, error: std::io::Error) -> Unable {
     Unable::new(format!("cannot read {}", path.display())).because(error)
-}
-
-/// Ecosystem, name and version.
-type Coordinate = (String, String, String);
-
-/// The file, where the plan names one, and the digests stated for it.
-type Stated = (Option<String>, Vec<Claim>);
-
-/// The digests that lockfiles stated, as the plan took them over.
-#[derive(Debug, Default)]
-pub struct Planned {
-    wanted: BTreeMap<Coordinate, Vec<Stated>>,
-}
-
-#[derive(Deserialize)]
-struct Plan {
-    #[serde(default)]
-    wanted: Vec<PlannedArtifact>,
-}
-
-#[derive(Deserialize)]
-struct PlannedArtifact {
-    ecosystem: String,
-    name: String,
-    version: String,
-    file: Option<String>,
-    #[serde(default)]
-    digests: Vec<String>,
-}
-
-impl Planned {
-    /// Reads a plan that has been verified to be the manifest's. One that is no plan, or larger than what is searched, states nothing:
-    /// it decides nothing but the lowest level.
-    pub fn read(path: &Path) -> Result<Self, Stop> {
-        let failed = |error| cannot_read(path, error);
-        if fs::metadata(path).map_err(failed)?.len() > MAX_PLAN_BYTES {
-            return Ok(Self::default());
-        }
-        let bytes = fs::read(path).map_err(failed)?;
-        let Ok(plan) = serde_json::from_slice::<Plan>(&bytes) else {
-            return Ok(Self::default());
-        };
-        let mut this = Self::default();
-        for artifact in plan.wanted {
-            let claims: Vec<Claim> = artifact
-                .digests
-                .iter()
-                .filter_map(|digest| Claim::from_hex_option(digest).ok())
-                .collect();
-            this.wanted
-                .entry((artifact.ecosystem, artifact.name, artifact.version))
-                .or_default()
-                .push((artifact.file, claims));
-        }
-        Ok(this)
-    }
-
-    /// Whether it names nothing: it could not be read, or is too large.
-    pub(super) fn states_nothing(&self) -> bool {
-        self.wanted.is_empty()
-    }
-
-    /// Whether it asks for an artifact's version.
-    pub(super) fn names(&self, artifact: &Artifact) -> bool {
-        let key = (
-            artifact.ecosystem.clone(),
-            artifact.name.clone(),
-            artifact.version.clone(),
-        );
-        self.wanted.contains_key(&key)
-    }
-
-    /// The digests stated for an artifact: for its very file where the plan names files.
-    fn claims(&self, artifact: &Artifact) -> Vec<Claim> {
-        let key = (
-            artifact.ecosystem.clone(),
-            artifact.name.clone(),
-            artifact.version.clone(),
-        );
-        self.wanted
-            .get(&key)
-            .into_iter()
-            .flatten()
-            .filter(|(file, _)| file.as_ref().is_none_or(|file| *file == artifact.file))
-            .flat_map(|(_, claims)| claims.clone())
-            .collect()
-    }
 }

@@ -11,6 +11,7 @@ pub mod judge;
 pub mod site;
 pub mod verify_evidence;
 mod surroundings;
+pub mod scan;
 pub mod reviews;
 pub mod decide;
 pub mod stage;
@@ -20,7 +21,9 @@ pub mod record;
 mod parts;
 mod journal;
 mod checks;
+mod lazy_file;
 mod memory;
+mod planned;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -32,6 +35,7 @@ use crate::bundle::manifest::Manifest;
 use crate::enclave::Enclave;
 use crate::model::{Code, Digest, Refusal, Stop, Timestamp, Unable};
 use crate::policy::RecordOrRefuse;
+use crate::scan::Scanners;
 use crate::store::Store;
 use crate::trust::folder::TrustFolder;
 use crate::trust::review::{Asked, Reviews};
@@ -43,6 +47,7 @@ use decide::{Deciding, Decisions, Occasion, decide, weigh};
 pub use memory::EnclaveMemory;
 use open::{Input, open};
 use record::Recorder;
+use scan::{Scanned, scan};
 use site::{Brought, InForce, Site};
 use stage::stage;
 pub use surroundings::ECOSYSTEMS;
@@ -57,6 +62,8 @@ pub struct Run<'a> {
     pub threads: usize,
     /// Hears how far it is.
     pub progress: &'a dyn Progress,
+    /// This machine's scanners: what they say, the policy hears.
+    pub scanners: &'a Scanners,
 }
 
 /// What an import comes to.
@@ -168,6 +175,7 @@ fn run_import(
     let (manifest, manifest_digest) = (authenticated.manifest().clone(), authenticated.manifest_digest());
     let approvals = authenticated.approvals().to_vec();
     check_space(&manifest, staging)?;
+    let write_behind = enclave.repository.write_behind();
     let workspace = Workspace {
         staging: staging.to_owned(),
         store: Some(enclave.repository.store()),
@@ -200,6 +208,7 @@ fn run_import(
             let pins = pins(&site);
             let judged = verify_evidence(*intact, &pins, store, run.now, run.threads, run.progress)?;
             recorder.judged();
+            let scanned = scan(judged.intact(), store, run.scanners, run.now, run.progress)?;
             let reviews = reviews_of(folder, &judged, trust, &site, run.now)?;
             let deciding = Deciding {
                 in_force,
@@ -209,6 +218,7 @@ fn run_import(
                 trust_data: site.trust_data().map(|(_, data)| data),
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
+                scanned: &scanned,
                 now: run.now,
                 occasion: Occasion::Import,
                 waiting: Some(&reviews::waiting_path(folder, &manifest_digest)),
@@ -222,6 +232,7 @@ fn run_import(
             let journal = recorder.journal()?;
             let mut staged = stage(decided, brought, enclave, run.now, run.progress, journal)?;
             let log = recorder.staged(&mut staged, before)?;
+            drop(write_behind);
             let committed = commit(staged, log.as_ref())?;
             recorder.committed();
             reviews::clear(folder, &manifest_digest);
@@ -410,6 +421,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
             let in_force = site.in_force();
             let pins = pins(&site);
             let judged = verify_evidence(*intact, &pins, against.store, run.now, run.threads, run.progress)?;
+            let scanned = scan(judged.intact(), against.store, run.scanners, run.now, run.progress)?;
             let reviews = match against.memory {
                 Some(memory) => reviews_of(memory.folder, &judged, trust, &site, run.now)?,
                 None => Reviews::default(),
@@ -422,6 +434,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
                 trust_data: site.trust_data().map(|(_, data)| data),
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
+                scanned: &scanned,
                 now: run.now,
                 occasion: Occasion::Import,
                 waiting: None,
@@ -484,6 +497,7 @@ pub fn rehearse(inputs: Vec<Input>, rehearsal: &Rehearsal<'_>, run: &Run<'_>) ->
         trust_data: site.trust_data().map(|(_, data)| data),
         carried_revocations: revocations.map(|document| document.created),
         reviews: &Reviews::default(),
+        scanned: &Scanned::default(),
         now: run.now,
         occasion: Occasion::Export,
         waiting: None,

@@ -1,13 +1,14 @@
 //! What a report says, out of what the steps of an import know.
 
 use super::authenticate::Voucher;
-use super::decide::{DecidedArtifact, Decisions};
+use super::decide::{DecidedArtifact, Decisions, ScanTold};
 use crate::bundle::manifest::Manifest;
 use crate::ecosystem::purl;
 use crate::model::{Digest, Finding, ProofState, Refusal, Timestamp};
 use crate::policy::{Hit, Mode};
 use crate::report::{
-    Absent, Bundle, Consent, Decided, DecisionHit, Person, Policy, Record, Refused, Shortened, Standing, Version, short,
+    self, Absent, Bundle, Consent, Decided, DecisionHit, Person, Policy, Record, Refused, Shortened, Standing, Version,
+    short,
 };
 use crate::trust::TrustedRoot;
 
@@ -130,6 +131,7 @@ pub(super) fn record(artifact: DecidedArtifact) -> Record {
         origin: artifact.origin,
         reason: artifact.reason,
         required: Some(decided.decision.required),
+        scans: decided.scans.into_iter().map(scan).collect(),
         size,
         version: artifact.version,
         decision: Some(Decided {
@@ -140,6 +142,14 @@ pub(super) fn record(artifact: DecidedArtifact) -> Record {
             rules_say: decided.decision.rules_say.word().to_owned(),
             verdict: decided.decision.verdict.word().to_owned(),
         }),
+    }
+}
+
+fn scan(told: ScanTold) -> report::Scan {
+    report::Scan {
+        detail: told.detail.as_deref().map(short),
+        engine: short(&told.engine),
+        result: told.result,
     }
 }
 

@@ -4,7 +4,7 @@
 //! which it was judged when it came, so that it does not run out by lying here. What a plan stated and the bytes that were
 //! verified then cannot change, so that the agreement of digests is taken over. Everything else is asked anew.
 
-use super::judge::{DIGEST_AGREEMENT, Judge};
+use super::judge::{DIGEST_AGREEMENT, Judge, Subject};
 use super::site::Site;
 use super::verify_objects::Progress;
 use crate::evidence::Context;
@@ -124,8 +124,8 @@ fn judge_round(
     total: &mut Rechecked,
     visit: &mut impl FnMut(Change) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
-    let artifacts: Vec<_> = round.iter().map(|entry| entry.artifact.clone()).collect();
-    let results = judge.judge_each(&artifacts, again.threads);
+    let subjects: Vec<_> = round.iter().map(|entry| Subject::from(&entry.artifact)).collect();
+    let results = judge.judge_each(&subjects, again.threads);
     again.progress.advance(round.len() as u64);
     for (entry, result) in round.into_iter().zip(results) {
         total.judged += 1;

@@ -32,9 +32,8 @@ const MAX_REFUSAL_BYTES: usize = 192 * 1024;
 const MAX_CHANGE_BYTES: usize = 96 * 1024;
 
 /// What nobody checks yet, in every report: an auditor must not take silence for a pass.
-const NEVER_CHECKED: [&str; 3] = [
+const NEVER_CHECKED: [&str; 2] = [
     "custody: who carried the media, and in what state they came",
-    "malware: no scanner was asked",
     "this machine's clock: it is only known not to be before the last proven time",
 ];
 
@@ -144,6 +143,7 @@ impl<'a> Recorder<'a> {
             },
             refusals: Vec::new(),
             refusals_left_out: 0,
+            scanners: Vec::new(),
             station: Station {
                 enclave: *enclave.id.digest(),
                 name: enclave.name.clone(),
@@ -260,6 +260,7 @@ impl<'a> Recorder<'a> {
         let decisions = weighed.decisions();
         let head = &mut keeping.head;
         head.policy = Some(policy(decisions));
+        head.scanners.clone_from(&decisions.scanners);
         head.not_checked
             .extend(decisions.not_asked.iter().map(|line| short(line)));
         let kept_out = Shortened::of(decisions.kept_out.iter().map(refused), MAX_REFUSAL_BYTES);
@@ -386,6 +387,9 @@ impl Keeping<'_> {
         };
         self.head.ecosystems = aside.tally().ecosystems();
         (self.head.vouchers, self.head.vouchers_left_out) = aside.tally().vouchers();
+        if self.head.scanners.is_empty() {
+            self.head.not_checked.push("malware: no scanner was asked".to_owned());
+        }
         if self.head.policy.is_none() {
             self.head
                 .not_checked

@@ -10,11 +10,11 @@ use super::site::Brought;
 use super::verify_evidence::EvidenceSummary;
 use super::verify_objects::{Intact, Progress};
 use crate::bundle::catalog::Record;
-use crate::ecosystem::{self, Ecosystem, Held, Members, Mismatch, PlacedContent, PlacedFile};
+use crate::ecosystem::{self, Ecosystem, Held, Laid, Members, Mismatch, PlacedContent, PlacedFile, Shared};
 use crate::enclave::Enclave;
 use crate::ledger::{BundleRecord, Import, Judgement, Sink};
 use crate::model::{Code, Digest, Name, Refusal, RelativePath, Stop, Timestamp, Unable};
-use crate::repository::{NameFiles, Repository, RootNode, StagedGeneration};
+use crate::repository::{Repository, RootNode, StagedGeneration, Stager};
 use crate::store::Adopted;
 
 /// An import that is written and not yet visible.
@@ -88,20 +88,17 @@ pub fn stage<'a>(
     let evidence = record_artifacts(&decided, &import, repository, &mut summary, now, progress)?;
     let mut stager = repository.stager(base)?;
     let mut shared = BTreeMap::new();
-    import.for_each_touched(|name, held| {
-        let files = place(name, held, &import, repository)?;
-        note_shared(name, held, &mut shared)?;
-        import.paths(name, files.iter().map(|(path, _)| path))?;
-        stager.name(&NameFiles {
-            name: name.clone(),
-            files,
-        })?;
-        Ok::<_, Stop>(())
+    import.for_each_touched(|name| {
+        let laid = lay(name, &import)?;
+        note_shared(name, laid.shared, &mut shared);
+        let placed = laid
+            .files
+            .map(|file| Ok(file.map_err(|mismatch| refusal(name, mismatch))?));
+        place(name, placed, &mut stager, &import, repository)
     })?;
     for (name, members) in shared {
-        let files = place_shared(&name, &members, &import, repository)?;
-        import.paths(&name, files.iter().map(|(path, _)| path))?;
-        stager.name(&NameFiles { name, files })?;
+        let placed = lay_shared(&name, &members, &import)?;
+        place(&name, placed.into_iter().map(Ok), &mut stager, &import, repository)?;
     }
     let generation = stager.finish()?;
     progress.finish();
@@ -259,17 +256,36 @@ fn record_artifacts(
     Ok(evidence)
 }
 
-/// Computes what clients find of one name, and stores the pages among it.
+/// Computes what clients find of one name.
+fn lay(name: &Name, import: &Import<'_>) -> Result<Laid, Stop> {
+    let refused = |mismatch| refusal(name, mismatch);
+    let mut placing = ecosystem::placing(known(name)?, &name.name).map_err(refused)?;
+    import.for_each_held(name, |held| {
+        placing.take(held).map_err(|mismatch| Stop::from(refused(mismatch)))
+    })?;
+    Ok(placing.finish().map_err(refused)?)
+}
+
+/// Files of a name that are placed together: one thread links them, and another shows them.
+const PLACED_TOGETHER: usize = 4096;
+
+/// Stores the pages among the files of a name, and stages them all.
 fn place(
     name: &Name,
-    held: &[Held],
+    mut placed: impl Iterator<Item = Result<PlacedFile, Stop>>,
+    stager: &mut Stager<'_>,
     import: &Import<'_>,
     repository: &Repository,
-) -> Result<Vec<(RelativePath, Digest)>, Stop> {
-    let placed = known(name)?
-        .layout(&name.name, held)
-        .map_err(|mismatch| refusal(name, mismatch))?;
-    store(placed, import, repository)
+) -> Result<(), Stop> {
+    let mut files = stager.begin(name)?;
+    loop {
+        let part = store(placed.by_ref().take(PLACED_TOGETHER), import, repository)?;
+        if part.is_empty() {
+            return Ok(());
+        }
+        import.paths(name, part.iter().map(|(path, _)| path))?;
+        files.add(&part)?;
+    }
 }
 
 fn known(name: &Name) -> Result<&'static dyn Ecosystem, Stop> {
@@ -285,10 +301,7 @@ fn refusal(name: &Name, mismatch: Mismatch) -> Refusal {
 }
 
 /// Notes the shared pages in which a touched name has a part: each is made once, when all names are recorded.
-fn note_shared(name: &Name, held: &[Held], shared: &mut BTreeMap<Name, BTreeSet<Members>>) -> Result<(), Stop> {
-    let pages = known(name)?
-        .shared(&name.name, held)
-        .map_err(|mismatch| refusal(name, mismatch))?;
+fn note_shared(name: &Name, pages: Vec<Shared>, shared: &mut BTreeMap<Name, BTreeSet<Members>>) {
     for page in pages {
         let key = Name {
             ecosystem: name.ecosystem.clone(),
@@ -296,16 +309,10 @@ fn note_shared(name: &Name, held: &[Held], shared: &mut BTreeMap<Name, BTreeSet<
         };
         shared.entry(key).or_default().extend(page.members);
     }
-    Ok(())
 }
 
 /// Computes pages that several names share.
-fn place_shared(
-    name: &Name,
-    members: &BTreeSet<Members>,
-    import: &Import<'_>,
-    repository: &Repository,
-) -> Result<Vec<(RelativePath, Digest)>, Stop> {
+fn lay_shared(name: &Name, members: &BTreeSet<Members>, import: &Import<'_>) -> Result<Vec<PlacedFile>, Stop> {
     let mut held = Vec::new();
     for member in members {
         match member {
@@ -320,23 +327,20 @@ fn place_shared(
             }
         }
     }
-    let placed = known(name)?
-        .layout_shared(&name.name, &held)
-        .map_err(|mismatch| refusal(name, mismatch))?;
-    store(placed, import, repository)
+    let placed = known(name)?.layout_shared(&name.name, &held);
+    Ok(placed.map_err(|mismatch| refusal(name, mismatch))?)
 }
 
 /// Stores the pages among the files of a name.
 fn store(
-    placed: Vec<PlacedFile>,
+    placed: impl Iterator<Item = Result<PlacedFile, Stop>>,
     import: &Import<'_>,
     repository: &Repository,
 ) -> Result<Vec<(RelativePath, Digest)>, Stop> {
     placed
-        .into_iter()
-        .map(|PlacedFile { path, content }| match content {
-            PlacedContent::Object(digest) => Ok((path, digest)),
-            PlacedContent::Bytes(bytes) => {
+        .map(|file| match file.map(|file| (file.path, file.content))? {
+            (path, PlacedContent::Object(digest)) => Ok((path, digest)),
+            (path, PlacedContent::Bytes(bytes)) => {
                 let digest = repository
                     .store()
                     .put_bytes(&bytes)

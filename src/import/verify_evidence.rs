@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::judge::{Judge, Planned};
+use super::judge::{Judge, Subject};
+use super::planned::Planned;
 use super::verify_objects::{Examined, ExaminedReader, Intact, Progress, write_failed};
 use crate::evidence::Context;
 use crate::model::{Anchor, Digest, Finding, Level, Stop, Timestamp, Unable};
@@ -96,12 +97,19 @@ fn write_findings(
         while round.len() < ROUND
             && let Some(item) = examined.next()?
         {
-            round.push(item.artifact);
+            round.push(item);
         }
         if round.is_empty() {
             break;
         }
-        for findings in judge.judge_all(&round, threads)? {
+        let subjects: Vec<Subject<'_>> = round
+            .iter()
+            .map(|examined| Subject {
+                artifact: &examined.artifact,
+                digests: &examined.digests,
+            })
+            .collect();
+        for findings in judge.judge_all(&subjects, threads)? {
             serde_json::to_writer(&mut output, &Line { findings })
                 .map_err(|error| write_failed(&path, error.into()))?;
             output.write_all(b"\n").map_err(|error| write_failed(&path, error))?;

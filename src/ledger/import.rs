@@ -255,11 +255,10 @@ impl Import<'_> {
         Ok(())
     }
 
-    /// Calls back for every name that this import touched, with all artifacts held of it: those of earlier bundles and
-    /// those recorded in this import.
+    /// Calls back for every name that this import touched.
     pub fn for_each_touched<E: From<LedgerError>>(
         &self,
-        mut visit: impl FnMut(&Name, &[Held]) -> Result<(), E>,
+        mut visit: impl FnMut(&Name) -> Result<(), E>,
     ) -> Result<(), E> {
         let failed = LedgerError::sql;
         let mut statement = self
@@ -268,14 +267,22 @@ impl Import<'_> {
             .map_err(failed("read"))?;
         let mut rows = statement.query([]).map_err(failed("read"))?;
         while let Some(row) = rows.next().map_err(failed("read"))? {
-            let name = Name {
+            visit(&Name {
                 ecosystem: row.get(0).map_err(failed("read"))?,
                 name: row.get(1).map_err(failed("read"))?,
-            };
-            let held = held(&self.transaction, &name)?;
-            visit(&name, &held)?;
+            })?;
         }
         Ok(())
+    }
+
+    /// Calls back for every artifact of a name that clients shall find, by version and file: those of earlier bundles and
+    /// those recorded in this import.
+    pub fn for_each_held<E: From<LedgerError>>(
+        &self,
+        name: &Name,
+        visit: impl FnMut(Held) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for_each_held(&self.transaction, name, visit)
     }
 
     /// All artifacts of a name that clients shall find, this import's included.
@@ -462,6 +469,19 @@ impl Import<'_> {
 
 /// All artifacts of one name that clients find now, by version and file.
 pub(super) fn held(connection: &Connection, name: &Name) -> Result<Vec<Held>, LedgerError> {
+    let mut list = Vec::new();
+    for_each_held(connection, name, |held| {
+        list.push(held);
+        Ok::<_, LedgerError>(())
+    })?;
+    Ok(list)
+}
+
+fn for_each_held<E: From<LedgerError>>(
+    connection: &Connection,
+    name: &Name,
+    mut visit: impl FnMut(Held) -> Result<(), E>,
+) -> Result<(), E> {
     let failed = LedgerError::sql;
     let mut statement = connection
         .prepare_cached(
@@ -473,11 +493,10 @@ pub(super) fn held(connection: &Connection, name: &Name) -> Result<Vec<Held>, Le
         )
         .map_err(failed("read"))?;
     let mut rows = statement.query([&name.ecosystem, &name.name]).map_err(failed("read"))?;
-    let mut list = Vec::new();
     while let Some(row) = rows.next().map_err(failed("read"))? {
-        list.push(entry_held(connection, name, row)?);
+        visit(entry_held(connection, name, row)?)?;
     }
-    Ok(list)
+    Ok(())
 }
 
 /// A size as SQLite keeps it; used where the error has to be SQLite's own.

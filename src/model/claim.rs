@@ -3,6 +3,7 @@
 use std::fmt;
 
 use base64::Engine as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Digest as _;
 
 /// A digest algorithm that lockfiles use.
@@ -203,9 +204,31 @@ impl Claim {
     }
 }
 
+impl From<super::Digest> for Claim {
+    fn from(digest: super::Digest) -> Self {
+        Self {
+            algorithm: Algorithm::Sha256,
+            bytes: digest.as_bytes().to_vec(),
+        }
+    }
+}
+
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.algorithm.name(), self.hex())
+    }
+}
+
+impl Serialize for Claim {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Claim {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::from_hex_option(&text).map_err(serde::de::Error::custom)
     }
 }
 
@@ -219,23 +242,23 @@ fn shorten(text: &str) -> String {
     text.chars().take(200).collect()
 }
 
-/// Hashes bytes with SHA-256 and, at need, other algorithms in the same pass.
+/// Hashes bytes with several algorithms in one pass.
 #[derive(Clone, Default)]
-pub struct MultiHasher {
+pub struct ClaimHasher {
     sha1: Option<sha1::Sha1>,
-    sha256: sha2::Sha256,
+    sha256: Option<sha2::Sha256>,
     sha384: Option<sha2::Sha384>,
     sha512: Option<sha2::Sha512>,
 }
 
-impl MultiHasher {
-    /// Starts hashers for SHA-256 and for each algorithm named.
+impl ClaimHasher {
+    /// Starts a hasher for each algorithm named.
     pub fn new(algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         let mut this = Self::default();
         for algorithm in algorithms {
             match algorithm {
                 Algorithm::Sha1 => this.sha1 = Some(sha1::Sha1::default()),
-                Algorithm::Sha256 => {}
+                Algorithm::Sha256 => this.sha256 = Some(sha2::Sha256::default()),
                 Algorithm::Sha384 => this.sha384 = Some(sha2::Sha384::default()),
                 Algorithm::Sha512 => this.sha512 = Some(sha2::Sha512::default()),
             }
@@ -245,8 +268,10 @@ impl MultiHasher {
 
     /// Takes the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.sha256.update(bytes);
         if let Some(hasher) = &mut self.sha1 {
+            hasher.update(bytes);
+        }
+        if let Some(hasher) = &mut self.sha256 {
             hasher.update(bytes);
         }
         if let Some(hasher) = &mut self.sha384 {
@@ -257,6 +282,46 @@ impl MultiHasher {
         }
     }
 
+    /// Every digest, in the algorithms' order.
+    pub fn finish(self) -> Vec<Claim> {
+        let claim = |algorithm, bytes: Option<Vec<u8>>| bytes.map(|bytes| Claim { algorithm, bytes });
+        [
+            claim(Algorithm::Sha1, self.sha1.map(|hasher| hasher.finalize().to_vec())),
+            claim(Algorithm::Sha256, self.sha256.map(|hasher| hasher.finalize().to_vec())),
+            claim(Algorithm::Sha384, self.sha384.map(|hasher| hasher.finalize().to_vec())),
+            claim(Algorithm::Sha512, self.sha512.map(|hasher| hasher.finalize().to_vec())),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// Hashes bytes with SHA-256 and, at need, other algorithms in the same pass.
+#[derive(Clone, Default)]
+pub struct MultiHasher {
+    sha256: sha2::Sha256,
+    others: ClaimHasher,
+}
+
+impl MultiHasher {
+    /// Starts hashers for SHA-256 and for each algorithm named.
+    pub fn new(algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        let others = algorithms
+            .into_iter()
+            .filter(|algorithm| *algorithm != Algorithm::Sha256);
+        Self {
+            sha256: sha2::Sha256::default(),
+            others: ClaimHasher::new(others),
+        }
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.sha256.update(bytes);
+        self.others.update(bytes);
+    }
+
     /// The SHA-256 digest, and every digest computed as a claim (SHA-256 included).
     pub fn finish(self) -> (super::Digest, Vec<Claim>) {
         let sha256: [u8; 32] = self.sha256.finalize().into();
@@ -264,24 +329,7 @@ impl MultiHasher {
             algorithm: Algorithm::Sha256,
             bytes: sha256.to_vec(),
         }];
-        if let Some(hasher) = self.sha1 {
-            claims.push(Claim {
-                algorithm: Algorithm::Sha1,
-                bytes: hasher.finalize().to_vec(),
-            });
-        }
-        if let Some(hasher) = self.sha384 {
-            claims.push(Claim {
-                algorithm: Algorithm::Sha384,
-                bytes: hasher.finalize().to_vec(),
-            });
-        }
-        if let Some(hasher) = self.sha512 {
-            claims.push(Claim {
-                algorithm: Algorithm::Sha512,
-                bytes: hasher.finalize().to_vec(),
-            });
-        }
+        claims.extend(self.others.finish());
         (super::Digest::from_bytes(sha256), claims)
     }
 }

@@ -280,7 +280,9 @@ codes! {
     ///
     /// Compare the two letter by letter. If it is the one that is meant, record that in a review.
     SimilarName = "similar-name" in Evidence;
-    /// A scan that the policy asks for was not made, or with definitions that were too old.
+    /// A scan that the policy asks for was not made, not wholly, or with definitions that were too old.
+    ///
+    /// The enclave's `scanners.yaml` says which scanners are run; `bundle-spec/policy.md` §9 has an example. A scanner that fails or breaks off has scanned nothing.
     ScanMissing = "scan-missing" in Evidence;
     /// A scanner reported something.
     ///

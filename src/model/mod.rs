@@ -17,9 +17,9 @@ mod timestamp;
 
 pub use anchor::{Anchor, Material, ScopePattern, SpeaksFor};
 pub use artifact::{Artifact, Document, Name, Proof, ProofState, bundle_label};
-pub use claim::{Algorithm, Claim, ClaimError, MultiHasher, Unsatisfied};
+pub use claim::{Algorithm, Claim, ClaimError, ClaimHasher, MultiHasher, Unsatisfied};
 pub use code::{Code, Family};
-pub use content::Content;
+pub use content::{Content, Remembering};
 pub use difference::{Difference, How};
 pub use digest::{Digest, DigestError, Hasher};
 pub use finding::{

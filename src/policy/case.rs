@@ -94,12 +94,23 @@ pub struct Scan {
     pub engine: String,
     /// Where it ran.
     pub side: Side,
-    /// What it found; `None`: nothing.
-    pub found: Option<String>,
-    /// The date of its definitions.
-    pub definitions: Timestamp,
+    /// What it came to.
+    pub result: ScanResult,
+    /// The date of its definitions, if the scanner says it.
+    pub definitions: Option<Timestamp>,
     /// When it ran.
     pub time: Timestamp,
+}
+
+/// What a scan came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScanResult {
+    /// Nothing was found.
+    Clean,
+    /// Something was found, by this name.
+    Found(String),
+    /// It was not scanned, or not wholly, and why. That never counts as clean.
+    NotScanned(String),
 }
 
 /// A statement that an advisory does not affect an artifact.
@@ -228,6 +239,8 @@ pub struct BundleFacts<'a> {
     pub unplanned: &'a [String],
     /// What its artifacts need and is neither in it nor here, in words.
     pub missing: &'a [String],
+    /// What scanners found in what belongs to no artifact, in words.
+    pub infected: &'a [String],
 }
 
 /// Whether numbers of a stream are missing before a bundle.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::pattern::Pattern;
 use super::{
     Advisories, Case, Cleared, CompareWith, Decision, Ecosystems, Judge, KnownNames, Policy, PolicyError, Published,
-    PublishedBy, RecordError, Scan, Side, Standing, Surroundings, Verdict,
+    PublishedBy, RecordError, Scan, ScanResult, Side, Standing, Surroundings, Verdict,
 };
 use crate::crypto::yaml;
 use crate::model::{
@@ -109,9 +109,12 @@ struct WrittenSigner {
 struct WrittenScan {
     engine: String,
     side: Side,
-    definitions: Timestamp,
+    #[serde(default)]
+    definitions: Option<Timestamp>,
     #[serde(default)]
     found: Option<String>,
+    #[serde(default)]
+    not_scanned: Option<String>,
 }
 
 /// What became of one test.
@@ -270,7 +273,11 @@ impl Fixture {
             .map(|scan| Scan {
                 engine: scan.engine.clone(),
                 side: scan.side,
-                found: scan.found.clone(),
+                result: match (&scan.found, &scan.not_scanned) {
+                    (Some(found), _) => ScanResult::Found(found.clone()),
+                    (None, Some(why)) => ScanResult::NotScanned(why.clone()),
+                    (None, None) => ScanResult::Clean,
+                },
                 definitions: scan.definitions,
                 time: now,
             })

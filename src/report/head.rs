@@ -60,6 +60,9 @@ pub struct Head {
     pub refusals: Vec<Refused>,
     /// How many more reasons there were.
     pub refusals_left_out: u64,
+    /// What this site's malware scanners came to; left out where none was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scanners: Vec<ScannerRun>,
     /// Where it was written.
     pub station: Station,
     /// What was trusted then.
@@ -285,6 +288,54 @@ pub struct Records {
     pub count: u64,
     /// SHA-256 over all of them.
     pub digest: Digest,
+}
+
+/// What one malware scanner came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScannerRun {
+    /// When its definitions were made, if it says it.
+    pub definitions: Option<Timestamp>,
+    /// Its name, as policies call it.
+    pub engine: String,
+    /// In how many objects it found something.
+    pub found: u64,
+    /// How many objects it was given.
+    pub objects: u64,
+    /// Why nothing that it said counts, but what it found.
+    pub problem: Option<String>,
+    /// How many objects it did not scan, or not wholly.
+    pub unclear: u64,
+    /// Program and definitions, as it calls them.
+    pub version: String,
+}
+
+impl ScannerRun {
+    /// What it came to, in a phrase.
+    pub fn words(&self) -> String {
+        let name = if self.version.is_empty() {
+            self.engine.clone()
+        } else {
+            format!("{} ({})", self.engine, self.version)
+        };
+        let made = self.definitions.map_or_else(
+            || "whose definitions have no date".to_owned(),
+            |made| format!("with definitions of {made}"),
+        );
+        let found = if self.found > 0 {
+            format!("something was found in {}", self.found)
+        } else {
+            "nothing was found".to_owned()
+        };
+        let mut words = format!("{name} {made}: {} objects, {found}", self.objects);
+        if self.unclear > 0 {
+            words.push_str(&format!(", {} were not scanned wholly", self.unclear));
+        }
+        if let Some(problem) = &self.problem {
+            words.push_str(&format!("; nothing counts as clean: {problem}"));
+        }
+        words
+    }
 }
 
 /// One reason for a refusal.

@@ -23,11 +23,11 @@ pub use error::ReportError;
 pub use folder::{ASIDE, Folder, Listed, check_order};
 pub use head::{
     Bundle, Check, CheckResult, Consent, FORMAT, Head, KnownTime, Method, Outcome, Person, Policy, Previous, Published,
-    Records, Refused, Standing, Station, TrustThen, Version,
+    Records, Refused, ScannerRun, Standing, Station, TrustThen, Version,
 };
 pub use log::{LogPart, Proven};
 pub use read::{Report, open, verify};
-pub use record::{Absent, Decided, DecisionHit, Record};
+pub use record::{Absent, Decided, DecisionHit, Record, Scan};
 pub use tally::{EcosystemTally, Tally, VoucherTally};
 pub use text::summary;
 pub use write::{Aside, MAX_REPORT_RECORD_BYTES};

@@ -34,10 +34,26 @@ pub struct Record {
     pub reason: String,
     /// The level that is asked for; none where no policy was asked.
     pub required: Option<Level>,
+    /// What each scanner of the site said of it; left out where none was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scans: Vec<Scan>,
     /// Its size in bytes.
     pub size: u64,
     /// Its version.
     pub version: String,
+}
+
+/// What a scanner said of an artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scan {
+    /// What was found, or why it was not scanned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The scanner, one of the head's.
+    pub engine: String,
+    /// `clean`, `found` or `not-scanned`.
+    pub result: String,
 }
 
 /// A kind of proof that is not there.

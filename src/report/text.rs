@@ -62,6 +62,7 @@ pub fn summary(head: &Head) -> Vec<String> {
     if let Some(log) = &head.log {
         lines.push(format!("  log       {}", log.said()));
     }
+    lines.extend(head.scanners.iter().map(|run| format!("  scanned   {}", run.words())));
     lines.extend(head.trust.changes.iter().map(|change| format!("  changed   {change}")));
     checks(head, &mut lines);
     let word = match head.outcome {

@@ -195,6 +195,7 @@ mod tests {
             purl: "pkg:generic/a@1".to_owned(),
             reason: String::new(),
             required: None,
+            scans: Vec::new(),
             size: 0,
             version: "1".to_owned(),
         };

@@ -1,12 +1,12 @@
 //! What clients read, compared with what the roots of the generations name: every file of every kept generation, and every link.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::list::List;
+use super::list::ListedFile;
 use super::node::{self, entry_of};
 use super::{CURRENT, Generation, Repository, RepositoryError, facade};
 use crate::model::{Difference, Digest, RelativePath};
@@ -39,12 +39,13 @@ impl Repository {
         for difference in found {
             visit(difference)?;
         }
-        let mut lists = HashMap::new();
+        let (mut seen, mut readable) = (HashSet::new(), HashSet::new());
         for shard in shards.values().flat_map(BTreeMap::values) {
-            if !lists.contains_key(shard) {
+            if seen.insert(*shard) {
                 let mut found = Vec::new();
-                let list = self.compare_shard(shard, bad, &mut found)?;
-                lists.insert(*shard, list);
+                if self.compare_shard(shard, bad, &mut found)? {
+                    readable.insert(*shard);
+                }
                 for difference in found {
                     visit(difference)?;
                 }
@@ -58,7 +59,7 @@ impl Repository {
                 ))?;
             }
         }
-        self.compare_facade(&shards, &lists, &mut visit)
+        self.compare_facade(&shards, &readable, &mut visit)
     }
 
     /// The numbers, their roots, and which of them clients see.
@@ -119,89 +120,99 @@ impl Repository {
         Ok(())
     }
 
-    /// The list of a shard, and each of its files. `None` where the list itself is not the one that the shard is named by.
+    /// The list of a shard, and each of its files. Says whether the list is the one that the shard is named by.
     fn compare_shard(
         &self,
         shard: &Digest,
         bad: &HashSet<Digest>,
         found: &mut Vec<Difference>,
-    ) -> Result<Option<List>, RepositoryError> {
+    ) -> Result<bool, RepositoryError> {
         let folder = self.tree.node(shard);
-        let list = match self.tree.list(shard) {
-            Ok(list) => list,
-            Err(error) => {
-                found.push(told(error, &folder.join(node::LIST))?);
-                return Ok(None);
-            }
-        };
-        for (entry, file) in list.files() {
-            let path = folder.join(entry);
-            let called = format!("{}/{}", file.owner.split('/').next().unwrap_or_default(), file.path);
-            let placed = match fs::symlink_metadata(&path) {
-                Ok(metadata) => metadata,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    found.push(Difference::missing(path, format!("clients do not find {called}")));
-                    continue;
-                }
-                Err(error) => return Err(RepositoryError::file("look at", &path)(error)),
-            };
-            if !placed.is_file() {
-                found.push(Difference::other(path, format!("is no plain file: {called}")));
-                continue;
-            }
-            let object = self.store.path(&file.digest);
-            let is_object = fs::symlink_metadata(&object).is_ok_and(|object| object.ino() == placed.ino());
-            if is_object && !bad.contains(&file.digest) {
-                continue;
-            }
-            let bytes = store::hash_file(&path).map_err(RepositoryError::file("read", &path))?;
-            if bytes != file.digest {
-                found.push(Difference::other(
-                    path,
-                    format!("{called} has the bytes of {bytes} and not of {}", file.digest),
-                ));
-            }
+        let mut listed = HashSet::new();
+        let read = self.tree.for_each_listed(shard, |file| {
+            listed.insert(file.entry.to_owned());
+            found.extend(self.compare_file(&folder.join(file.entry), &file, bad)?);
+            Ok(())
+        });
+        if let Err(error) = read {
+            found.push(told(error, &folder.join(node::LIST))?);
+            return Ok(false);
         }
         for entry in fs::read_dir(&folder).map_err(RepositoryError::file("read", &folder))? {
             let path = entry.map_err(RepositoryError::file("read", &folder))?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name != node::LIST && list.get(&name).is_none() {
+            if name != node::LIST && !listed.contains(&*name) {
                 found.push(Difference::extra(&path, "the list of its folder does not name it"));
             }
         }
-        Ok(Some(list))
+        Ok(true)
+    }
+
+    fn compare_file(
+        &self,
+        path: &Path,
+        file: &ListedFile<'_>,
+        bad: &HashSet<Digest>,
+    ) -> Result<Option<Difference>, RepositoryError> {
+        let called = format!("{}/{}", ecosystem_of(file), file.path);
+        let placed = match fs::symlink_metadata(path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Some(Difference::missing(path, format!("clients do not find {called}"))));
+            }
+            Err(error) => return Err(RepositoryError::file("look at", path)(error)),
+        };
+        if !placed.is_file() {
+            return Ok(Some(Difference::other(path, format!("is no plain file: {called}"))));
+        }
+        let object = self.store.path(&file.digest);
+        let is_object = fs::symlink_metadata(&object).is_ok_and(|object| object.ino() == placed.ino());
+        if is_object && !bad.contains(&file.digest) {
+            return Ok(None);
+        }
+        let bytes = store::hash_file(path).map_err(RepositoryError::file("read", path))?;
+        Ok((bytes != file.digest).then(|| {
+            Difference::other(
+                path,
+                format!("{called} has the bytes of {bytes} and not of {}", file.digest),
+            )
+        }))
     }
 
     /// The links that clients follow: those of the generation that they see are there, and each leads to the place that its path has.
     fn compare_facade<E: From<RepositoryError>>(
         &self,
         shards: &BTreeMap<u64, BTreeMap<String, Digest>>,
-        lists: &HashMap<Digest, Option<List>>,
+        readable: &HashSet<Digest>,
         visit: &mut impl FnMut(Difference) -> Result<(), E>,
     ) -> Result<(), E> {
         let facade = self.facade();
         let newest = shards.keys().next_back().copied();
         for (name, shard) in newest.iter().flat_map(|number| &shards[number]) {
-            let Some(list) = lists.get(shard).and_then(Option::as_ref) else {
+            if !readable.contains(shard) {
                 continue;
-            };
-            for (entry, file) in list.files() {
-                let ecosystem = file.owner.split('/').next().unwrap_or_default();
-                let path = facade.join(ecosystem).join(&file.path);
-                let target = facade::target(&file.path, name, entry);
+            }
+            let mut found = Vec::new();
+            self.tree.for_each_listed(shard, |file| {
+                let path = facade.join(ecosystem_of(&file)).join(file.path);
+                let target = facade::target(file.path, name, file.entry);
                 match fs::read_link(&path) {
-                    Ok(found) if found == Path::new(&target) => {}
-                    Ok(found) => visit(Difference::other(
+                    Ok(link) if link == Path::new(&target) => {}
+                    Ok(link) => found.push(Difference::other(
                         path,
-                        format!("leads to {} and not to {target}", found.display()),
-                    ))?,
+                        format!("leads to {} and not to {target}", link.display()),
+                    )),
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                        visit(Difference::missing(path, "clients do not find it"))?;
+                        found.push(Difference::missing(path, "clients do not find it"));
                     }
-                    // Not a link.
+                    // Not a link: that is told with the extra ones.
                     Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
-                    Err(error) => return Err(RepositoryError::file("read", &path)(error).into()),
+                    Err(error) => return Err(RepositoryError::file("read", &path)(error)),
                 }
+                Ok(())
+            })?;
+            for difference in found {
+                visit(difference)?;
             }
         }
         let kept: Vec<PathBuf> = shards.values().map(|held| self.root_folder(held)).collect();
@@ -233,6 +244,10 @@ impl Repository {
         }
         Ok(())
     }
+}
+
+fn ecosystem_of<'f>(file: &ListedFile<'f>) -> &'f str {
+    file.owner.split('/').next().unwrap_or_default()
 }
 
 /// Whether a link leads to the entry that its path has in whichever shard.

@@ -23,6 +23,7 @@ mod lock;
 mod node;
 mod stage;
 mod sweep;
+mod write_behind;
 
 use std::fmt;
 use std::fs::{self, File};
@@ -35,8 +36,9 @@ use crate::model::Digest;
 use crate::store::{self, Store};
 pub use error::RepositoryError;
 pub use lock::Lock;
-pub use stage::{NameFiles, StagedGeneration, Stager};
+pub use stage::{NameFiles, NameStager, StagedGeneration, Stager};
 pub use sweep::{Sweep, Swept};
+pub use write_behind::WriteBehind;
 
 /// The link that says which generation clients see.
 const CURRENT: &str = "current";

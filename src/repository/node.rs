@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, BufReader, BufWriter, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, linkat, openat, symlinkat};
 use rustix::io::Errno;
 
 use super::RepositoryError;
-use super::list::List;
+use super::list::{List, ListedFile, read_lines};
 use crate::model::{Digest, Name, RelativePath};
 use crate::store;
 
@@ -171,14 +171,17 @@ impl Tree {
 
     /// Gives a shard that was written aside its name, unless it is there already.
     pub(super) fn adopt_shard(&self, aside: &Path, list: &List) -> Result<(Digest, Put), RepositoryError> {
-        let text = list.text();
-        let id = Digest::of(text.as_bytes());
-        if self.is_whole_shard(&id, &text, list)? {
+        let id = list.id();
+        if self.is_whole_shard(&id, list)? {
             fs::remove_dir_all(aside).map_err(RepositoryError::file("remove", aside))?;
             return Ok((id, Put::Shared));
         }
         let path = aside.join(LIST);
-        fs::write(&path, &text).map_err(RepositoryError::file("write", &path))?;
+        let failed = RepositoryError::file::<io::Error>;
+        let mut file = BufWriter::new(File::create(&path).map_err(failed("write", &path))?);
+        list.write(&mut file)
+            .and_then(|()| file.flush())
+            .map_err(failed("write", &path))?;
         self.adopt(aside, &id)?;
         Ok((id, Put::Written))
     }
@@ -218,9 +221,9 @@ impl Tree {
 
     /// Whether a shard is on the disk with every entry that it should have. Contents are not read: an object is immutable,
     /// and an entry is either that object itself or has its size.
-    fn is_whole_shard(&self, id: &Digest, text: &str, list: &List) -> Result<bool, RepositoryError> {
+    fn is_whole_shard(&self, id: &Digest, list: &List) -> Result<bool, RepositoryError> {
         let folder = self.node(id);
-        if !fs::read(folder.join(LIST)).is_ok_and(|held| held == text.as_bytes()) {
+        if self.check_listed(id).is_err() {
             return Ok(false);
         }
         let count = fs::read_dir(&folder)
@@ -232,7 +235,7 @@ impl Tree {
             matches!((placed, object), (Ok(placed), Ok(object))
                 if placed.is_file() && (placed.ino() == object.ino() || placed.len() == object.len()))
         };
-        Ok(count == list.len() + 1 && list.files().all(|(entry, file)| is_placed(entry, &file.digest)))
+        Ok(count == list.len() + 1 && list.files().all(|file| is_placed(file.entry, &file.digest)))
     }
 
     /// A root's shards.
@@ -258,14 +261,40 @@ impl Tree {
         Ok(shards)
     }
 
-    /// A shard's list, if it is the one that the shard is named by.
-    pub(super) fn list(&self, shard: &Digest) -> Result<List, RepositoryError> {
-        let path = self.node(shard).join(LIST);
-        let text = fs::read_to_string(&path).map_err(RepositoryError::file("read", &path))?;
-        if Digest::of(text.as_bytes()) != *shard {
-            return Err(RepositoryError::Damaged { path });
+    /// Calls back for each file of a shard, once its list is known to be the one that the shard is named by.
+    pub(super) fn for_each_listed(
+        &self,
+        shard: &Digest,
+        mut visit: impl FnMut(ListedFile<'_>) -> Result<(), RepositoryError>,
+    ) -> Result<(), RepositoryError> {
+        self.check_listed(shard)?;
+        let mut heard = Ok(());
+        self.read_listed(shard, |file| {
+            heard = visit(file);
+            heard.is_ok()
+        })?;
+        heard
+    }
+
+    /// Whether a shard has the list that it is named by.
+    fn check_listed(&self, shard: &Digest) -> Result<(), RepositoryError> {
+        match self.read_listed(shard, |_| true)? {
+            Some(id) if id == *shard => Ok(()),
+            _ => Err(RepositoryError::Damaged {
+                path: self.node(shard).join(LIST),
+            }),
         }
-        List::read(&text).ok_or(RepositoryError::Damaged { path })
+    }
+
+    fn read_listed(
+        &self,
+        shard: &Digest,
+        visit: impl FnMut(ListedFile<'_>) -> bool,
+    ) -> Result<Option<Digest>, RepositoryError> {
+        let path = self.node(shard).join(LIST);
+        File::open(&path)
+            .and_then(|file| read_lines(&mut BufReader::new(file), visit))
+            .map_err(RepositoryError::file::<io::Error>("read", &path))
     }
 
     /// Removes a node, so that a kill leaves no half of it under its name.

@@ -1,12 +1,13 @@
 //! Writes the tree of a new generation aside, sharing every node that did not change.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
 use std::thread;
 
-use super::list::{List, ListedFile, line, read_line};
+use super::list::{List, ListedFile, line};
 use super::node::{Placed, Put, entry_of, shard_of};
 use super::{Repository, RepositoryError, RootNode};
 use crate::model::{Digest, Name, RelativePath, UnsafeName};
@@ -55,6 +56,17 @@ pub struct Stager<'a> {
     written: u64,
 }
 
+/// Takes the files of one name in parts, so that a name with very many of them needs no more memory than one with few.
+#[derive(Debug)]
+pub struct NameStager<'s> {
+    repository: &'s Repository,
+    shard: &'s mut ShardChange,
+    name: Name,
+    owner: String,
+    /// The shard's.
+    entry: String,
+}
+
 /// A shard that is being written: its new files are linked already, those that it keeps will be.
 #[derive(Debug)]
 struct ShardChange {
@@ -84,68 +96,27 @@ impl<'a> Stager<'a> {
         })
     }
 
-    /// Links one name's files, and makes their links in the façade, which dangle until the switch.
+    /// Takes a name with all its files.
     pub fn name(&mut self, change: &NameFiles) -> Result<(), RepositoryError> {
-        let name = &change.name;
+        self.begin(&change.name)?.add(&change.files)
+    }
+
+    /// Begins a name whose files come in parts. Without any, clients find the name no more.
+    pub fn begin(&mut self, name: &Name) -> Result<NameStager<'_>, RepositoryError> {
         let owner = check_name(name)?;
         let entry = shard_of(name);
-        let shard = match self.changes.get_mut(&entry) {
-            Some(shard) => shard,
-            None => {
-                let shard = ShardChange::begin(self.repository, &entry)?;
-                self.changes.entry(entry.clone()).or_insert(shard)
-            }
+        let shard = match self.changes.entry(entry.clone()) {
+            Entry::Occupied(shard) => shard.into_mut(),
+            Entry::Vacant(place) => place.insert(ShardChange::begin(self.repository, &entry)?),
         };
-        let entries: Vec<String> = change
-            .files
-            .iter()
-            .map(|(path, _)| entry_of(&name.ecosystem, path))
-            .collect();
-        let (tree, facade) = (&self.repository.tree, &self.repository.facade);
-        let link_all = || {
-            for ((path, digest), file) in change.files.iter().zip(&entries) {
-                match tree.place(digest, &shard.folder, file)? {
-                    Placed::Done => {}
-                    Placed::Taken => return Err(collision(name, path.as_str(), "another file of this import")),
-                    Placed::NoObject => {
-                        return Err(RepositoryError::ObjectMissing {
-                            name: name.clone(),
-                            path: path.to_string(),
-                            digest: *digest,
-                        });
-                    }
-                }
-            }
-            Ok(())
-        };
-        let show_all = || {
-            let mut files = change.files.iter().zip(&entries);
-            files.try_for_each(|((path, _), file)| facade.place(name, &entry, file, path))
-        };
-        if change.files.len() < SIDE_BY_SIDE {
-            link_all()?;
-            show_all()?;
-        } else {
-            thread::scope(|scope| {
-                let showing = scope.spawn(show_all);
-                let linked = link_all();
-                let shown = showing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-                linked.and(shown)
-            })?;
-        }
-        let mut lines = format!("{owner}\n");
-        for ((path, digest), file) in change.files.iter().zip(&entries) {
-            let listed = ListedFile {
-                digest: *digest,
-                owner: owner.clone(),
-                path: path.to_string(),
-            };
-            line(&mut lines, file, &listed);
-        }
-        shard
-            .journal
-            .write_all(lines.as_bytes())
-            .map_err(RepositoryError::file("write", &shard.journal_path))
+        shard.write(&format!("{owner}\n"))?;
+        Ok(NameStager {
+            repository: self.repository,
+            shard,
+            name: name.clone(),
+            owner,
+            entry,
+        })
     }
 
     /// Completes the shards that changed with what they keep, and writes the root.
@@ -183,43 +154,99 @@ impl ShardChange {
         })
     }
 
+    fn write(&mut self, lines: &str) -> Result<(), RepositoryError> {
+        self.journal
+            .write_all(lines.as_bytes())
+            .map_err(RepositoryError::file("write", &self.journal_path))
+    }
+
     /// Links what the shard keeps of the one before it, and gives the list of all that it holds.
     fn complete(mut self, repository: &Repository, before: Option<&Digest>) -> Result<List, RepositoryError> {
         let failed = RepositoryError::file::<std::io::Error>;
         self.journal.flush().map_err(failed("write", &self.journal_path))?;
         let journal = fs::read_to_string(&self.journal_path).map_err(failed("read", &self.journal_path))?;
         let mut changed = HashSet::new();
-        let mut list = List::default();
-        for text in journal.lines() {
-            match read_line(text) {
-                Some((entry, file)) => list.insert(entry, file),
-                None => {
-                    if !changed.insert(text) {
-                        return Err(collision(&name_of(text), "the name", "a name of the same import"));
+        let mut list = List::of_journal(journal, |owner| {
+            if changed.insert(owner.to_owned()) {
+                Ok(())
+            } else {
+                Err(collision(&name_of(owner), "the name", "a name of the same import"))
+            }
+        })?;
+        if let Some(before) = before {
+            let source = repository.tree.open_node(before)?;
+            repository.tree.for_each_listed(before, |file| {
+                if changed.contains(file.owner) {
+                    return Ok(());
+                }
+                match source.keep(&self.folder, file.entry)? {
+                    Placed::Done => list.push(&file),
+                    Placed::Taken => {
+                        let taker = list.find(file.entry).unwrap_or(file);
+                        return Err(collision(&name_of(taker.owner), taker.path, file.owner));
+                    }
+                    Placed::NoObject => {
+                        return Err(RepositoryError::Damaged {
+                            path: repository.tree.node(before).join(file.entry),
+                        });
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        list.sort();
+        Ok(list)
+    }
+}
+
+impl NameStager<'_> {
+    /// Links files of the name, and makes their links in the façade, which dangle until the switch.
+    pub fn add(&mut self, files: &[(RelativePath, Digest)]) -> Result<(), RepositoryError> {
+        let name = &self.name;
+        let entries: Vec<String> = files.iter().map(|(path, _)| entry_of(&name.ecosystem, path)).collect();
+        let (tree, facade, folder) = (&self.repository.tree, &self.repository.facade, &self.shard.folder);
+        let link_all = || {
+            for ((path, digest), entry) in files.iter().zip(&entries) {
+                match tree.place(digest, folder, entry)? {
+                    Placed::Done => {}
+                    Placed::Taken => return Err(collision(name, path.as_str(), "another file of this import")),
+                    Placed::NoObject => {
+                        return Err(RepositoryError::ObjectMissing {
+                            name: name.clone(),
+                            path: path.to_string(),
+                            digest: *digest,
+                        });
                     }
                 }
             }
-        }
-        let Some(before) = before else {
-            return Ok(list);
+            Ok(())
         };
-        let held = repository.tree.list(before)?;
-        let source = repository.tree.open_node(before)?;
-        for (entry, file) in held.files().filter(|(_, file)| !changed.contains(file.owner.as_str())) {
-            match source.keep(&self.folder, entry)? {
-                Placed::Done => list.insert(entry.clone(), file.clone()),
-                Placed::Taken => {
-                    let taker = list.get(entry).unwrap_or(file);
-                    return Err(collision(&name_of(&taker.owner), &taker.path, &file.owner));
-                }
-                Placed::NoObject => {
-                    return Err(RepositoryError::Damaged {
-                        path: repository.tree.node(before).join(entry),
-                    });
-                }
-            }
+        let show_all = || {
+            let mut files = files.iter().zip(&entries);
+            files.try_for_each(|((path, _), file)| facade.place(name, &self.entry, file, path))
+        };
+        if files.len() < SIDE_BY_SIDE {
+            link_all()?;
+            show_all()?;
+        } else {
+            thread::scope(|scope| {
+                let showing = scope.spawn(show_all);
+                let linked = link_all();
+                let shown = showing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                linked.and(shown)
+            })?;
         }
-        Ok(list)
+        let mut lines = String::new();
+        for ((path, digest), entry) in files.iter().zip(&entries) {
+            let listed = ListedFile {
+                entry,
+                digest: *digest,
+                owner: &self.owner,
+                path: path.as_str(),
+            };
+            line(&mut lines, &listed);
+        }
+        self.shard.write(&lines)
     }
 }
 

@@ -218,6 +218,16 @@ fn a_log_or_a_report_that_was_touched_is_named() {
         differs(&world, "", "reports", "state-rolled-back", "missing", &named);
         restore();
     }
+    let journal = "en/reports/000003-main-2.journal.ndjson.zst";
+    edit_in_place(&world.path(journal));
+    differs(&world, "", "reports", "digest-mismatch", "other", journal);
+    fs::remove_file(world.path(journal)).unwrap();
+    differs(&world, "", "reports", "state-rolled-back", "missing", journal);
+    restore();
+    let extra = "en/reports/000001-main-7.journal.ndjson.zst";
+    copy(&world, journal, extra);
+    differs(&world, "", "reports", "state-rolled-back", "extra", extra);
+    restore();
     let checkpoint = world.path("en/log/checkpoint");
     let text = fs::read_to_string(&checkpoint).unwrap();
     fs::write(&checkpoint, text.replacen("sealift/plant-7", "sealift/plant-8", 1)).unwrap();
@@ -296,7 +306,8 @@ fn what_a_killed_run_left_is_told_apart() {
     .unwrap();
     let (status, document) = audit(&world, "");
     assert_eq!(status, 0, "{document}");
-    assert_eq!(document["total"]["leftovers"], 3, "{document}");
+    // The mark, the tile, the report, and the journal that it names.
+    assert_eq!(document["total"]["leftovers"], 4, "{document}");
     world.run("import --enclave en m3").done();
     is_clean(&world);
 }

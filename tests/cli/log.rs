@@ -61,7 +61,7 @@ pub(crate) fn report(world: &World, number: u64) -> String {
     let name = names
         .find_map(|entry| {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            name.starts_with(&start).then_some(name)
+            (name.starts_with(&start) && name.ends_with(".report.ndjson")).then_some(name)
         })
         .unwrap();
     format!("en/reports/{name}")

@@ -15,6 +15,7 @@ mod log;
 mod media;
 mod rebuild;
 mod reports;
+mod scans;
 mod trust_data;
 
 #[path = "../support/people.rs"]

@@ -26,6 +26,7 @@ mod node;
 mod packages;
 mod plain;
 mod python;
+mod scanner;
 mod site;
 
 #[test]

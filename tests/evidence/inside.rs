@@ -3,6 +3,7 @@
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use sealift::evidence::beside::inside;
+use sealift::model::Content;
 
 use crate::fixtures;
 
@@ -64,6 +65,8 @@ impl Seek for Untouched {
         panic!("it was sought in");
     }
 }
+
+impl Content for Untouched {}
 
 #[test]
 fn bytes_are_touched_only_where_the_name_is_of_such_a_format() {

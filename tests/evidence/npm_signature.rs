@@ -1,17 +1,22 @@
 //! npm's registry signatures: `03-npm`, and each check by itself.
 
+use std::io::Cursor;
+
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sealift::crypto::key::PublicKey;
-use sealift::model::{Anchor, Doubt, Fault, Finding, Level, Material, Outcome, Signer, TimeSource};
+use sealift::evidence::{self, Context};
+use sealift::model::{
+    Algorithm, Anchor, ClaimHasher, Doubt, Fault, Finding, Level, Material, Outcome, Remembering, Signer, TimeSource,
+};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha512};
 
 use crate::data::{Judged, Row};
 use crate::fixtures;
-use crate::support::{DAY, anchor, artifact, judge, outcome, scoped, until};
+use crate::support::{DAY, anchor, artifact, judge, outcome, scoped, time, until};
 
 const CONFIRMED: Outcome = Outcome::Confirmed(Level::Registry);
 
@@ -165,6 +170,31 @@ fn a_real_signature_is_confirmed_with_what_it_shows() {
         let findings = judge_version(&version, nothing, &tarball, &[anchor("npm", keys())]);
         assert_eq!(outcome(&findings), Outcome::Undecided(Doubt::NoProvenTime));
     }
+}
+
+#[test]
+fn a_tarball_whose_digest_is_known_is_not_read() {
+    let registry = Registry::new();
+    let page = packument(&registry.version(b"tarball"), None);
+    let anchors = [anchor("corp", registry.keys("K", None))];
+    let artifact = artifact("npm", "@corp/x", "1.0.0", "x-1.0.0.tgz", b"tarball");
+    let told = |known: &[u8]| {
+        let context = Context {
+            anchors: &anchors,
+            now: time(DAY),
+            exported: time(DAY),
+            max_transit_seconds: 0,
+        };
+        let opened = evidence::find("npm-signature")
+            .unwrap()
+            .open(vec![page.clone()], &context)
+            .unwrap();
+        let mut hasher = ClaimHasher::new([Algorithm::Sha512]);
+        hasher.update(known);
+        outcome(&opened.judge(&artifact, &mut Remembering::new(Cursor::new(b""), hasher.finish())))
+    };
+    assert_eq!(told(b"tarball"), CONFIRMED);
+    assert_eq!(told(b"other"), Outcome::Contradicted(Fault::SubjectDiffers));
 }
 
 #[test]

@@ -165,16 +165,22 @@ fn an_import_sees_what_earlier_bundles_brought_and_what_it_brings() {
     import.document(&document, 4).unwrap();
     let mut seen = Vec::new();
     import
-        .for_each_touched(|name, held| {
+        .for_each_touched(|name| {
             import.paths(
                 name,
                 &[RelativePath::new(format!("simple/{}/index.html", name.name)).unwrap()],
             )?;
-            seen.push((name.name.clone(), held.len()));
+            let mut held = Vec::new();
+            import.for_each_held(name, |one| {
+                held.push(one.artifact.version);
+                Ok::<_, LedgerError>(())
+            })?;
+            seen.push((name.name.clone(), held));
             Ok::<_, LedgerError>(())
         })
         .unwrap();
-    assert_eq!(seen, [("a".to_owned(), 2), ("q".to_owned(), 0)]);
+    let versions = vec!["1.0".to_owned(), "2.0".to_owned()];
+    assert_eq!(seen, [("a".to_owned(), versions), ("q".to_owned(), Vec::new())]);
     import.commit(root(2), None).unwrap();
     assert_eq!(
         site.ledger.path_owner("pypi/simple/a/index.html").unwrap(),

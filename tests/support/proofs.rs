@@ -120,7 +120,10 @@ pub(crate) fn inputs(kind: &str) -> Vec<Parts> {
             &f("cosign/manifest.json"),
             &[f("cosign/signature")],
         )],
-        "dsse" => vec![input("files x 1 x", b"", &[f("dsse/gke-gce-pre.bcid-vsa.jsonl")])],
+        "dsse" => vec![
+            input("files x 1 x", b"", &[f("dsse/gke-gce-pre.bcid-vsa.jsonl")]),
+            input("files tool 1 tool", tool, &[envelope(tool)]),
+        ],
         "npm-signature" => vec![input(
             "npm async 2.5.0 async-2.5.0.tgz",
             &f("npm/tarballs/async-2.5.0.tgz"),
@@ -364,6 +367,24 @@ fn cose() -> Vec<u8> {
     .concat()
 }
 
+/// An envelope of a bare key around provenance of some bytes.
+fn envelope(about: &[u8]) -> Vec<u8> {
+    const TYPE: &str = "application/vnd.in-toto+json";
+    let statement = serde_json::json!({
+        "_type": "https://in-toto.io/Statement/v1", "predicateType": "https://slsa.dev/provenance/v1",
+        "subject": [{"name": "tool", "digest": {"sha256": Digest::of(about).hex()}}],
+        "predicate": {"runDetails": {"builder": {"id": "https://builder.example.com/1"}}},
+    });
+    let payload = statement.to_string().into_bytes();
+    let signature = people::key(41)
+        .sign(&sealift::crypto::dsse::pae(TYPE, &payload))
+        .unwrap();
+    let signatures = serde_json::json!([{"keyid": "", "sig": STANDARD.encode(signature)}]);
+    serde_json::json!({"payloadType": TYPE, "payload": STANDARD.encode(&payload), "signatures": signatures})
+        .to_string()
+        .into_bytes()
+}
+
 /// The checksum database's name and key.
 const DATABASE: &str = "sum.example.com";
 
@@ -430,6 +451,7 @@ pub(crate) fn anchors() -> Vec<Anchor> {
         Material::PublicKey(text("cosign/cosign.pub")),
         Material::PublicKey(text("in-toto/alice.pub")),
         Material::PublicKey(text("dsse/vsa_signing_public_key.pem")),
+        Material::PublicKey(people::key(41).public().to_pem()),
         Material::PublicKey(text("sigstore/key.pub")),
         Material::PublicKey(text("sigstore/models/signing-key-pub.pem")),
         Material::Certificates(text("sigstore/models/ca-cert.pem")),
@@ -452,6 +474,10 @@ pub(crate) fn anchors() -> Vec<Anchor> {
             materials.push(Material::Certificates(forge::pem_of(&certificates)));
         }
     }
+    let certificates = certificates_inside(&fixture("nuget/TestPackage.AuthorSigned.1.0.0.nupkg"));
+    let certificates: Vec<&[u8]> = certificates.iter().map(Vec::as_slice).collect();
+    materials.push(Material::Certificates(forge::pem_of(&certificates)));
+    materials.push(Material::TimestampCertificates(forge::pem_of(&certificates)));
     for name in ["public", "rekor2", "key", "forge"] {
         materials.push(Material::SigstoreRoot(text(&format!(
             "sigstore/{name}-trusted_root.json"

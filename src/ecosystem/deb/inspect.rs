@@ -22,7 +22,7 @@ use crate::archive::inflate::Compression;
 use crate::archive::tar::{Limits, find_only_in_tar};
 use crate::archive::{ArchiveError, ar};
 use crate::ecosystem::{Content, DocumentContent, Facts, Mismatch};
-use crate::model::{Algorithm, Artifact, Digest, MultiHasher};
+use crate::model::{Algorithm, Artifact, ClaimHasher, Digest};
 
 /// Three members, and perhaps signatures behind them (deb(5)).
 const MAX_MEMBERS: u64 = 16;
@@ -166,11 +166,12 @@ fn index(artifact: &Artifact, content: &mut dyn Content) -> Result<Facts, Mismat
     let Some(version) = IndexVersion::read(&artifact.version) else {
         return Err(Mismatch::new("it is not an index's version").comparing("DATE.DIGEST", &artifact.version));
     };
+    let mut digests = Vec::new();
     let json = match artifact.file.as_str() {
         SIGNED | SIGNED_APART => release(artifact, &version, content)?,
         SIGNATURE => json!({}),
         file if index_file(file).is_some() => {
-            let mut hasher = MultiHasher::new([Algorithm::Sha512]);
+            let mut hasher = ClaimHasher::new([Algorithm::Sha512]);
             let mut buffer = vec![0; 64 << 10];
             loop {
                 match content.read(&mut buffer) {
@@ -179,9 +180,8 @@ fn index(artifact: &Artifact, content: &mut dyn Content) -> Result<Facts, Mismat
                     Err(source) => return Err(archive(&ArchiveError::Unreadable { source })),
                 }
             }
-            let (_, claims) = hasher.finish();
-            let sha512 = claims.iter().find(|claim| claim.algorithm() == Algorithm::Sha512);
-            json!({ "sha512": sha512.map(crate::model::Claim::hex) })
+            digests = hasher.finish();
+            json!({ "sha512": digests.first().map(crate::model::Claim::hex) })
         }
         file => {
             return Err(Mismatch::new("it is no part of an index").comparing("InRelease, Release, Packages", file));
@@ -189,6 +189,7 @@ fn index(artifact: &Artifact, content: &mut dyn Content) -> Result<Facts, Mismat
     };
     Ok(Facts {
         json,
+        digests,
         ..Facts::default()
     })
 }

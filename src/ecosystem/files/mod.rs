@@ -11,8 +11,8 @@ use std::path::PathBuf;
 
 use super::{
     ClientConfig, ClientEnvironment, Companions, Content, Coordinate, DocumentContent, Ecosystem, Facts, Files, Held,
-    Located, Mismatch, PlacedFile, RepositoryPlace, Selection, SelectionError, Upstream, UpstreamBase, UpstreamError,
-    Wanted,
+    Located, Mismatch, PlacedFile, Placing, RepositoryPlace, Selection, SelectionError, Upstream, UpstreamBase,
+    UpstreamError, Wanted,
 };
 use crate::model::Artifact;
 pub use coordinate::{check_file, check_name, check_version};
@@ -101,6 +101,10 @@ impl Ecosystem for PlainFiles {
         check_version(&artifact.version)?;
         check_file(&artifact.file)?;
         Ok(Facts::default())
+    }
+
+    fn placing(&self, name: &str) -> Option<Result<Box<dyn Placing>, Mismatch>> {
+        Some(layout::Set::new(name).map(|set| Box::new(set) as Box<dyn Placing>))
     }
 
     fn layout(&self, name: &str, held: &[Held]) -> Result<Vec<PlacedFile>, Mismatch> {

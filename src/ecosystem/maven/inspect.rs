@@ -17,7 +17,7 @@ use super::pom::{self, Pom};
 use super::xml;
 use crate::archive::zip::Zip;
 use crate::ecosystem::{Content, Facts, Mismatch};
-use crate::model::{Algorithm, Artifact, MultiHasher};
+use crate::model::{Algorithm, Artifact, Claim, ClaimHasher};
 
 /// What is kept of an artifact, for [`super::layout`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +57,7 @@ pub(crate) fn inspect(artifact: &Artifact, content: &mut dyn Content) -> Result<
     let (group, id) = coordinate::split(&artifact.name)?;
     coordinate::path(&artifact.name, &artifact.version, &artifact.file)?;
     let kind = coordinate::kind_of(id, &artifact.version, &artifact.file)?;
-    let (sha1, sha512) = digests(content)?;
+    let digests = digests(content)?;
     let is_main = kind.classifier.is_none();
     let mut plugin = None;
     match kind.extension.as_str() {
@@ -68,9 +68,18 @@ pub(crate) fn inspect(artifact: &Artifact, content: &mut dyn Content) -> Result<
         }
         _ => {}
     }
-    let kept = Kept { sha1, sha512, plugin };
+    let of = |algorithm| {
+        let claim = digests.iter().find(|claim| claim.algorithm() == algorithm);
+        claim.map(Claim::hex).unwrap_or_default()
+    };
+    let kept = Kept {
+        sha1: of(Algorithm::Sha1),
+        sha512: of(Algorithm::Sha512),
+        plugin,
+    };
     Ok(Facts {
         json: serde_json::to_value(kept).map_err(|error| Mismatch::new(error.to_string()))?,
+        digests,
         ..Facts::default()
     })
 }
@@ -79,8 +88,8 @@ fn unreadable(error: io::Error) -> Mismatch {
     Mismatch::new(format!("it cannot be read: {error}"))
 }
 
-fn digests(content: &mut dyn Content) -> Result<(String, String), Mismatch> {
-    let mut hasher = MultiHasher::new([Algorithm::Sha1, Algorithm::Sha512]);
+fn digests(content: &mut dyn Content) -> Result<Vec<Claim>, Mismatch> {
+    let mut hasher = ClaimHasher::new([Algorithm::Sha1, Algorithm::Sha512]);
     let mut buffer = vec![0; 64 << 10];
     content.seek(SeekFrom::Start(0)).map_err(unreadable)?;
     loop {
@@ -89,15 +98,7 @@ fn digests(content: &mut dyn Content) -> Result<(String, String), Mismatch> {
             count => hasher.update(&buffer[..count]),
         }
     }
-    let (_, claims) = hasher.finish();
-    let of = |algorithm| {
-        claims
-            .iter()
-            .find(|claim| claim.algorithm() == algorithm)
-            .map(crate::model::Claim::hex)
-            .unwrap_or_default()
-    };
-    Ok((of(Algorithm::Sha1), of(Algorithm::Sha512)))
+    Ok(hasher.finish())
 }
 
 fn read_bounded(content: &mut dyn Content, max_bytes: u64) -> Result<Vec<u8>, Mismatch> {

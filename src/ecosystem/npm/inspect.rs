@@ -19,7 +19,7 @@ use super::coordinate;
 use super::packument::{self, Packument};
 use crate::archive::tar::{Limits, find_only_in_tgz};
 use crate::ecosystem::{Content, DocumentContent, Facts, Mismatch};
-use crate::model::{Algorithm, Artifact, Claim, MultiHasher};
+use crate::model::{Algorithm, Artifact, Claim, ClaimHasher};
 
 /// What is kept of an artifact, for [`super::layout`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,6 +137,7 @@ pub(crate) fn inspect(
     }
     Ok(Facts {
         json,
+        digests: vec![tarball.sha1, tarball.sha512],
         ..Facts::default()
     })
 }
@@ -176,7 +177,7 @@ impl Tarball {
         content.seek(SeekFrom::Start(0)).map_err(unreadable)?;
         let mut hashing = Hashing {
             content,
-            hasher: MultiHasher::new([Algorithm::Sha1, Algorithm::Sha512]),
+            hasher: ClaimHasher::new([Algorithm::Sha1, Algorithm::Sha512]),
         };
         let (mut has_binding, mut has_shrinkwrap) = (false, false);
         let mut wanted = |path: &str| match root_file(path) {
@@ -192,7 +193,7 @@ impl Tarball {
         let found = find_only_in_tgz(&mut hashing, &mut wanted, &Limits::default())
             .map_err(|error| Mismatch::new(error.to_string()))?;
         std::io::copy(&mut hashing, &mut std::io::sink()).map_err(unreadable)?;
-        let (_, claims) = hashing.hasher.finish();
+        let claims = hashing.hasher.finish();
         let claim = |algorithm| claims.iter().find(|claim| claim.algorithm() == algorithm).cloned();
         let (Some(sha1), Some(sha512)) = (claim(Algorithm::Sha1), claim(Algorithm::Sha512)) else {
             return Err(Mismatch::new("its content was not hashed"));
@@ -260,7 +261,7 @@ fn root_file(path: &str) -> Option<&str> {
 /// Hashes what passes.
 struct Hashing<'a> {
     content: &'a mut dyn Content,
-    hasher: MultiHasher,
+    hasher: ClaimHasher,
 }
 
 impl Read for Hashing<'_> {

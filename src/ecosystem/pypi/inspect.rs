@@ -79,7 +79,11 @@ pub(super) fn inspect(
         derived.insert(METADATA.to_owned(), bytes);
     }
     let json = serde_json::to_value(&facts).map_err(|error| Mismatch::new(error.to_string()))?;
-    Ok(Facts { json, derived })
+    Ok(Facts {
+        json,
+        derived,
+        ..Facts::default()
+    })
 }
 
 /// Checks that an artifact's file name is that of a distribution of its name and version.

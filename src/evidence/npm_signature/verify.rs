@@ -1,24 +1,30 @@
 //! The checks, in the order in which npm makes them (`npm audit signatures`, pacote `lib/registry.js`).
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest as _, Sha512};
 
 use super::ID;
 use super::anchor::{self, RegistryKey};
 use super::parse::{MAX_SIGNATURES, Packument, Signature};
 use crate::evidence::pinned::{Made, made_by, read_anchors};
+use crate::evidence::ready::Ready;
 use crate::evidence::{Context, Evidence, reading};
 use crate::model::{
-    Anchor, Artifact, Content, Doubt, Fault, Finding, Level, Material, SignedAt, Signer, TimeSource, Timestamp,
+    Algorithm, Anchor, Artifact, Claim, Content, Doubt, Fault, Finding, Level, Material, SignedAt, Signer, TimeSource,
+    Timestamp,
 };
 
 const ALGORITHM: &str = "ECDSA P-256 with SHA-256";
 
+/// The key lists that were read.
+static KEYS: Ready<Vec<RegistryKey>> = Ready::new();
+
 /// A packument with the keys that this site pins.
 pub(crate) struct Signed<'a> {
     packument: Packument,
-    keys: Vec<(&'a Anchor, Vec<RegistryKey>)>,
+    keys: Vec<(&'a Anchor, Arc<Vec<RegistryKey>>)>,
     notes: Vec<String>,
     context: &'a Context<'a>,
 }
@@ -26,7 +32,7 @@ pub(crate) struct Signed<'a> {
 /// What the registry signed about the artifact, before any signature is looked at.
 struct Statement<'a> {
     message: String,
-    sha512: Vec<u8>,
+    sha512: Claim,
     signatures: &'a [Signature],
     published: Option<Timestamp>,
 }
@@ -37,7 +43,7 @@ impl<'a> Signed<'a> {
             Material::NpmKeys(text) => Some(text.as_str()),
             _ => None,
         };
-        let (keys, notes) = read_anchors(context, select, anchor::read);
+        let (keys, notes) = read_anchors(context, select, |text| KEYS.read(text, anchor::read));
         Self {
             packument,
             keys,
@@ -90,7 +96,7 @@ impl<'a> Signed<'a> {
         let sha512 = integrity
             .strip_prefix("sha512-")
             .and_then(|encoded| STANDARD.decode(encoded).ok())
-            .filter(|digest| digest.len() == 64)
+            .and_then(|digest| Claim::new(Algorithm::Sha512, digest).ok())
             .ok_or_else(|| {
                 let reason = format!(
                     "the signed integrity `{}` is not one SHA-512",
@@ -112,7 +118,7 @@ impl<'a> Signed<'a> {
         &self,
         statement: &Statement<'_>,
         signature: &Signature,
-        found_sha512: &[u8],
+        found_sha512: &Claim,
         artifact: &Artifact,
     ) -> Finding {
         let show = |mut finding: Finding| {
@@ -163,11 +169,11 @@ impl<'a> Signed<'a> {
         if let Err(finding) = check_window(key, statement.published) {
             return show(finding);
         }
-        if found_sha512 != statement.sha512 {
+        if *found_sha512 != statement.sha512 {
             let reason = format!(
                 "the registry signed a tarball with sha512 {}, and this one has {}",
-                hex::encode(&statement.sha512),
-                hex::encode(found_sha512)
+                statement.sha512.hex(),
+                found_sha512.hex()
             );
             return show(Finding::contradicted(ID, Fault::SubjectDiffers, reason));
         }
@@ -189,12 +195,10 @@ impl Evidence for Signed<'_> {
             Ok(statement) => statement,
             Err(finding) => return vec![finding],
         };
-        let mut hasher = Sha512::new();
-        if reading::each_piece(content, |piece| hasher.update(piece)).is_err() {
+        let Ok(sha512) = content.digest(Algorithm::Sha512) else {
             let reason = "the tarball could not be read";
             return vec![Finding::undecided(ID, Doubt::Incomplete, reason)];
-        }
-        let sha512 = hasher.finalize();
+        };
         let signatures = statement.signatures.iter();
         signatures
             .map(|signature| self.judge_signature(&statement, signature, &sha512, artifact))

@@ -1,40 +1,29 @@
 //! What pinned certificates are: one or several blocks of armor in an anchor.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::convert::Infallible;
+use std::sync::Arc;
 
 use super::sequoia::{self, Cert, Issuers};
 use crate::evidence::Context;
-use crate::model::{Digest, Material};
-
-/// How many anchors' certificates are kept read. A site pins some hundred; reading one takes about a millisecond, and thousands of
-/// artifacts ask for the same.
-const MAX_KEPT: usize = 1024;
+use crate::evidence::ready::Ready;
+use crate::model::Material;
 
 type Read = Arc<Vec<Arc<Cert>>>;
 
-/// Certificates by the digest of their text. A pure function, remembered.
-static KEPT: Mutex<BTreeMap<Digest, Read>> = Mutex::new(BTreeMap::new());
+/// The certificates that were read.
+static KEPT: Ready<Vec<Arc<Cert>>> = Ready::new();
 
 fn read(armored: &str) -> Read {
-    let digest = Digest::of(armored.as_bytes());
-    let kept = KEPT
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .get(&digest)
-        .cloned();
-    if let Some(kept) = kept {
-        return kept;
-    }
     // What cannot be read pins nobody; adding such an anchor is refused elsewhere.
-    let certificates = sequoia::certificates(armored).unwrap_or_default();
-    let certificates: Read = Arc::new(certificates.into_iter().map(Arc::new).collect());
-    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    if kept.len() >= MAX_KEPT {
-        kept.clear();
+    let certificates = |text: &str| {
+        let certificates = sequoia::certificates(text).unwrap_or_default();
+        Ok::<_, Infallible>(certificates.into_iter().map(Arc::new).collect())
+    };
+    match KEPT.read(armored, certificates) {
+        Ok(read) => read,
+        Err(never) => match never {},
     }
-    kept.insert(digest, Arc::clone(&certificates));
-    certificates
 }
 
 /// All pinned certificates, each with the place of its anchor in the context.

@@ -1,22 +1,18 @@
 //! What a site pins for Sigstore: trusted roots, identities, and keys that their owners keep.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::library::{Key, Root};
 use super::refusal::{Refusal, shown};
+use crate::evidence::ready::Ready;
 use crate::evidence::{Context, outside};
-use crate::model::{Anchor, Artifact, Digest, Doubt, Fault, Identity, Material, Outcome, Timestamp};
+use crate::model::{Anchor, Artifact, Doubt, Fault, Identity, Material, Outcome, Timestamp};
 
-/// How many roots are kept ready: a site pins the public instance, its forge's, its own, and a few before them.
-const READY: usize = 16;
-
-/// Roots that were read, by their text's digest: reading one takes about as long as judging a bundle, and an import judges
-/// thousands by the same few. What is kept is a pure function of the text.
-static ROOTS: Mutex<VecDeque<(Digest, Arc<Root>)>> = Mutex::new(VecDeque::new());
+/// The roots that were read: reading one takes about as long as judging a bundle.
+static ROOTS: Ready<Root> = Ready::new();
 
 /// A pinned trusted root.
 pub(crate) struct PinnedRoot<'a> {
@@ -64,26 +60,9 @@ pub(crate) fn roots<'a>(context: &Context<'a>) -> Vec<PinnedRoot<'a>> {
         })
         .map(|(anchor, json)| PinnedRoot {
             anchor,
-            root: ready(json),
+            root: ROOTS.read(json, Root::read),
         })
         .collect()
-}
-
-fn ready(json: &str) -> Result<Arc<Root>, Refusal> {
-    let digest = Digest::of(json.as_bytes());
-    {
-        let roots = ROOTS.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, root)) = roots.iter().find(|(own, _)| *own == digest) {
-            return Ok(Arc::clone(root));
-        }
-    }
-    let root = Arc::new(Root::read(json)?);
-    let mut roots = ROOTS.lock().unwrap_or_else(PoisonError::into_inner);
-    if roots.len() == READY {
-        roots.pop_front();
-    }
-    roots.push_back((digest, Arc::clone(&root)));
-    Ok(root)
 }
 
 /// Every pinned bare key. One that cannot be read counts for nothing.

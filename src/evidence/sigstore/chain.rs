@@ -45,7 +45,7 @@ pub(crate) fn verify<'a>(
     let mut refusal = None;
     for depth in 0..MAX_DEPTH {
         for (anchor, authorities) in &pins.0 {
-            for authority in authorities {
+            for authority in authorities.iter() {
                 match issued(authority, current, depth, context.now) {
                     Some(Ok(())) => match anchor::check_bounds(kind, anchor, artifact, [context.now]) {
                         Ok(()) => return Ok(anchor),

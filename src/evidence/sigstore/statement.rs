@@ -4,13 +4,12 @@
 use std::collections::BTreeMap;
 use std::io::SeekFrom;
 
-use aws_lc_rs::digest;
 use serde_json::Value;
 
 use super::library::Bundle;
 use super::parse;
 use super::refusal::{Refusal, shown};
-use crate::model::{Artifact, Content, Doubt, Fault};
+use crate::model::{Algorithm, Artifact, Content, Doubt, Fault};
 
 /// The payload type of a statement's envelope.
 pub(crate) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
@@ -241,7 +240,7 @@ fn read_subject(subject: &Value) -> Option<Subject> {
 pub(crate) struct Digests<'a> {
     artifact: &'a Artifact,
     content: &'a mut dyn Content,
-    others: BTreeMap<&'static str, String>,
+    others: BTreeMap<Algorithm, String>,
 }
 
 /// How a subject's digests compare with an artifact's.
@@ -282,8 +281,8 @@ impl<'a> Digests<'a> {
         for (algorithm, value) in &subject.digests {
             let own = match algorithm.as_str() {
                 "sha256" => self.artifact.digest.hex(),
-                "sha384" => self.other("sha384", &digest::SHA384)?,
-                "sha512" => self.other("sha512", &digest::SHA512)?,
+                "sha384" => self.other(Algorithm::Sha384)?,
+                "sha512" => self.other(Algorithm::Sha512)?,
                 _ => continue,
             };
             if !own.eq_ignore_ascii_case(value) {
@@ -301,8 +300,8 @@ impl<'a> Digests<'a> {
         };
         let own = match algorithm {
             "sha256" => self.artifact.digest.hex(),
-            "sha384" => self.other("sha384", &digest::SHA384)?,
-            _ => self.other("sha512", &digest::SHA512)?,
+            "sha384" => self.other(Algorithm::Sha384)?,
+            _ => self.other(Algorithm::Sha512)?,
         };
         let stated = hex::encode(stated);
         if own == stated {
@@ -349,23 +348,12 @@ impl<'a> Digests<'a> {
         ))
     }
 
-    fn other(&mut self, name: &'static str, algorithm: &'static digest::Algorithm) -> Result<String, Refusal> {
-        if let Some(known) = self.others.get(name) {
+    fn other(&mut self, algorithm: Algorithm) -> Result<String, Refusal> {
+        if let Some(known) = self.others.get(&algorithm) {
             return Ok(known.clone());
         }
-        let content = self.content()?;
-        let mut context = digest::Context::new(algorithm);
-        let mut buffer = vec![0; 64 << 10];
-        loop {
-            match content.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(length) => context.update(&buffer[..length]),
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(_) => return Err(unreadable()),
-            }
-        }
-        let value = hex::encode(context.finish());
-        self.others.insert(name, value.clone());
+        let value = self.content.digest(algorithm).map_err(|_| unreadable())?.hex();
+        self.others.insert(algorithm, value.clone());
         Ok(value)
     }
 }
@@ -378,6 +366,8 @@ pub(crate) fn unreadable() -> Refusal {
 #[cfg(test)]
 mod tests {
     use std::io::Cursor;
+
+    use aws_lc_rs::digest;
 
     use super::*;
     use crate::model::{Digest, Outcome};

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use sha2::{Digest as _, Sha256, Sha512};
+use sha2::{Digest as _, Sha256};
 
 use super::ID;
 use super::anchor::{self, AllowedSigner};
@@ -10,7 +10,7 @@ use super::parse::{Envelope, MAGIC};
 use super::wire::{self, WireError, put_string};
 use crate::evidence::pinned::read_anchors;
 use crate::evidence::{Context, outside, reading};
-use crate::model::{Anchor, Artifact, Content, Doubt, Fault, Finding, Material, Signer};
+use crate::model::{Algorithm, Anchor, Artifact, Content, Doubt, Fault, Finding, Material, Signer};
 
 pub(super) fn judge(
     envelope: &Envelope,
@@ -154,22 +154,19 @@ fn decide<'a>(
 }
 
 fn digest(hash: &str, message: &mut dyn Content) -> Result<Vec<u8>, Box<Finding>> {
-    let mut sha256 = Sha256::new();
-    let mut sha512 = Sha512::new();
-    let read = match hash {
-        "sha256" => reading::each_piece(message, |piece| sha256.update(piece)),
-        "sha512" => reading::each_piece(message, |piece| sha512.update(piece)),
+    let algorithm = match hash {
+        "sha256" => Algorithm::Sha256,
+        "sha512" => Algorithm::Sha512,
         _ => {
             let reason = format!("the hash `{}` is not known", reading::shown(hash));
             return Err(Box::new(Finding::undecided(ID, Doubt::UnknownAlgorithm, reason)));
         }
     };
-    match read {
-        Ok(()) if hash == "sha256" => Ok(sha256.finalize().to_vec()),
-        Ok(()) => Ok(sha512.finalize().to_vec()),
-        Err(_) => {
+    message
+        .digest(algorithm)
+        .map(|claim| claim.bytes().to_vec())
+        .map_err(|_| {
             let reason = "the signed bytes could not be read";
-            Err(Box::new(Finding::undecided(ID, Doubt::Incomplete, reason)))
-        }
-    }
+            Box::new(Finding::undecided(ID, Doubt::Incomplete, reason))
+        })
 }

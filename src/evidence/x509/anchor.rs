@@ -1,11 +1,14 @@
 //! Pinned certificates: PEM (RFC 7468 §5) of certificates that chains may end in, or that sign themselves.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Certificate;
 use super::certificate::MAX_CERTIFICATE_BYTES;
 use crate::evidence::Context;
+use crate::evidence::ready::Ready;
 use crate::model::{Anchor, Material, Timestamp};
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
@@ -102,7 +105,10 @@ pub(crate) fn read_pem(pem: &str) -> Result<Vec<Certificate>, DescribeError> {
 }
 
 /// Pinned certificates, ready to be compared.
-pub(crate) struct Pins<'a>(pub(crate) Vec<(&'a Anchor, Vec<Certificate>)>);
+pub(crate) struct Pins<'a>(pub(crate) Vec<(&'a Anchor, Arc<Vec<Certificate>>)>);
+
+/// The certificates that were read.
+static CERTIFICATES: Ready<Vec<Certificate>> = Ready::new();
 
 impl<'a> Pins<'a> {
     /// Certificates that say who signed. An anchor that cannot be read pins nothing.
@@ -125,13 +131,13 @@ impl<'a> Pins<'a> {
         Self(
             context
                 .of_type(select)
-                .filter_map(|(anchor, pem)| Some((anchor, read_pem(pem).ok()?)))
+                .filter_map(|(anchor, pem)| Some((anchor, CERTIFICATES.read(pem, read_pem).ok()?)))
                 .collect(),
         )
     }
 
     /// All certificates, whatever their anchor.
     pub(crate) fn certificates(&self) -> impl Iterator<Item = &Certificate> {
-        self.0.iter().flat_map(|(_, certificates)| certificates)
+        self.0.iter().flat_map(|(_, certificates)| certificates.iter())
     }
 }

@@ -18,7 +18,7 @@ use crate::evidence::beside::{
 };
 use crate::export::beside::{Beside, Found};
 use crate::export::holdings::Holdings;
-use crate::model::{Artifact, Digest, Proof, ProofState};
+use crate::model::{Artifact, Content, Digest, Proof, ProofState};
 
 /// So many artifacts one thread looks at before it tells the others what it found.
 const AT_ONCE: usize = 64;
@@ -183,6 +183,8 @@ impl Seek for Lazy {
         self.file()?.seek(position)
     }
 }
+
+impl Content for Lazy {}
 
 /// Asks for the proofs beside each artifact that came from an address, if its ecosystem's upstreams are plain folders. A kind that was
 /// asked for and is not there is not served.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write as _};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -14,7 +14,8 @@ use super::{Workspace, staged_path, write_failed};
 use crate::bundle::catalog::Record;
 use crate::bundle::manifest::Manifest;
 use crate::ecosystem::{self, DocumentContent};
-use crate::model::{Artifact, Code, Digest, Document, Refusal, Stop, Unable};
+use crate::import::lazy_file::LazyFile;
+use crate::model::{Artifact, Claim, Code, Digest, Document, Refusal, Stop, Unable};
 
 /// An artifact and what its content says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,9 @@ pub struct Examined {
     pub facts: serde_json::Value,
     /// Files derived from the content, by label, with digest and size; they lie in the staging folder too.
     pub derived: BTreeMap<String, (Digest, u64)>,
+    /// Digests of the content beside the catalog's, which the inspection computed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub digests: Vec<Claim>,
 }
 
 const EXAMINED: &str = "examined.ndjson";
@@ -190,10 +194,7 @@ fn inspect_one(
     let contents = cache.as_ref().map_or(&[][..], |(_, contents)| contents);
     let path = workspace.locate(&artifact.digest);
     let size = fs::metadata(&path).map_err(|error| cannot_read(&path, error))?.len();
-    let mut content = LazyFile {
-        path: &path,
-        file: None,
-    };
+    let mut content = LazyFile::new(&path);
     let facts = ecosystem
         .inspect(artifact, &mut content, contents)
         .map_err(|mismatch| {
@@ -217,6 +218,7 @@ fn inspect_one(
         size,
         facts: facts.json,
         derived,
+        digests: facts.digests,
     })
 }
 
@@ -236,33 +238,6 @@ fn read_document(document: &Document, workspace: &Workspace<'_>) -> Result<Docum
         document: document.clone(),
         bytes: read_all(&path)?,
     })
-}
-
-/// A file that is opened when somebody first reads it: plain files need no look.
-struct LazyFile<'a> {
-    path: &'a Path,
-    file: Option<BufReader<File>>,
-}
-
-impl LazyFile<'_> {
-    fn file(&mut self) -> io::Result<&mut BufReader<File>> {
-        if self.file.is_none() {
-            self.file = Some(BufReader::with_capacity(64 << 10, File::open(self.path)?));
-        }
-        self.file.as_mut().ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-}
-
-impl Read for LazyFile<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.file()?.read(buffer)
-    }
-}
-
-impl Seek for LazyFile<'_> {
-    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
-        self.file()?.seek(position)
-    }
 }
 
 /// The examined artifacts of a bundle, in the catalog's order.

@@ -47,10 +47,9 @@ pub(super) fn verify_volume(
         for _ in 0..workspace.threads.max(1) {
             let queue = queue.clone();
             let worker = &worker;
-            scope.spawn(move || {
-                for job in queue {
-                    worker.run(job);
-                }
+            scope.spawn(move || match Worker::decoder() {
+                Ok(mut decoder) => queue.into_iter().for_each(|job| worker.run(job, &mut decoder)),
+                Err(stop) => worker.findings.add(stop),
             });
         }
         drop(queue);

@@ -77,6 +77,11 @@ pub(crate) fn bundle(require: &Require, facts: &BundleFacts<'_>, surroundings: &
         let solution = "ask the exporter why it is in the bundle";
         hits.add(Code::NotInPlan, action, "require.closure", message, solution);
     }
+    for what in facts.infected {
+        let solution =
+            "do not open it, and tell your security officer; a false alarm is taken back in the scanner's own settings";
+        hits.add(Code::ScanPositive, Action::Deny, "scan", what.clone(), solution);
+    }
     for what in facts.missing {
         let message = format!("{what} is needed, and is neither in the bundle nor here");
         let solution = "export again from a whole lockfile";

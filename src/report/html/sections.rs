@@ -6,12 +6,13 @@ use super::{mark, subject, text};
 use crate::report::{Check, CheckResult, Head, Outcome, Report, Standing};
 
 /// The stations of the journey, each with its checks.
-const STATIONS: [(&str, &[&str]); 7] = [
+const STATIONS: [(&str, &[&str]); 8] = [
     ("Open", &["container"]),
     ("Seal", &["seal", "recipient"]),
     ("Order", &["order", "freshness", "approvals"]),
     ("Bytes", &["objects", "contents"]),
     ("Proofs", &["trust", "evidence"]),
+    ("Scan", &["malware"]),
     ("Policy", &["policy"]),
     ("Publish", &["publication"]),
 ];
@@ -133,6 +134,9 @@ pub(super) fn facts(head: &Head, out: &mut impl Write) -> io::Result<()> {
         };
         let digest = code(&policy.digest.to_string());
         facts.push(("Policy", format!("<b>{}</b>, {signed}{mode}{digest}", text(&policy.id))));
+    }
+    for run in &head.scanners {
+        facts.push(("Scanned", text(&run.words())));
     }
     if let Some(time) = &head.known_time {
         facts.push((

@@ -2,7 +2,8 @@
 
 use sealift::model::{Artifact, Digest, Doubt, Fault, Finding, Level, Signer};
 use sealift::policy::{
-    BundleFacts, Case, Cleared, CompareWith, Gap, Judge, Policy, Published, PublishedBy, Scan, Side, Standing, Verdict,
+    BundleFacts, Case, Cleared, CompareWith, Gap, Judge, Policy, Published, PublishedBy, Scan, ScanResult, Side,
+    Standing, Verdict,
 };
 
 use super::{Around, artifact, confirmed, found, good_bundle, identity, key, plain, policy};
@@ -545,8 +546,8 @@ fn scans_are_asked_for_and_heeded() {
     let scan = |side, days: i64, found: Option<&str>| Scan {
         engine: "clamav".to_owned(),
         side,
-        found: found.map(str::to_owned),
-        definitions: around.now.plus_seconds(-days * 86_400),
+        result: found.map_or(ScanResult::Clean, |name| ScanResult::Found(name.to_owned())),
+        definitions: Some(around.now.plus_seconds(-days * 86_400)),
         time: around.now,
     };
     let decide = |lines: &str, scans: &[Scan]| {
@@ -579,6 +580,32 @@ fn scans_are_asked_for_and_heeded() {
         decide(
             "scan: [{engine: clamav, side: import, effective: \"2026-12-01\"}]\n",
             &[]
+        ),
+        ALLOWED
+    );
+    // What was not scanned, or with definitions of no date, is not clean; without a rule it is for a person.
+    let not_scanned = Scan {
+        result: ScanResult::NotScanned("it broke off".to_owned()),
+        ..scan(Side::Import, 0, None)
+    };
+    let undated = Scan {
+        definitions: None,
+        ..scan(Side::Import, 0, None)
+    };
+    assert_eq!(
+        decide(lines, std::slice::from_ref(&not_scanned)),
+        denied("scan-missing")
+    );
+    assert_eq!(decide(lines, std::slice::from_ref(&undated)), denied("scan-missing"));
+    assert_eq!(decide("scan: [{engine: clamav, side: import}]\n", &[undated]), ALLOWED);
+    assert_eq!(
+        decide("", std::slice::from_ref(&not_scanned)),
+        (Verdict::Review, vec!["scan-missing"])
+    );
+    assert_eq!(
+        decide(
+            "scan: [{engine: clamav, side: import, required: false}]\n",
+            &[not_scanned]
         ),
         ALLOWED
     );

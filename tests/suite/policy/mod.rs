@@ -152,6 +152,7 @@ fn good_bundle() -> BundleFacts<'static> {
         gap: Gap::None,
         unplanned: &[],
         missing: &[],
+        infected: &[],
     }
 }
 

@@ -94,9 +94,13 @@ impl Worker<'_> {
             File::open(&path).map_err(|error| Unable::new(format!("cannot read {}", path.display())).because(error))?;
         let aside = path.with_extension("content");
         let mut target = File::create(&aside).map_err(|error| write_failed(&aside, error))?;
-        let found = self.decode(object, BufReader::with_capacity(BUFFER_BYTES, file), &aside, |bytes| {
-            target.write_all(bytes)
-        })?;
+        let found = self.decode(
+            &mut Self::decoder()?,
+            object,
+            BufReader::with_capacity(BUFFER_BYTES, file),
+            &aside,
+            |bytes| target.write_all(bytes),
+        )?;
         let _ = fs::remove_file(&path);
         if found != object.digest {
             let _ = fs::remove_file(&aside);

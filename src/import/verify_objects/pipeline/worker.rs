@@ -13,7 +13,7 @@ use super::findings::Findings;
 use super::job::{Chunk, Job, Large, Member};
 use crate::bundle::catalog::Object;
 use crate::bundle::container::{self, BLOCK};
-use crate::bundle::frame::{self, DecodeError};
+use crate::bundle::frame::{DecodeError, Decoder};
 use crate::bundle::manifest::Manifest;
 use crate::import::open::describe;
 use crate::import::verify_objects::catalog::{frame_refusal, is_encoded};
@@ -29,13 +29,14 @@ pub(super) struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    pub(super) fn run(&self, job: Job) {
+    /// Does one job. The decoder is the thread's own.
+    pub(super) fn run(&self, job: Job, decoder: &mut Decoder) {
         match job {
             Job::Batch(buffer, members) => {
                 let mut start = 0;
                 for member in &members {
                     let end = start + container::member_bytes(member.size) as usize;
-                    if let Err(stop) = self.small(&buffer.bytes[start..end], member) {
+                    if let Err(stop) = self.small(&buffer.bytes[start..end], member, decoder) {
                         self.findings.add(stop);
                     }
                     start = end;
@@ -51,7 +52,7 @@ impl Worker<'_> {
     }
 
     /// Verifies one whole member that lies in memory.
-    fn small(&self, member_bytes: &[u8], member: &Member) -> Result<(), Stop> {
+    fn small(&self, member_bytes: &[u8], member: &Member, decoder: &mut Decoder) -> Result<(), Stop> {
         let object = &member.object;
         let (header, rest) = member_bytes.split_at(BLOCK as usize);
         let (data, padding) = rest.split_at(member.size as usize);
@@ -79,7 +80,7 @@ impl Worker<'_> {
             return Err(self.wrong_digest(&name, expected, found).into());
         }
         if is_encoded(object) {
-            self.write_decoded(object, data)
+            self.write_decoded(object, data, decoder)
         } else {
             self.write_object(&object.digest, data)
         }
@@ -162,14 +163,14 @@ impl Worker<'_> {
     }
 
     /// Decodes a small object's stored bytes, which have been verified, verifies the content and writes it.
-    fn write_decoded(&self, object: &Object, data: &[u8]) -> Result<(), Stop> {
+    fn write_decoded(&self, object: &Object, data: &[u8], decoder: &mut Decoder) -> Result<(), Stop> {
         let path = self.staged(object)?;
         let mut target = if self.workspace.holds(&object.digest) {
             None
         } else {
             Some(File::create(&path).map_err(|error| write_failed(&path, error))?)
         };
-        let found = self.decode(object, data, &path, |bytes| {
+        let found = self.decode(decoder, object, data, &path, |bytes| {
             target.as_mut().map_or(Ok(()), |file| file.write_all(bytes))
         })?;
         if found != object.digest {
@@ -181,17 +182,18 @@ impl Worker<'_> {
 
     pub(super) fn decode(
         &self,
+        decoder: &mut Decoder,
         object: &Object,
         stored: impl std::io::BufRead,
         path: &Path,
         mut sink: impl FnMut(&[u8]) -> std::io::Result<()>,
     ) -> Result<Digest, Stop> {
         let mut hasher = Hasher::new();
-        frame::decode(stored, object.size, |bytes| {
+        let decoded = decoder.decode(stored, object.size, |bytes| {
             hasher.update(bytes);
             sink(bytes)
-        })
-        .map_err(|error| match error {
+        });
+        decoded.map_err(|error| match error {
             DecodeError::Frame(frame) => frame_refusal(&format!("object {} in {}", object.digest, self.volume), &frame),
             DecodeError::Sink(source) => write_failed(path, source).into(),
         })?;
@@ -216,6 +218,11 @@ impl Worker<'_> {
 
     fn refusal(&self, code: Code, member: &str, reason: &str) -> Refusal {
         Refusal::new(code, format!("{} in {}", member, self.volume), reason)
+    }
+
+    /// A decoder for one thread.
+    pub(super) fn decoder() -> Result<Decoder, Stop> {
+        Ok(Decoder::new().map_err(|error| Unable::new("cannot begin to decode zstd frames").because(error))?)
     }
 
     pub(super) fn wrong_digest(&self, member: &str, expected: Digest, found: Digest) -> Refusal {

@@ -1,0 +1,113 @@
+//! A bundle about whose every artifact the policy has decided, and its artifacts as a stream.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader};
+use std::path::PathBuf;
+
+use super::admit::KeptOut;
+use super::cannot_read;
+use super::decision::{ArtifactDecision, Decisions};
+use super::pass::DECISIONS;
+use crate::import::verify_evidence::{EvidenceSummary, Judged, JudgedArtifact, JudgedReader};
+use crate::import::verify_objects::Intact;
+use crate::model::{Digest, Name, Stop};
+
+/// A bundle about whose every artifact the policy has decided, and of which something may be published.
+pub struct Decided {
+    pub(super) judged: Judged,
+    pub(super) decisions: Decisions,
+    pub(super) skipped: KeptOut,
+}
+
+/// An artifact with its findings and what was decided about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecidedArtifact {
+    /// The artifact, what its content says and what its proofs came to.
+    pub judged: JudgedArtifact,
+    /// What was decided.
+    pub decided: ArtifactDecision,
+}
+
+impl Decided {
+    /// The bundle.
+    pub const fn intact(&self) -> &Intact {
+        self.judged.intact()
+    }
+
+    /// What was decided, in numbers.
+    pub const fn decisions(&self) -> &Decisions {
+        &self.decisions
+    }
+
+    /// What the proofs came to, in numbers.
+    pub fn summary(&self) -> Result<EvidenceSummary, Stop> {
+        self.judged.summary()
+    }
+
+    /// The artifacts with their decisions, those that are kept out included, in the catalog's order.
+    pub fn artifacts(&self) -> Result<DecidedReader, Stop> {
+        DecidedReader::open(&self.judged)
+    }
+
+    /// Whether an object belongs to artifacts that are kept out, and to nothing else.
+    pub(in crate::import) fn is_kept_out(&self, digest: &Digest) -> bool {
+        self.skipped.objects.contains(digest)
+    }
+
+    /// Whether all that the bundle has of a name is kept out.
+    pub(in crate::import) fn is_name_kept_out(&self, ecosystem: &str, name: &str) -> bool {
+        !self.skipped.names.is_empty()
+            && self.skipped.names.contains(&Name {
+                ecosystem: ecosystem.to_owned(),
+                name: name.to_owned(),
+            })
+    }
+
+    /// Gives the bundle to the next step.
+    pub(in crate::import) fn into_parts(self) -> (Intact, Decisions) {
+        (self.judged.into_intact(), self.decisions)
+    }
+}
+
+/// The decided artifacts of a bundle, in the catalog's order.
+pub struct DecidedReader {
+    judged: JudgedReader,
+    lines: BufReader<File>,
+    path: PathBuf,
+    line: Vec<u8>,
+}
+
+impl DecidedReader {
+    pub(super) fn open(judged: &Judged) -> Result<Self, Stop> {
+        let path = judged.intact().staging().join(DECISIONS);
+        let file = File::open(&path).map_err(|error| cannot_read(&path, error))?;
+        Ok(Self {
+            judged: judged.artifacts()?,
+            lines: BufReader::new(file),
+            path,
+            line: Vec::new(),
+        })
+    }
+
+    /// The next artifact.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "each step may fail: an iterator of results would go on after a failure"
+    )]
+    pub fn next(&mut self) -> Result<Option<DecidedArtifact>, Stop> {
+        let Some(judged) = self.judged.next()? else {
+            return Ok(None);
+        };
+        self.line.clear();
+        self.lines
+            .read_until(b'\n', &mut self.line)
+            .map_err(|error| cannot_read(&self.path, error))?;
+        let decided: ArtifactDecision =
+            serde_json::from_slice(&self.line).map_err(|error| cannot_read(&self.path, error.into()))?;
+        if decided.digest != judged.examined.artifact.digest {
+            let mixed = io::Error::new(io::ErrorKind::InvalidData, "a decision is about another artifact");
+            return Err(cannot_read(&self.path, mixed).into());
+        }
+        Ok(Some(DecidedArtifact { judged, decided }))
+    }
+}

@@ -1,0 +1,194 @@
+//! What was decided, about one artifact and about all of a bundle, as the ledger and reports keep it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::crypto::strict_json;
+use crate::import::site::Origin;
+use crate::model::{Code, Digest, Level, Refusal};
+use crate::policy::{Decision, Hit, Mode, Scan, ScanResult, Verdict};
+use crate::report::ScannerRun;
+
+/// What became of an artifact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Admission {
+    /// The policy allows it.
+    Allowed,
+    /// The policy left it to persons, and enough of them signed for it.
+    Reviewed,
+    /// The enclave is for an evaluation, whose policy only shows what it would do.
+    Evaluation,
+    /// The policy leaves it to persons, and too few of them signed for it: not admitted.
+    Waiting,
+    /// Not admitted.
+    Denied,
+}
+
+impl Admission {
+    /// Whether it is published.
+    pub const fn is_admitted(self) -> bool {
+        matches!(self, Self::Allowed | Self::Reviewed | Self::Evaluation)
+    }
+
+    /// The word in reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Reviewed => "reviewed",
+            Self::Evaluation => "evaluation",
+            Self::Waiting => "waiting",
+            Self::Denied => "denied",
+        }
+    }
+}
+
+/// What was decided about one artifact, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArtifactDecision {
+    /// What became of it.
+    pub admission: Admission,
+    /// What the policy says, with every hit.
+    pub decision: Decision,
+    /// Its bytes.
+    pub digest: Digest,
+    /// The best level of its name so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<Level>,
+    /// The policy's digest.
+    pub policy: Digest,
+    /// The policy's version.
+    pub policy_version: u64,
+    /// The persons whose signed review admitted it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reviewed_by: Vec<String>,
+    /// What each scanner of the site said of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scans: Vec<ScanTold>,
+}
+
+/// What a scanner said of an artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScanTold {
+    /// What was found, or why it was not scanned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The scanner's name, as policies call it.
+    pub engine: String,
+    /// `clean`, `found` or `not-scanned`.
+    pub result: String,
+}
+
+impl From<&Scan> for ScanTold {
+    fn from(scan: &Scan) -> Self {
+        let (result, detail) = match &scan.result {
+            ScanResult::Clean => ("clean", None),
+            ScanResult::Found(name) => ("found", Some(name.clone())),
+            ScanResult::NotScanned(why) => ("not-scanned", Some(why.clone())),
+        };
+        Self {
+            detail,
+            engine: scan.engine.clone(),
+            result: result.to_owned(),
+        }
+    }
+}
+
+impl ArtifactDecision {
+    /// What the ledger keeps: canonical JSON.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&strict_json::write(self)).into_owned()
+    }
+
+    /// Reads what [`ArtifactDecision::text`] wrote; `None` for what was recorded before there were policies.
+    pub fn read(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// The hits that stand in its way, the worst first.
+    pub fn open(&self) -> Vec<&Hit> {
+        open_hits(&self.decision)
+    }
+}
+
+/// Artifacts of one ecosystem by what became of them.
+pub type Counts = BTreeMap<Admission, u64>;
+
+/// What the policy decided about a bundle.
+#[derive(Debug, Clone)]
+pub struct Decisions {
+    /// The policy's name.
+    pub policy_id: String,
+    /// Its version.
+    pub policy_version: u64,
+    /// Its digest.
+    pub policy: Digest,
+    /// Where it comes from.
+    pub policy_origin: Origin,
+    /// Who signed it; nobody where it does not stand.
+    pub policy_signed_by: Vec<String>,
+    /// Whether the policy only shows what it would do.
+    pub mode: Mode,
+    /// What is asked of the bundle as a whole.
+    pub bundle: Decision,
+    /// What became of the artifacts, by ecosystem.
+    pub counts: BTreeMap<String, Counts>,
+    /// The levels that they reach, by ecosystem.
+    pub levels: BTreeMap<String, BTreeMap<Level, u64>>,
+    /// What the rules alone say, where the policy only shows what it would do.
+    pub rules_say: BTreeMap<Verdict, u64>,
+    /// How many artifacts a waiver or a review let pass.
+    pub waived: u64,
+    /// The first of those that are not admitted, each with its rule.
+    pub kept_out: Vec<Refusal>,
+    /// How many are not admitted.
+    pub kept_out_count: u64,
+    /// What each scanner of the site came to.
+    pub scanners: Vec<ScannerRun>,
+    /// What was not asked, or not counted, in words.
+    pub not_asked: Vec<String>,
+}
+
+impl Decisions {
+    /// How many artifacts became something.
+    pub fn count(&self, admission: Admission) -> u64 {
+        self.counts.values().filter_map(|counts| counts.get(&admission)).sum()
+    }
+}
+
+/// The hits that stand in the way, the worst first, otherwise in their order.
+pub(super) fn open_hits(decision: &Decision) -> Vec<&Hit> {
+    let of = |verdict| decision.hits.iter().filter(move |hit| hit.verdict == verdict);
+    of(Verdict::Deny).chain(of(Verdict::Review)).collect()
+}
+
+pub(super) fn codes(decision: &Decision) -> BTreeSet<String> {
+    open_hits(decision)
+        .iter()
+        .map(|hit| hit.code.name().to_owned())
+        .collect()
+}
+
+pub(super) fn says(hit: &Hit) -> String {
+    format!("{} ({})", hit.message, hit.rule)
+}
+
+/// Whether something was found that is not only missing but wrong. That is published nowhere without a person's decision, an evaluation included.
+pub(super) fn is_wrong(decision: &Decision) -> bool {
+    open_hits(decision).iter().any(|hit| {
+        hit.verdict == Verdict::Deny
+            && matches!(
+                hit.code,
+                Code::EvidenceInvalid
+                    | Code::IdentityMismatch
+                    | Code::PublisherChanged
+                    | Code::EvidenceDowngraded
+                    | Code::KnownMalicious
+                    | Code::Denylisted
+                    | Code::ScanPositive
+            )
+    })
+}

@@ -1,0 +1,65 @@
+//! What a case and the bundle's own facts take from the steps before.
+
+use super::Deciding;
+use crate::ecosystem::{self, Stated};
+use crate::import::verify_evidence::JudgedArtifact;
+use crate::import::verify_objects::Intact;
+use crate::model::{Artifact, Level};
+use crate::policy::{BundleFacts, Gap, Published, PublishedBy};
+
+/// Whether an artifact is a signed index, which no plan names: it came with what rests on it. It adds no package; clients judge its own signature, and
+/// its evidence is judged here as any artifact's is.
+pub(super) fn comes_unasked(artifact: &Artifact) -> bool {
+    ecosystem::find(&artifact.ecosystem).is_some_and(|known| known.is_index(&artifact.name))
+}
+
+pub(super) fn bundle_facts<'a>(
+    deciding: &'a Deciding<'_>,
+    intact: &'a Intact,
+    unplanned: &'a [String],
+    infected: &'a [String],
+) -> BundleFacts<'a> {
+    let voucher = intact.voucher();
+    // Whoever of several may have been the one who did another part, is taken to be.
+    let acted = |person: &&String| voucher.exporters.contains(person) || voucher.approvers.contains(person);
+    let importer = deciding.importers.iter().find(acted).or(deciding.importers.first());
+    BundleFacts {
+        exporters: &voucher.exporters,
+        approvers: &voucher.approvers,
+        importer: importer.map(String::as_str),
+        revocations: deciding.carried_revocations,
+        gap: if voucher.gap.is_some() { Gap::Missing } else { Gap::None },
+        unplanned,
+        missing: &[],
+        infected,
+    }
+}
+
+/// When an artifact was published. A proven time of a confirmed proof is believed before the registry's document, which only the exporter vouches
+/// for: the bytes were there then.
+pub(super) fn published(judged: &JudgedArtifact, stated: &Stated) -> Option<Published> {
+    let proven = judged
+        .findings
+        .iter()
+        .filter(|finding| finding.level() >= Level::Registry)
+        .filter_map(|finding| finding.signed_at.as_ref())
+        .filter(|signed| signed.source.is_proven())
+        .map(|signed| signed.time)
+        .min();
+    let proven = proven.map(|time| Published {
+        time,
+        source: PublishedBy::Proof,
+    });
+    proven.or(stated.published.map(|time| Published {
+        time,
+        source: PublishedBy::Registry,
+    }))
+}
+
+/// The release of the distribution that it is for, as far as a confirmed proof says it: what only the exporter says could hide an advisory.
+pub(super) fn release(judged: &JudgedArtifact) -> Option<&str> {
+    let confirmed = judged.findings.iter().filter(|finding| finding.is_confirmed());
+    let mut said = confirmed.flat_map(|finding| &finding.claims);
+    said.find(|(claim, _)| claim == "release")
+        .map(|(_, release)| release.as_str())
+}

@@ -1,0 +1,305 @@
+//! The one pass over all artifacts: each becomes a case, and its decision is written beside its findings.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::admit::{KeptOut, objects_of};
+use super::decision::{Admission, ArtifactDecision, Decisions, ScanTold, codes, is_wrong, says};
+use super::facts::{bundle_facts, comes_unasked, published, release};
+use super::lines::Lines;
+use super::refusals::refusal;
+use super::remembered::{Remembered, remember};
+use super::waiting::{WAITING, Waiting, WaitingHeader};
+use super::{Deciding, Occasion};
+use crate::ecosystem::{self, Stated, purl};
+use crate::import::planned::Planned;
+use crate::import::verify_evidence::JudgedArtifact;
+use crate::import::verify_objects::Intact;
+use crate::model::{Artifact, Code, Digest, Refusal, Stop};
+use crate::policy::{Case, Decision, Hit, Judge, Mode, OnRefusal, Policy, Side, Verdict};
+use crate::scan::Answer;
+use crate::trust::Profile;
+use crate::trust::review::Answer as Reviewed;
+
+/// How many artifacts are named when an import stops: a screenful for each of several ecosystems; the rest is counted.
+const MAX_REFUSALS: usize = 100;
+
+/// How many artifacts that the plan does not name are listed.
+const MAX_UNPLANNED: usize = 100;
+
+pub(super) const DECISIONS: &str = "decisions.ndjson";
+
+/// The one pass over all artifacts.
+pub(super) struct Pass<'a> {
+    policy: &'a Policy,
+    digest: Digest,
+    deciding: &'a Deciding<'a>,
+    judge: &'a Judge<'a>,
+    planned: &'a Planned,
+    remembered: Option<Remembered>,
+    output: Lines,
+    waiting: Option<Lines>,
+    decisions: Decisions,
+    /// Objects of artifacts that are not clean.
+    told: BTreeSet<Digest>,
+    denied: Vec<Refusal>,
+    undecided: Vec<Refusal>,
+    unplanned: Vec<String>,
+    unplanned_count: u64,
+    refused: KeptOut,
+}
+
+impl<'a> Pass<'a> {
+    pub(super) fn new(
+        policy: &'a Policy,
+        deciding: &'a Deciding<'a>,
+        judge: &'a Judge<'a>,
+        planned: &'a Planned,
+        intact: &Intact,
+    ) -> Result<Self, Stop> {
+        let digest = policy.digest();
+        let mut not_asked = deciding.reviews.passed_over.clone();
+        if deciding.ledger.is_none() {
+            not_asked.push(
+                "floors, pinned publishers and names seen before: without an enclave's memory nobody knows them"
+                    .to_owned(),
+            );
+        }
+        if deciding.occasion == Occasion::Export {
+            not_asked.push("approvals, gaps in the stream, who imports, and reviews: they come later".to_owned());
+            if policy.scan.iter().any(|rule| rule.side == Side::Import) {
+                not_asked.push("scans on the receiving side: they come later".to_owned());
+            }
+        }
+        if planned.states_nothing() {
+            not_asked.push("whether the plan asked for each artifact: the plan names none, or is too large".to_owned());
+        }
+        let this = Self {
+            policy,
+            digest,
+            deciding,
+            judge,
+            planned,
+            remembered: None,
+            output: Lines::create(intact.staging().join(DECISIONS))?,
+            waiting: None,
+            decisions: Decisions {
+                policy_id: policy.id.clone(),
+                policy_version: policy.version,
+                policy: digest,
+                policy_origin: deciding.in_force.origin,
+                policy_signed_by: deciding.in_force.signed_by.clone(),
+                mode: policy.mode,
+                bundle: judge.decide_bundle(&bundle_facts(deciding, intact, &[], &[])),
+                counts: BTreeMap::new(),
+                levels: BTreeMap::new(),
+                rules_say: BTreeMap::new(),
+                waived: 0,
+                kept_out: Vec::new(),
+                kept_out_count: 0,
+                scanners: deciding.scanned.runs().to_vec(),
+                not_asked,
+            },
+            told: BTreeSet::new(),
+            denied: Vec::new(),
+            undecided: Vec::new(),
+            unplanned: Vec::new(),
+            unplanned_count: 0,
+            refused: KeptOut::default(),
+        };
+        this.with_waiting(intact)
+    }
+
+    fn with_waiting(mut self, intact: &Intact) -> Result<Self, Stop> {
+        if self.deciding.waiting.is_some() {
+            let mut lines = Lines::create(intact.staging().join(WAITING))?;
+            lines.write(&WaitingHeader {
+                bundle: intact.manifest().label(),
+                exporters: intact.voucher().exporters.clone(),
+                manifest: intact.manifest_digest(),
+                persons: self.policy.review_persons,
+                policy: self.digest,
+            })?;
+            self.waiting = Some(lines);
+        }
+        Ok(self)
+    }
+
+    pub(super) fn take(&mut self, judged: &JudgedArtifact) -> Result<(), Stop> {
+        let artifact = &judged.examined.artifact;
+        let stated = ecosystem::find(&artifact.ecosystem)
+            .map_or_else(Stated::default, |known| known.stated(&judged.examined.facts));
+        let name = artifact.full_name();
+        let remembered = match self.remembered.take().filter(|remembered| remembered.name == name) {
+            Some(remembered) => remembered,
+            None => remember(name, self.deciding.ledger)?,
+        };
+        let advised_as = stated
+            .advised_as
+            .as_ref()
+            .map(|(name, version)| (ecosystem::collision_key(&artifact.ecosystem, name), version.as_str()));
+        let scans = self.deciding.scanned.of(artifact);
+        self.told
+            .extend(objects_of(artifact).filter(|digest| self.deciding.scanned.tells_of(digest)));
+        let case = Case {
+            scans: &scans,
+            release: release(judged),
+            advised_as: advised_as.as_ref().map(|(key, version)| (key.as_str(), *version)),
+            floor: remembered.floor,
+            pinned: &remembered.pinned,
+            standing: remembered.standing,
+            published: published(judged, &stated),
+            licence: stated.licence.as_deref(),
+            ..Case::new(artifact, &judged.findings)
+        };
+        let mut decision = self.judge.decide(&case);
+        let url = purl(artifact);
+        let (admission, reviewed_by) = self.admit(artifact, &url, &mut decision);
+        let decided = ArtifactDecision {
+            admission,
+            decision,
+            digest: artifact.digest,
+            floor: remembered.floor,
+            policy: self.digest,
+            policy_version: self.policy.version,
+            reviewed_by,
+            scans: scans.iter().map(ScanTold::from).collect(),
+        };
+        self.remembered = Some(remembered);
+        self.count(artifact, &url, &decided)?;
+        self.output.write(&decided)
+    }
+
+    /// What becomes of an artifact: the policy's verdict, and where that is left to persons, theirs.
+    fn admit(&self, artifact: &Artifact, url: &str, decision: &mut Decision) -> (Admission, Vec<String>) {
+        match decision.verdict {
+            Verdict::Allow => return (Admission::Allowed, Vec::new()),
+            Verdict::Deny => return (Admission::Denied, Vec::new()),
+            Verdict::Review => {}
+        }
+        let open = codes(decision);
+        match self
+            .deciding
+            .reviews
+            .answer(artifact.digest, url, &open, self.policy.review_persons)
+        {
+            Reviewed::Approved(persons) => (Admission::Reviewed, persons),
+            Reviewed::Rejected { person, reason } => {
+                decision.hits.insert(
+                    0,
+                    Hit {
+                        code: Code::ReviewRejected,
+                        verdict: Verdict::Deny,
+                        rule: "review".to_owned(),
+                        message: format!("{person} rejected it: {reason}"),
+                        solution: format!("leave it out, or talk to {person}"),
+                        waived_by: None,
+                        counts_from: None,
+                    },
+                );
+                decision.verdict = Verdict::Deny;
+                decision.rules_say = Verdict::Deny;
+                (Admission::Denied, Vec::new())
+            }
+            Reviewed::Open(_) if self.only_shows() && !is_wrong(decision) => (Admission::Evaluation, Vec::new()),
+            Reviewed::Open(_) => (Admission::Waiting, Vec::new()),
+        }
+    }
+
+    /// Whether this enclave is for an evaluation, and its policy only shows what it would do.
+    fn only_shows(&self) -> bool {
+        self.deciding.profile == Profile::Evaluation && self.policy.mode == Mode::Evaluate
+    }
+
+    fn count(&mut self, artifact: &Artifact, url: &str, decided: &ArtifactDecision) -> Result<(), Stop> {
+        let decision = &decided.decision;
+        let admission = decided.admission;
+        let decisions = &mut self.decisions;
+        let counts = decisions.counts.entry(artifact.ecosystem.clone()).or_default();
+        *counts.entry(admission).or_default() += 1;
+        let levels = decisions.levels.entry(artifact.ecosystem.clone()).or_default();
+        *levels.entry(decision.reached).or_default() += 1;
+        *decisions.rules_say.entry(decision.rules_say).or_default() += 1;
+        decisions.waived += u64::from(decision.hits.iter().any(|hit| hit.waived_by.is_some()));
+        if !self.planned.states_nothing() && !self.planned.names(artifact) && !comes_unasked(artifact) {
+            self.unplanned_count += 1;
+            if self.unplanned.len() < MAX_UNPLANNED {
+                self.unplanned.push(url.to_owned());
+            }
+        }
+        if admission.is_admitted() {
+            return Ok(());
+        }
+        decisions.kept_out_count += 1;
+        if self.policy.on_refusal == OnRefusal::KeepOut {
+            self.refused.objects.extend(objects_of(artifact).copied());
+            self.refused.names.insert(artifact.full_name());
+        }
+        let list = if admission == Admission::Denied {
+            &mut self.denied
+        } else {
+            &mut self.undecided
+        };
+        if list.len() < MAX_REFUSALS {
+            list.push(refusal(url, decided));
+        }
+        if admission == Admission::Waiting
+            && let Some(waiting) = &mut self.waiting
+        {
+            waiting.write(&Waiting {
+                codes: codes(decision),
+                digest: artifact.digest,
+                purl: url.to_owned(),
+                reached: decision.reached,
+                says: decided.open().into_iter().map(says).collect(),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// What scanners found in what belongs to no artifact, in words: registries' documents, the plan, advisories.
+    fn take_scans_of_the_rest(&mut self) -> Vec<String> {
+        let mut infected = Vec::new();
+        let mut unclear: BTreeMap<&str, u64> = BTreeMap::new();
+        for (digest, engine, answer) in self.deciding.scanned.told() {
+            match answer {
+                _ if self.told.contains(digest) => {}
+                Answer::Found(name) if infected.len() < MAX_REFUSALS => {
+                    infected.push(format!("{engine} found {name} in {digest}, which is no artifact's"));
+                }
+                Answer::Unclear(_) => *unclear.entry(engine).or_default() += 1,
+                Answer::Found(_) | Answer::Clean => {}
+            }
+        }
+        for (engine, count) in unclear {
+            let text = format!("{count} objects that are no artifact's: {engine} has not scanned them wholly");
+            self.decisions.not_asked.push(text);
+        }
+        infected
+    }
+
+    pub(super) fn finish(mut self, intact: &Intact) -> Result<(Decisions, KeptOut), Stop> {
+        let infected = self.take_scans_of_the_rest();
+        self.output.finish()?;
+        if let Some(waiting) = self.waiting {
+            waiting.finish()?;
+        }
+        if self.unplanned_count > self.unplanned.len() as u64 {
+            let more = self.unplanned_count - self.unplanned.len() as u64;
+            self.unplanned.push(format!("{more} more"));
+        }
+        self.decisions.bundle =
+            self.judge
+                .decide_bundle(&bundle_facts(self.deciding, intact, &self.unplanned, &infected));
+        if self.deciding.occasion == Occasion::Export {
+            // Nobody has approved it yet, and nobody has imported it.
+            self.decisions
+                .bundle
+                .hits
+                .retain(|hit| !matches!(hit.code, Code::ApprovalsMissing | Code::RolesNotSeparate));
+        }
+        self.decisions.kept_out = self.denied;
+        self.decisions.kept_out.extend(self.undecided);
+        self.decisions.kept_out.truncate(MAX_REFUSALS);
+        Ok((self.decisions, self.refused))
+    }
+}

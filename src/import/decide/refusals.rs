@@ -1,0 +1,68 @@
+//! Why something is not admitted, in words.
+
+use std::collections::BTreeSet;
+
+use super::decision::{Admission, ArtifactDecision, Decisions, says};
+use crate::model::{Code, Refusal};
+use crate::policy::{Decision, Verdict};
+
+/// Why an artifact is not admitted: the worst that was found, with its rule, and the codes of the rest.
+pub(super) fn refusal(url: &str, decided: &ArtifactDecision) -> Refusal {
+    let open = decided.open();
+    let Some(first) = open.first() else {
+        return Refusal::new(
+            Code::ReviewNeeded,
+            url,
+            "the policy only shows what it would do, and nobody has decided",
+        )
+        .hint("`sealift review list` shows what waits");
+    };
+    let more: BTreeSet<&str> = open[1..]
+        .iter()
+        .map(|hit| hit.code.name())
+        .filter(|name| *name != first.code.name())
+        .collect();
+    let mut reason = says(first);
+    if !more.is_empty() {
+        reason.push_str("; also ");
+        reason.push_str(&more.into_iter().collect::<Vec<_>>().join(", "));
+    }
+    let hint = if decided.admission == Admission::Waiting {
+        format!("{}; then `sealift review` records the decision", first.solution)
+    } else {
+        first.solution.clone()
+    };
+    Refusal::new(first.code, url, reason).hint(hint)
+}
+
+/// Why the bundle as a whole is not admitted.
+pub(super) fn bundle_refusals(decision: &Decision, label: &str) -> Vec<Refusal> {
+    decision
+        .hits
+        .iter()
+        .filter(|hit| hit.verdict == Verdict::Deny)
+        .map(|hit| Refusal::new(hit.code, format!("bundle {label}"), says(hit)).hint(hit.solution.clone()))
+        .collect()
+}
+
+/// The first artifacts that are not admitted, and how many there are. Those that are denied come first.
+pub(super) fn stop_refusals(decisions: &Decisions, label: &str, count: u64) -> Vec<Refusal> {
+    let mut refusals = decisions.kept_out.clone();
+    refusals.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+    let more = count.saturating_sub(refusals.len() as u64);
+    if more > 0 {
+        refusals.push(
+            Refusal::new(
+                Code::ReviewNeeded,
+                format!("bundle {label}"),
+                format!(
+                    "{more} more artifacts are not admitted: {} are denied, and {} wait for a decision",
+                    decisions.count(Admission::Denied),
+                    decisions.count(Admission::Waiting)
+                ),
+            )
+            .hint("`sealift review list` shows all that waits"),
+        );
+    }
+    refusals
+}
