@@ -239,7 +239,6 @@ fn is_name(name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::crypto::file_key::FileKey;
-    use crate::crypto::key::Signer as _;
 
     fn line(name: &str, key: &[u8]) -> String {
         let bytes = [&[ED25519], key].concat();
