@@ -3,6 +3,7 @@
 pub mod apt;
 pub mod ar;
 pub mod inflate;
+pub mod oci;
 pub mod tar;
 pub mod zip;
 

@@ -13,7 +13,7 @@ use super::shown::holder;
 use super::{Context, Exit};
 use crate::audit::{Audited, Auditing, Found, audit};
 use crate::log::Witness;
-use crate::model::{How, Stop};
+use crate::model::{How, Stop, escaped_json};
 use crate::repository::Lock;
 
 /// What to compare.
@@ -65,7 +65,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
             if count > 0 {
                 lines.line(",");
             }
-            lines.json(&found_json(&found));
+            lines.line(&escaped_json(&found_json(&found).to_string()));
         } else {
             lines.line(&found_text(&found));
         }
@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     drop(bars);
     if is_json {
         lines.line("],\"total\":");
-        lines.json(&total_json(&audited));
+        lines.line(&escaped_json(&total_json(&audited).to_string()));
         lines.line("}");
     } else {
         total_text(&audited, &mut lines);

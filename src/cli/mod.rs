@@ -30,6 +30,7 @@ mod recheck;
 #[cfg(feature = "export")]
 mod rehearse;
 mod report;
+mod report_show;
 mod review;
 mod rollback;
 mod root;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::args::{Colour, Global};
 use super::exit::Exit;
-use crate::model::{Refusal, Stop, Unable, escaped, is_printable};
+use crate::model::{Refusal, Stop, Unable, escaped, escaped_json};
 
 /// Prints answers, warnings and stops, in the form that the user asked for.
 pub struct Output {
@@ -54,7 +54,7 @@ impl Output {
 
     /// Prints the one JSON document.
     pub fn json(&self, document: &serde_json::Value) {
-        self.answer(&escape_json(&format!("{document:#}")));
+        self.answer(&escaped_json(&format!("{document:#}")));
     }
 
     /// Prints the one JSON document, which may be too long to hold: a struct whose fields are in the order of their names.
@@ -158,11 +158,6 @@ impl Lines {
     pub(crate) fn line(&mut self, text: &str) {
         let _ = writeln!(self.0, "{text}");
     }
-
-    /// Prints a part of a JSON document as one line.
-    pub(crate) fn json(&mut self, part: &serde_json::Value) {
-        self.line(&escape_json(&part.to_string()));
-    }
 }
 
 /// A count of bytes with three digits and a decimal unit.
@@ -226,24 +221,6 @@ pub(crate) fn escape(text: &str) -> String {
     escaped(text)
 }
 
-/// Makes a JSON document safe for a terminal without changing what it says: what [`escape`] would show as `\u{…}` can
-/// only stand inside strings, where JSON has an escape for it. Controls below U+0020 are escaped already; line ends are
-/// the document's own.
-fn escape_json(document: &str) -> String {
-    let mut text = String::with_capacity(document.len());
-    for character in document.chars() {
-        if character == '\n' || is_printable(character) {
-            text.push(character);
-        } else {
-            let mut units = [0; 2];
-            for unit in character.encode_utf16(&mut units) {
-                text.push_str(&format!("\\u{unit:04x}"));
-            }
-        }
-    }
-    text
-}
-
 /// Escapes what passes, line by line.
 #[cfg(any(feature = "export", test))]
 struct EscapedLines<W: Write> {
@@ -257,7 +234,7 @@ impl<W: Write> Write for EscapedLines<W> {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.line.extend_from_slice(part);
             if part.ends_with(b"\n") {
-                let line = escape_json(&String::from_utf8_lossy(&self.line));
+                let line = escaped_json(&String::from_utf8_lossy(&self.line));
                 self.output.write_all(line.as_bytes())?;
                 self.line.clear();
             }
@@ -273,6 +250,7 @@ impl<W: Write> Write for EscapedLines<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::is_printable;
 
     #[test]
     fn a_long_document_is_escaped_as_a_short_one() {
@@ -283,7 +261,7 @@ mod tests {
         };
         serde_json::to_writer_pretty(&mut text, &document).unwrap();
         text.write_all(b"\n").unwrap();
-        let expected = escape_json(&format!("{document:#}\n"));
+        let expected = escaped_json(&format!("{document:#}\n"));
         assert!(expected.contains("\\u202e\\u009by"));
         assert_eq!(String::from_utf8(text.output).unwrap(), expected);
     }
@@ -324,7 +302,7 @@ mod tests {
     #[test]
     fn json_for_a_terminal_says_the_same() {
         let document = json!({ "name": "a\u{9b}2J\u{202e}b\u{e0041}c\u{7f}\n\"é" });
-        let text = escape_json(&format!("{document:#}"));
+        let text = escaped_json(&format!("{document:#}"));
         assert!(
             text.chars()
                 .all(|character| character == '\n' || is_printable(character)),

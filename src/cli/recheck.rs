@@ -1,6 +1,6 @@
-//! `sealift recheck`: what of all that is held no longer stands by today's trust data and revocations.
+//! `sealift recheck`: what of all that is held no longer stands by today's trust data and revocations, and what today's policy would not admit.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -12,7 +12,8 @@ use super::shown::{bundle_text, entry_json, finding_lines, holder};
 use super::{Context, Exit};
 use crate::ecosystem::purl;
 use crate::enclave::{self, Enclave};
-use crate::import::recheck::{Again, Change, Rechecked, recheck};
+use crate::import::decide::Admission;
+use crate::import::recheck::{Again, Change, NotAdmitted, Rechecked, recheck};
 use crate::import::site::Site;
 use crate::ledger::{Ledger, Rejudging};
 use crate::log::Leaf;
@@ -26,6 +27,9 @@ pub(crate) struct Arguments {
     /// The enclave's folder
     #[arg(long, value_name = "FOLDER")]
     enclave: PathBuf,
+    /// Ask the policy about these advisories too: OSV records, one a line
+    #[arg(long, value_name = "FILE")]
+    advisories: Option<PathBuf>,
     /// Keep the new judgements in the place of the old ones
     #[arg(long)]
     record: bool,
@@ -34,7 +38,10 @@ pub(crate) struct Arguments {
     threads: Option<u16>,
 }
 
-/// Judges everything again. Ends as refused where something no longer stands.
+/// How the document begins.
+const BEGIN: &str = "{\"schema\":\"sealift-recheck/1\",\"changes\":[\n";
+
+/// Judges everything again. Ends as refused where something no longer stands, or would not be admitted any more.
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop> {
     let folder = &arguments.enclave;
     if !arguments.record {
@@ -61,7 +68,9 @@ fn judge(
     record: Option<&Rejudging<'_>>,
     context: &Context,
 ) -> Result<(Exit, u64), Stop> {
-    let site = site(&arguments.enclave, ledger)?;
+    let trust = TrustFolder::open(&arguments.enclave.join("trust"))?;
+    let site = Site::load(&trust)?;
+    site.check_not_rolled_back(ledger)?;
     let store = Store::open(arguments.enclave.join("store"))
         .map_err(|error| Unable::new("cannot read the enclave's store").because(error))?;
     let bars = Bars::new(context);
@@ -69,6 +78,8 @@ fn judge(
         ledger,
         store: &store,
         site: &site,
+        profile: trust.current().document().profile,
+        advisories: arguments.advisories.as_deref(),
         max_transit_seconds: site.in_force().max_transit_seconds(),
         now: context.now,
         threads: threads(arguments.threads),
@@ -77,41 +88,40 @@ fn judge(
     };
     let mut lines = context.output.lines();
     let is_json = context.output.wants_json();
-    if is_json {
-        lines.line("{\"schema\":\"sealift-recheck/1\",\"changes\":[");
-    }
+    // Nothing is printed before something is judged: a refusal is a document of its own.
     let mut count = 0_u64;
     let total = recheck(&again, |change| {
         if is_json {
-            let comma = if count == 0 { "" } else { "," };
-            lines.line(&format!("{comma}{}", change_json(&change)));
+            let before = if count == 0 { BEGIN } else { "," };
+            lines.line(&format!("{before}{}", change_json(&change)));
         } else {
             change_text(&change, &mut lines);
         }
         count += 1;
         Ok(())
     })?;
+    let asked = Asked {
+        site: &site,
+        not_asked: not_asked(&again),
+        is_recorded: record.is_some(),
+    };
     drop(bars);
     if is_json {
-        lines.line(&format!(
-            "],\"total\":{}}}",
-            total_json(&total, &site, record.is_some())
-        ));
+        let before = if count == 0 { BEGIN } else { "" };
+        lines.line(&format!("{before}],\"total\":{}}}", total_json(&total, &asked)));
     } else {
-        total_text(&total, &site, record.is_some(), &mut lines);
+        total_text(&total, &asked, &mut lines);
     }
-    let exit = if total.fallen > 0 { Exit::Refused } else { Exit::Done };
+    let exit = if total.stands() { Exit::Done } else { Exit::Refused };
     Ok((exit, total.judged))
 }
 
-fn site(folder: &Path, ledger: &Ledger) -> Result<Site, Stop> {
-    let site = Site::load(&TrustFolder::open(&folder.join("trust"))?)?;
-    site.check_not_rolled_back(ledger)?;
-    Ok(site)
-}
-
 fn change_text(change: &Change, lines: &mut Lines) {
-    let word = if change.fell() { "fell" } else { "rose" };
+    let word = match (change.fell(), change.gained.is_empty()) {
+        (true, _) => "fell",
+        (false, false) => "rose",
+        (false, true) => "held",
+    };
     lines.line(&format!(
         "{word} {}  {} -> {}{}",
         escape(&purl(&change.entry.artifact)),
@@ -138,6 +148,34 @@ fn change_text(change: &Change, lines: &mut Lines) {
     for finding in change.wrong.iter().chain(&change.gained) {
         finding_lines(finding).iter().for_each(|line| lines.line(line));
     }
+    if let Some(found) = &change.not_admitted {
+        let today = match (found.admission, found.is_news) {
+            (Admission::Denied, _) => "would be denied today",
+            (_, true) => "would wait for a decision today",
+            (_, false) => "would wait for a decision today, as it did when it came",
+        };
+        lines.line(&format!("  policy    {today}"));
+        for hit in &found.hits {
+            lines.line(&format!(
+                "  {:<9} {} [{}] ({})",
+                hit.verdict.word(),
+                escape(&hit.message),
+                hit.code.name(),
+                escape(&hit.rule)
+            ));
+        }
+    }
+}
+
+fn not_admitted_json(found: &NotAdmitted) -> Value {
+    json!({
+        "admission": found.admission.word(),
+        "was": found.was.map(Admission::word),
+        "news": found.is_news,
+        "required": found.required,
+        "reached": found.reached,
+        "hits": found.hits,
+    })
 }
 
 fn change_json(change: &Change) -> Value {
@@ -149,23 +187,49 @@ fn change_json(change: &Change) -> Value {
         "wrong": change.wrong,
         "gained": change.gained,
         "unreadable": change.unreadable,
+        "not_admitted": change.not_admitted.as_ref().map(not_admitted_json),
         "artifact": entry_json(&change.entry),
     })
 }
 
-fn total_json(total: &Rechecked, site: &Site, is_recorded: bool) -> Value {
+/// By what everything was judged.
+struct Asked<'a> {
+    site: &'a Site,
+    not_asked: Vec<&'static str>,
+    is_recorded: bool,
+}
+
+/// What today's policy was not asked.
+fn not_asked(again: &Again<'_>) -> Vec<&'static str> {
+    let mut parts = vec![
+        "approvals, gaps and the age of side data: they are a bundle's",
+        "scanners: nothing is scanned again",
+    ];
+    if again.advisories.is_none() {
+        parts.push("advisories: give some with --advisories");
+    }
+    parts
+}
+
+fn total_json(total: &Rechecked, asked: &Asked<'_>) -> Value {
+    let site = asked.site;
+    let policy = site.in_force();
     let version = |standing: &crate::trust::Standing| json!({ "version": standing.version, "digest": standing.digest });
     json!({
         "judged": total.judged,
         "fallen": total.fallen,
         "risen": total.risen,
-        "recorded": is_recorded,
+        "not_admitted": total.not_admitted,
+        "policy": { "id": policy.policy.id, "version": policy.policy.version, "digest": policy.policy.digest(), "origin": policy.origin },
+        "not_asked": asked.not_asked,
+        "recorded": asked.is_recorded,
         "trust_data": site.trust_data().map(|(standing, _)| version(standing)),
         "revocations": site.revocations().map(|(standing, _)| version(standing)),
     })
 }
 
-fn total_text(total: &Rechecked, site: &Site, is_recorded: bool, lines: &mut Lines) {
+fn total_text(total: &Rechecked, asked: &Asked<'_>, lines: &mut Lines) {
+    let site = asked.site;
     let version =
         |version: Option<u64>| version.map_or_else(|| "none".to_owned(), |version| format!("version {version}"));
     lines.line(&format!(
@@ -177,7 +241,17 @@ fn total_text(total: &Rechecked, site: &Site, is_recorded: bool, lines: &mut Lin
         version(site.trust_data().map(|(standing, _)| standing.version)),
         version(site.revocations().map(|(standing, _)| standing.version))
     ));
-    lines.line(if is_recorded {
+    let policy = &site.in_force().policy;
+    lines.line(&format!(
+        "policy {} version {} would not admit {} of them any more",
+        escape(&policy.id),
+        policy.version,
+        total.not_admitted
+    ));
+    for part in &asked.not_asked {
+        lines.line(&format!("  not asked: {part}"));
+    }
+    lines.line(if asked.is_recorded {
         "  the new judgements are kept; what clients find is as before"
     } else {
         "  nothing was changed; --record keeps the new judgements"

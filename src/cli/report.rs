@@ -1,6 +1,5 @@
 //! `sealift report`: what imports and refusals left as their record.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -14,7 +13,7 @@ use crate::import::record;
 use crate::import::site::Site;
 use crate::log::{LogError, Witness};
 use crate::model::{Code, Refusal, Stop, Unable};
-use crate::report::{self, Report, ReportError, html, summary};
+use crate::report::{self, Report, ReportError};
 use crate::trust::folder::TrustFolder;
 use crate::trust::{Revocations, Role, TrustedRoot};
 
@@ -30,7 +29,7 @@ enum Command {
     /// List an enclave's reports, and verify that none is missing or exchanged
     List(List),
     /// Verify a report and show who vouched for what, and what was refused
-    Show(Show),
+    Show(super::report_show::Arguments),
     /// Verify a report with nothing but itself and a pinned root
     Verify(Verify),
 }
@@ -43,15 +42,6 @@ struct List {
 }
 
 #[derive(Debug, Args)]
-struct Show {
-    #[command(flatten)]
-    source: Source,
-    /// Write it as one page for a browser or a printer to this new file instead
-    #[arg(long, value_name = "FILE", conflicts_with = "json")]
-    html: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
 struct Verify {
     #[command(flatten)]
     source: Source,
@@ -59,7 +49,7 @@ struct Verify {
 
 /// Which report, and by what it is judged.
 #[derive(Debug, Args)]
-struct Source {
+pub(super) struct Source {
     /// The report: a file, or its number among the enclave's reports [default: the newest]
     #[arg(value_name = "FILE|NUMBER", required_unless_present = "enclave")]
     report: Option<PathBuf>,
@@ -70,7 +60,7 @@ struct Source {
         required_unless_present = "trust",
         conflicts_with = "trust"
     )]
-    enclave: Option<PathBuf>,
+    pub(super) enclave: Option<PathBuf>,
     /// A folder with the enclave's pinned root
     #[arg(long, value_name = "FOLDER")]
     trust: Option<PathBuf>,
@@ -88,7 +78,7 @@ pub(super) fn witness(line: &str) -> Result<Witness, LogError> {
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop> {
     match &arguments.command {
         Command::List(arguments) => list(arguments, context),
-        Command::Show(arguments) => show(arguments, context),
+        Command::Show(arguments) => super::report_show::run(arguments, context),
         Command::Verify(arguments) => verify(arguments, context),
     }
 }
@@ -115,7 +105,7 @@ impl Judge {
 }
 
 impl Source {
-    fn judge(&self) -> Result<Judge, Stop> {
+    pub(super) fn judge(&self) -> Result<Judge, Stop> {
         match (&self.enclave, &self.trust) {
             (Some(enclave), _) => Judge::of(&enclave.join("trust")),
             (None, Some(trust)) => Judge::of(trust),
@@ -123,7 +113,7 @@ impl Source {
         }
     }
 
-    fn path(&self) -> Result<PathBuf, Stop> {
+    pub(super) fn path(&self) -> Result<PathBuf, Stop> {
         let Some(enclave) = &self.enclave else {
             return Ok(self.report.clone().unwrap_or_default());
         };
@@ -146,7 +136,7 @@ impl Source {
     }
 }
 
-fn subject(path: &Path) -> String {
+pub(super) fn subject(path: &Path) -> String {
     format!("report {}", path.display())
 }
 
@@ -219,26 +209,6 @@ fn in_list(report: &Report, path: &Path) -> Value {
     })
 }
 
-fn show(arguments: &Show, context: &Context) -> Result<Exit, Stop> {
-    let judge = arguments.source.judge()?;
-    let path = arguments.source.path()?;
-    if let Some(target) = &arguments.html {
-        return write_html(&judge, &path, target, context);
-    }
-    if context.output.wants_json() {
-        return show_json(&judge, &path, context);
-    }
-    let report = verified(&judge, &path)?;
-    for line in summary(&report.head) {
-        context.output.answer(&escape(&line));
-    }
-    context.output.answer(&escape(&signed(&report)));
-    for line in logged(&report, &arguments.source.witness) {
-        context.output.answer(&escape(&line));
-    }
-    Ok(Exit::Done)
-}
-
 /// What the report proves of the log, and who else has signed that.
 fn logged(report: &Report, witnesses: &[Witness]) -> Vec<String> {
     let Some(log) = &report.log else {
@@ -285,79 +255,11 @@ fn logged_json(report: &Report, witnesses: &[Witness]) -> Value {
     })
 }
 
-fn signed(report: &Report) -> String {
-    format!(
-        "  signed    by {}, root version {}; {}",
-        report.persons.join(", "),
-        report.root_version,
-        report.digest
-    )
-}
-
 /// Reads a report to its end, so that every byte of it is verified.
 fn verified(judge: &Judge, path: &Path) -> Result<Report, Stop> {
     let mut report = judge.open(path).map_err(|error| error.stop(subject(path)))?;
     while report.next().map_err(|error| error.stop(subject(path)))?.is_some() {}
     Ok(report)
-}
-
-/// Prints the whole report as one document, which is first verified to its end.
-fn show_json(judge: &Judge, path: &Path, context: &Context) -> Result<Exit, Stop> {
-    let stop = |error: ReportError| error.stop(subject(path));
-    let digest = verified(judge, path)?.digest;
-    let mut report = judge.open(path).map_err(stop)?;
-    if report.digest != digest {
-        return Err(changed(path));
-    }
-    let mut lines = context.output.lines();
-    let head =
-        serde_json::to_value(&report.head).map_err(|error| Unable::new("cannot print the report").because(error))?;
-    lines.line(&format!(
-        "{{\"schema\":\"sealift-report/1\",\"digest\":\"{digest}\",\"head\":"
-    ));
-    lines.json(&head);
-    lines.line(",\"artifacts\":[");
-    let mut first = true;
-    while let Some(record) = report.next().map_err(stop)? {
-        let value = serde_json::to_value(&record).unwrap_or(Value::Null);
-        if !first {
-            lines.line(",");
-        }
-        lines.json(&value);
-        first = false;
-    }
-    lines.line("]}");
-    Ok(Exit::Done)
-}
-
-fn changed(path: &Path) -> Stop {
-    Refusal::new(Code::MediumChanged, subject(path), "it was changed while it was read").into()
-}
-
-/// Writes the page aside, and shows it once the last record is verified.
-fn write_html(judge: &Judge, path: &Path, target: &Path, context: &Context) -> Result<Exit, Stop> {
-    let mut report = judge.open(path).map_err(|error| error.stop(subject(path)))?;
-    let failed =
-        |error: std::io::Error| Stop::from(Unable::new(format!("cannot write {}", target.display())).because(error));
-    let folder = target
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let aside = tempfile::Builder::new()
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .tempfile_in(folder)
-        .map_err(failed)?;
-    let mut output = std::io::BufWriter::new(aside);
-    let mut page = html::Page::begin(&report, &mut output).map_err(failed)?;
-    while let Some(record) = report.next().map_err(|error| error.stop(subject(path)))? {
-        page.record(&record, &mut output).map_err(failed)?;
-    }
-    page.end(&mut output).and_then(|()| output.flush()).map_err(failed)?;
-    let aside = output.into_inner().map_err(|error| failed(error.into_error()))?;
-    aside.as_file().sync_all().map_err(failed)?;
-    aside.persist_noclobber(target).map_err(|error| failed(error.error))?;
-    context.output.answer(&format!("wrote {}", target.display()));
-    Ok(Exit::Done)
 }
 
 fn verify(arguments: &Verify, context: &Context) -> Result<Exit, Stop> {
@@ -385,7 +287,7 @@ fn verify(arguments: &Verify, context: &Context) -> Result<Exit, Stop> {
         head.records.count,
         head.outcome.word()
     ));
-    context.output.answer(&escape(&signed(&report)));
+    context.output.answer(&escape(&report::signed(&report)));
     for line in logged(&report, &arguments.source.witness) {
         context.output.answer(&escape(&line));
     }
@@ -425,33 +327,14 @@ impl ReportSigner {
         if self.unsigned_report {
             return Ok(ReportKeys::default());
         }
-        let default = enclave.join("keys").join("import.pem");
-        let key = match (&self.key, &self.agent) {
-            (None, None) if !default.exists() => {
-                return Err(Unable::new(format!(
-                    "there is no key to sign the report with at {}",
-                    default.display()
-                ))
-                .hint("name it with --key or --agent, or write a report without a signature with --unsigned-report")
-                .into());
-            }
-            (None, None) => Some(default),
-            (key, _) => key.clone(),
-        };
-        let signer = SignerArguments {
-            key,
+        let arguments = SignerArguments {
+            key: self.key.clone(),
             agent: self.agent.clone(),
             public_key: self.public_key.clone(),
             passphrase: self.passphrase.clone(),
-        }
-        .open()?;
-        check_role(
-            signer.as_ref(),
-            root,
-            Role::Import,
-            "reports",
-            "`sealift root show` says which keys have it",
-        )?;
+        };
+        let otherwise = "name it with --key or --agent, or write a report without a signature with --unsigned-report";
+        let signer = import_key(arguments, enclave, root, otherwise)?;
         let log = match &self.log_key {
             Some(path) => {
                 let arguments = SignerArguments {
@@ -464,32 +347,22 @@ impl ReportSigner {
             }
             None => None,
         };
-        check_role(
-            log.as_deref().unwrap_or(signer.as_ref()),
-            root,
-            Role::Log,
-            "checkpoints of the log",
-            "name a key that has it with --log-key; `sealift root show` says which",
-        )?;
+        let id = log.as_deref().unwrap_or(signer.as_ref()).public().id();
+        let roles = &root.document().roles;
+        if !roles.get(&Role::Log).is_some_and(|role| role.keys.contains(&id)) {
+            return Err(Refusal::new(
+                Code::KeyNotInRole,
+                format!("key {id}"),
+                "the root does not let it sign checkpoints of the log: it has not the role log",
+            )
+            .hint("name a key that has it with --log-key; `sealift root show` says which")
+            .into());
+        }
         Ok(ReportKeys {
             report: Some(signer),
             log,
         })
     }
-}
-
-fn check_role(signer: &dyn Signer, root: &TrustedRoot, role: Role, what: &str, hint: &str) -> Result<(), Refusal> {
-    let id = signer.public().id();
-    let roles = &root.document().roles;
-    if roles.get(&role).is_some_and(|role| role.keys.contains(&id)) {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        Code::KeyNotInRole,
-        format!("key {id}"),
-        format!("the root does not let it sign {what}: it has not the role {role}"),
-    )
-    .hint(hint))
 }
 
 /// The keys that sign what an import leaves.
@@ -507,4 +380,38 @@ impl ReportKeys {
             log: self.log.as_deref().or(self.report.as_deref()),
         }
     }
+}
+
+/// Opens a key of the role import: the one that is named, or the enclave's own. `otherwise` is the hint where there is none.
+pub(super) fn import_key(
+    mut arguments: SignerArguments,
+    enclave: &Path,
+    root: &TrustedRoot,
+    otherwise: &str,
+) -> Result<Box<dyn Signer>, Stop> {
+    if arguments.key.is_none() && arguments.agent.is_none() {
+        let default = enclave.join("keys").join("import.pem");
+        if !default.exists() {
+            let what = format!("there is no key to sign the report with at {}", default.display());
+            return Err(Unable::new(what).hint(otherwise).into());
+        }
+        arguments.key = Some(default);
+    }
+    let signer = arguments.open()?;
+    let id = signer.public().id();
+    let may = root
+        .document()
+        .roles
+        .get(&Role::Import)
+        .is_some_and(|role| role.keys.contains(&id));
+    if !may {
+        return Err(Refusal::new(
+            Code::KeyNotInRole,
+            format!("key {id}"),
+            "the root does not let it sign reports: it has not the role import",
+        )
+        .hint("`sealift root show` says which keys have it")
+        .into());
+    }
+    Ok(signer)
 }

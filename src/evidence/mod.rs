@@ -21,6 +21,7 @@ mod dsse;
 mod embedded;
 pub mod gem;
 mod helm;
+pub mod image_layout;
 mod in_toto;
 pub mod jar;
 mod listed;
@@ -31,6 +32,7 @@ pub mod nuget;
 mod openpgp;
 mod pinned;
 mod public_key;
+mod raw_signature;
 mod reading;
 mod ready;
 mod rpm;
@@ -44,7 +46,7 @@ pub mod tuf;
 mod update;
 pub mod x509;
 
-use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestamp};
+use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestamp, UpstreamState};
 
 pub use describe::{armored, describe};
 pub use detached::{Detached, DetachedKind};
@@ -70,6 +72,7 @@ pub const ALL: &[&dyn EvidenceKind] = &[
     &npm_signature::NpmSignature,
     nuget::NUGET,
     &DetachedKind(&openpgp::Openpgp),
+    &DetachedKind(&raw_signature::RawSignature),
     &rpm::Repomd,
     &rpm::RpmSignature,
     &DetachedKind(&signify::Signify),
@@ -106,6 +109,12 @@ pub trait EvidenceKind: Sync {
     /// the artifact itself, and is read through [`Evidence::judge`]'s content).
     fn open<'a>(&self, objects: Vec<Vec<u8>>, context: &'a Context<'a>)
     -> Result<Box<dyn Evidence + 'a>, Box<Finding>>;
+
+    /// The states of upstreams that a confirmed finding of this kind shows, and that only ever move forward: whoever keeps the newest ones compares
+    /// them, as judging keeps no state.
+    fn shows(&self, _artifact: &Artifact, _finding: &Finding) -> Vec<UpstreamState> {
+        Vec::new()
+    }
 
     /// Whether an artifact of this file name holds a proof of this kind within itself: for kinds whose proofs do. An exporter asks, so that
     /// the catalog names them; nothing is judged. The bytes are touched only where the name is of the kind's format, whatever their

@@ -1,4 +1,5 @@
-//! Proofs that lie beside files in a folder: `X.asc`, `X.sigstore.json` and their kin beside `X`, and signed lists of checksums.
+//! Proofs that lie beside files in a folder: `X.asc`, `X.sigstore.json` and their kin beside `X`, signed lists of checksums, and a model's signature,
+//! which lists its files.
 //!
 //! They are proofs of `X` and no artifacts of their own; whatever is not recognised stays an ordinary file. A link is not followed, and
 //! what cannot be read, or is larger than a proof, is not recognised.
@@ -8,7 +9,9 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use crate::evidence::beside::{self, MAX_BESIDE_BYTES, SIGNED_CHECKSUMS, SignedList};
+use crate::archive::oci::{self, Check, LayoutError, LayoutFiles};
+use crate::evidence::beside::{self, MAX_BESIDE_BYTES, MODEL_SIGNING, SIGNED_CHECKSUMS, SignedList};
+use crate::evidence::image_layout;
 
 /// The proofs in one folder.
 #[derive(Debug, Default)]
@@ -18,6 +21,10 @@ pub(super) struct Beside {
     about: BTreeMap<String, Vec<(&'static str, String)>>,
     /// Signed lists: their names, what they name, and their signatures' names.
     lists: Vec<(String, SignedList, Vec<String>)>,
+    /// Images of a layout by their paths, with the proofs that the layout holds.
+    images: BTreeMap<String, Vec<Found>>,
+    /// Signatures of models: their names, and the files that they list.
+    models: Vec<(String, BTreeSet<String>)>,
     /// The names of all files that are proofs.
     proofs: BTreeSet<String>,
 }
@@ -57,6 +64,9 @@ impl Beside {
             folder: folder.to_owned(),
             ..Self::default()
         };
+        if this.is_file("oci-layout") {
+            this.images = image_proofs(folder).unwrap_or_default();
+        }
         for name in &lists {
             this.take_list(name, &signatures);
         }
@@ -106,6 +116,14 @@ impl Beside {
         let Some(bytes) = self.bytes(name) else {
             return;
         };
+        // `model.sig`, or whatever it is called: it is about the files that it lists, and not about one called `model`.
+        if let Some(files) = beside::named_in_model(&bytes)
+            && files.iter().any(|file| self.is_file(file))
+        {
+            self.proofs.insert(name.to_owned());
+            self.models.push((name.to_owned(), files));
+            return;
+        }
         // `SHA256SUMS.asc` may be the list itself, as a signed text.
         if beside::may_be_list(about)
             && let Some(list) = SignedList::inline(&bytes).filter(|list| self.is_about_something(about, list))
@@ -161,9 +179,10 @@ impl Beside {
         self.with_lists(name, found)
     }
 
-    /// The lists of this folder that name a file below it by its path.
+    /// What this folder says of a file below it, by its path: lists and models that name it, and signatures of images in a layout.
     pub(super) fn of_below(&self, path: &str) -> Vec<Found> {
-        self.with_lists(path, BTreeMap::new())
+        let found = self.images.get(path).into_iter().flatten();
+        self.with_lists(path, found.map(|found| (found.kind, found.paths.clone())).collect())
     }
 
     /// One list of several that name a file is enough: a proof's objects are one list with its signatures.
@@ -173,8 +192,48 @@ impl Beside {
             let names = std::iter::once(own).chain(signatures);
             found.insert(SIGNED_CHECKSUMS, names.map(|name| self.folder.join(name)).collect());
         }
+        let models = self.models.iter().filter(|(_, files)| files.contains(name));
+        let models: Vec<PathBuf> = models.map(|(own, _)| self.folder.join(own)).collect();
+        if !models.is_empty() {
+            found.insert(MODEL_SIGNING, models);
+        }
         let found = found.into_iter();
         found.map(|(kind, paths)| Found { kind, paths }).collect()
+    }
+}
+
+/// The proofs that an image layout holds about its images. Its blobs stay files of the set: clients read the folder as it is.
+fn image_proofs(folder: &Path) -> Result<BTreeMap<String, Vec<Found>>, LayoutError> {
+    let layout = oci::read(&LayoutFolder(folder), Check::Documents)?;
+    let mut images = BTreeMap::new();
+    for document in layout.images() {
+        let image = document.descriptor.digest;
+        let found: Vec<Found> = image_layout::proofs(&layout, &image)
+            .into_iter()
+            .map(|proof| Found {
+                kind: proof.kind,
+                paths: proof
+                    .objects
+                    .iter()
+                    .map(|digest| folder.join(oci::blob_path(digest)))
+                    .collect(),
+            })
+            .collect();
+        images.insert(oci::blob_path(&image), found);
+    }
+    Ok(images)
+}
+
+struct LayoutFolder<'a>(&'a Path);
+
+impl LayoutFiles for LayoutFolder<'_> {
+    fn open(&self, path: &str) -> io::Result<Box<dyn io::Read + '_>> {
+        let path = self.0.join(path);
+        // A link may lead anywhere.
+        if !fs::symlink_metadata(&path)?.is_file() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(Box::new(File::open(path)?))
     }
 }
 
@@ -285,6 +344,46 @@ mod tests {
             assert_eq!(names(&beside.of("a")), [("signed-checksums", vec![own(name)])]);
             assert!(beside.is_proof(name));
         }
+    }
+
+    #[test]
+    fn an_image_layout_says_whose_its_signatures_are() {
+        let blob = |bytes: &str, media_type: &str| {
+            let digest = crate::model::Digest::of(bytes.as_bytes());
+            let descriptor = format!(
+                r#"{{"mediaType":"{media_type}","digest":"{digest}","size":{}"#,
+                bytes.len()
+            );
+            (oci::blob_path(&digest), descriptor)
+        };
+        const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+        let image = format!(
+            r#"{{"schemaVersion":2,"config":{}}},"layers":[]}}"#,
+            blob("{}", "a/b").1
+        );
+        let (image_path, image_descriptor) = blob(&image, MANIFEST);
+        let (envelope_path, envelope) = blob("{\"payload\":\"\"}", "application/jose+json");
+        let signature = format!(
+            r#"{{"schemaVersion":2,"artifactType":"application/vnd.cncf.notary.signature","config":{}}},"layers":[{envelope}}}],"subject":{image_descriptor}}}}}"#,
+            blob("{}", "a/b").1
+        );
+        let (signature_path, signature_descriptor) = blob(&signature, MANIFEST);
+        let index = format!(r#"{{"schemaVersion":2,"manifests":[{image_descriptor}}},{signature_descriptor}}}]}}"#);
+        let files = [
+            ("oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#),
+            ("index.json", index.as_str()),
+            (image_path.as_str(), image.as_str()),
+            (signature_path.as_str(), signature.as_str()),
+            (envelope_path.as_str(), "{\"payload\":\"\"}"),
+        ];
+        let (_folder, beside) = folder(&files);
+        let envelope = envelope_path.rsplit('/').next().unwrap().to_owned();
+        assert_eq!(names(&beside.of_below(&image_path)), [("notation", vec![envelope])]);
+        assert!(beside.of_below(&signature_path).is_empty());
+        // Everything stays a file of the set; a layout that is not what it says tells nothing.
+        assert!(!beside.is_proof("index.json"));
+        let (_folder, beside) = folder(&files[..3]);
+        assert!(beside.of_below(&image_path).is_empty());
     }
 
     #[cfg(unix)]

@@ -283,3 +283,81 @@ fn panicked(kind: &str) -> Finding {
 fn cannot_read(path: &Path, error: std::io::Error) -> Unable {
     Unable::new(format!("cannot read {}", path.display())).because(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ClaimHasher, Outcome, Proof, Timestamp};
+
+    fn artifact(bytes: &[u8]) -> Artifact {
+        Artifact {
+            digest: Digest::of(bytes),
+            ecosystem: "npm".to_owned(),
+            file: "x-1.0.0.tgz".to_owned(),
+            name: "x".to_owned(),
+            origin: "cache".to_owned(),
+            proofs: Vec::new(),
+            reason: "package-lock.json".to_owned(),
+            version: "1.0.0".to_owned(),
+        }
+    }
+
+    fn claim(algorithm: Algorithm, bytes: &[u8]) -> Claim {
+        let mut hasher = ClaimHasher::new([algorithm]);
+        hasher.update(bytes);
+        hasher.finish().swap_remove(0)
+    }
+
+    fn plan(claim: &Claim) -> Planned {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let wanted = format!(r#"{{"ecosystem":"npm","name":"x","version":"1.0.0","digests":["{claim}"]}}"#);
+        fs::write(file.path(), format!(r#"{{"wanted":[{wanted}]}}"#)).unwrap();
+        Planned::read(file.path()).unwrap()
+    }
+
+    fn judged(artifact: &Artifact, digests: &[Claim], planned: &Planned, path: &Path) -> Result<Vec<Finding>, Stop> {
+        let time = Timestamp::from_seconds(1_700_000_000);
+        let context = Context {
+            anchors: &[],
+            now: time,
+            exported: time,
+            max_transit_seconds: 0,
+        };
+        let locate = |_: &Digest| path.to_owned();
+        Judge::new(&context, None, planned, &locate).judge(&Subject { artifact, digests })
+    }
+
+    #[test]
+    fn what_an_earlier_step_hashed_is_not_hashed_again() {
+        let artifact = artifact(b"bytes");
+        let nowhere = Path::new("nowhere");
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            let digests = [claim(Algorithm::Sha512, b"bytes")];
+            let (right, wrong) = (plan(&claim(algorithm, b"bytes")), plan(&claim(algorithm, b"other")));
+            let of = |planned| judged(&artifact, &digests, planned, nowhere).unwrap().swap_remove(0);
+            assert!(of(&right).is_confirmed());
+            assert_eq!(of(&wrong).outcome, Outcome::Contradicted(Fault::SubjectDiffers));
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_gone_end_the_judging_and_are_no_finding() {
+        let nowhere = Path::new("nowhere");
+        let planned = plan(&claim(Algorithm::Sha512, b"bytes"));
+        assert!(matches!(
+            judged(&artifact(b"bytes"), &[], &planned, nowhere),
+            Err(Stop::Unable(_))
+        ));
+        let mut proven = artifact(b"bytes");
+        proven.proofs.push(Proof {
+            kind: "cosign".to_owned(),
+            state: ProofState::Present,
+            objects: Vec::new(),
+        });
+        let of_sha256 = plan(&Claim::from(proven.digest));
+        assert!(matches!(
+            judged(&proven, &[], &of_sha256, nowhere),
+            Err(Stop::Unable(_))
+        ));
+    }
+}

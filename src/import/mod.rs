@@ -21,9 +21,11 @@ pub mod record;
 mod parts;
 mod journal;
 mod checks;
+mod forward;
 mod lazy_file;
 mod memory;
 mod planned;
+mod today;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -33,6 +35,7 @@ use std::path::{Path, PathBuf};
 
 use crate::bundle::manifest::Manifest;
 use crate::enclave::Enclave;
+use crate::ledger::Ledger;
 use crate::model::{Code, Digest, Refusal, Stop, Timestamp, Unable};
 use crate::policy::RecordOrRefuse;
 use crate::scan::Scanners;
@@ -205,7 +208,7 @@ fn run_import(
             recorder.trusted();
             let store = Some(enclave.repository.store());
             let in_force = site.in_force();
-            let pins = pins(&site);
+            let pins = pins(&site, Some(&enclave.ledger))?;
             let judged = verify_evidence(*intact, &pins, store, run.now, run.threads, run.progress)?;
             recorder.judged();
             let scanned = scan(judged.intact(), store, run.scanners, run.now, run.progress)?;
@@ -291,15 +294,16 @@ pub fn gap_rule(site: &Site) -> GapRule {
     }
 }
 
-/// By what proofs are judged.
-fn pins(site: &Site) -> Pins {
-    Pins {
+/// By what proofs are judged. Without an enclave's memory nobody knows how far upstreams had come.
+fn pins(site: &Site, ledger: Option<&Ledger>) -> Result<Pins, Stop> {
+    Ok(Pins {
         anchors: site
             .trust_data()
             .map_or_else(Vec::new, |(_, data)| data.anchors.clone()),
         revocations: site.revocations().map(|(_, document)| document.clone()),
         max_transit_seconds: site.in_force().max_transit_seconds(),
-    }
+        seen: ledger.map_or_else(|| Ok(Vec::new()), Ledger::upstream_states)?,
+    })
 }
 
 /// Keeps the approvals of a bundle that has not come whole, so that they need not come with each volume.
@@ -419,7 +423,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
             check_not_revoked(&intact, &site)?;
             let trust = against.trust;
             let in_force = site.in_force();
-            let pins = pins(&site);
+            let pins = pins(&site, against.memory.map(|memory| memory.ledger))?;
             let judged = verify_evidence(*intact, &pins, against.store, run.now, run.threads, run.progress)?;
             let scanned = scan(judged.intact(), against.store, run.scanners, run.now, run.progress)?;
             let reviews = match against.memory {
@@ -486,7 +490,7 @@ pub fn rehearse(inputs: Vec<Input>, rehearsal: &Rehearsal<'_>, run: &Run<'_>) ->
     };
     let pins = Pins {
         max_transit_seconds: rehearsal.in_force.max_transit_seconds(),
-        ..pins(site)
+        ..pins(site, None)?
     };
     let judged = verify_evidence(*intact, &pins, None, run.now, run.threads, run.progress)?;
     let deciding = Deciding {

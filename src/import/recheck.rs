@@ -2,16 +2,24 @@
 //!
 //! The proofs are those that came with the artifacts, and are read from the store. A signed index is judged as of the time by
 //! which it was judged when it came, so that it does not run out by lying here. What a plan stated and the bytes that were
-//! verified then cannot change, so that the agreement of digests is taken over. Everything else is asked anew.
+//! verified then cannot change, so that the agreement of digests is taken over. Everything else is asked anew, today's policy too
+//! (`today.rs`).
 
+use std::path::Path;
+
+use super::decide::only_shows;
 use super::judge::{DIGEST_AGREEMENT, Judge, Subject};
 use super::site::Site;
+use super::surroundings::{ECOSYSTEMS, advisories, issuers};
+pub use super::today::NotAdmitted;
+use super::today::{Today, advised_names};
 use super::verify_objects::Progress;
 use crate::evidence::Context;
 use crate::ledger::{BundleRecord, Entry, Judgement, Ledger, Rejudging};
 use crate::model::{Fault, Finding, Level, Outcome, Stop, Timestamp};
+use crate::policy::{self, KnownNames, Policy, Surroundings};
 use crate::store::Store;
-use crate::trust::Revocations;
+use crate::trust::{Profile, Revocations};
 
 /// Artifacts that are judged side by side: enough for all cores, few enough to stay small in memory.
 const ROUND: usize = 256;
@@ -27,6 +35,10 @@ pub struct Again<'a> {
     pub store: &'a Store,
     /// What this site pins and has revoked now.
     pub site: &'a Site,
+    /// The profile of the root that counts.
+    pub profile: Profile,
+    /// Advisories, OSV records one a line, if some are at hand: none travel here.
+    pub advisories: Option<&'a Path>,
     /// For how long a bundle might be on its way, in seconds.
     pub max_transit_seconds: u64,
     /// The clock.
@@ -56,6 +68,8 @@ pub struct Change {
     pub gained: Vec<Finding>,
     /// Why it could not be judged again, if it could not.
     pub unreadable: Option<String>,
+    /// Why today's policy would not admit it, if it would not.
+    pub not_admitted: Option<NotAdmitted>,
 }
 
 impl Change {
@@ -74,14 +88,48 @@ pub struct Rechecked {
     pub fallen: u64,
     /// Artifacts of which something is newly confirmed, and nothing fell.
     pub risen: u64,
+    /// Artifacts that today's policy would not admit, for something that did not stand in the way when they were admitted.
+    pub not_admitted: u64,
+}
+
+impl Rechecked {
+    /// Whether all stands, and would be admitted today.
+    pub const fn stands(&self) -> bool {
+        self.fallen == 0 && self.not_admitted == 0
+    }
 }
 
 /// Judges everything again, bundle by bundle, and calls back for each artifact whose judgement changes.
 pub fn recheck(again: &Again<'_>, mut visit: impl FnMut(Change) -> Result<(), Stop>) -> Result<Rechecked, Stop> {
     let mut total = Rechecked::default();
+    let trust_data = again.site.trust_data().map(|(_, data)| data);
+    let policy = Policy {
+        // Nothing is scanned again.
+        scan: Vec::new(),
+        ..again.site.in_force().policy.clone()
+    };
+    let advisories = match again.advisories {
+        Some(path) => Some(advisories(path, &advised_names(again.ledger)?)?),
+        None => None,
+    };
+    let surroundings = Surroundings {
+        now: again.now,
+        // How old a version is, is asked as of today.
+        exported: again.now,
+        advisories: advisories.as_ref(),
+        names: &KnownNames::new(),
+        issuers: &issuers(trust_data),
+        ecosystems: ECOSYSTEMS,
+    };
+    let mut today = Today {
+        judge: policy::Judge::new(&policy, surroundings),
+        only_shows: only_shows(again.profile, &policy),
+        ledger: again.ledger,
+        last: None,
+    };
     again.progress.begin("recheck", again.ledger.artifacts()?);
     for bundle in again.ledger.bundles()? {
-        recheck_bundle(again, &bundle, &mut total, &mut visit)?;
+        recheck_bundle(again, &mut today, &bundle, &mut total, &mut visit)?;
     }
     again.progress.finish();
     Ok(total)
@@ -89,6 +137,7 @@ pub fn recheck(again: &Again<'_>, mut visit: impl FnMut(Change) -> Result<(), St
 
 fn recheck_bundle(
     again: &Again<'_>,
+    today: &mut Today<'_>,
     bundle: &BundleRecord,
     total: &mut Rechecked,
     visit: &mut impl FnMut(Change) -> Result<(), Stop>,
@@ -110,15 +159,16 @@ fn recheck_bundle(
     again.ledger.last_brought_by(&bundle.manifest, |entry| {
         round.push(entry);
         if round.len() == ROUND {
-            judge_round(again, &judge, std::mem::take(&mut round), total, visit)?;
+            judge_round(again, today, &judge, std::mem::take(&mut round), total, visit)?;
         }
         Ok::<_, Stop>(())
     })?;
-    judge_round(again, &judge, round, total, visit)
+    judge_round(again, today, &judge, round, total, visit)
 }
 
 fn judge_round(
     again: &Again<'_>,
+    today: &mut Today<'_>,
     judge: &Judge<'_>,
     round: Vec<Entry>,
     total: &mut Rechecked,
@@ -134,11 +184,13 @@ fn judge_round(
             before.map_or_else(Default::default, |judgement| (judgement.findings, judgement.decision));
         let mut change = match result {
             Ok(mut findings) => {
+                keep_rolled_back(&was, &mut findings);
                 let agreement = was.iter().filter(|finding| finding.kind == DIGEST_AGREEMENT);
                 findings.extend(agreement.cloned());
                 let told = revoked_bundles(again, &entry)?;
                 findings.splice(0..0, told);
-                let change = compare(entry, &was, &findings);
+                let mut change = compare(entry, &was, &findings);
+                change.not_admitted = today.ask(&change.entry, &findings, &decision)?;
                 if let Some(record) = again.record {
                     let judgement = Judgement {
                         level: change.now,
@@ -160,16 +212,26 @@ fn judge_round(
             // Nothing was found about its proofs.
             change.lost.clear();
         }
-        if change.fell() {
-            total.fallen += 1;
-        } else if !change.gained.is_empty() {
-            total.risen += 1;
-        } else {
-            continue;
+        total.fallen += u64::from(change.fell());
+        total.risen += u64::from(!change.fell() && !change.gained.is_empty());
+        total.not_admitted += u64::from(change.not_admitted.as_ref().is_some_and(|found| found.is_news));
+        if change.fell() || !change.gained.is_empty() || change.not_admitted.is_some() {
+            visit(change)?;
         }
-        visit(change)?;
     }
     Ok(())
+}
+
+/// How far upstreams had come is not asked again: what was older than that when it came is no better by now.
+fn keep_rolled_back(was: &[Finding], now: &mut [Finding]) {
+    let rolled_back = Outcome::Contradicted(Fault::RolledBack);
+    for (place, before) in places(was).filter(|(_, before)| before.outcome == rolled_back) {
+        let mut of_kind = now.iter_mut().filter(|finding| finding.kind == before.kind);
+        if let Some(finding) = of_kind.nth(place).filter(|finding| finding.is_confirmed()) {
+            finding.outcome = before.outcome;
+            finding.reason.clone_from(&before.reason);
+        }
+    }
 }
 
 fn in_words(stop: &Stop) -> String {
@@ -200,6 +262,7 @@ fn compare(entry: Entry, was: &[Finding], now: &[Finding]) -> Change {
         wrong: Vec::new(),
         gained: Vec::new(),
         unreadable: None,
+        not_admitted: None,
     };
     for (place, before) in places(was) {
         let after = nth(now, &before.kind, place);
@@ -331,6 +394,21 @@ mod tests {
         // What was wrong before is nothing new.
         assert!(!compare(entry(), &[bad("y")], &[bad("y")]).fell());
         assert!(compare(entry(), &was, &[]).fell());
+    }
+
+    #[test]
+    fn what_was_rolled_back_when_it_came_stays_so() {
+        let old = Finding::contradicted("y", Fault::RolledBack, "an old index");
+        let was = [Finding::confirmed("x", Level::Registry, "good"), old.clone()];
+        let good = |kind: &str| Finding::confirmed(kind, Level::Registry, "good");
+        let mut now = [good("y"), good("x"), good("y")];
+        keep_rolled_back(&was, &mut now);
+        assert_eq!(now[0].outcome, old.outcome);
+        assert!(now[1].is_confirmed() && now[2].is_confirmed());
+        // What is wrong besides is told.
+        let mut wrong = [Finding::contradicted("y", Fault::SignatureWrong, "bad")];
+        keep_rolled_back(&was, &mut wrong);
+        assert_eq!(wrong[0].outcome, Outcome::Contradicted(Fault::SignatureWrong));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fs;
 use std::thread;
 
 use super::decide::{Decided, Decisions};
+use super::forward::Newest;
 use super::open::display_path;
 use super::site::Brought;
 use super::verify_evidence::EvidenceSummary;
@@ -220,6 +221,7 @@ fn record_artifacts(
     progress: &dyn Progress,
 ) -> Result<EvidenceSummary, Stop> {
     let mut evidence = EvidenceSummary::default();
+    let mut newest = Newest::default();
     let mut artifacts = decided.artifacts()?;
     while let Some(artifact) = artifacts.next()? {
         evidence.count(&artifact.judged);
@@ -231,6 +233,7 @@ fn record_artifacts(
         // What counts for the floor is what the policy counted.
         let level = artifact.decided.decision.reached;
         let (item, findings) = (artifact.judged.examined, artifact.judged.findings);
+        newest.take(&item.artifact, &findings);
         for (digest, _) in item.derived.values() {
             adopt(decided.intact(), repository, digest)?;
         }
@@ -252,6 +255,9 @@ fn record_artifacts(
                 judged: now,
             },
         )?;
+    }
+    for state in newest.states() {
+        import.upstream_state(state, decided.intact().manifest().created)?;
     }
     Ok(evidence)
 }

@@ -100,20 +100,24 @@ impl Around {
                 })?;
             }
         }
-        let issuers = trust_data
-            .into_iter()
-            .flat_map(|data| &data.anchors)
-            .filter_map(|anchor| match &anchor.material {
-                Material::Identity(pattern) => Some((anchor.name.clone(), pattern.issuer.clone())),
-                _ => None,
-            })
-            .collect();
         Ok(Self {
             advisories,
             names,
-            issuers,
+            issuers: issuers(trust_data),
         })
     }
+}
+
+/// Identity providers by the names of their anchors.
+pub(super) fn issuers(trust_data: Option<&TrustData>) -> BTreeMap<String, String> {
+    trust_data
+        .into_iter()
+        .flat_map(|data| &data.anchors)
+        .filter_map(|anchor| match &anchor.material {
+            Material::Identity(pattern) => Some((anchor.name.clone(), pattern.issuer.clone())),
+            _ => None,
+        })
+        .collect()
 }
 
 /// When a record was last changed.
@@ -124,7 +128,7 @@ struct Modified {
 }
 
 /// Reads OSV records, one a line. The snapshot is as old as its newest record: nothing else in it says when it was taken.
-fn advisories(path: &Path, wanted: &HashSet<(String, String)>) -> Result<Advisories, Stop> {
+pub(super) fn advisories(path: &Path, wanted: &HashSet<(String, String)>) -> Result<Advisories, Stop> {
     let mut newest = Timestamp::from_seconds(0);
     each_line(path, MAX_RECORD_BYTES, "the bundle's advisories", |_, line| {
         let modified = serde_json::from_slice::<Modified>(line)

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::forward::Forward;
 use super::judge::{Judge, Subject};
 use super::planned::Planned;
 use super::verify_objects::{Examined, ExaminedReader, Intact, Progress, write_failed};
 use crate::evidence::Context;
-use crate::model::{Anchor, Digest, Finding, Level, Stop, Timestamp, Unable};
+use crate::model::{Anchor, Artifact, Claim, Digest, Finding, Level, SeenState, Stop, Timestamp, Unable};
 use crate::store::Store;
 use crate::trust::Revocations;
 
@@ -28,6 +29,8 @@ pub struct Pins {
     pub revocations: Option<Revocations>,
     /// How long a bundle may have been on its way for a signed index to be judged as of its making, in seconds.
     pub max_transit_seconds: u64,
+    /// The newest states of upstreams that were ever accepted here.
+    pub seen: Vec<SeenState>,
 }
 
 /// A bundle whose every proof has been judged.
@@ -54,6 +57,14 @@ impl JudgedArtifact {
 #[derive(Serialize, Deserialize)]
 struct Line {
     findings: Vec<Finding>,
+}
+
+/// What proofs are about, of all that is known of an artifact.
+#[derive(Deserialize)]
+struct Judgeable {
+    artifact: Artifact,
+    #[serde(default)]
+    digests: Vec<Claim>,
 }
 
 const FINDINGS: &str = "findings.ndjson";
@@ -88,6 +99,15 @@ fn write_findings(
     let locate = |digest: &Digest| intact.locate(digest, store);
     let planned = Planned::read(&locate(&intact.manifest().plan))?;
     let judge = Judge::new(&context, pins.revocations.as_ref(), &planned, &locate);
+    let mut forward = Forward::new(&pins.seen, intact.manifest().created);
+    if !pins.seen.is_empty() {
+        let mut examined = intact.examined()?;
+        while let Some(item) = examined.next_part::<Judgeable>()? {
+            if forward.asks_first(&item.artifact) {
+                forward.note(&item.artifact, &judge.judge(&subject(&item))?);
+            }
+        }
+    }
     let path = intact.staging().join(FINDINGS);
     let mut output = BufWriter::new(File::create(&path).map_err(|error| write_failed(&path, error))?);
     progress.begin("judge", intact.manifest().catalog.artifacts);
@@ -95,21 +115,17 @@ fn write_findings(
     loop {
         let mut round = Vec::with_capacity(ROUND);
         while round.len() < ROUND
-            && let Some(item) = examined.next()?
+            && let Some(item) = examined.next_part::<Judgeable>()?
         {
             round.push(item);
         }
         if round.is_empty() {
             break;
         }
-        let subjects: Vec<Subject<'_>> = round
-            .iter()
-            .map(|examined| Subject {
-                artifact: &examined.artifact,
-                digests: &examined.digests,
-            })
-            .collect();
-        for findings in judge.judge_all(&subjects, threads)? {
+        let subjects: Vec<Subject<'_>> = round.iter().map(subject).collect();
+        let judged = judge.judge_all(&subjects, threads)?;
+        for (subject, mut findings) in subjects.iter().zip(judged) {
+            forward.weigh(subject.artifact, &mut findings);
             serde_json::to_writer(&mut output, &Line { findings })
                 .map_err(|error| write_failed(&path, error.into()))?;
             output.write_all(b"\n").map_err(|error| write_failed(&path, error))?;
@@ -118,6 +134,13 @@ fn write_findings(
     }
     progress.finish();
     output.flush().map_err(|error| write_failed(&path, error).into())
+}
+
+fn subject(examined: &Judgeable) -> Subject<'_> {
+    Subject {
+        artifact: &examined.artifact,
+        digests: &examined.digests,
+    }
 }
 
 impl Judged {

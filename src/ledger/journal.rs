@@ -104,6 +104,13 @@ pub(super) enum Told<'t> {
     },
     Document(&'t Document, u64),
     Paths(&'t Name, Vec<&'t str>),
+    Upstream {
+        exported: Timestamp,
+        kind: &'t str,
+        mark: Option<&'t str>,
+        place: u64,
+        subject: &'t str,
+    },
 }
 
 /// The same, as it is read.
@@ -127,6 +134,13 @@ enum Read {
     },
     Document(Document, u64),
     Paths(Name, Vec<String>),
+    Upstream {
+        exported: Timestamp,
+        kind: String,
+        mark: Option<String>,
+        place: u64,
+        subject: String,
+    },
 }
 
 /// The bundle's row.
@@ -239,6 +253,13 @@ impl<'l> Replay<'l> {
                     judged,
                 },
             ),
+            Read::Upstream {
+                exported,
+                kind,
+                mark,
+                place,
+                subject,
+            } => import.raise_upstream(&kind, &subject, place, mark.as_deref(), exported),
             Read::Document(document, size) => import.document(&document, size),
             Read::Paths(name, paths) => {
                 let paths: Result<Vec<RelativePath>, _> = paths.into_iter().map(RelativePath::new).collect();

@@ -18,6 +18,7 @@ mod record;
 mod rejudge;
 mod rollback;
 mod same;
+mod upstream;
 
 use std::fs;
 use std::io;
@@ -43,6 +44,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema2.sql"),
     include_str!("schema3.sql"),
     include_str!("schema4.sql"),
+    include_str!("schema5.sql"),
 ];
 
 /// Marks the file as sealift's in SQLite's header: "seal" in ASCII.

@@ -19,6 +19,7 @@ const TABLES: &[(&str, &str)] = &[
     ("paths", "coalesce(path, key)"),
     ("presence", "artifact"),
     ("streams", "stream"),
+    ("upstream_states", "kind || ' ' || subject"),
 ];
 
 /// Tables that a later judging changes.

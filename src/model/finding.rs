@@ -122,6 +122,8 @@ pub enum Fault {
     TimeWrong,
     /// Its bytes are not of its format.
     Malformed,
+    /// An upstream's signed state is older than one that was seen before.
+    RolledBack,
 }
 
 /// Why a proof could not be judged.
@@ -253,6 +255,12 @@ impl Finding {
             claims: Vec::new(),
             notes: Vec::new(),
         }
+    }
+
+    /// The first claim of a name.
+    pub fn claim(&self, name: &str) -> Option<&str> {
+        let mut claims = self.claims.iter();
+        claims.find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
     /// Checked, and right.

@@ -14,6 +14,7 @@ mod path;
 mod printable;
 mod stop;
 mod timestamp;
+mod upstream;
 
 pub use anchor::{Anchor, Material, ScopePattern, SpeaksFor};
 pub use artifact::{Artifact, Document, Name, Proof, ProofState, bundle_label};
@@ -28,6 +29,7 @@ pub use finding::{
 pub use identity::{Differs, IDENTITY_FIELDS, Identity, IdentityPattern, PatternError, segment_glob};
 pub use log::LogState;
 pub use path::{RelativePath, UnsafeName};
-pub use printable::{escaped, is_printable};
+pub use printable::{escaped, escaped_json, is_printable};
 pub use stop::{Refusal, Stop, Unable};
 pub use timestamp::{Timestamp, TimestampError};
+pub use upstream::{Order, SeenState, UpstreamState};

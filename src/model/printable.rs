@@ -20,3 +20,21 @@ pub fn escaped(text: &str) -> String {
         })
         .collect()
 }
+
+/// Makes a JSON document safe for a terminal without changing what it says: what [`escaped`] would show as `\u{…}` can
+/// only stand inside strings, where JSON has an escape for it. Controls below U+0020 are escaped already; line ends are
+/// the document's own.
+pub fn escaped_json(document: &str) -> String {
+    let mut text = String::with_capacity(document.len());
+    for character in document.chars() {
+        if character == '\n' || is_printable(character) {
+            text.push(character);
+        } else {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    text
+}

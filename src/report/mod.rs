@@ -7,13 +7,16 @@
 #![expect(clippy::disallowed_methods, reason = "reports lie in files of their own")]
 
 mod bound;
+pub mod controls;
 mod error;
 mod folder;
 mod head;
 mod log;
 pub mod html;
+mod pdf;
 mod read;
 mod record;
+mod render;
 mod tally;
 mod text;
 mod write;
@@ -26,8 +29,10 @@ pub use head::{
     Records, Refused, ScannerRun, Standing, Station, TrustThen, Version,
 };
 pub use log::{LogPart, Proven};
+pub use pdf::PdfError;
 pub use read::{Report, open, verify};
 pub use record::{Absent, Decided, DecisionHit, Record, Scan};
+pub use render::{Format, RenderError, render, signed};
 pub use tally::{EcosystemTally, Tally, VoucherTally};
 pub use text::summary;
 pub use write::{Aside, MAX_REPORT_RECORD_BYTES};

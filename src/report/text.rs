@@ -1,5 +1,6 @@
 //! A report in words, for a terminal: who vouched for what, and what was refused and why. Escaping is the printer's.
 
+use super::controls::{self, REGIMES};
 use super::{Check, CheckResult, Head, Outcome, Standing};
 use crate::model::Level;
 
@@ -81,8 +82,29 @@ pub fn summary(head: &Head) -> Vec<String> {
     }
     levels(head, &mut lines);
     vouchers(head, &mut lines);
+    control_map(head, &mut lines);
     lines.extend(head.not_checked.iter().map(|line| format!("  not checked: {line}")));
     lines
+}
+
+/// How many controls of each regime came to what; the page and the JSON document say which.
+fn control_map(head: &Head, lines: &mut Vec<String>) {
+    let width = REGIMES
+        .iter()
+        .map(|regime| regime.title.len())
+        .max()
+        .unwrap_or_default();
+    lines.push(format!(
+        "  {:<width$}  {:>9}{:>9}{:>13}",
+        "controls", "satisfied", "partial", "not covered"
+    ));
+    for regime in REGIMES {
+        let [satisfied, partial, not_covered] = controls::counts(regime, head);
+        lines.push(format!(
+            "    {:<width$}{satisfied:>9}{partial:>9}{not_covered:>13}",
+            regime.title
+        ));
+    }
 }
 
 fn people(head: &Head) -> String {

@@ -108,7 +108,7 @@ pub(crate) fn imported() -> World {
     world
 }
 
-/// The purls that a recheck lists, with their levels before and now.
+/// The files whose judgement a recheck changes, with their levels before and now.
 fn changes(world: &World, status: i32) -> Vec<(String, String, String)> {
     let ran = world.run("recheck --enclave en --json");
     assert_eq!(ran.status, status, "{}{}", ran.stdout, ran.stderr);
@@ -117,6 +117,7 @@ fn changes(world: &World, status: i32) -> Vec<(String, String, String)> {
         .as_array()
         .unwrap()
         .iter()
+        .filter(|change| change["fell"] == true || change["gained"] != json!([]))
         .map(|change| {
             (
                 word(&change["artifact"]["file"]),
@@ -125,6 +126,112 @@ fn changes(world: &World, status: i32) -> Vec<(String, String, String)> {
             )
         })
         .collect()
+}
+
+/// The files that today's policy would not admit, with the worst code, and whether that is news.
+fn not_admitted(world: &World, more: &str) -> Vec<(String, String, bool)> {
+    let document = world.run(&format!("recheck --enclave en --json {more}")).json();
+    let changes = document["changes"].as_array().unwrap().iter();
+    let found: Vec<_> = changes
+        .filter(|change| !change["not_admitted"].is_null())
+        .map(|change| {
+            let found = &change["not_admitted"];
+            let word = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+            (
+                word(&change["artifact"]["file"]),
+                word(&found["hits"][0]["code"]),
+                found["news"].as_bool().unwrap(),
+            )
+        })
+        .collect();
+    let news = found.iter().filter(|(.., is_news)| *is_news).count();
+    assert_eq!(document["total"]["not_admitted"], news, "{document}");
+    found
+}
+
+#[test]
+fn what_todays_policy_would_not_admit_is_told_with_rule_and_code() {
+    let world = imported();
+    assert_eq!(not_admitted(&world, ""), []);
+    let before = world.published();
+    let policy = |version: u64, more: &str| {
+        world.policy(&format!(
+            "schema: sealift-policy/1\nid: plant-7\nversion: {version}\nprofile: standard\n\
+             require: {{ approvals: 0, revocations_max_age_days: none, advisories_max_age_days: none }}\n\
+             names: {{ first_seen: deny, similar: deny }}\n{more}"
+        ));
+    };
+    // What the bundle lacks, and that names were new once, is not asked again.
+    policy(1, "ecosystems: { files: { evidence: none } }\n");
+    assert_eq!(not_admitted(&world, ""), []);
+    assert_eq!(changes(&world, 0), []);
+
+    policy(2, "ecosystems: { files: { evidence: publisher } }\n");
+    let found = not_admitted(&world, "");
+    assert_eq!(found.len(), 5, "{found:?}");
+    // In the evaluation it had been told already that they are short of it.
+    assert!(
+        found
+            .iter()
+            .all(|(file, code, is_news)| file != "test" && code == "evidence-too-low" && !is_news)
+    );
+    assert_eq!(changes(&world, 0), []);
+
+    policy(
+        3,
+        "ecosystems: { files: { evidence: none } }\ndeny: [{ match: \"files/set@1.0\", reason: hijacked }]\n",
+    );
+    let found = not_admitted(&world, "");
+    assert_eq!(found.len(), 6);
+    assert!(
+        found.iter().all(|(_, code, is_news)| code == "denylisted" && *is_news),
+        "{found:?}"
+    );
+    let ran = world.run("recheck --enclave en");
+    assert_eq!(ran.status, 1);
+    for words in [
+        "held pkg:generic/set@1.0",
+        "would be denied today",
+        "[denylisted]",
+        "hijacked",
+        "(deny[",
+    ] {
+        assert!(ran.stdout.contains(words), "{words}: {}", ran.stdout);
+    }
+    // Asking admits nothing and removes nothing.
+    assert_eq!(world.run("recheck --enclave en --record").status, 1);
+    assert_eq!(not_admitted(&world, "").len(), 6);
+    assert_eq!(before, world.published());
+}
+
+#[test]
+fn advisories_at_hand_are_asked_and_those_that_cannot_be_read_refused() {
+    let world = imported();
+    world.policy(
+        "schema: sealift-policy/1\nid: plant-7\nversion: 1\nprofile: standard\n\
+         require: { approvals: 0, revocations_max_age_days: none, advisories_max_age_days: none }\n\
+         ecosystems: { files: { evidence: none } }\n",
+    );
+    let advisory = |name: &str| {
+        json!({
+            "id": "MAL-2026-1", "modified": now(), "summary": "steals",
+            "affected": [{ "package": { "ecosystem": "files", "name": name }, "versions": ["1.0"] }],
+        })
+        .to_string()
+    };
+    for (name, count) in [("other", 0), ("set", 6)] {
+        fs::write(world.path("osv"), advisory(name)).unwrap();
+        let found = not_admitted(&world, "--advisories osv");
+        assert_eq!(found.len(), count, "{found:?}");
+        assert!(
+            found
+                .iter()
+                .all(|(_, code, is_news)| code == "known-malicious" && *is_news)
+        );
+    }
+    assert_eq!(not_admitted(&world, ""), []);
+    fs::write(world.path("osv"), "{").unwrap();
+    world.refused("recheck --enclave en --advisories osv", "side-data-malformed");
 }
 
 fn fell(file: &str, was: &str) -> (String, String, String) {
@@ -157,7 +264,12 @@ fn what_rests_on_a_revoked_key_falls_and_nothing_else() {
     assert_eq!(before, world.published());
 
     assert_eq!(world.run("recheck --enclave en --record").status, 1);
-    assert_eq!(changes(&world, 0), []);
+    // Nothing changes any more, and it is still there: the policy goes on saying so.
+    assert_eq!(changes(&world, 1), []);
+    assert_eq!(
+        not_admitted(&world, ""),
+        [("test".to_owned(), "evidence-invalid".to_owned(), true)]
+    );
     let found = world.json(&format!("where --enclave en {SIGNED}"));
     assert_eq!(found["found"][0]["judgement"]["level"], "none");
     let findings: Vec<Finding> = serde_json::from_value(found["found"][0]["judgement"]["findings"].clone()).unwrap();

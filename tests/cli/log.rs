@@ -351,7 +351,7 @@ fn witnesses_are_shown_and_verified_where_they_are_pinned() {
         json!([{ "name": called, "pinned": true, "time": "2027-01-15T08:00:00Z" }])
     );
     let text = world
-        .run(&format!("report show 4 --enclave en --witness {pinned}"))
+        .run(&format!("report verify 4 --enclave en --witness {pinned}"))
         .done();
     assert!(text.stdout.contains("witness.example.com"), "{}", text.stdout);
     if let Some((status, text)) = by_python(&world, &["--report", &report(&world, 4), "--log", "en/log"]) {

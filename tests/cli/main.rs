@@ -13,10 +13,13 @@ mod journey;
 mod kill;
 mod log;
 mod media;
+mod paper;
+mod renderings;
 mod rebuild;
 mod reports;
 mod scans;
 mod trust_data;
+mod upstreams;
 
 #[path = "../support/people.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]
@@ -24,3 +27,11 @@ mod people;
 #[path = "../support/raw_bundle.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]
 mod raw_bundle;
+#[path = "../support/public_schema.rs"]
+mod public_schema;
+#[path = "../support/debian.rs"]
+#[expect(dead_code, reason = "other test binaries use the rest")]
+mod debian;
+#[path = "../support/tgz.rs"]
+#[expect(dead_code, reason = "other test binaries use the rest")]
+mod tgz;

@@ -25,7 +25,7 @@ fn plain() -> World {
     world
 }
 
-fn reports(world: &World) -> Vec<PathBuf> {
+pub(crate) fn reports(world: &World) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = fs::read_dir(world.path("en/reports"))
         .map(|entries| entries.map(|entry| entry.unwrap().path()).collect())
         .unwrap_or_default();
@@ -295,7 +295,7 @@ fn what_the_policy_refused_is_listed_with_its_rules() {
 }
 
 /// A report in its two parts.
-fn parts(path: &Path) -> (Envelope, Vec<u8>) {
+pub(crate) fn parts(path: &Path) -> (Envelope, Vec<u8>) {
     let bytes = fs::read(path).unwrap();
     let end = bytes.iter().position(|byte| *byte == b'\n').unwrap();
     (Envelope::read(&bytes[..end]).unwrap(), bytes[end + 1..].to_vec())
@@ -316,7 +316,9 @@ fn a_report_that_somebody_touched_is_refused() {
         for verb in ["verify", "show"] {
             world.refused(&format!("report {verb} {name} --enclave en"), code);
         }
-        let ran = world.run(&format!("report show {name} --enclave en --html {name}.html"));
+        let ran = world.run(&format!(
+            "report show {name} --enclave en --format html --out {name}.html"
+        ));
         assert_eq!(ran.status, 1, "{name}: {}", ran.stderr);
         assert!(!world.path(&format!("{name}.html")).exists(), "{name}");
         if let Some((status, text)) = by_python(&world, &path) {
@@ -443,7 +445,7 @@ fn the_report_of_a_killed_import_is_shown_or_gone() {
 }
 
 /// A record with whatever name and reason.
-fn record(number: usize, name: &str, reason: &str) -> Record {
+pub(crate) fn record(number: usize, name: &str, reason: &str) -> Record {
     let finding = Finding::confirmed("sigstore", Level::Provenance, reason).by(Signer::Key {
         fingerprint: format!("{:040X}", number % 1000),
         owner: Some(name.to_owned()),
@@ -469,12 +471,17 @@ fn record(number: usize, name: &str, reason: &str) -> Record {
 }
 
 /// Writes a report with other records than the one that an import left.
-fn rewritten(world: &World, to: &str, count: usize, name: &str, reason: &str) {
+pub(crate) fn rewritten(world: &World, to: &str, count: usize, name: &str, reason: &str) {
+    rewritten_as(world, to, (0..count).map(|number| record(number, name, reason)));
+}
+
+/// Writes a report with these records.
+pub(crate) fn rewritten_as(world: &World, to: &str, records: impl Iterator<Item = Record>) {
     let (envelope, _) = parts(&reports(world)[0]);
     let mut head: Head = strict_json::read(&envelope.payload).unwrap();
     let mut aside = Aside::begin(&world.path("aside")).unwrap();
-    for number in 0..count {
-        aside.add(record(number, name, reason)).unwrap();
+    for record in records {
+        aside.add(record).unwrap();
     }
     head.ecosystems = aside.tally().ecosystems();
     (head.vouchers, head.vouchers_left_out) = aside.tally().vouchers();
@@ -498,7 +505,7 @@ fn hostile_names_reach_no_terminal_and_no_page() {
     let json = world.run("report show hostile.ndjson --enclave en --json").done();
     validate(&json.json());
     world
-        .run("report show hostile.ndjson --enclave en --html page.html")
+        .run("report show hostile.ndjson --enclave en --format html --out page.html")
         .done();
     let page = fs::read_to_string(world.path("page.html")).unwrap();
     for shown in [&text, &json.stdout, &page] {
@@ -513,7 +520,7 @@ fn hostile_names_reach_no_terminal_and_no_page() {
     // Nothing is overwritten unasked.
     assert_eq!(
         world
-            .run("report show hostile.ndjson --enclave en --html page.html")
+            .run("report show hostile.ndjson --enclave en --format html --out page.html")
             .status,
         3
     );
@@ -527,7 +534,7 @@ fn a_report_over_a_hundred_thousand_artifacts_needs_little_memory() {
     let size = fs::metadata(world.path("large.ndjson")).unwrap().len();
     assert!(size > 100 << 20, "{size}");
     // The address space of the whole process, its own code included, is smaller than the report.
-    let line = "report show large.ndjson --enclave en --html large.html";
+    let line = "report show large.ndjson --enclave en --format html --out large.html";
     let command = world.command(line);
     let mut shell = Command::new("sh");
     shell
@@ -546,7 +553,7 @@ fn a_report_over_a_hundred_thousand_artifacts_needs_little_memory() {
 }
 
 /// An artifact of a small world: levels, signers and decisions as they come together.
-fn varied(number: usize) -> Record {
+pub(crate) fn varied(number: usize) -> Record {
     let (ecosystem, name) = [
         ("npm", "@acme/left-pad"),
         ("pypi", "requests"),
@@ -635,27 +642,20 @@ fn varied(number: usize) -> Record {
 #[test]
 fn a_page_shows_levels_signers_and_what_was_kept_out() {
     let world = judged::imported();
-    let (envelope, _) = parts(&reports(&world)[0]);
-    let mut head: Head = strict_json::read(&envelope.payload).unwrap();
-    let mut aside = Aside::begin(&world.path("aside")).unwrap();
-    // Its leaves are in no log.
-    head.log = None;
-    (0..320).for_each(|number| drop(aside.add(varied(number)).unwrap()));
-    head.ecosystems = aside.tally().ecosystems();
-    (head.vouchers, head.vouchers_left_out) = aside.tally().vouchers();
-    let key = people::key(people::STATION);
-    aside
-        .finish(&mut head, Some(&key), &world.path("varied.ndjson"))
-        .unwrap();
+    rewritten_as(&world, "varied.ndjson", (0..320).map(varied));
     validate(&world.json("report show varied.ndjson --enclave en"));
     world
-        .run("report show varied.ndjson --enclave en --html page.html")
+        .run("report show varied.ndjson --enclave en --format html --out page.html")
         .done();
-    world.run("report show 1 --enclave en --html small.html").done();
+    world
+        .run("report show 1 --enclave en --format html --out small.html")
+        .done();
     assert_eq!(world.run("import --enclave en m1/../other").status, 3);
     fs::write(world.path("other.tar"), vec![0; 4096]).unwrap();
     assert_eq!(world.run("import --enclave en other.tar").status, 1);
-    world.run("report show 2 --enclave en --html refused.html").done();
+    world
+        .run("report show 2 --enclave en --format html --out refused.html")
+        .done();
     let page = fs::read_to_string(world.path("page.html")).unwrap();
     for ecosystem in ["deb", "maven", "npm", "pypi"] {
         assert!(page.contains(&format!("aria-label=\"{ecosystem}: ")), "{ecosystem}");

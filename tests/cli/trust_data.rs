@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use sealift::model::{Anchor, Digest, Material, ScopePattern, SpeaksFor};
 use sealift::trust::{Kind, Revocation, Revocations, Revoked, TrustData};
 use serde_json::{Value, json};
@@ -281,7 +283,9 @@ fn the_next_version_takes_over_what_stands() {
     let written = |file: &str, follows: &str| {
         world.run(&format!("trust new {file} --follows {follows}")).done();
         let text = fs::read(world.path(file)).unwrap();
-        let mut document: Value = serde_json::from_slice(&text).unwrap();
+        let envelope: Value = serde_json::from_slice(&text).unwrap();
+        let payload = STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();
+        let mut document: Value = serde_json::from_slice(&payload).unwrap();
         document["created"].take();
         document
     };

@@ -5,8 +5,11 @@ use std::io::{self, Cursor, Read as _, Write};
 use sealift::archive::apt::{Release, read_packages, signed_part};
 use sealift::archive::ar;
 use sealift::archive::inflate::Compression;
+use sealift::archive::oci::{self, Check, LayoutFiles};
 use sealift::archive::tar::{Limits, find_in_tgz, find_only_in_tar};
 use sealift::archive::zip::Zip;
+use sealift::evidence::image_layout;
+use sealift::model::Digest;
 
 use crate::driver::{Parts, Target};
 use crate::seeds::fixture;
@@ -39,6 +42,19 @@ pub(crate) fn targets() -> Vec<Target> {
             max_bytes: 16 << 20,
             seeds: Box::new(|| vec![vec![proofs::deb()]]),
             read: Box::new(|parts| read_ar(&parts[0])),
+        },
+        Target {
+            name: "archive/oci".to_owned(),
+            rounds: 1500,
+            max_bytes: 16 << 20,
+            seeds: Box::new(layout_documents),
+            read: Box::new(|parts| {
+                if let Ok(layout) = oci::read(&OneDocument(&parts[0]), Check::Documents) {
+                    for image in layout.images() {
+                        let _ = image_layout::proofs(&layout, &image.descriptor.digest);
+                    }
+                }
+            }),
         },
         Target {
             name: "archive/apt-packages".to_owned(),
@@ -74,6 +90,46 @@ pub(crate) fn targets() -> Vec<Target> {
                 }
             }),
         },
+    ]
+}
+
+/// An image layout whose every blob is the same document, named with what it has: its index is parsed, and so is what it leads to.
+struct OneDocument<'a>(&'a [u8]);
+
+impl LayoutFiles for OneDocument<'_> {
+    fn open(&self, path: &str) -> io::Result<Box<dyn io::Read + '_>> {
+        Ok(match path {
+            "oci-layout" => Box::new(br#"{"imageLayoutVersion":"1.0.0"}"#.as_slice()),
+            "index.json" => Box::new(Cursor::new(self.index())),
+            _ => Box::new(self.0),
+        })
+    }
+}
+
+impl OneDocument<'_> {
+    fn index(&self) -> Vec<u8> {
+        let (digest, size) = (Digest::of(self.0), self.0.len());
+        let of = |form: &str| {
+            format!(r#"{{"mediaType":"application/vnd.oci.image.{form}.v1+json","digest":"{digest}","size":{size}}}"#)
+        };
+        format!(
+            r#"{{"schemaVersion":2,"manifests":[{}]}}"#,
+            of(if self.0.len().is_multiple_of(2) {
+                "index"
+            } else {
+                "manifest"
+            })
+        )
+        .into_bytes()
+    }
+}
+
+fn layout_documents() -> Vec<Parts> {
+    let digest = Digest::of(b"");
+    let blob = format!(r#"{{"mediaType":"a/b","digest":"{digest}","size":0}}"#);
+    vec![
+        vec![format!(r#"{{"schemaVersion":2,"config":{blob},"layers":[{blob}],"subject":{blob}}}"#).into_bytes()],
+        vec![format!(r#"{{"schemaVersion":2,"manifests":[{blob}],"annotations":{{}}}} "#).into_bytes()],
     ]
 }
 

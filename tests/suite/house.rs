@@ -36,6 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "export",
         &[
             "model",
+            "archive",
             "crypto",
             "bundle",
             "ecosystem",

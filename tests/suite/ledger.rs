@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 use sealift::ecosystem::Held;
 use sealift::ledger::{BundleRecord, Filter, Ledger, LedgerError, Presence, Use};
-use sealift::model::{Artifact, Code, Digest, Document, Name, Proof, ProofState, RelativePath, Stop, Timestamp};
+use sealift::model::{
+    Artifact, Code, Digest, Document, Name, Order, Proof, ProofState, RelativePath, Stop, Timestamp, UpstreamState,
+};
 
 struct Site {
     folder: tempfile::TempDir,
@@ -518,9 +520,66 @@ fn a_newer_ledger_is_refused() {
     assert!(
         error
             .to_string()
-            .ends_with("has schema 99, and this program knows up to 4"),
+            .ends_with("has schema 99, and this program knows up to 5"),
         "{error}"
     );
+}
+
+#[test]
+fn states_of_upstreams_only_move_forward() {
+    let mut site = Site::new();
+    let state = |place: u64, mark: &str| UpstreamState {
+        kind: "sumdb".to_owned(),
+        subject: "sum.example.com".to_owned(),
+        order: Order::Sizes,
+        place,
+        mark: Some(mark.to_owned()),
+    };
+    let seen = |site: &Site| {
+        let states = site.ledger.upstream_states().unwrap();
+        states
+            .into_iter()
+            .map(|seen| (seen.place, seen.mark.unwrap(), seen.exported.seconds()))
+            .collect::<Vec<_>>()
+    };
+    for (sequence, place, expected) in [(1, 10, 10), (2, 9, 10), (3, 10, 10), (4, 11, 11)] {
+        let import = site.ledger.begin(bundle(sequence)).unwrap();
+        let exported = Timestamp::from_seconds(i64::try_from(sequence).unwrap());
+        import
+            .upstream_state(&state(place, &format!("root {sequence}")), exported)
+            .unwrap();
+        import.commit(root(sequence)).unwrap();
+        assert_eq!(seen(&site)[0].0, expected);
+    }
+    assert_eq!(seen(&site), [(11, "root 4".to_owned(), 4)]);
+    // An import that does not happen has shown nothing.
+    let import = site.ledger.begin(bundle(5)).unwrap();
+    import
+        .upstream_state(&state(12, "root 5"), Timestamp::from_seconds(5))
+        .unwrap();
+    drop(import);
+    assert_eq!(seen(&site)[0].0, 11);
+    let huge = site.ledger.begin(bundle(5)).unwrap();
+    assert!(
+        huge.upstream_state(&state(u64::MAX, ""), Timestamp::from_seconds(5))
+            .is_err()
+    );
+}
+
+#[test]
+fn a_ledger_of_schema_3_learns_of_upstreams() {
+    let mut site = Site::new();
+    site.import(1, &[held("a", "1.0", "one")]).unwrap();
+    let path = site.path();
+    drop(site.ledger);
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .execute_batch("DROP TABLE upstream_states; PRAGMA user_version = 3;")
+        .unwrap();
+    drop(connection);
+    let ledger = Ledger::open(&path).unwrap();
+    assert_eq!(ledger.upstream_states().unwrap(), []);
+    assert_eq!(ledger.held(&full_name("a")).unwrap().len(), 1);
 }
 
 #[test]

@@ -13,15 +13,15 @@
 //!   inflated once a pinned key has signed its digest.
 //! - A package under another name: name, version, architecture, size and digest must be those of one entry.
 //!
-//! Left to others: that a newer index exists (an archive without `Valid-Until` never says), which the ledger's order of versions and
-//! the clients answer; and whether the pinned keys are the right ones.
+//! Left to others: that a newer index exists (an archive without `Valid-Until` never says), of which whoever keeps the newest date seen
+//! ([`EvidenceKind::shows`]) and the clients know; and whether the pinned keys are the right ones.
 
 mod list;
 mod part;
 mod verify;
 
 use super::{Context, Evidence, EvidenceKind, openpgp};
-use crate::model::Finding;
+use crate::model::{Artifact, Finding, UpstreamState};
 
 /// The kind's id.
 const ID: &str = "apt-release";
@@ -48,5 +48,9 @@ impl EvidenceKind for AptRelease {
             return Ok(Box::new(part::Part { objects, context }));
         }
         Ok(Box::new(verify::Chain::open(objects, context)?))
+    }
+
+    fn shows(&self, artifact: &Artifact, finding: &Finding) -> Vec<UpstreamState> {
+        verify::state(artifact, finding).into_iter().collect()
     }
 }

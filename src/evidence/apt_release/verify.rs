@@ -9,7 +9,9 @@ use super::list::List;
 use crate::archive::apt::{IndexFile, Release, ReleaseError};
 use crate::evidence::openpgp::{self, Question, Signatures, Signs};
 use crate::evidence::{Context, Evidence, MAX_PROOF_BYTES};
-use crate::model::{Algorithm, Anchor, Artifact, Content, Digest, Doubt, Fault, Finding, Outcome};
+use crate::model::{
+    Algorithm, Anchor, Artifact, Content, Digest, Doubt, Fault, Finding, Order, Outcome, Timestamp, UpstreamState,
+};
 
 /// How many lists one proof may bring: a package stands in one, and a suite has some forty.
 const MAX_LISTS: usize = 64;
@@ -318,6 +320,20 @@ fn fits(file: &IndexFile, bytes: &[u8], digest: &Digest, sha512: &mut Option<Vec
 /// Whether an artifact is a part of an index itself: no package's name holds a slash.
 fn is_index(artifact: &Artifact) -> bool {
     artifact.name.contains('/')
+}
+
+/// When a signed index was made, by the name under which it is carried. Names and suites that it states itself are no identity: archives of one
+/// vendor state the same.
+pub(super) fn state(artifact: &Artifact, finding: &Finding) -> Option<UpstreamState> {
+    let is_signed_text = matches!(artifact.file.as_str(), "InRelease" | "Release");
+    let date: Timestamp = finding.claim("date")?.parse().ok()?;
+    (is_index(artifact) && is_signed_text).then(|| UpstreamState {
+        kind: ID.to_owned(),
+        subject: artifact.name.clone(),
+        order: Order::Dates,
+        place: u64::try_from(date.seconds()).unwrap_or_default(),
+        mark: None,
+    })
 }
 
 impl Chain<'_> {

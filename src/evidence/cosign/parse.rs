@@ -23,6 +23,9 @@ const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
 const LOG: &str = "dev.sigstore.cosign/bundle";
 
+/// The ecosystem of plain files, among which an image's layout may lie.
+const FILES: &str = "files";
+
 /// Signatures of one image by many owners and builds.
 const MAX_SIGNATURES: usize = 256;
 
@@ -166,6 +169,10 @@ pub(super) fn check_payload(payload: &[u8], artifact: &Artifact) -> Result<Vec<(
     }
     let reference = &payload.critical.identity.docker_reference;
     let (repository, tag) = split(reference);
+    if artifact.ecosystem == FILES {
+        // A file of a layout has a set's name, and none of a registry's to compare with: who may sign for the set, the anchor's scope says.
+        return Ok(claims(&payload));
+    }
     if repository != artifact.name {
         let reason = format!("signed as `{}`, and this is `{}`", shown(reference), artifact.name);
         return Err(differs(reason));
@@ -182,11 +189,16 @@ pub(super) fn check_payload(payload: &[u8], artifact: &Artifact) -> Result<Vec<(
         );
         return Err(differs(reason));
     }
-    let mut claims = vec![("docker-reference".to_owned(), shown(reference))];
+    Ok(claims(&payload))
+}
+
+fn claims(payload: &Payload) -> Vec<(String, String)> {
+    let reference = shown(&payload.critical.identity.docker_reference);
+    let mut claims = vec![("docker-reference".to_owned(), reference)];
     if let Some(creator) = payload.optional.get("creator").and_then(Value::as_str) {
         claims.push(("creator".to_owned(), shown(creator)));
     }
-    Ok(claims)
+    claims
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 //! "Checksum database"). It proves that everybody is given the same module, and not who wrote it: level `registry`.
 //!
 //! The first object is the database's answer about the module, as it came: the record's number, its lines, the signed head of the
-//! tree. The others are the tiles that [`merkle::tiles`] names, in its order. The head is among the claims: whether it holds the newest
-//! one that was seen before is [`check_heads`]'s, as judging keeps no state.
+//! tree. The others are the tiles that [`merkle::tiles`] names, in its order. The head is among the claims: whether it goes with the
+//! newest one that was seen before is asked by whoever keeps that ([`EvidenceKind::shows`]; [`check_heads`]), as judging keeps no state.
 
 mod hash;
 mod parse;
@@ -18,7 +18,8 @@ use super::{Context, Evidence, EvidenceKind};
 use crate::crypto::merkle::{self, Head, TreeError};
 use crate::crypto::note::{Note, NoteError, VerifierKey};
 use crate::model::{
-    Artifact, Content, Digest, Doubt, Fault, Finding, Level, LogEntry, LogProof, Material, Outcome, Signer,
+    Artifact, Content, Digest, Doubt, Fault, Finding, Level, LogEntry, LogProof, Material, Order, Outcome, Signer,
+    UpstreamState,
 };
 use parse::Answer;
 
@@ -44,7 +45,23 @@ impl EvidenceKind for Sumdb {
         }
         Ok(Box::new(Proof { objects, context }))
     }
+
+    fn shows(&self, _artifact: &Artifact, finding: &Finding) -> Vec<UpstreamState> {
+        let state = |log: &LogEntry| {
+            Some(UpstreamState {
+                kind: ID.to_owned(),
+                subject: log.id.clone(),
+                order: Order::Sizes,
+                place: finding.claim(TREE_SIZE)?.parse().ok()?,
+                mark: Some(finding.claim(TREE_ROOT)?.to_owned()),
+            })
+        };
+        finding.log.as_ref().and_then(state).into_iter().collect()
+    }
 }
+
+const TREE_SIZE: &str = "tree-size";
+const TREE_ROOT: &str = "tree-root";
 
 struct Proof<'a> {
     objects: Vec<Vec<u8>>,
@@ -92,8 +109,8 @@ impl Proof<'_> {
             proof: LogProof::Inclusion,
         });
         finding.claims = vec![
-            ("tree-size".to_owned(), head.size.to_string()),
-            ("tree-root".to_owned(), STANDARD.encode(head.root.as_bytes())),
+            (TREE_SIZE.to_owned(), head.size.to_string()),
+            (TREE_ROOT.to_owned(), STANDARD.encode(head.root.as_bytes())),
         ];
         check_module(answer.record, artifact, content)
     }

@@ -14,7 +14,7 @@ use super::securesystems::Document;
 use super::sigstore::refusal::Refusal;
 use super::sigstore::statement::Digests;
 use super::{Context, Evidence, EvidenceKind, outside};
-use crate::model::{Anchor, Artifact, Content, Doubt, Fault, Finding, Material, Timestamp};
+use crate::model::{Anchor, Artifact, Content, Doubt, Fault, Finding, Material, Order, Timestamp, UpstreamState};
 use library::Repository;
 use root::Root;
 
@@ -65,6 +65,23 @@ impl EvidenceKind for Tuf {
             .map(|(anchor, text)| (anchor, trust(text.as_bytes(), &files, context.index_time())))
             .collect();
         Ok(Box::new(Trusted { trusted, context }))
+    }
+
+    fn shows(&self, _artifact: &Artifact, finding: &Finding) -> Vec<UpstreamState> {
+        let roles = ["root", "timestamp", "snapshot"].into_iter();
+        let state = |role: &str| {
+            Some(UpstreamState {
+                kind: ID.to_owned(),
+                subject: format!(
+                    "{role} of the repository whose root anchor `{}` pins",
+                    finding.anchors.first()?
+                ),
+                order: Order::Versions,
+                place: finding.claim(&format!("{role}-version"))?.parse().ok()?,
+                mark: None,
+            })
+        };
+        roles.filter_map(state).collect()
     }
 }
 

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::crypto::strict_json;
 use crate::import::site::Origin;
 use crate::model::{Code, Digest, Level, Refusal};
-use crate::policy::{Decision, Hit, Mode, Scan, ScanResult, Verdict};
+use crate::policy::{Decision, Hit, Mode, Policy, Scan, ScanResult, Verdict};
 use crate::report::ScannerRun;
+use crate::trust::Profile;
 
 /// What became of an artifact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -160,12 +161,12 @@ impl Decisions {
 }
 
 /// The hits that stand in the way, the worst first, otherwise in their order.
-pub(super) fn open_hits(decision: &Decision) -> Vec<&Hit> {
+pub(in crate::import) fn open_hits(decision: &Decision) -> Vec<&Hit> {
     let of = |verdict| decision.hits.iter().filter(move |hit| hit.verdict == verdict);
     of(Verdict::Deny).chain(of(Verdict::Review)).collect()
 }
 
-pub(super) fn codes(decision: &Decision) -> BTreeSet<String> {
+pub(in crate::import) fn codes(decision: &Decision) -> BTreeSet<String> {
     open_hits(decision)
         .iter()
         .map(|hit| hit.code.name().to_owned())
@@ -176,8 +177,13 @@ pub(super) fn says(hit: &Hit) -> String {
     format!("{} ({})", hit.message, hit.rule)
 }
 
+/// Whether an enclave is for an evaluation, and its policy only shows what it would do.
+pub(in crate::import) fn only_shows(profile: Profile, policy: &Policy) -> bool {
+    profile == Profile::Evaluation && policy.mode == Mode::Evaluate
+}
+
 /// Whether something was found that is not only missing but wrong. That is published nowhere without a person's decision, an evaluation included.
-pub(super) fn is_wrong(decision: &Decision) -> bool {
+pub(in crate::import) fn is_wrong(decision: &Decision) -> bool {
     open_hits(decision).iter().any(|hit| {
         hit.verdict == Verdict::Deny
             && matches!(

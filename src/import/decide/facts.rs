@@ -2,9 +2,8 @@
 
 use super::Deciding;
 use crate::ecosystem::{self, Stated};
-use crate::import::verify_evidence::JudgedArtifact;
 use crate::import::verify_objects::Intact;
-use crate::model::{Artifact, Level};
+use crate::model::{Artifact, Finding, Level};
 use crate::policy::{BundleFacts, Gap, Published, PublishedBy};
 
 /// Whether an artifact is a signed index, which no plan names: it came with what rests on it. It adds no package; clients judge its own signature, and
@@ -37,9 +36,8 @@ pub(super) fn bundle_facts<'a>(
 
 /// When an artifact was published. A proven time of a confirmed proof is believed before the registry's document, which only the exporter vouches
 /// for: the bytes were there then.
-pub(super) fn published(judged: &JudgedArtifact, stated: &Stated) -> Option<Published> {
-    let proven = judged
-        .findings
+pub(in crate::import) fn published(findings: &[Finding], stated: &Stated) -> Option<Published> {
+    let proven = findings
         .iter()
         .filter(|finding| finding.level() >= Level::Registry)
         .filter_map(|finding| finding.signed_at.as_ref())
@@ -57,9 +55,7 @@ pub(super) fn published(judged: &JudgedArtifact, stated: &Stated) -> Option<Publ
 }
 
 /// The release of the distribution that it is for, as far as a confirmed proof says it: what only the exporter says could hide an advisory.
-pub(super) fn release(judged: &JudgedArtifact) -> Option<&str> {
-    let confirmed = judged.findings.iter().filter(|finding| finding.is_confirmed());
-    let mut said = confirmed.flat_map(|finding| &finding.claims);
-    said.find(|(claim, _)| claim == "release")
-        .map(|(_, release)| release.as_str())
+pub(in crate::import) fn release(findings: &[Finding]) -> Option<&str> {
+    let mut confirmed = findings.iter().filter(|finding| finding.is_confirmed());
+    confirmed.find_map(|finding| finding.claim("release"))
 }

@@ -41,6 +41,8 @@ use admit::KeptOut;
 pub(super) use admit::objects_of;
 pub use decided::{Decided, DecidedArtifact, DecidedReader};
 pub use decision::{Admission, ArtifactDecision, Counts, Decisions, ScanTold};
+pub(super) use decision::{codes, is_wrong, only_shows, open_hits};
+pub(super) use facts::{published, release};
 use pass::Pass;
 pub use waiting::{Waiting, WaitingHeader};
 

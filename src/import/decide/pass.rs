@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::admit::{KeptOut, objects_of};
-use super::decision::{Admission, ArtifactDecision, Decisions, ScanTold, codes, is_wrong, says};
+use super::decision::{Admission, ArtifactDecision, Decisions, ScanTold, codes, is_wrong, only_shows, says};
 use super::facts::{bundle_facts, comes_unasked, published, release};
 use super::lines::Lines;
 use super::refusals::refusal;
@@ -15,9 +15,8 @@ use crate::import::planned::Planned;
 use crate::import::verify_evidence::JudgedArtifact;
 use crate::import::verify_objects::Intact;
 use crate::model::{Artifact, Code, Digest, Refusal, Stop};
-use crate::policy::{Case, Decision, Hit, Judge, Mode, OnRefusal, Policy, Side, Verdict};
+use crate::policy::{Case, Decision, Hit, Judge, OnRefusal, Policy, Side, Verdict};
 use crate::scan::Answer;
-use crate::trust::Profile;
 use crate::trust::review::Answer as Reviewed;
 
 /// How many artifacts are named when an import stops: a screenful for each of several ecosystems; the rest is counted.
@@ -142,12 +141,12 @@ impl<'a> Pass<'a> {
             .extend(objects_of(artifact).filter(|digest| self.deciding.scanned.tells_of(digest)));
         let case = Case {
             scans: &scans,
-            release: release(judged),
+            release: release(&judged.findings),
             advised_as: advised_as.as_ref().map(|(key, version)| (key.as_str(), *version)),
             floor: remembered.floor,
             pinned: &remembered.pinned,
             standing: remembered.standing,
-            published: published(judged, &stated),
+            published: published(&judged.findings, &stated),
             licence: stated.licence.as_deref(),
             ..Case::new(artifact, &judged.findings)
         };
@@ -207,7 +206,7 @@ impl<'a> Pass<'a> {
 
     /// Whether this enclave is for an evaluation, and its policy only shows what it would do.
     fn only_shows(&self) -> bool {
-        self.deciding.profile == Profile::Evaluation && self.policy.mode == Mode::Evaluate
+        only_shows(self.deciding.profile, self.policy)
     }
 
     fn count(&mut self, artifact: &Artifact, url: &str, decided: &ArtifactDecision) -> Result<(), Stop> {

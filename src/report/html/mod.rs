@@ -3,6 +3,7 @@
 //! Threat: names, reasons and signers in a report come from outside. Every value goes through `text`, nothing is ever put into
 //! a style, a link or a script, and the page forbids itself everything but its own style (Content Security Policy).
 
+mod controls;
 mod picture;
 mod sections;
 
@@ -46,7 +47,7 @@ pub(super) fn text(untrusted: &str) -> String {
 
 impl Page {
     /// Writes everything that the head says. The report's records follow, and [`Page::end`] only after the last of them is verified.
-    pub fn begin(report: &Report, out: &mut impl Write) -> io::Result<Self> {
+    pub fn begin(report: &Report, out: &mut dyn Write) -> io::Result<Self> {
         let head = &report.head;
         let title = format!("Report {}: {}", head.number, subject(head));
         write!(
@@ -68,6 +69,7 @@ impl Page {
         sections::vouchers(head, out)?;
         sections::trust_changes(head, out)?;
         sections::not_checked(head, out)?;
+        controls::controls(head, out)?;
         if head.records.count > 0 {
             write!(
                 out,
@@ -84,7 +86,7 @@ impl Page {
     }
 
     /// Writes one artifact.
-    pub fn record(&mut self, record: &Record, out: &mut impl Write) -> io::Result<()> {
+    pub fn record(&mut self, record: &Record, out: &mut dyn Write) -> io::Result<()> {
         let is_troubled = record.findings.iter().any(Finding::is_contradicted)
             || record.decision.as_ref().is_some_and(|decision| !decision.is_admitted());
         if self.rows >= MAX_ROWS {
@@ -109,7 +111,7 @@ impl Page {
     }
 
     /// Writes the end.
-    pub fn end(self, out: &mut impl Write) -> io::Result<()> {
+    pub fn end(self, out: &mut dyn Write) -> io::Result<()> {
         if self.rows > 0 {
             writeln!(out, "</tbody></table>")?;
             if self.left_out > 0 {
@@ -195,9 +197,6 @@ fn decision(record: &Record) -> String {
         return "<span class=\"quiet\">not asked</span>".to_owned();
     };
     let mut cell = format!("<b class=\"verdict\">{}</b>", text(&decision.admission));
-    if !decision.reviewed_by.is_empty() {
-        cell.push_str(&format!("<small>by {}</small>", text(&decision.reviewed_by.join(", "))));
-    }
     if !decision.reviewed_by.is_empty() {
         cell.push_str(&format!("<small>by {}</small>", text(&decision.reviewed_by.join(", "))));
     }

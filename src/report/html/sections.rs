@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{mark, subject, text};
+use super::{mark, picture, subject, text};
 use crate::report::{Check, CheckResult, Head, Outcome, Report, Standing};
 
 /// The stations of the journey, each with its checks.
@@ -17,7 +17,7 @@ const STATIONS: [(&str, &[&str]); 8] = [
     ("Publish", &["publication"]),
 ];
 
-pub(super) fn header(head: &Head, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn header(head: &Head, out: &mut dyn Write) -> io::Result<()> {
     let (class, word) = match head.outcome {
         Outcome::Imported => ("good", "✓"),
         Outcome::Refused => ("bad", "✕"),
@@ -41,7 +41,7 @@ pub(super) fn header(head: &Head, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-pub(super) fn facts(head: &Head, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn facts(head: &Head, out: &mut dyn Write) -> io::Result<()> {
     let mut facts: Vec<(&str, String)> = Vec::new();
     if let Some(bundle) = &head.bundle {
         facts.push(("Bundle", code(&bundle.manifest.to_string())));
@@ -172,7 +172,7 @@ fn standing(standing: Option<&Standing>, [one, many]: [&str; 2]) -> String {
     )
 }
 
-pub(super) fn journey(head: &Head, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn journey(head: &Head, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "<section><h2>The journey and its checks</h2>\n<ol class=\"journey\">"
@@ -193,7 +193,7 @@ pub(super) fn journey(head: &Head, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "</tbody></table></section>")
 }
 
-fn row(check: &Check, out: &mut impl Write) -> io::Result<()> {
+fn row(check: &Check, out: &mut dyn Write) -> io::Result<()> {
     let (class, sign, word) = shown(check.result);
     let mut said = text(&check.title);
     if !check.note.is_empty() {
@@ -237,7 +237,7 @@ const fn shown(result: CheckResult) -> (&'static str, &'static str, &'static str
     }
 }
 
-pub(super) fn refusals(head: &Head, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn refusals(head: &Head, out: &mut dyn Write) -> io::Result<()> {
     if head.refusals.is_empty() {
         return Ok(());
     }
@@ -245,7 +245,9 @@ pub(super) fn refusals(head: &Head, out: &mut impl Write) -> io::Result<()> {
         Outcome::Imported => "Kept out, and why",
         Outcome::Refused => "Refused, and why",
     };
-    writeln!(out, "<section><h2>{title}</h2><ul class=\"refusals\">")?;
+    writeln!(out, "<section><h2>{title}</h2>")?;
+    picture::reasons(head, out)?;
+    writeln!(out, "<ul class=\"refusals\">")?;
     for refusal in &head.refusals {
         write!(
             out,
@@ -275,7 +277,7 @@ pub(super) fn refusals(head: &Head, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "</section>")
 }
 
-pub(super) fn vouchers(head: &Head, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn vouchers(head: &Head, out: &mut dyn Write) -> io::Result<()> {
     if head.ecosystems.is_empty() {
         return Ok(());
     }
@@ -290,6 +292,7 @@ pub(super) fn vouchers(head: &Head, out: &mut impl Write) -> io::Result<()> {
         out,
         "<table class=\"vouchers\"><thead><tr><th>Artifacts</th><th>Ecosystem</th><th>Level</th><th>Signer</th></tr></thead><tbody>"
     )?;
+    let most = head.vouchers.iter().map(|voucher| voucher.artifacts).max().unwrap_or(1);
     for voucher in &head.vouchers {
         let pinned = if voucher.anchors.is_empty() {
             String::new()
@@ -298,9 +301,10 @@ pub(super) fn vouchers(head: &Head, out: &mut impl Write) -> io::Result<()> {
         };
         writeln!(
             out,
-            "<tr><td class=\"number\" data-label=\"Artifacts\">{}</td><td data-label=\"Ecosystem\">{}</td><td data-label=\"Level\">{}</td>\
+            "<tr><td class=\"number\" data-label=\"Artifacts\">{}{}</td><td data-label=\"Ecosystem\">{}</td><td data-label=\"Level\">{}</td>\
              <td data-label=\"Signer\">{}<small>{}{}</small></td></tr>",
             voucher.artifacts,
+            picture::length(voucher.artifacts, most, voucher.level.word()),
             text(&voucher.ecosystem),
             mark(voucher.level),
             text(&voucher.signer),
@@ -319,7 +323,7 @@ pub(super) fn vouchers(head: &Head, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "</section>")
 }
 
-pub(super) fn trust_changes(head: &Head, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn trust_changes(head: &Head, out: &mut dyn Write) -> io::Result<()> {
     let trust = &head.trust;
     if trust.changes.is_empty() && trust.new_roots.is_empty() {
         return Ok(());
@@ -341,7 +345,7 @@ pub(super) fn trust_changes(head: &Head, out: &mut impl Write) -> io::Result<()>
     writeln!(out, "</ul></section>")
 }
 
-pub(super) fn not_checked(head: &Head, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn not_checked(head: &Head, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "<section><h2>Not checked</h2><ul class=\"open\">")?;
     for line in &head.not_checked {
         writeln!(out, "<li>{}</li>", text(line))?;

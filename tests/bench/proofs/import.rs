@@ -58,6 +58,7 @@ pub(crate) fn registry(arguments: &Arguments, threads: usize) {
         anchors: vec![support::anchor("registry", Material::NpmKeys(keys.to_string()))],
         revocations: None,
         max_transit_seconds: 30 * 86_400,
+        seen: Vec::new(),
     };
     let mut times: [Vec<f64>; STEPS.len()] = Default::default();
     let (mut plain, mut all) = (Vec::new(), Vec::new());

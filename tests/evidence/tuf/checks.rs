@@ -33,6 +33,20 @@ fn a_real_repository_vouches_for_its_targets() {
         ]
     );
     assert_eq!(findings[0].claims[1].1, "delegatedrole");
+    // What whoever remembers compares the next time.
+    let shown = evidence::find("tuf")
+        .unwrap()
+        .shows(&artifact("files", "x", "1", "artifact", &bytes), &findings[0]);
+    let places: Vec<(&str, u64)> = shown.iter().map(|state| (&state.subject[..9], state.place)).collect();
+    let stated = |place: usize| findings[0].claims[place].1.parse().unwrap();
+    assert_eq!(
+        places,
+        [
+            ("root of t", stated(2)),
+            ("timestamp", stated(3)),
+            ("snapshot ", stated(4))
+        ]
+    );
     assert_eq!(
         outcome(&judged(objects, "artifact", b"other", &anchors)),
         wrong(Fault::SubjectDiffers)

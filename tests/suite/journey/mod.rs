@@ -2,6 +2,7 @@
 
 mod beside;
 mod credentials;
+mod keys;
 mod maven;
 mod npm;
 mod proven;

@@ -1,0 +1,142 @@
+//! What today's policy says about what is held: whether it would be admitted if it came now.
+//!
+//! Nothing is admitted and nothing removed by asking. What only a bundle has is not asked: its approvals, its order and the age of what travels
+//! with it; nothing is scanned again; and what later versions reached is no floor for earlier ones. Advisories are asked if there are some at hand. Persons decided about a bundle by the policy of its day: what they let pass is told again only
+//! if today something stands in the way that did not then.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::decide::{Admission, ArtifactDecision, codes, is_wrong, open_hits, published, release};
+use crate::ecosystem::{self, Held, Stated};
+use crate::ledger::{Entry, Ledger};
+use crate::model::{Finding, Level, Name, Signer, Stop};
+use crate::policy::{Case, Decision, Hit, Judge, Standing, Verdict};
+
+/// An artifact that is held, and would not be admitted today.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotAdmitted {
+    /// Denied, or left to persons.
+    pub admission: Admission,
+    /// What became of it when it was last imported; `None` before there were policies.
+    pub was: Option<Admission>,
+    /// Whether something stands in the way that did not when it was admitted.
+    pub is_news: bool,
+    /// The level that the policy asks for.
+    pub required: Level,
+    /// The level that it reaches by what the policy counts.
+    pub reached: Level,
+    /// What stands in the way, the worst first.
+    pub hits: Vec<Hit>,
+}
+
+/// Asks today's policy.
+pub(super) struct Today<'a> {
+    pub(super) judge: Judge<'a>,
+    /// Whether the enclave is for an evaluation, and the policy only shows what it would do.
+    pub(super) only_shows: bool,
+    pub(super) ledger: &'a Ledger,
+    pub(super) last: Option<Known>,
+}
+
+/// What the ledger knows of the name that was asked for last.
+pub(super) struct Known {
+    name: Name,
+    pinned: Vec<Signer>,
+    held: Vec<Held>,
+}
+
+impl Today<'_> {
+    /// Asks about an artifact with what its proofs come to now. `before` is the decision when it was last imported.
+    pub(super) fn ask(
+        &mut self,
+        entry: &Entry,
+        findings: &[Finding],
+        before: &str,
+    ) -> Result<Option<NotAdmitted>, Stop> {
+        let artifact = &entry.artifact;
+        let before = ArtifactDecision::read(before);
+        let known = self.known(artifact.full_name())?;
+        let stated = known
+            .held
+            .iter()
+            .find(|held| held.artifact.version == artifact.version && held.artifact.file == artifact.file)
+            .and_then(|held| Some(ecosystem::find(&artifact.ecosystem)?.stated(&held.facts)))
+            .unwrap_or_else(Stated::default);
+        let advised_as = stated
+            .advised_as
+            .as_ref()
+            .map(|(name, version)| (ecosystem::collision_key(&artifact.ecosystem, name), version.as_str()));
+        let case = Case {
+            release: release(findings),
+            advised_as: advised_as.as_ref().map(|(key, version)| (key.as_str(), *version)),
+            floor: before.as_ref().and_then(|before| before.floor),
+            pinned: &known.pinned,
+            standing: Standing::Known,
+            published: published(findings, &stated),
+            licence: stated.licence.as_deref(),
+            ..Case::new(artifact, findings)
+        };
+        let decision = self.judge.decide(&case);
+        self.last = Some(known);
+        Ok(self.not_admitted(decision, before))
+    }
+
+    fn not_admitted(&self, decision: Decision, before: Option<ArtifactDecision>) -> Option<NotAdmitted> {
+        let admission = match decision.verdict {
+            Verdict::Allow => return None,
+            Verdict::Review if self.only_shows && !is_wrong(&decision) => return None,
+            Verdict::Review => Admission::Waiting,
+            Verdict::Deny => Admission::Denied,
+        };
+        let hits: Vec<Hit> = open_hits(&decision).into_iter().cloned().collect();
+        let stood: BTreeSet<String> = before
+            .as_ref()
+            .map(|before| codes(&before.decision))
+            .unwrap_or_default();
+        Some(NotAdmitted {
+            admission,
+            was: before.map(|before| before.admission),
+            is_news: codes(&decision).iter().any(|code| !stood.contains(code)),
+            required: decision.required,
+            reached: decision.reached,
+            hits,
+        })
+    }
+
+    fn known(&mut self, name: Name) -> Result<Known, Stop> {
+        match self.last.take().filter(|known| known.name == name) {
+            Some(known) => Ok(known),
+            None => Ok(Known {
+                pinned: self.ledger.signers(&name)?,
+                held: self.ledger.held(&name)?,
+                name,
+            }),
+        }
+    }
+}
+
+/// The names by which advisories may know what is held: their ecosystems' keys.
+pub(super) fn advised_names(ledger: &Ledger) -> Result<HashSet<(String, String)>, Stop> {
+    let mut names = HashSet::new();
+    for ecosystem in ecosystem::ALL {
+        let id = ecosystem.id();
+        let mut own = Vec::new();
+        ledger.names(id, |name| {
+            own.push(name.to_owned());
+            Ok::<_, Stop>(())
+        })?;
+        for name in own {
+            names.insert((id.to_owned(), ecosystem::collision_key(id, &name)));
+            let full = Name {
+                ecosystem: id.to_owned(),
+                name,
+            };
+            for held in ledger.held(&full)? {
+                if let Some((source, _)) = ecosystem.stated(&held.facts).advised_as {
+                    names.insert((id.to_owned(), ecosystem::collision_key(id, &source)));
+                }
+            }
+        }
+    }
+    Ok(names)
+}
