@@ -73,6 +73,10 @@ pub(crate) enum Command {
     Recheck(super::recheck::Arguments),
     /// List, show and verify the reports of what was imported and refused
     Report(super::report::Arguments),
+    /// Compare an enclave with its own log and reports, byte for byte, and name each file that differs
+    Audit(super::audit::Arguments),
+    /// Make an enclave's memory, state.db, again from its log and reports
+    Rebuild(super::rebuild::Arguments),
     /// Show clients again what an earlier generation showed
     Rollback(super::rollback::Arguments),
     /// Remove old generations, and what only they need

@@ -7,6 +7,7 @@
 
 mod approve;
 mod args;
+mod audit;
 mod client_config;
 mod decided;
 #[cfg(feature = "export")]
@@ -24,6 +25,7 @@ mod list;
 mod output;
 mod policy;
 mod progress;
+mod rebuild;
 mod recheck;
 #[cfg(feature = "export")]
 mod rehearse;
@@ -109,6 +111,8 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::List(arguments) => list::run(&arguments, context),
         Command::Where(arguments) => where_::run(&arguments, context),
         Command::Recheck(arguments) => recheck::run(&arguments, context),
+        Command::Audit(arguments) => audit::run(&arguments, context),
+        Command::Rebuild(arguments) => rebuild::run(&arguments, context),
         Command::Report(arguments) => report::run(&arguments, context),
         Command::Rollback(arguments) => rollback::run(&arguments, context),
         Command::Gc(arguments) => gc::run(&arguments, context),

@@ -27,7 +27,6 @@ pub mod jar;
 mod listed;
 mod minisign;
 pub mod notation;
-mod note;
 mod npm_signature;
 pub mod nuget;
 mod openpgp;

@@ -90,6 +90,9 @@ fn constants() -> BTreeMap<&'static str, u64> {
             "MAX_REPORT_RECORD_BYTES",
             small(sealift::report::MAX_REPORT_RECORD_BYTES),
         ),
+        ("MAX_CHECKPOINT_BYTES", small(sealift::log::MAX_CHECKPOINT_BYTES)),
+        ("MAX_ENTRY_BYTES", small(sealift::log::MAX_ENTRY_BYTES)),
+        ("MAX_PROOF_HASHES", small(sealift::crypto::merkle::MAX_PROOF_HASHES)),
         ("MAX_ANCHORS", small(data::MAX_ANCHORS)),
         ("MAX_REVOCATIONS", small(revocations::MAX_REVOCATIONS)),
     ])

@@ -101,6 +101,9 @@ pub(super) fn facts(head: &Head, out: &mut dyn Write) -> io::Result<()> {
             ),
         ));
     }
+    if let Some(log) = &head.log {
+        facts.push(("Log", text(&log.said())));
+    }
     let root = &head.trust.root;
     facts.push((
         "Root",
