@@ -548,7 +548,7 @@ fn states_of_upstreams_only_move_forward() {
         import
             .upstream_state(&state(place, &format!("root {sequence}")), exported)
             .unwrap();
-        import.commit(root(sequence)).unwrap();
+        import.commit(root(sequence), None).unwrap();
         assert_eq!(seen(&site)[0].0, expected);
     }
     assert_eq!(seen(&site), [(11, "root 4".to_owned(), 4)]);
@@ -574,7 +574,7 @@ fn a_ledger_of_schema_3_learns_of_upstreams() {
     drop(site.ledger);
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection
-        .execute_batch("DROP TABLE upstream_states; PRAGMA user_version = 3;")
+        .execute_batch("DROP TABLE upstream_states; DROP TABLE log; PRAGMA user_version = 3;")
         .unwrap();
     drop(connection);
     let ledger = Ledger::open(&path).unwrap();
