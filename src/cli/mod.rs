@@ -7,6 +7,7 @@
 
 mod approve;
 mod args;
+mod ask;
 mod client_config;
 mod decided;
 #[cfg(feature = "export")]
@@ -21,9 +22,11 @@ mod import;
 mod init;
 mod key;
 mod list;
+mod media;
 mod output;
 mod policy;
 mod progress;
+mod receipt;
 mod recheck;
 #[cfg(feature = "export")]
 mod rehearse;
@@ -37,6 +40,8 @@ mod scanners;
 mod serve;
 mod shown;
 mod signer;
+#[cfg(feature = "export")]
+mod since;
 mod status;
 mod trust;
 mod where_;
@@ -109,6 +114,9 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::List(arguments) => list::run(&arguments, context),
         Command::Where(arguments) => where_::run(&arguments, context),
         Command::Recheck(arguments) => recheck::run(&arguments, context),
+        Command::Ask(arguments) => ask::run(&arguments, context),
+        Command::Media(arguments) => media::run(&arguments, context),
+        Command::Receipt(arguments) => receipt::run(&arguments, context),
         Command::Report(arguments) => report::run(&arguments, context),
         Command::Rollback(arguments) => rollback::run(&arguments, context),
         Command::Gc(arguments) => gc::run(&arguments, context),

@@ -81,7 +81,7 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    fn of(trust: &Path) -> Result<Self, Stop> {
+    pub(super) fn of(trust: &Path) -> Result<Self, Stop> {
         let trust = TrustFolder::open(trust)?;
         let site = Site::load(&trust)?;
         Ok(Self {
@@ -90,7 +90,7 @@ impl Judge {
         })
     }
 
-    fn open(&self, path: &Path) -> Result<Report, ReportError> {
+    pub(super) fn open(&self, path: &Path) -> Result<Report, ReportError> {
         report::open(path, &self.roots, self.revocations.as_ref())
     }
 }

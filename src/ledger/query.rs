@@ -119,6 +119,23 @@ impl Ledger {
             .map_err(LedgerError::sql("read"))
     }
 
+    /// Calls back for every object that the enclave keeps, ascending by digest.
+    pub fn for_each_object<E: From<LedgerError>>(
+        &self,
+        mut visit: impl FnMut(Digest) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let failed = LedgerError::sql;
+        let mut statement = self
+            .connection
+            .prepare("SELECT digest FROM objects ORDER BY digest")
+            .map_err(failed("read"))?;
+        let mut rows = statement.query([]).map_err(failed("read"))?;
+        while let Some(row) = rows.next().map_err(failed("read"))? {
+            visit(digest(row, 0).map_err(failed("read"))?)?;
+        }
+        Ok(())
+    }
+
     /// An object's size in bytes, where the ledger knows the object.
     pub fn size(&self, digest: &Digest) -> Result<Option<u64>, LedgerError> {
         size(&self.connection, digest)

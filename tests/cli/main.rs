@@ -5,6 +5,7 @@
 mod decided;
 mod export;
 mod judged;
+mod labels;
 mod lines;
 mod world;
 
@@ -12,6 +13,8 @@ mod journey;
 mod kill;
 mod media;
 mod renderings;
+mod questions;
+mod receipts;
 mod reports;
 mod scans;
 mod trust_data;

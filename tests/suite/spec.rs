@@ -90,6 +90,8 @@ fn constants() -> BTreeMap<&'static str, u64> {
             "MAX_REPORT_RECORD_BYTES",
             small(sealift::report::MAX_REPORT_RECORD_BYTES),
         ),
+        ("MAX_HELD_OBJECTS", sealift::trust::receipt::MAX_HELD_OBJECTS),
+        ("MAX_STREAMS", small(sealift::trust::receipt::MAX_STREAMS)),
         ("MAX_ANCHORS", small(data::MAX_ANCHORS)),
         ("MAX_REVOCATIONS", small(revocations::MAX_REVOCATIONS)),
     ])
@@ -113,6 +115,7 @@ fn no_constant_of_the_format_is_left_out() {
         "src/bundle/container.rs",
         "src/trust/approval.rs",
         "src/trust/data.rs",
+        "src/trust/receipt.rs",
         "src/trust/revocations.rs",
         "src/trust/trusted.rs",
         "src/crypto/dsse.rs",
