@@ -54,6 +54,8 @@ MAX_REPORT_RECORD_BYTES = 8 << 20
 MAX_HELD_OBJECTS = 1 << 24
 MAX_STREAMS = 1000
 MAX_SIGNATURES = 64
+MAX_CHECKPOINT_BYTES = 16 << 10
+MAX_PROOF_HASHES = 64
 MAX_ROOTS = 64
 MAX_APPROVALS = 64
 MAX_CATALOG_BYTES = 1 << 30
@@ -632,7 +634,7 @@ class Root:
         fields = read_document(self.envelope.payload, ROOT, subject)
         self.version, self.epoch, self.expires = fields["version"], fields["epoch"], fields["expires"]
         self.profile, self.enclave, self.roles = fields["profile"], fields["enclave"], fields["roles"]
-        self.person, self.verifiers = {}, {}
+        self.person, self.verifiers, self.infos = {}, {}, {}
         for key_id, key in fields["keys"].items():
             self.take_key(key_id, key)
         self.check_rules()
@@ -649,7 +651,7 @@ class Root:
         verify, why = public_key(info) if canonical else (None, "it is not in base64")
         self.demand(verify, f"the key of {key['person']!r} may not be used: {why}", "key-not-allowed")
         self.demand(sha256(info) == key_id, f"the key of {key['person']!r} does not stand under its own id")
-        self.person[key_id], self.verifiers[key_id] = key["person"], verify
+        self.person[key_id], self.verifiers[key_id], self.infos[key_id] = key["person"], verify, info
 
     def threshold(self, role):
         return self.roles[role]["threshold"] if role in self.roles else 0
@@ -1788,7 +1790,7 @@ def run_wycheproof(folder):
 
 
 def verify_report(path, roots):
-    """Everything of report.md §4 but revocations, which this program does not read; gives the head and who signed it."""
+    """Everything of report.md §4 but revocations, which this program does not read; gives the head, its digest, who signed it, and what it proves of the log."""
     try:
         file = open(path, "rb")
     except OSError as error:
@@ -1805,6 +1807,7 @@ def verify_report(path, roots):
         if head.get("format") != 1:
             raise Refused("unknown-format", path, f"format {head.get('format')!r} is not known")
         records = head["records"]
+        proof = LogProof(head["log"], roots, path) if head.get("log") is not None else None
         found, count, size = hashlib.sha256(), 0, 0
         while line := file.readline(MAX_REPORT_RECORD_BYTES + 1):
             if len(line) > MAX_REPORT_RECORD_BYTES:
@@ -1813,10 +1816,283 @@ def verify_report(path, roots):
             count, size = count + 1, size + len(line)
             if count > records["count"]:
                 break
-            read_part(line.removesuffix(b"\n"), validate, "artifact", path)
+            text = line.removesuffix(b"\n")
+            artifact = read_part(text, validate, "artifact", path)
+            if proof:
+                proof.tree.push(leaf_hash(artifact_leaf(head, artifact, text)))
     if (count, size, "sha256:" + found.hexdigest()) != (records["count"], records["bytes"], records["digest"]):
         raise Refused("digest-mismatch", path, "the records are not those that were signed")
-    return head, sha256(envelope.payload), persons
+    if proof:
+        proof.finish(head)
+    return head, sha256(envelope.payload), persons, proof
+
+
+# ---- the log: log.md
+
+
+class Tree:
+    """A Merkle tree that grows, as the whole subtrees of which it consists (RFC 9162 §2.1.1)."""
+
+    def __init__(self, size=0, subtrees=()):
+        self.size, self.subtrees = size, list(subtrees)
+
+    def push(self, node):
+        rest = self.size
+        while rest & 1:
+            node, rest = node_hash(self.subtrees.pop(), node), rest >> 1
+        self.subtrees.append(node)
+        self.size += 1
+
+    def root(self):
+        if not self.subtrees:
+            return hashlib.sha256(b"").digest()
+        return functools.reduce(lambda right, left: node_hash(left, right), reversed(self.subtrees))
+
+
+def node_hash(left, right):
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+def leaf_hash(fields):
+    return hashlib.sha256(b"\0" + canonical(fields)).digest()
+
+
+def canonical(fields):
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode("utf-8")
+
+
+def artifact_leaf(head, artifact, line):
+    """log.md §2."""
+    decision = artifact["decision"]["admission"] if artifact["decision"] else ""
+    return {
+        "artifact": artifact["digest"],
+        "decision": decision,
+        "kind": "artifact",
+        "purl": artifact["purl"],
+        "record": sha256(line),
+        "report": head["number"],
+    }
+
+
+def attempt_leaf(head):
+    """log.md §2."""
+    published = head["published"] or {}
+    return {
+        "bundle": head["bundle"] and head["bundle"]["manifest"],
+        "codes": sorted({refusal["code"] for refusal in head["refusals"]}),
+        "count": head["records"]["count"],
+        "created": head["created"],
+        "generation": published.get("generation"),
+        "kind": "attempt",
+        "outcome": head["outcome"],
+        "previous": head["previous"] and head["previous"]["digest"],
+        "records": head["records"]["digest"],
+        "report": head["number"],
+        "repository": published.get("repository"),
+    }
+
+
+def consistent(earlier_size, earlier, later_size, later, proof):
+    """RFC 9162 §2.1.4.2."""
+    if earlier_size == later_size:
+        return earlier == later and not proof
+    if earlier_size == 0:
+        return not proof
+    if earlier_size > later_size or len(proof) > MAX_PROOF_HASHES:
+        return False
+    rest = list(proof)
+    if earlier_size & (earlier_size - 1) == 0:
+        rest.insert(0, earlier)
+    if not rest:
+        return False
+    one, two = earlier_size - 1, later_size - 1
+    while one & 1:
+        one, two = one >> 1, two >> 1
+    old = new = rest.pop(0)
+    for node in rest:
+        if two == 0:
+            return False
+        if one & 1 or one == two:
+            old, new = node_hash(node, old), node_hash(node, new)
+            while one and not one & 1:
+                one, two = one >> 1, two >> 1
+        else:
+            new = node_hash(new, node)
+        one, two = one >> 1, two >> 1
+    return two == 0 and old == earlier and new == later
+
+
+def log_origin(root):
+    return f"sealift/{root.enclave['name']}/{root.enclave['id'].removeprefix('sha256:')}"
+
+
+class Checkpoint:
+    """The head of a log as a note, signed or not (log.md §4; C2SP tlog-checkpoint.md, signed-note.md)."""
+
+    LINE = re.compile("\u2014 ([^ +]+) ([A-Za-z0-9+/]+={0,2})")
+
+    def __init__(self, text, subject):
+        def demand(holds, reason):
+            if not holds:
+                raise Refused("log-inconsistent", subject, f"the checkpoint {reason}")
+
+        demand(len(text.encode("utf-8")) <= MAX_CHECKPOINT_BYTES, "is too long")
+        body, gap, block = text.rpartition("\n\n")
+        self.body = body + "\n" if gap else text
+        lines = self.body.split("\n")
+        demand(len(lines) == 4 and not lines[3] and lines[0], "has not three lines")
+        demand(re.fullmatch("0|[1-9][0-9]{0,15}", lines[1]), "does not say a size")
+        self.origin, self.size = lines[0], int(lines[1])
+        demand(self.size <= MAX_JSON_INTEGER, "does not say a size")
+        try:
+            self.root = base64.b64decode(lines[2].encode("ascii"), validate=True)
+        except (binascii.Error, UnicodeEncodeError):
+            self.root = b""
+        demand(len(self.root) == 32 and base64.b64encode(self.root).decode() == lines[2], "does not say a root")
+        self.signatures = []
+        for line in block.removesuffix("\n").split("\n") if gap else []:
+            match = self.LINE.fullmatch(line)
+            demand(match, "has a line that is no signature")
+            try:
+                self.signatures.append((match[1], base64.b64decode(match[2], validate=True)))
+            except binascii.Error:
+                demand(False, "has a line that is no signature")
+        self.subject = subject
+
+    def verify(self, roots):
+        """Who has signed it with the role log, by the newest root that asks for no more (log.md §4)."""
+        origin = log_origin(roots[-1])
+        if self.origin != origin:
+            raise Refused("log-inconsistent", self.subject, f"the checkpoint is of {self.origin!r} and not of {origin!r}")
+        for root in reversed(roots):
+            persons = {root.person[key] for key in root.roles["log"]["keys"] if self.is_signed_by(root, key)}
+            if len(persons) >= root.threshold("log"):
+                return sorted(persons)
+        raise Refused("key-not-in-role", self.subject, "nobody with the role log has signed the checkpoint as often as the root asks")
+
+    def is_signed_by(self, root, key):
+        header, length = ALGORITHMS[0][:2]
+        raw = root.infos[key].removeprefix(header)
+        if len(raw) != length:
+            return False
+        name = hashlib.sha256(self.origin.encode("utf-8") + b"\n\1" + raw).digest()[:4]
+        message = self.body.encode("utf-8")
+        return any(
+            signer == self.origin and blob[:4] == name and root.verifiers[key](message, blob[4:])
+            for signer, blob in self.signatures
+        )
+
+
+class LogProof:
+    """What a report proves of the log (log.md §5)."""
+
+    def __init__(self, part, roots, subject):
+        self.subject = subject
+        try:
+            struct(
+                after=text,
+                before=or_null(text),
+                consistency=list_of(digest),
+                first=integer,
+                origin=text,
+                subtrees=list_of(digest),
+            )(part)
+        except NotStrict as error:
+            raise Refused("json-not-strict", subject, f"its log does not fit its schema: {error}") from None
+        if part["origin"] != log_origin(roots[-1]):
+            self.refuse("it is of another log")
+        self.after = Checkpoint(part["after"], subject)
+        self.persons = self.after.verify(roots)
+        self.before = Checkpoint(part["before"], subject) if part["before"] is not None else None
+        proof = [bytes.fromhex(value.removeprefix("sha256:")) for value in part["consistency"]]
+        first, subtrees = part["first"], [bytes.fromhex(value.removeprefix("sha256:")) for value in part["subtrees"]]
+        if self.before is None:
+            if proof:
+                self.refuse("there is a proof and no checkpoint before")
+        else:
+            if self.before.signatures:
+                self.before.verify(roots)
+            elif self.before.origin != self.after.origin:
+                self.refuse("the checkpoint before is of another log")
+            if self.before.size > first:
+                self.refuse("the checkpoint before is later than the attempt")
+            if not consistent(self.before.size, self.before.root, self.after.size, self.after.root, proof):
+                self.refuse("the tree after does not hold the one before")
+        if first > self.after.size or len(subtrees) != bin(first).count("1"):
+            self.refuse("its leaves do not lie in the tree")
+        self.first, self.tree = first, Tree(first, subtrees)
+
+    def refuse(self, reason):
+        raise Refused("log-inconsistent", self.subject, reason)
+
+    def finish(self, head):
+        self.tree.push(leaf_hash(attempt_leaf(head)))
+        if (self.tree.size, self.tree.root()) != (self.after.size, self.after.root):
+            self.refuse("its leaves do not give the tree that is signed")
+
+
+def tile_path(level, index, width):
+    groups = [f"{index % 1000:03}"]
+    while index := index // 1000:
+        groups.insert(0, f"x{index % 1000:03}")
+    return os.path.join("tile", level, *groups) + (f".p/{width}" if width < 256 else "")
+
+
+def read_log_file(folder, name, limit):
+    path = os.path.join(folder, name)
+    try:
+        with open(path, "rb") as file:
+            data = file.read(limit + 1)
+    except FileNotFoundError:
+        raise Refused("log-inconsistent", path, "it is missing") from None
+    except OSError as error:
+        raise Unable(f"cannot read {path}: {error}") from None
+    if len(data) > limit:
+        raise Refused("log-inconsistent", path, "it is larger than it may be")
+    return data
+
+
+def verify_log(folder, roots, proofs):
+    """The checkpoint of a log's folder, the tree that its entries give, and the heads that reports speak of (log.md §3, §6)."""
+    raw = read_log_file(folder, "checkpoint", MAX_CHECKPOINT_BYTES)
+    try:
+        shown = Checkpoint(raw.decode("utf-8"), os.path.join(folder, "checkpoint"))
+    except UnicodeDecodeError:
+        raise Refused("log-inconsistent", folder, "the checkpoint is not in UTF-8") from None
+    persons = shown.verify(roots)
+    heads = [(shown.size, shown.root, shown.subject)]
+    for proof in proofs:
+        for point in (proof.before, proof.after):
+            if point and point.size > shown.size:
+                raise Refused("state-rolled-back", folder, f"the log has {shown.size} leaves, and {point.subject} speaks of {point.size}")
+            if point:
+                heads.append((point.size, point.root, point.subject))
+    tree = Tree()
+    roots_at = {size: subject for size, _, subject in heads}
+    found = {0: tree.root()}
+    while tree.size < shown.size:
+        index, width = tree.size // 256, min(256, shown.size - tree.size)
+        name = tile_path("entries", index, width)
+        data, hashes = read_log_file(folder, name, 256 * (2 + 65535)), []
+        while data:
+            length = int.from_bytes(data[:2], "big")
+            if len(data) < 2 + length:
+                raise Refused("log-inconsistent", os.path.join(folder, name), "it ends within an entry")
+            hashes.append(hashlib.sha256(b"\0" + data[2 : 2 + length]).digest())
+            data = data[2 + length :]
+        if len(hashes) != width:
+            raise Refused("log-inconsistent", os.path.join(folder, name), "it has not as many entries as its name says")
+        tile = tile_path("0", index, width)
+        if read_log_file(folder, tile, 256 * 32) != b"".join(hashes):
+            raise Refused("log-inconsistent", os.path.join(folder, tile), "it has other hashes than the entries give")
+        for node in hashes:
+            tree.push(node)
+            if tree.size in roots_at:
+                found[tree.size] = tree.root()
+    for size, root, subject in heads:
+        if found[size] != root:
+            raise Refused("log-inconsistent", subject, f"the log's first {size} leaves give another root")
+    return shown, persons
 
 
 def report_signers(envelope, roots, subject, kind="report"):
@@ -1878,11 +2154,14 @@ def few_fields(name, value):
 
 
 def show_report(path, roots):
-    head, name, persons = verify_report(path, roots)
+    head, name, persons, proof = verify_report(path, roots)
     bundle = head["bundle"]["label"] if head["bundle"] else "that nobody vouched for"
     print(f"verified report {head['number']} of {printable(head['station']['name'])}: bundle {printable(bundle)} {head['outcome']}")
     print(f"  {head['records']['count']} artifacts, signed by {printable(', '.join(persons))}, {name}")
+    if proof:
+        print(f"  leaves {proof.first} to {proof.after.size - 1} of its log are those of its records; checkpoint signed by {printable(', '.join(proof.persons))}")
     print("  not checked: whether the key that signed it has been revoked since")
+    return proof
 
 
 # ---- receipts: custody.md
@@ -1933,12 +2212,14 @@ def arguments():
     parser.add_argument("--vectors", metavar="FOLDER", help="judge every case of bundle-spec/vectors, and compare")
     parser.add_argument("--wycheproof", metavar="FOLDER", help="check this program's own signatures")
     parser.add_argument("--report", metavar="FILE", help="verify the report of an import or a refusal, with --root alone")
+    parser.add_argument("--log", metavar="FOLDER", help="verify an enclave's log, and that it holds what --report says")
     parser.add_argument("--receipt", metavar="FILE", help="verify what an enclave says that it holds, with --root alone")
     parser.add_argument("media", nargs="*", metavar="MEDIA", help="volumes and approvals, or folders that hold them; - is standard input")
     options = parser.parse_args()
-    if (options.report or options.receipt) and (not options.root or options.media):
-        parser.error("a report or a receipt needs --root, and no media")
-    if not options.vectors and not options.wycheproof and not options.report and not options.receipt and not (options.root and options.media):
+    signed = options.report or options.log or options.receipt
+    if signed and (not options.root or options.media):
+        parser.error("a report, a log or a receipt needs --root, and no media")
+    if not options.vectors and not options.wycheproof and not signed and not (options.root and options.media):
         parser.error("give --root and media, or --root and --report, or --vectors")
     if options.now:
         try:
@@ -1969,8 +2250,11 @@ def main():
         if options.wycheproof:
             return run_wycheproof(options.wycheproof)
         roots = load_roots(options.root)
-        if options.report:
-            show_report(options.report, roots)
+        if options.report or options.log:
+            proof = show_report(options.report, roots) if options.report else None
+            if options.log:
+                shown, persons = verify_log(options.log, roots, [proof] if proof else [])
+                print(f"verified the log: {shown.size} leaves, checkpoint signed by {printable(', '.join(persons))}")
             return 0
         if options.receipt:
             show_receipt(options.receipt, roots)

@@ -15,15 +15,18 @@
 //! - [`store`]: objects on disk, named by digest
 //! - [`ledger`]: what the enclave remembers: state.db, sequences
 //! - [`enclave`]: the enclave's folder as a whole: ledger and repository under one lock
+//! - [`log`]: the append-only log of decisions, with its signed checkpoints
 //! - [`report`]: what an attempt to import came to, as a signed document, and what is rendered from it
 //! - [`archive`]: strict, bounded readers of the artifacts' own containers
 //! - [`crypto`]: signatures, DSSE, strict JSON: thin layers over libraries
 //! - `net`: the HTTPS client, the only room that calls out (feature `export`)
 //! - `serve`: the read-only HTTP server (feature `serve`)
 //! - [`model`]: nouns that rooms exchange
+//! - [`audit`]: an enclave compared with its own log and reports
 //! - [`cli`]: talks to people: arguments, output, exit codes
 
 pub mod archive;
+pub mod audit;
 pub mod bundle;
 pub mod cli;
 pub mod crypto;
@@ -34,6 +37,7 @@ pub mod evidence;
 pub mod export;
 pub mod import;
 pub mod ledger;
+pub mod log;
 pub mod model;
 #[cfg(feature = "export")]
 pub mod net;

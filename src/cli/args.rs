@@ -79,6 +79,10 @@ pub(crate) enum Command {
     Report(super::report::Arguments),
     /// Sign what an enclave holds, for its exporter to send only what is missing
     Receipt(super::receipt::Arguments),
+    /// Compare an enclave with its own log and reports, byte for byte, and name each file that differs
+    Audit(super::audit::Arguments),
+    /// Make an enclave's memory, state.db, again from its log and reports
+    Rebuild(super::rebuild::Arguments),
     /// Show clients again what an earlier generation showed
     Rollback(super::rollback::Arguments),
     /// Remove old generations, and what only they need

@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     } else {
         Sweep::Remove
     };
-    let swept = enclave.sweep(arguments.keep, sweep)?;
+    let swept = enclave.sweep(arguments.keep, sweep, context.now)?;
     let unfinished = enclave.ledger.unfinished()?.len();
     if context.output.wants_json() {
         context.output.json(&json!({

@@ -77,10 +77,10 @@ pub(crate) fn run_import(arguments: &ImportArguments, context: &Context) -> Resu
     let folder = &arguments.enclave;
     let mut trust = TrustFolder::open(&folder.join("trust"))?;
     // A key that cannot be opened is found before anything is read.
-    let signer = arguments.signer.open(folder, trust.current())?;
+    let keys = arguments.signer.open(folder, trust.current())?;
     let scanners = arguments.scanners.open(Some(folder))?;
     let mut enclave = Enclave::open(folder, &holder("import"))?;
-    let mut recorder = Recorder::of(folder, trust.current(), &enclave.ledger, signer.as_deref(), context.now)?;
+    let mut recorder = Recorder::of(folder, trust.current(), &enclave.ledger, keys.signers(), context.now)?;
     let bars = Bars::new(context);
     let run = Run {
         now: context.now,

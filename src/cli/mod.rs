@@ -8,6 +8,7 @@
 mod approve;
 mod args;
 mod ask;
+mod audit;
 mod client_config;
 mod decided;
 #[cfg(feature = "export")]
@@ -27,6 +28,7 @@ mod output;
 mod policy;
 mod progress;
 mod receipt;
+mod rebuild;
 mod recheck;
 #[cfg(feature = "export")]
 mod rehearse;
@@ -117,6 +119,8 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::Ask(arguments) => ask::run(&arguments, context),
         Command::Media(arguments) => media::run(&arguments, context),
         Command::Receipt(arguments) => receipt::run(&arguments, context),
+        Command::Audit(arguments) => audit::run(&arguments, context),
+        Command::Rebuild(arguments) => rebuild::run(&arguments, context),
         Command::Report(arguments) => report::run(&arguments, context),
         Command::Rollback(arguments) => rollback::run(&arguments, context),
         Command::Gc(arguments) => gc::run(&arguments, context),

@@ -98,10 +98,10 @@ fn write(arguments: &Arguments, folder: &Path, context: &Context) -> Result<Exit
         .map_err(|error| Unable::new("cannot read the enclave's store").because(error))?;
     let status = ledger.status()?;
     let (mut objects, mut missing) = (Vec::new(), 0_u64);
-    ledger.for_each_object(|digest| {
+    ledger.for_each_object(|digest, _| {
         // What is said to be here is looked for: an exporter will not send it again.
-        if store.contains(&digest) {
-            objects.push(digest);
+        if store.contains(digest) {
+            objects.push(*digest);
         } else {
             missing += 1;
         }

@@ -16,6 +16,7 @@ use crate::import::decide::Admission;
 use crate::import::recheck::{Again, Change, NotAdmitted, Rechecked, recheck};
 use crate::import::site::Site;
 use crate::ledger::{Ledger, Rejudging};
+use crate::log::Leaf;
 use crate::model::{Stop, Unable};
 use crate::store::Store;
 use crate::trust::folder::TrustFolder;
@@ -44,12 +45,20 @@ const BEGIN: &str = "{\"schema\":\"sealift-recheck/1\",\"changes\":[\n";
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop> {
     let folder = &arguments.enclave;
     if !arguments.record {
-        return judge(arguments, &enclave::read(folder)?, None, context);
+        return Ok(judge(arguments, &enclave::read(folder)?, None, context)?.0);
     }
     let enclave = Enclave::open(folder, &holder("recheck"))?;
     let record = enclave.ledger.rejudge()?;
-    let exit = judge(arguments, &enclave.ledger, Some(&record), context)?;
-    record.commit()?;
+    let (exit, judged) = judge(arguments, &enclave.ledger, Some(&record), context)?;
+    let leaf = Leaf::Recheck {
+        judged,
+        time: context.now,
+    };
+    let mut logged = enclave.logged(&leaf)?;
+    record.commit(logged.as_ref().map(|(_, state)| state))?;
+    if let Some((log, _)) = &mut logged {
+        log.committed(None)?;
+    }
     Ok(exit)
 }
 
@@ -58,7 +67,7 @@ fn judge(
     ledger: &Ledger,
     record: Option<&Rejudging<'_>>,
     context: &Context,
-) -> Result<Exit, Stop> {
+) -> Result<(Exit, u64), Stop> {
     let trust = TrustFolder::open(&arguments.enclave.join("trust"))?;
     let site = Site::load(&trust)?;
     site.check_not_rolled_back(ledger)?;
@@ -103,7 +112,8 @@ fn judge(
     } else {
         total_text(&total, &asked, &mut lines);
     }
-    Ok(if total.stands() { Exit::Done } else { Exit::Refused })
+    let exit = if total.stands() { Exit::Done } else { Exit::Refused };
+    Ok((exit, total.judged))
 }
 
 fn change_text(change: &Change, lines: &mut Lines) {

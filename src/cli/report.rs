@@ -11,6 +11,7 @@ use super::{Context, Exit};
 use crate::crypto::key::Signer;
 use crate::import::record;
 use crate::import::site::Site;
+use crate::log::{LogError, Witness};
 use crate::model::{Code, Refusal, Stop, Unable};
 use crate::report::{self, Report, ReportError};
 use crate::trust::folder::TrustFolder;
@@ -63,6 +64,14 @@ pub(super) struct Source {
     /// A folder with the enclave's pinned root
     #[arg(long, value_name = "FOLDER")]
     trust: Option<PathBuf>,
+    /// The key of a witness of the enclave's log, as `name+hash+base64`; may be given again
+    #[arg(long, value_name = "KEY", value_parser = witness)]
+    witness: Vec<Witness>,
+}
+
+/// Reads a witness's key on the command line.
+pub(super) fn witness(line: &str) -> Result<Witness, LogError> {
+    Witness::read(line)
 }
 
 /// Lists, shows or verifies.
@@ -140,10 +149,12 @@ fn list(arguments: &List, context: &Context) -> Result<Exit, Stop> {
         let report = judge
             .open(&listed.path)
             .map_err(|error| error.stop(subject(&listed.path)))?;
-        check_order(&report.head, listed.number, before.as_ref()).map_err(|error| error.stop(subject(&listed.path)))?;
+        report::check_order(&report.head, listed.number, before.as_ref())
+            .map_err(|error| error.stop(subject(&listed.path)))?;
         before = Some((report.head.number, report.digest));
         heads.push(in_list(&report, &listed.path));
     }
+    record::check_last_report(&arguments.enclave, before.as_ref())?;
     if context.output.wants_json() {
         context
             .output
@@ -198,25 +209,49 @@ fn in_list(report: &Report, path: &Path) -> Value {
     })
 }
 
-/// Each report names the one before, so that one that is missing or exchanged is found.
-fn check_order(
-    head: &report::Head,
-    number: u64,
-    before: Option<&(u64, crate::model::Digest)>,
-) -> Result<(), ReportError> {
-    let words = |number: u64, digest: &crate::model::Digest| format!("report {number}, {digest}");
-    let expected = head.previous.as_ref().map_or_else(
-        || "no report".to_owned(),
-        |previous| words(previous.number, &previous.digest),
-    );
-    let found = before.map_or_else(|| "no report".to_owned(), |(number, digest)| words(*number, digest));
-    if expected == found && head.number == number {
-        return Ok(());
+/// What the report proves of the log, and who else has signed that.
+fn logged(report: &Report, witnesses: &[Witness]) -> Vec<String> {
+    let Some(log) = &report.log else {
+        return vec!["  log       none was kept: nothing proves that no report is missing".to_owned()];
+    };
+    let mut lines = vec![format!(
+        "  in log    leaves {} to {}, checkpoint signed by {}; {}",
+        log.first,
+        log.after.head.size.saturating_sub(1),
+        log.persons.join(", "),
+        match &log.before {
+            Some(before) => format!("holds the {} leaves of the one before", before.head.size),
+            None => "the first".to_owned(),
+        }
+    )];
+    for cosigned in log.cosigned(witnesses) {
+        lines.push(match (cosigned.time, cosigned.is_pinned) {
+            (Some(time), _) => format!("  witness   {} at {time}", cosigned.name),
+            (None, true) => format!("  witness   {}: its signature is wrong", cosigned.name),
+            (None, false) => format!(
+                "  witness   {}: not verified, as its key is not pinned (--witness)",
+                cosigned.name
+            ),
+        });
     }
-    Err(ReportError::NotInOrder {
-        number,
-        expected,
-        found,
+    lines
+}
+
+fn logged_json(report: &Report, witnesses: &[Witness]) -> Value {
+    let Some(log) = &report.log else { return Value::Null };
+    let witnesses: Vec<Value> = log
+        .cosigned(witnesses)
+        .into_iter()
+        .map(|cosigned| json!({ "name": cosigned.name, "pinned": cosigned.is_pinned, "time": cosigned.time }))
+        .collect();
+    json!({
+        "origin": log.after.origin,
+        "first": log.first,
+        "size": log.after.head.size,
+        "root": log.after.head.root,
+        "before": log.before.as_ref().map(|before| before.head.size),
+        "signers": log.persons,
+        "witnesses": witnesses,
     })
 }
 
@@ -241,6 +276,7 @@ fn verify(arguments: &Verify, context: &Context) -> Result<Exit, Stop> {
             "signers": report.persons,
             "root_version": report.root_version,
             "artifacts": head.records.count,
+            "log": logged_json(&report, &arguments.source.witness),
         }));
         return Ok(Exit::Done);
     }
@@ -252,6 +288,9 @@ fn verify(arguments: &Verify, context: &Context) -> Result<Exit, Stop> {
         head.outcome.word()
     ));
     context.output.answer(&escape(&report::signed(&report)));
+    for line in logged(&report, &arguments.source.witness) {
+        context.output.answer(&escape(&line));
+    }
     Ok(Exit::Done)
 }
 
@@ -274,16 +313,19 @@ pub(crate) struct ReportSigner {
     public_key: Option<PathBuf>,
     #[command(flatten)]
     passphrase: PassphraseArguments,
+    /// Sign the checkpoint of the log with the encrypted key in this file [default: the report's key]
+    #[arg(long, value_name = "FILE", conflicts_with = "unsigned_report")]
+    log_key: Option<PathBuf>,
     /// Write a report that nobody signs: what it says proves nothing later
     #[arg(long)]
     unsigned_report: bool,
 }
 
 impl ReportSigner {
-    /// Opens the key, which the root must let sign reports.
-    pub(crate) fn open(&self, enclave: &Path, root: &TrustedRoot) -> Result<Option<Box<dyn Signer>>, Stop> {
+    /// Opens the keys, which the root must let sign reports and checkpoints.
+    pub(crate) fn open(&self, enclave: &Path, root: &TrustedRoot) -> Result<ReportKeys, Stop> {
         if self.unsigned_report {
-            return Ok(None);
+            return Ok(ReportKeys::default());
         }
         let arguments = SignerArguments {
             key: self.key.clone(),
@@ -292,7 +334,51 @@ impl ReportSigner {
             passphrase: self.passphrase.clone(),
         };
         let otherwise = "name it with --key or --agent, or write a report without a signature with --unsigned-report";
-        import_key(arguments, enclave, root, otherwise).map(Some)
+        let signer = import_key(arguments, enclave, root, otherwise)?;
+        let log = match &self.log_key {
+            Some(path) => {
+                let arguments = SignerArguments {
+                    key: Some(path.clone()),
+                    agent: None,
+                    public_key: None,
+                    passphrase: self.passphrase.clone(),
+                };
+                Some(arguments.open()?)
+            }
+            None => None,
+        };
+        let id = log.as_deref().unwrap_or(signer.as_ref()).public().id();
+        let roles = &root.document().roles;
+        if !roles.get(&Role::Log).is_some_and(|role| role.keys.contains(&id)) {
+            return Err(Refusal::new(
+                Code::KeyNotInRole,
+                format!("key {id}"),
+                "the root does not let it sign checkpoints of the log: it has not the role log",
+            )
+            .hint("name a key that has it with --log-key; `sealift root show` says which")
+            .into());
+        }
+        Ok(ReportKeys {
+            report: Some(signer),
+            log,
+        })
+    }
+}
+
+/// The keys that sign what an import leaves.
+#[derive(Default)]
+pub(crate) struct ReportKeys {
+    report: Option<Box<dyn Signer>>,
+    log: Option<Box<dyn Signer>>,
+}
+
+impl ReportKeys {
+    /// As an import takes them: one key may sign both.
+    pub(crate) fn signers(&self) -> record::Signers<'_> {
+        record::Signers {
+            report: self.report.as_deref(),
+            log: self.log.as_deref().or(self.report.as_deref()),
+        }
     }
 }
 

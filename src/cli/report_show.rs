@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     )]
     format: Format,
     /// Write it to this new file instead of standard output
-    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    #[arg(long, value_name = "FILE", conflicts_with = "json", required_if_eq("format", "pdf"))]
     out: Option<PathBuf>,
     #[command(flatten)]
     signer: SummarySigner,

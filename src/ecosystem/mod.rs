@@ -77,6 +77,15 @@ pub struct Stated {
     pub advised_as: Option<(String, String)>,
 }
 
+/// Something that an artifact cannot do without.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Need {
+    /// Its name in normal form.
+    pub name: String,
+    /// Which versions will do, in the ecosystem's own words; `None`: any.
+    pub requirement: Option<String>,
+}
+
 /// One ecosystem's knowledge.
 pub trait Ecosystem: Sync {
     /// The id in catalogs, such as `pypi`.
@@ -188,6 +197,17 @@ pub trait Ecosystem: Sync {
     /// What the facts that [`Ecosystem::inspect`] gave state for a site's policy.
     fn stated(&self, _facts: &serde_json::Value) -> Stated {
         Stated::default()
+    }
+
+    /// What an artifact cannot do without, as the facts say that [`Ecosystem::inspect`] gave: only what every client needs of it, whatever its
+    /// platform and its features.
+    fn needs(&self, _facts: &serde_json::Value) -> Vec<Need> {
+        Vec::new()
+    }
+
+    /// Whether a version is one that a requirement asks for; `None` where that cannot be told, and then any is.
+    fn satisfies(&self, _requirement: &str, _version: &str) -> Option<bool> {
+        None
     }
 
     /// All files that clients find for one name, computed from all artifacts held of that name. Paths are relative

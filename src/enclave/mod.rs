@@ -4,17 +4,19 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use crate::ecosystem::{self, PlacedContent};
 use crate::ledger::{GenerationRecord, Ledger, LedgerError, Use};
-use crate::model::{Artifact, Digest, Hasher, Name, RelativePath, Stop, Timestamp, Unable};
+use crate::log::{Leaf, Log};
+use crate::model::{Artifact, Digest, LogState, Name, RelativePath, Stop, Timestamp, Unable};
 use crate::repository::{Generation, Lock, Recovered, Repository, RepositoryError, RootNode, Sweep, Swept};
+use crate::store;
 
-/// Bytes read at a time when a file is hashed.
-const READ_BYTES: usize = 1 << 20;
+/// How the names of the files of one SQLite database end.
+const LEDGER_FILES: [&str; 3] = ["-wal", "-shm", ""];
 
 /// An enclave that this process may change.
 #[derive(Debug)]
@@ -31,6 +33,54 @@ pub struct Enclave {
 /// The ledger of an enclave's folder.
 fn ledger_path(folder: &Path) -> PathBuf {
     folder.join("state.db")
+}
+
+/// The log of an enclave's folder.
+pub fn log_folder(folder: &Path) -> PathBuf {
+    folder.join("log")
+}
+
+/// Where an enclave's ledger is made again before it is put in its place. What an earlier run left there is removed.
+pub fn ledger_aside(folder: &Path) -> Result<PathBuf, Stop> {
+    let path = folder.join("state.rebuilt.db");
+    for end in LEDGER_FILES {
+        let leftover = PathBuf::from(format!("{}{end}", path.display()));
+        match fs::remove_file(&leftover) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(RepositoryError::file("remove", &leftover)(error).into());
+            }
+            _ => {}
+        }
+    }
+    Ok(path)
+}
+
+/// Puts the ledger that was made again in the place of the one that is there, which is kept beside it. Says where that lies.
+pub fn replace_ledger(folder: &Path) -> Result<Option<PathBuf>, Stop> {
+    let (aside, path) = (folder.join("state.rebuilt.db"), ledger_path(folder));
+    let mut kept = None;
+    if path.exists() {
+        let free = (1_u32..)
+            .map(|number| folder.join(format!("state.before-{number}.db")))
+            .find(|path| !path.exists());
+        let target = free.ok_or_else(|| Unable::new("there is no name left for the old state.db"))?;
+        for end in LEDGER_FILES {
+            let from = PathBuf::from(format!("{}{end}", path.display()));
+            let to = PathBuf::from(format!("{}{end}", target.display()));
+            match fs::rename(&from, &to) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(RepositoryError::file("rename", &from)(error).into());
+                }
+                _ => {}
+            }
+        }
+        kept = Some(target);
+    }
+    fs::rename(&aside, &path).map_err(RepositoryError::file("rename", &aside))?;
+    fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(RepositoryError::file("sync", folder))?;
+    Ok(kept)
 }
 
 /// Where clients of an enclave read.
@@ -68,6 +118,10 @@ impl Enclave {
         let lock = Lock::take(folder, holder)?;
         let repository = Repository::open(folder)?;
         let recovered = repository.recover(ledger.generation()?.as_ref().map(generation))?;
+        if let Some(state) = ledger.log()? {
+            // Looks whether it is the log that the ledger knows, and clears away what a killed run had added.
+            Log::open(&log_folder(folder), Some(&state))?;
+        }
         Ok(Self {
             ledger,
             repository,
@@ -101,20 +155,48 @@ impl Enclave {
         let target = target.ok_or(LedgerError::NoGeneration { number })?;
         // The tree first: a rollback to what was swept must not be committed.
         let staged = self.repository.restage(RootNode::new(target.root))?;
-        let record = self.ledger.rollback(number, reason, now)?;
+        let newest = self.ledger.generation()?.map_or(0, |newest| newest.number);
+        let mut logged = self.logged(&Leaf::Rollback {
+            generation: newest + 1,
+            reason: reason.to_owned(),
+            time: now,
+            to: number,
+        })?;
+        let state = logged.as_ref().map(|(_, state)| state);
+        let record = self.ledger.rollback(number, reason, now, state)?;
+        if let Some((log, _)) = &mut logged {
+            log.committed(None)?;
+        }
         self.repository.switch(record.number, &staged)?;
         Ok(record)
     }
 
+    /// Adds a leaf to the log, where one is kept. It counts once what is given is committed.
+    pub fn logged(&self, leaf: &Leaf) -> Result<Option<(Log, LogState)>, Stop> {
+        let Some(state) = self.ledger.log()? else {
+            return Ok(None);
+        };
+        let mut log = Log::open(&log_folder(self.repository.folder()), Some(&state))?;
+        log.add(leaf)?;
+        log.flush()?;
+        let head = log.head();
+        let state = LogState {
+            size: head.size,
+            root: head.root,
+            ..state
+        };
+        Ok(Some((log, state)))
+    }
+
     /// Removes what neither the newest `keep` generations nor the ledger need. Objects of a bundle whose volumes have not all
     /// come are in no list yet, so while there is one no object is removed.
-    pub fn sweep(&self, keep: NonZeroU32, sweep: Sweep) -> Result<Swept, Stop> {
+    pub fn sweep(&self, keep: NonZeroU32, sweep: Sweep, now: Timestamp) -> Result<Swept, Stop> {
         let is_waiting = !self.ledger.unfinished()?.is_empty();
         let swept = self.repository.sweep(keep, sweep, |digest| {
             Ok::<_, Stop>(is_waiting || self.ledger.needs(digest)?)
         })?;
         if sweep == Sweep::Remove {
-            self.forget_what_is_gone()?;
+            self.forget_what_is_gone(now)?;
             self.clear_leftovers()?;
         }
         Ok(swept)
@@ -122,7 +204,7 @@ impl Enclave {
 
     /// Brings the ledger in line with what a sweep left. It compares and does not take the sweep's word, because an
     /// earlier sweep may have been killed between removing and forgetting.
-    fn forget_what_is_gone(&self) -> Result<(), Stop> {
+    fn forget_what_is_gone(&self, now: Timestamp) -> Result<(), Stop> {
         let kept: BTreeSet<u64> = self
             .repository
             .generations()?
@@ -135,7 +217,17 @@ impl Enclave {
             .into_iter()
             .map(|generation| generation.number);
         let gone: Vec<u64> = known.filter(|number| !kept.contains(number)).collect();
-        self.ledger.forget_generations(&gone)?;
+        if !gone.is_empty() {
+            let mut logged = self.logged(&Leaf::Sweep {
+                generations: gone.clone(),
+                time: now,
+            })?;
+            let state = logged.as_ref().map(|(_, state)| state);
+            self.ledger.forget_generations(&gone, state)?;
+            if let Some((log, _)) = &mut logged {
+                log.committed(None)?;
+            }
+        }
         let facade = self.repository.facade();
         let mut gone = Vec::new();
         self.ledger.for_each_path(|path| {
@@ -229,16 +321,8 @@ pub fn standing(folder: &Path, ledger: &Ledger, path: &RelativePath) -> Result<S
 }
 
 fn hash(file: &Path) -> io::Result<Digest> {
-    let mut file = fs::File::open(file)?;
-    if !file.metadata()?.is_file() {
+    if !fs::metadata(file)?.is_file() {
         return Err(io::ErrorKind::NotFound.into());
     }
-    let mut hasher = Hasher::new();
-    let mut buffer = vec![0; READ_BYTES];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hasher.finish()),
-            count => hasher.update(&buffer[..count]),
-        }
-    }
+    store::hash_file(file)
 }

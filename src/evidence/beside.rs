@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::checksums::{self, Named};
-use super::{ALL, dsse, minisign, openpgp, signify, sshsig, x509};
+use super::raw_signature::{self, RawSignature};
+use super::{ALL, dsse, minisign, openpgp, signify, sigstore, sshsig, x509};
 use crate::evidence::detached::Detached;
 use crate::model::Content;
 
@@ -46,11 +47,12 @@ pub const ASKED_ENDINGS: [&str; 7] = [
 pub const ASKED_LISTS: [&str; 2] = ["SHA256SUMS", "SHA512SUMS"];
 
 /// The kinds that may be found under [`ASKED_ENDINGS`] and [`ASKED_LISTS`], ascending.
-pub const ASKED_KINDS: [&str; 8] = [
+pub const ASKED_KINDS: [&str; 9] = [
     "cms",
     dsse::ID,
     "minisign",
     "openpgp",
+    raw_signature::ID,
     SIGNED_CHECKSUMS,
     "signify",
     SIGSTORE,
@@ -59,6 +61,9 @@ pub const ASKED_KINDS: [&str; 8] = [
 
 /// The kind of a signed list.
 pub const SIGNED_CHECKSUMS: &str = "signed-checksums";
+
+/// The kind of a model's signature, which lists its files.
+pub const MODEL_SIGNING: &str = "model-signing";
 
 const SIGSTORE: &str = "sigstore";
 
@@ -113,7 +118,7 @@ pub fn recognise(untrusted: &[u8]) -> Option<&'static str> {
         .or_else(|| is_helm_provenance(untrusted).then_some("helm-provenance"))
 }
 
-/// The scheme of a detached signature, by its bytes.
+/// The scheme of a detached signature, by its bytes: over a file, or over a list of files.
 pub fn recognise_signature(untrusted: &[u8]) -> Option<&'static str> {
     const TEXTS: [&dyn Detached; 3] = [&minisign::Minisign, &signify::Signify, &sshsig::Sshsig];
     if let Some(scheme) = TEXTS.iter().find(|scheme| scheme.recognises(untrusted)) {
@@ -124,7 +129,9 @@ pub fn recognise_signature(untrusted: &[u8]) -> Option<&'static str> {
     if openpgp::Openpgp.recognises(untrusted) && (is_armored || are_packets(untrusted)) {
         return Some(openpgp::Openpgp.id());
     }
-    x509::CMS.recognises(untrusted).then(|| x509::CMS.id())
+    let others: [&dyn Detached; 3] = [x509::CMS, &RawSignature, &sigstore::Message];
+    let found = others.iter().find(|scheme| scheme.recognises(untrusted));
+    found.map(|scheme| scheme.id())
 }
 
 /// Whether bytes are signature packets from the first to the last (RFC 9580 §4.2).
@@ -161,16 +168,12 @@ fn are_packets(untrusted: &[u8]) -> bool {
     !untrusted.is_empty()
 }
 
-/// A bundle, or the first of several one a line; or a bare envelope.
+/// A bare envelope, or the first of several one a line.
 fn recognise_json(untrusted: &[u8]) -> Option<&'static str> {
-    const BUNDLE: &str = "application/vnd.dev.sigstore.bundle";
     // The library's depth is bounded; the size is by whoever read the bytes.
     let mut texts = serde_json::Deserializer::from_slice(untrusted).into_iter::<Value>();
     let first = texts.next()?.ok()?;
     let text = |field: &str| first.get(field).and_then(Value::as_str);
-    if text("mediaType").is_some_and(|media| media.starts_with(BUNDLE)) || text("base64Signature").is_some() {
-        return Some(SIGSTORE);
-    }
     let is_envelope = text("payloadType").is_some() && text("payload").is_some() && first.get("signatures").is_some();
     is_envelope.then_some(dsse::ID)
 }
@@ -216,6 +219,12 @@ impl SignedList {
             Named::Alone => None,
         }
     }
+}
+
+/// The files that a model's signature lists, by their paths below its folder, as far as it can be told without judging it; `None` for anything
+/// else.
+pub fn named_in_model(untrusted: &[u8]) -> Option<BTreeSet<String>> {
+    sigstore::named_in_model(untrusted)
 }
 
 /// The kinds of which an artifact of this file name holds a proof within itself, ascending. Its bytes are touched only where the name is of
@@ -293,6 +302,9 @@ mod tests {
                 Some("sigstore"),
             ),
             (b"{\"base64Signature\":\"\"}", Some("sigstore")),
+            (b"MAYCAQECAQE=\n", Some("raw-signature")),
+            (&[0x30, 6, 2, 1, 1, 2, 1, 1], Some("raw-signature")),
+            (&[0x30, 6, 2, 1, 1, 2, 1, 0x81], None),
             (b"{\"mediaType\":\"text/plain\"}", None),
             (b"{\"mediaType\":1}", None),
             (b"[]", None),

@@ -10,9 +10,9 @@ use openpgp::cert::CertParser;
 use openpgp::parse::Parse as _;
 use openpgp::serialize::SerializeInto as _;
 
-use super::note::VerifierKey;
 use super::{minisign, npm_signature, public_key, signify, sigstore, sshsig, tuf, x509};
 use crate::crypto::key::PublicKey;
+use crate::crypto::note::VerifierKey;
 use crate::model::{Digest, Material, Timestamp};
 
 /// Describes a material, a line for each key, certificate or log in it. The error is one phrase.

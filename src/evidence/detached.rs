@@ -96,6 +96,8 @@ pub(crate) const SCHEMES: &[&dyn Detached] = &[
     &super::minisign::Minisign,
     &super::openpgp::Openpgp,
     &super::signify::Signify,
+    &super::sigstore::Message,
     &super::sshsig::Sshsig,
     super::x509::CMS,
+    &super::raw_signature::RawSignature,
 ];

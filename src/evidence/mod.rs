@@ -27,12 +27,12 @@ pub mod jar;
 mod listed;
 mod minisign;
 pub mod notation;
-mod note;
 mod npm_signature;
 pub mod nuget;
 mod openpgp;
 mod pinned;
 mod public_key;
+mod raw_signature;
 mod reading;
 mod ready;
 mod rpm;
@@ -72,6 +72,7 @@ pub const ALL: &[&dyn EvidenceKind] = &[
     &npm_signature::NpmSignature,
     nuget::NUGET,
     &DetachedKind(&openpgp::Openpgp),
+    &DetachedKind(&raw_signature::RawSignature),
     &rpm::Repomd,
     &rpm::RpmSignature,
     &DetachedKind(&signify::Signify),

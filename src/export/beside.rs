@@ -1,4 +1,5 @@
-//! Proofs that lie beside files in a folder: `X.asc`, `X.sigstore.json` and their kin beside `X`, and signed lists of checksums.
+//! Proofs that lie beside files in a folder: `X.asc`, `X.sigstore.json` and their kin beside `X`, signed lists of checksums, and a model's signature,
+//! which lists its files.
 //!
 //! They are proofs of `X` and no artifacts of their own; whatever is not recognised stays an ordinary file. A link is not followed, and
 //! what cannot be read, or is larger than a proof, is not recognised.
@@ -9,7 +10,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::archive::oci::{self, Check, LayoutError, LayoutFiles};
-use crate::evidence::beside::{self, MAX_BESIDE_BYTES, SIGNED_CHECKSUMS, SignedList};
+use crate::evidence::beside::{self, MAX_BESIDE_BYTES, MODEL_SIGNING, SIGNED_CHECKSUMS, SignedList};
 use crate::evidence::image_layout;
 
 /// The proofs in one folder.
@@ -20,6 +21,8 @@ pub(super) struct Beside {
     about: BTreeMap<String, Vec<(&'static str, String)>>,
     /// Signed lists: their names, what they name, and their signatures' names.
     lists: Vec<(String, SignedList, Vec<String>)>,
+    /// Signatures of models: their names, and the files that they list.
+    models: Vec<(String, BTreeSet<String>)>,
     /// Images of a layout by their paths, with the proofs that the layout holds.
     images: BTreeMap<String, Vec<Found>>,
     /// The names of all files that are proofs.
@@ -113,6 +116,14 @@ impl Beside {
         let Some(bytes) = self.bytes(name) else {
             return;
         };
+        // `model.sig`, or whatever it is called: it is about the files that it lists, and not about one called `model`.
+        if let Some(files) = beside::named_in_model(&bytes)
+            && files.iter().any(|file| self.is_file(file))
+        {
+            self.proofs.insert(name.to_owned());
+            self.models.push((name.to_owned(), files));
+            return;
+        }
         // `SHA256SUMS.asc` may be the list itself, as a signed text.
         if beside::may_be_list(about)
             && let Some(list) = SignedList::inline(&bytes).filter(|list| self.is_about_something(about, list))
@@ -168,7 +179,7 @@ impl Beside {
         self.with_lists(name, found)
     }
 
-    /// What this folder says of a file below it, by its path: lists that name it, and signatures of images in a layout.
+    /// What this folder says of a file below it, by its path: lists and models that name it, and signatures of images in a layout.
     pub(super) fn of_below(&self, path: &str) -> Vec<Found> {
         let found = self.images.get(path).into_iter().flatten();
         self.with_lists(path, found.map(|found| (found.kind, found.paths.clone())).collect())
@@ -180,6 +191,11 @@ impl Beside {
         if let Some((own, _, signatures)) = list {
             let names = std::iter::once(own).chain(signatures);
             found.insert(SIGNED_CHECKSUMS, names.map(|name| self.folder.join(name)).collect());
+        }
+        let models = self.models.iter().filter(|(_, files)| files.contains(name));
+        let models: Vec<PathBuf> = models.map(|(own, _)| self.folder.join(own)).collect();
+        if !models.is_empty() {
+            found.insert(MODEL_SIGNING, models);
         }
         let found = found.into_iter();
         found.map(|(kind, paths)| Found { kind, paths }).collect()

@@ -13,7 +13,7 @@ use super::stage::{Staged, Summary};
 use super::verify_evidence::EvidenceSummary;
 use crate::bundle::manifest::Manifest;
 use crate::ledger::GenerationRecord;
-use crate::model::{Code, Digest, Stop, Unable};
+use crate::model::{Code, Digest, LogState, Stop, Unable};
 
 /// An import that has happened.
 #[derive(Debug)]
@@ -36,8 +36,8 @@ pub struct Committed {
     pub decisions: Decisions,
 }
 
-/// Makes the import durable, commits it and shows it.
-pub fn commit(staged: Staged<'_>) -> Result<Committed, Stop> {
+/// Makes the import durable, commits it and shows it. `log` is what counts of the log from then on.
+pub fn commit(staged: Staged<'_>, log: Option<&LogState>) -> Result<Committed, Stop> {
     let Staged {
         intact,
         import,
@@ -49,7 +49,7 @@ pub fn commit(staged: Staged<'_>) -> Result<Committed, Stop> {
         decisions,
     } = staged;
     repository.sync()?;
-    let record = import.commit(generation.root().digest())?;
+    let record = import.commit(generation.root().digest(), log)?;
     repository.switch(record.number, &generation).map_err(|error| {
         Unable::new("the import is recorded, and could not be shown to clients yet")
             .because(error)

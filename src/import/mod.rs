@@ -18,6 +18,8 @@ pub mod stage;
 pub mod commit;
 pub mod recheck;
 pub mod record;
+mod parts;
+mod journal;
 mod checks;
 mod forward;
 mod lazy_file;
@@ -99,7 +101,7 @@ pub fn import_recorded(
     if let Err(Stop::Refused(refusals)) = &result
         && refusals.iter().any(|refusal| refusal.code != Code::AlreadyImported)
     {
-        recorder.refused(refusals);
+        recorder.refused(refusals, &enclave.ledger);
     }
     result
 }
@@ -230,10 +232,11 @@ fn run_import(
             let decided = weighed.admit(&deciding)?;
             recorder.admitted();
             let before = enclave.ledger.generation()?.map(|generation| generation.root);
-            let staged = stage(decided, brought, enclave, run.now, run.progress)?;
-            recorder.staged(&staged, before)?;
+            let journal = recorder.journal()?;
+            let mut staged = stage(decided, brought, enclave, run.now, run.progress, journal)?;
+            let log = recorder.staged(&mut staged, before)?;
             drop(write_behind);
-            let committed = commit(staged)?;
+            let committed = commit(staged, log.as_ref())?;
             recorder.committed();
             reviews::clear(folder, &manifest_digest);
             Ok(Imported::Committed(Box::new(committed)))

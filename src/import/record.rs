@@ -6,19 +6,22 @@ use std::path::{Path, PathBuf};
 
 use super::authenticate::Voucher;
 use super::checks::{Step, checks};
-use super::decide::{DecidedArtifact, Decisions, ScanTold, Weighed};
+use super::decide::Weighed;
+use super::journal;
+use super::parts::{bundle, people, policy, record, refused, stands, version};
 use super::site::{Brought, Site};
 use super::stage::Staged;
 use super::verify_evidence::EvidenceSummary;
 use crate::bundle::manifest::Manifest;
 use crate::crypto::key::Signer;
-use crate::ecosystem::purl;
-use crate::ledger::Ledger;
-use crate::model::{Digest, Finding, ProofState, Refusal, Stop, Timestamp};
-use crate::policy::{Hit, Mode};
+use crate::crypto::merkle::Frontier;
+use crate::enclave;
+use crate::ledger::{Ledger, LedgerError, Sink};
+use crate::log::{self, Checkpoint, Log};
+use crate::model::{Digest, LogState, Refusal, Stop, Timestamp, Unable};
 use crate::report::{
-    self, Absent, Aside, Bundle, Consent, Decided, DecisionHit, FORMAT, Folder, Head, KnownTime, Outcome, Person,
-    Policy, Published, Record, Records, Refused, ReportError, Shortened, Standing, Station, TrustThen, Version, short,
+    Aside, FORMAT, Folder, Head, KnownTime, LogPart, Outcome, Previous, Published, Records, ReportError, Shortened,
+    Station, TrustThen, short,
 };
 use crate::trust::TrustedRoot;
 
@@ -27,9 +30,6 @@ const MAX_REFUSAL_BYTES: usize = 192 * 1024;
 
 /// How much of the head what a bundle changed of the site's trust may take, in bytes.
 const MAX_CHANGE_BYTES: usize = 96 * 1024;
-
-/// How much of the head what the policy says of the bundle as a whole may take, in bytes.
-const MAX_HIT_BYTES: usize = 32 * 1024;
 
 /// What nobody checks yet, in every report: an auditor must not take silence for a pass.
 const NEVER_CHECKED: [&str; 2] = [
@@ -45,16 +45,39 @@ pub struct Recorder<'a> {
     problem: Option<Stop>,
 }
 
+/// Who signs what an attempt leaves. Without a key it is not signed, and proves nothing later.
+#[derive(Clone, Copy, Default)]
+pub struct Signers<'a> {
+    /// The report.
+    pub report: Option<&'a dyn Signer>,
+    /// The checkpoint of the log.
+    pub log: Option<&'a dyn Signer>,
+}
+
 pub(super) struct Keeping<'a> {
     folder: Folder,
-    signer: Option<&'a dyn Signer>,
+    signers: Signers<'a>,
+    log_folder: PathBuf,
+    origin: String,
+    state: Option<LogState>,
+    log: Log,
+    // The tree before this attempt's leaves.
+    start: Frontier,
     pub(super) head: Head,
     pub(super) reached: Step,
     aside: Option<Aside>,
     pub(super) evidence: EvidenceSummary,
     pub(super) waived: u64,
     pub(super) kept_out: u64,
-    pending: Option<(PathBuf, PathBuf)>,
+    pending: Option<Pending>,
+}
+
+/// A report that is written, and counts once what it tells of is committed.
+struct Pending {
+    written: PathBuf,
+    shown: PathBuf,
+    checkpoint: Checkpoint,
+    state: LogState,
 }
 
 impl<'a> Recorder<'a> {
@@ -63,20 +86,32 @@ impl<'a> Recorder<'a> {
         Self::default()
     }
 
-    /// Keeps reports in an enclave's folder, signed if there is a key to sign with. Completes what a killed run left there.
+    /// Keeps reports in an enclave's folder and leaves in its log, signed if there are keys to sign with. Completes what a killed
+    /// run left there, and fails where the reports or the log are not those that the ledger knows.
     pub fn of(
         enclave: &Path,
         root: &TrustedRoot,
         ledger: &Ledger,
-        signer: Option<&'a dyn Signer>,
+        signers: Signers<'a>,
         now: Timestamp,
     ) -> Result<Self, Stop> {
         let folder = folder(enclave);
-        folder.settle(|manifest| Ok::<_, Stop>(ledger.bundle(manifest)?.is_some()))?;
+        let state = ledger.log()?;
+        folder.settle(|head, digest| match (&state, &head.bundle) {
+            (Some(state), _) => Ok::<_, Stop>(state.report_digest == Some(*digest)),
+            // An enclave that has no log yet.
+            (None, Some(bundle)) => Ok(ledger.bundle(&bundle.manifest)?.is_some()),
+            (None, None) => Ok(false),
+        })?;
         let (number, previous) = folder.next()?;
+        check_last(state.as_ref(), previous.as_ref())?;
+        folder.remove_journals_from(number)?;
+        let log_folder = enclave::log_folder(enclave);
+        let log = Log::open(&log_folder, state.as_ref())?;
+        let origin = log::origin(&root.document().enclave);
         let enclave = &root.document().enclave;
         let mut not_checked: Vec<String> = NEVER_CHECKED.map(str::to_owned).to_vec();
-        if signer.is_none() {
+        if signers.report.is_none() {
             not_checked.push("who wrote this report: it is not signed".to_owned());
         }
         let head = Head {
@@ -87,7 +122,9 @@ impl<'a> Recorder<'a> {
             ecosystems: Vec::new(),
             ext: BTreeMap::new(),
             format: FORMAT,
+            journal: None,
             generator: concat!("sealift ", env!("CARGO_PKG_VERSION")).to_owned(),
+            log: None,
             known_time: ledger.known_time()?.map(|(time, source)| KnownTime {
                 source: short(&source),
                 time,
@@ -126,7 +163,12 @@ impl<'a> Recorder<'a> {
         Ok(Self {
             keeping: Some(Box::new(Keeping {
                 folder,
-                signer,
+                signers,
+                log_folder,
+                origin,
+                state,
+                start: log.frontier().clone(),
+                log,
                 head,
                 reached: Step::Begun,
                 aside: None,
@@ -230,7 +272,8 @@ impl<'a> Recorder<'a> {
         let mut artifacts = weighed.artifacts()?;
         while let Some(artifact) = artifacts.next()? {
             keeping.evidence.count(&artifact.judged);
-            aside.add(record(artifact))?;
+            let (record, digest) = aside.add(record(artifact))?;
+            keeping.log.add(&record.leaf(head.number, digest))?;
         }
         keeping.aside = Some(aside);
         Ok(())
@@ -242,12 +285,27 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Writes the report of an import that is about to be committed.
-    pub(super) fn staged(&mut self, staged: &Staged<'_>, before: Option<Digest>) -> Result<(), Stop> {
+    /// Begins to keep what the ledger is told, beside the report that will be written.
+    pub(super) fn journal(&mut self) -> Result<Option<Box<dyn Sink>>, Stop> {
+        match &self.keeping {
+            Some(keeping) => journal::begin(&keeping.folder.journal(&keeping.head)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Writes the report of an import that is about to be committed, and says what of the log counts with that commit.
+    pub(super) fn staged(&mut self, staged: &mut Staged<'_>, before: Option<Digest>) -> Result<Option<LogState>, Stop> {
         let Some(keeping) = &mut self.keeping else {
-            return Ok(());
+            return Ok(None);
         };
         keeping.reached = Step::Staged;
+        let journal = staged.import.end_journal();
+        let journal = journal.map_err(|error| Unable::new("cannot write what state.db takes in").because(error))?;
+        keeping.head.journal = journal.map(|journal| Records {
+            bytes: journal.bytes,
+            count: journal.count,
+            digest: journal.digest,
+        });
         keeping.head.outcome = Outcome::Imported;
         keeping.head.published = Some(Published {
             generation: staged.import.generation(),
@@ -257,36 +315,31 @@ impl<'a> Recorder<'a> {
             repository_before: before,
         });
         keeping.head.checks = checks(Step::Staged, &[], keeping);
-        let (pending, shown) = keeping.folder.places(&keeping.head);
-        keeping.write(&pending)?;
-        keeping.pending = Some((pending, shown));
-        Ok(())
+        keeping.write().map(Some)
     }
 
     /// Shows the report of an import that is committed. What fails here is mended when the next report is written.
     pub(super) fn committed(&mut self) {
         let Some(keeping) = &mut self.keeping else { return };
-        if let Some((pending, shown)) = keeping.pending.take() {
-            match keeping.folder.show(&pending, &shown) {
-                Ok(()) => self.written = Some(shown),
-                Err(error) => self.problem = Some(error.into()),
-            }
+        match keeping.show() {
+            Ok(shown) => self.written = shown,
+            Err(stop) => self.problem = Some(stop),
         }
     }
 
-    /// Writes the report of a refusal. That this fails does not change why the bundle is refused.
-    pub(super) fn refused(&mut self, refusals: &[Refusal]) {
+    /// Writes the report of a refusal and commits it. That this fails does not change why the bundle is refused.
+    pub(super) fn refused(&mut self, refusals: &[Refusal], ledger: &Ledger) {
         let Some(keeping) = &mut self.keeping else { return };
         keeping.head.outcome = Outcome::Refused;
         keeping.head.published = None;
+        keeping.head.journal = None;
         let shortened = Shortened::of(refusals.iter().map(refused), MAX_REFUSAL_BYTES);
         keeping.head.refusals = shortened.kept;
         keeping.head.refusals_left_out = shortened.left_out;
         keeping.head.checks = checks(keeping.reached, refusals, keeping);
-        let (_, shown) = keeping.folder.places(&keeping.head);
-        match keeping.write(&shown) {
-            Ok(()) => self.written = Some(shown),
-            Err(error) => self.problem = Some(error.into()),
+        match keeping.write_refusal(ledger) {
+            Ok(shown) => self.written = shown,
+            Err(stop) => self.problem = Some(stop),
         }
     }
 }
@@ -302,10 +355,35 @@ impl Keeping<'_> {
             .map(|(standing, document)| stands(standing, document.created, document.revoked.len()));
     }
 
-    fn write(&mut self, path: &Path) -> Result<(), ReportError> {
+    fn write_refusal(&mut self, ledger: &Ledger) -> Result<Option<PathBuf>, Stop> {
+        let state = self.write()?;
+        ledger.note_log(&state)?;
+        self.show()
+    }
+
+    /// Shows the report and the checkpoint of what is committed.
+    fn show(&mut self) -> Result<Option<PathBuf>, Stop> {
+        let Some(pending) = self.pending.take() else {
+            return Ok(None);
+        };
+        self.folder.show(&pending.written, &pending.shown)?;
+        self.log.committed(Some(&pending.checkpoint))?;
+        self.state = Some(pending.state);
+        Ok(Some(pending.shown))
+    }
+
+    /// Writes the report beside its place and its leaves into the log, all of it durable. Says what of the log counts once that is
+    /// committed.
+    fn write(&mut self) -> Result<LogState, Stop> {
         let aside = match self.aside.take() {
             Some(aside) => aside,
-            None => Aside::begin(self.folder.path())?,
+            None => {
+                // What was added belongs to no records: the attempt's leaf stands alone.
+                if self.log.head() != self.start.head() {
+                    self.log = Log::open(&self.log_folder, self.state.as_ref())?;
+                }
+                Aside::begin(self.folder.path())?
+            }
         };
         self.head.ecosystems = aside.tally().ecosystems();
         (self.head.vouchers, self.head.vouchers_left_out) = aside.tally().vouchers();
@@ -317,9 +395,71 @@ impl Keeping<'_> {
                 .not_checked
                 .push("whether this site wants these artifacts: its policy was not reached".to_owned());
         }
-        aside.finish(&mut self.head, self.signer, path)?;
-        Ok(())
+        self.head.records = aside.records();
+        self.log.add(&self.head.leaf())?;
+        self.log.flush()?;
+        let head = self.log.head();
+        let checkpoint = Checkpoint::make(&self.origin, head, self.signers.log)?;
+        self.head.log = Some(LogPart::of(&self.log, &self.start, &checkpoint)?);
+        let (written, shown) = self.folder.places(&self.head);
+        let digest = aside.finish(&mut self.head, self.signers.report, &written)?;
+        let state = LogState {
+            size: head.size,
+            root: head.root,
+            checkpoint: checkpoint.text().to_owned(),
+            report: self.head.number,
+            report_digest: Some(digest),
+        };
+        self.pending = Some(Pending {
+            written,
+            shown,
+            checkpoint,
+            state: state.clone(),
+        });
+        Ok(state)
     }
+}
+
+/// Fails unless the last of an enclave's reports is the one that state.db names, or lies there to be shown yet. Nothing is said about a folder
+/// that has no state.db.
+pub fn check_last_report(enclave: &Path, last: Option<&(u64, Digest)>) -> Result<(), Stop> {
+    let ledger = match enclave::read(enclave) {
+        Err(LedgerError::Missing { .. }) => return Ok(()),
+        other => other?,
+    };
+    let state = ledger.log()?;
+    let last = last.map(|(number, digest)| Previous {
+        digest: *digest,
+        number: *number,
+    });
+    let is_pending = match &state {
+        Some(state) => folder(enclave)
+            .pending()?
+            .iter()
+            .any(|(_, digest)| state.report_digest == Some(*digest)),
+        None => false,
+    };
+    if !is_pending {
+        check_last(state.as_ref(), last.as_ref())?;
+    }
+    Ok(())
+}
+
+/// The last report is the one that the ledger knows: otherwise it was removed or exchanged, or the ledger was put back.
+fn check_last(state: Option<&LogState>, last: Option<&Previous>) -> Result<(), ReportError> {
+    let Some(state) = state else { return Ok(()) };
+    let words = |number: u64, digest: Option<&Digest>| match digest {
+        Some(digest) => format!("report {number}, {digest}"),
+        None => "no report".to_owned(),
+    };
+    let found = last.map_or((0, None), |last| (last.number, Some(&last.digest)));
+    if (state.report, state.report_digest.as_ref()) == found {
+        return Ok(());
+    }
+    Err(ReportError::LastDiffers {
+        expected: words(state.report, state.report_digest.as_ref()),
+        found: words(found.0, found.1),
+    })
 }
 
 /// Where an enclave's reports lie.
@@ -330,167 +470,5 @@ pub fn folder(enclave: &Path) -> Folder {
 impl From<ReportError> for Stop {
     fn from(error: ReportError) -> Self {
         error.stop("the report")
-    }
-}
-
-fn version(root: &TrustedRoot) -> Version {
-    Version {
-        digest: root.fingerprint(),
-        version: root.document().version,
-    }
-}
-
-fn stands(standing: &crate::trust::Standing, created: Timestamp, entries: usize) -> Standing {
-    Standing {
-        created,
-        digest: standing.digest,
-        entries: entries as u64,
-        persons: standing.persons.clone(),
-        version: standing.version,
-    }
-}
-
-fn bundle(manifest: &Manifest, digest: Digest) -> Bundle {
-    Bundle {
-        artifacts: manifest.catalog.artifacts,
-        base: manifest.base,
-        created: manifest.created,
-        documents: manifest.catalog.documents,
-        epoch: manifest.epoch,
-        generator: short(&manifest.generator),
-        label: manifest.label(),
-        manifest: digest,
-        not_after: manifest.not_after,
-        object_bytes: manifest.catalog.object_bytes,
-        objects: manifest.catalog.objects,
-        plan: manifest.plan,
-        previous: manifest.previous,
-        sequence: manifest.sequence,
-        side_data: manifest
-            .side_data
-            .iter()
-            .map(|(kind, digest)| (kind.word().to_owned(), *digest))
-            .collect(),
-        stream: manifest.stream.clone(),
-        volumes: manifest.volumes.len() as u64,
-    }
-}
-
-fn people(voucher: &Voucher, root: &TrustedRoot) -> Vec<Person> {
-    let keys = &root.document().keys;
-    let exporters = voucher.exporters.iter().map(|person| Person {
-        approval: None,
-        keys: voucher
-            .export_keys
-            .iter()
-            .filter(|id| keys.get(*id).is_some_and(|key| key.person == *person))
-            .map(ToString::to_string)
-            .collect(),
-        person: person.clone(),
-        role: "export".to_owned(),
-    });
-    let approvers = voucher
-        .approvers
-        .iter()
-        .zip(&voucher.approved)
-        .map(|(person, approval)| Person {
-            approval: Some(Consent {
-                created: approval.created,
-                expires: approval.expires,
-                reason: short(&approval.reason),
-                ticket: approval.ticket.as_deref().map(short),
-            }),
-            keys: Vec::new(),
-            person: person.clone(),
-            role: "approve".to_owned(),
-        });
-    exporters.chain(approvers).collect()
-}
-
-fn policy(decisions: &Decisions) -> Policy {
-    Policy {
-        bundle: Shortened::of(decisions.bundle.hits.iter().map(hit), MAX_HIT_BYTES).kept,
-        digest: decisions.policy,
-        id: short(&decisions.policy_id),
-        mode: match decisions.mode {
-            Mode::Enforce => "enforce",
-            Mode::Evaluate => "evaluate",
-        }
-        .to_owned(),
-        signed_by: decisions.policy_signed_by.clone(),
-        version: decisions.policy_version,
-    }
-}
-
-fn record(artifact: DecidedArtifact) -> Record {
-    let DecidedArtifact { judged, decided } = artifact;
-    let level = judged.level();
-    let size = judged.examined.size;
-    let findings: Vec<Finding> = judged.findings;
-    let artifact = judged.examined.artifact;
-    Record {
-        absent: artifact
-            .proofs
-            .iter()
-            .filter(|proof| proof.state != ProofState::Present)
-            .map(|proof| Absent {
-                kind: proof.kind.clone(),
-                state: proof.state,
-            })
-            .collect(),
-        digest: artifact.digest,
-        purl: purl(&artifact),
-        ecosystem: artifact.ecosystem,
-        file: artifact.file,
-        findings,
-        floor: decided.floor,
-        level,
-        name: artifact.name,
-        origin: artifact.origin,
-        reason: artifact.reason,
-        required: Some(decided.decision.required),
-        scans: decided.scans.into_iter().map(scan).collect(),
-        size,
-        version: artifact.version,
-        decision: Some(Decided {
-            admission: decided.admission.word().to_owned(),
-            hits: decided.decision.hits.iter().map(hit).collect(),
-            required_by: short(&decided.decision.required_by),
-            reviewed_by: decided.reviewed_by,
-            rules_say: decided.decision.rules_say.word().to_owned(),
-            verdict: decided.decision.verdict.word().to_owned(),
-        }),
-    }
-}
-
-fn scan(told: ScanTold) -> report::Scan {
-    report::Scan {
-        detail: told.detail.as_deref().map(short),
-        engine: short(&told.engine),
-        result: told.result,
-    }
-}
-
-fn hit(hit: &Hit) -> DecisionHit {
-    DecisionHit {
-        code: hit.code.name().to_owned(),
-        counts_from: hit.counts_from.map(|day| day.to_string()),
-        message: short(&hit.message),
-        rule: short(&hit.rule),
-        solution: short(&hit.solution),
-        verdict: hit.verdict.word().to_owned(),
-        waived_by: hit.waived_by.as_deref().map(short),
-    }
-}
-
-fn refused(refusal: &Refusal) -> Refused {
-    let text = |text: &Option<String>| text.as_deref().map(short);
-    Refused {
-        code: refusal.code.name().to_owned(),
-        expected: text(&refusal.expected),
-        found: text(&refusal.found),
-        hint: text(&refusal.hint),
-        reason: short(&refusal.reason),
-        subject: short(&refusal.subject),
     }
 }

@@ -13,7 +13,7 @@ use super::verify_objects::{Intact, Progress};
 use crate::bundle::catalog::Record;
 use crate::ecosystem::{self, Ecosystem, Held, Laid, Members, Mismatch, PlacedContent, PlacedFile, Shared};
 use crate::enclave::Enclave;
-use crate::ledger::{BundleRecord, Import, Judgement};
+use crate::ledger::{BundleRecord, Import, Judgement, Sink};
 use crate::model::{Code, Digest, Name, Refusal, RelativePath, Stop, Timestamp, Unable};
 use crate::repository::{Repository, RootNode, StagedGeneration, Stager};
 use crate::store::Adopted;
@@ -51,13 +51,14 @@ pub struct Counts {
 }
 
 /// Takes verified objects into the store, records them in a transaction that is still open, and writes the tree of the
-/// next generation.
+/// next generation. What the ledger is told goes into the journal too.
 pub fn stage<'a>(
     decided: Decided,
     brought: Brought,
     enclave: &'a mut Enclave,
     now: Timestamp,
     progress: &dyn Progress,
+    journal: Option<Box<dyn Sink>>,
 ) -> Result<Staged<'a>, Stop> {
     let base = enclave
         .ledger
@@ -66,7 +67,7 @@ pub fn stage<'a>(
     let repository = &enclave.repository;
     let intact = decided.intact();
     let manifest = intact.manifest();
-    let import = enclave.ledger.begin(BundleRecord {
+    let mut import = enclave.ledger.begin(BundleRecord {
         manifest: intact.manifest_digest(),
         stream: manifest.stream.clone(),
         epoch: manifest.epoch,
@@ -76,6 +77,9 @@ pub fn stage<'a>(
         root_version: intact.voucher().root_version,
         signers: intact.voucher().exporters.clone(),
     })?;
+    if let Some(journal) = journal {
+        import.keep_journal(journal);
+    }
     let keys: Vec<String> = intact.voucher().export_keys.iter().map(ToString::to_string).collect();
     import.export_keys(&keys)?;
     progress.begin("stage", manifest.catalog.objects + manifest.catalog.artifacts);

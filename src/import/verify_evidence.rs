@@ -13,7 +13,7 @@ use super::judge::{Judge, Subject};
 use super::planned::Planned;
 use super::verify_objects::{Examined, ExaminedReader, Intact, Progress, write_failed};
 use crate::evidence::Context;
-use crate::model::{Anchor, Digest, Finding, Level, SeenState, Stop, Timestamp, Unable};
+use crate::model::{Anchor, Artifact, Claim, Digest, Finding, Level, SeenState, Stop, Timestamp, Unable};
 use crate::store::Store;
 use crate::trust::Revocations;
 
@@ -59,6 +59,14 @@ struct Line {
     findings: Vec<Finding>,
 }
 
+/// What proofs are about, of all that is known of an artifact.
+#[derive(Deserialize)]
+struct Judgeable {
+    artifact: Artifact,
+    #[serde(default)]
+    digests: Vec<Claim>,
+}
+
 const FINDINGS: &str = "findings.ndjson";
 
 /// Judges the proofs of every artifact, on all cores, in the catalog's order.
@@ -94,7 +102,7 @@ fn write_findings(
     let mut forward = Forward::new(&pins.seen, intact.manifest().created);
     if !pins.seen.is_empty() {
         let mut examined = intact.examined()?;
-        while let Some(item) = examined.next()? {
+        while let Some(item) = examined.next_part::<Judgeable>()? {
             if forward.asks_first(&item.artifact) {
                 forward.note(&item.artifact, &judge.judge(&subject(&item))?);
             }
@@ -107,7 +115,7 @@ fn write_findings(
     loop {
         let mut round = Vec::with_capacity(ROUND);
         while round.len() < ROUND
-            && let Some(item) = examined.next()?
+            && let Some(item) = examined.next_part::<Judgeable>()?
         {
             round.push(item);
         }
@@ -128,7 +136,7 @@ fn write_findings(
     output.flush().map_err(|error| write_failed(&path, error).into())
 }
 
-fn subject(examined: &Examined) -> Subject<'_> {
+fn subject(examined: &Judgeable) -> Subject<'_> {
     Subject {
         artifact: &examined.artifact,
         digests: &examined.digests,

@@ -60,6 +60,9 @@ pub enum LedgerError {
         /// Why not.
         source: rusqlite::Error,
     },
+    /// A journal's line is not what an import writes.
+    #[error("the journal of an import cannot be read")]
+    Journal,
     /// A row does not hold what this program writes.
     #[error("the ledger's {what} cannot be read")]
     Damaged {
@@ -201,7 +204,7 @@ impl From<LedgerError> for Stop {
                 bundle_label(&stream, epoch, sequence),
             )
             .into(),
-            LedgerError::NotALedger { .. } | LedgerError::Damaged { .. } => Unable::new(what)
+            LedgerError::NotALedger { .. } | LedgerError::Journal | LedgerError::Damaged { .. } => Unable::new(what)
                 .code(Code::StateRolledBack)
                 .hint("restore the enclave's folder from its own backup")
                 .into(),

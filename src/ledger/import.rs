@@ -6,20 +6,23 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
+use super::journal::{Journal, Told};
+use super::log::write_log;
 use super::query::{self, digest, entry_held, text_json};
 use super::{BundleRecord, GenerationRecord, Ledger, LedgerError, integer, raise_known_time};
 use crate::ecosystem::{self, Held};
-use crate::model::{Digest, Document, Name, RelativePath, bundle_label};
+use crate::model::{Digest, Document, LogState, Name, RelativePath, bundle_label};
 
 /// An import that is not yet committed. Dropped, it leaves no trace.
 #[derive(Debug)]
 pub struct Import<'a> {
     transaction: Transaction<'a>,
-    bundle: BundleRecord,
+    pub(super) bundle: BundleRecord,
     bundle_id: i64,
     generation: u64,
     // Catalogs list artifacts by name, so nearly every look-up is for the name before.
     last_name: RefCell<Option<(Name, i64)>>,
+    pub(super) journal: Option<RefCell<Journal>>,
 }
 
 /// An artifact that an import has recorded.
@@ -100,6 +103,7 @@ impl Ledger {
             bundle_id,
             generation,
             last_name: RefCell::new(None),
+            journal: None,
         })
     }
 }
@@ -118,6 +122,7 @@ impl Import<'_> {
             .prepare_cached("INSERT OR IGNORE INTO export_keys (key, bundle) VALUES (?1, ?2)")
             .map_err(failed("write"))?;
         for key in keys {
+            self.note(&Told::ExportKey(key));
             statement
                 .execute(params![key, self.bundle_id])
                 .map_err(failed("write"))?;
@@ -127,6 +132,11 @@ impl Import<'_> {
 
     /// Records an object that is now in the store: a proof, a document, a derived file, or anything else worth keeping.
     pub fn object(&self, digest: &Digest, size: u64) -> Result<(), LedgerError> {
+        self.note(&Told::Object(digest, size));
+        self.list(digest, size)
+    }
+
+    fn list(&self, digest: &Digest, size: u64) -> Result<(), LedgerError> {
         self.transaction
             .prepare_cached("INSERT OR IGNORE INTO objects (digest, size) VALUES (?1, ?2)")
             .and_then(|mut statement| statement.execute(params![digest.as_bytes(), size_of(size)?]))
@@ -137,10 +147,16 @@ impl Import<'_> {
     /// Records an artifact with all that `layout` needs. Held with other bytes, it is refused.
     pub fn artifact(&self, held: &Held) -> Result<Recorded, LedgerError> {
         let artifact = &held.artifact;
+        self.note(&Told::Artifact {
+            artifact,
+            derived: &held.derived,
+            facts: &held.facts,
+            size: held.size,
+        });
         let name = self.touch(&artifact.full_name())?;
-        self.object(&artifact.digest, held.size)?;
+        self.list(&artifact.digest, held.size)?;
         for (digest, size) in held.derived.values() {
-            self.object(digest, *size)?;
+            self.list(digest, *size)?;
         }
         let derived: BTreeMap<_, _> = held
             .derived
@@ -216,11 +232,12 @@ impl Import<'_> {
 
     /// Records a registry's document.
     pub fn document(&self, document: &Document, size: u64) -> Result<(), LedgerError> {
+        self.note(&Told::Document(document, size));
         let name = self.touch(&Name {
             ecosystem: document.ecosystem.clone(),
             name: document.name.clone(),
         })?;
-        self.object(&document.digest, size)?;
+        self.list(&document.digest, size)?;
         self.transaction
             .prepare_cached(
                 "INSERT OR IGNORE INTO documents (name, kind, digest, origin, bundle) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -300,6 +317,7 @@ impl Import<'_> {
     pub fn paths<'p>(&self, name: &Name, paths: impl IntoIterator<Item = &'p RelativePath>) -> Result<(), LedgerError> {
         let failed = LedgerError::sql;
         let id = self.name_id(name)?;
+        let mut told = Vec::new();
         let mut insert = self
             .transaction
             .prepare_cached("INSERT INTO paths (key, path, name) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")
@@ -312,6 +330,7 @@ impl Import<'_> {
             )
             .map_err(failed("read"))?;
         for path in paths {
+            told.push(path.as_str());
             let whole = format!("{}/{path}", name.ecosystem);
             let key = format!("{}/{}", name.ecosystem.to_lowercase(), path.collision_key());
             let spelling = (whole != key).then_some(&whole);
@@ -330,11 +349,29 @@ impl Import<'_> {
                 });
             }
         }
+        self.note(&Told::Paths(name, told));
         Ok(())
     }
 
-    /// Commits: from here on the import has happened, and the repository has to show `root`.
-    pub fn commit(self, root: Digest) -> Result<GenerationRecord, LedgerError> {
+    /// Frees paths that other names have, or that this one has in another spelling: an import that is told again was right.
+    pub(super) fn free_paths(&self, name: &Name, paths: &[RelativePath]) -> Result<(), LedgerError> {
+        let failed = LedgerError::sql;
+        let id = self.name_id(name)?;
+        let mut statement = self
+            .transaction
+            .prepare_cached("DELETE FROM paths WHERE key = ?1 AND (name <> ?2 OR coalesce(path, key) <> ?3)")
+            .map_err(failed("write"))?;
+        for path in paths {
+            let whole = format!("{}/{path}", name.ecosystem);
+            let key = format!("{}/{}", name.ecosystem.to_lowercase(), path.collision_key());
+            statement.execute(params![key, id, whole]).map_err(failed("write"))?;
+        }
+        Ok(())
+    }
+
+    /// Commits: from here on the import has happened, and the repository has to show `root`. `log` is what counts of the log
+    /// from then on.
+    pub fn commit(self, root: Digest, log: Option<&LogState>) -> Result<GenerationRecord, LedgerError> {
         let failed = LedgerError::sql;
         let generation = GenerationRecord {
             number: self.generation,
@@ -363,6 +400,9 @@ impl Import<'_> {
                 bundle_label(&self.bundle.stream, self.bundle.epoch, self.bundle.sequence)
             ),
         )?;
+        if let Some(log) = log {
+            write_log(&self.transaction, log)?;
+        }
         self.transaction.commit().map_err(failed("commit"))?;
         Ok(generation)
     }

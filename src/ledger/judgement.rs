@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::import::Recorded;
+use super::journal::Told;
 use super::query::text_json;
 use super::{Entry, Import, Ledger, LedgerError, integer};
 use crate::model::{Digest, Finding, Level, Name, Signer, Timestamp, plain_fingerprint};
@@ -63,6 +64,12 @@ impl Import<'_> {
         if judgement.findings.is_empty() && judgement.decision.is_empty() {
             return Ok(());
         }
+        self.note(&Told::Judgement {
+            decision: &judgement.decision,
+            findings: &judgement.findings,
+            judged: judgement.judged,
+            level: judgement.level,
+        });
         write_judgement(self.connection(), recorded, judgement)
     }
 }

@@ -11,11 +11,14 @@
 mod ask;
 mod error;
 mod import;
+mod journal;
 mod judgement;
+mod log;
 mod query;
 mod record;
 mod rejudge;
 mod rollback;
+mod same;
 mod upstream;
 
 use std::fs;
@@ -25,14 +28,16 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
 use rustix::fs::Access;
 
-use crate::model::{Digest, Timestamp};
+use crate::model::{Digest, LogState, Timestamp};
 pub use error::LedgerError;
 pub use import::{Import, Recorded};
+pub use journal::{Journaled, Replay, Sink};
 pub use judgement::{Judgement, rests_on, search_key};
 pub use record::{
     BundleRecord, EcosystemStatus, Entry, Filter, GenerationRecord, Presence, Status, StreamState, Unfinished, Use,
 };
 pub use rejudge::Rejudging;
+pub use same::{TableDiffers, Tables};
 
 /// Schema 1; later ones are steps from the one before, chosen by `user_version`.
 const MIGRATIONS: &[&str] = &[
@@ -40,6 +45,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema2.sql"),
     include_str!("schema3.sql"),
     include_str!("schema4.sql"),
+    include_str!("schema5.sql"),
 ];
 
 /// Marks the file as sealift's in SQLite's header: "seal" in ASCII.
@@ -210,20 +216,26 @@ impl Ledger {
         Ok(())
     }
 
-    /// Forgets generations that were swept. The newest is never forgotten.
-    pub fn forget_generations(&self, numbers: &[u64]) -> Result<(), LedgerError> {
-        let mut statement = self
-            .connection
-            .prepare_cached(
-                "DELETE FROM generations WHERE number = ?1 AND number < (SELECT max(number) FROM generations)",
-            )
-            .map_err(LedgerError::sql("write"))?;
-        for number in numbers {
-            statement
-                .execute([integer(*number, "a generation's number")?])
-                .map_err(LedgerError::sql("write"))?;
+    /// Forgets generations that were swept. The newest is never forgotten. `log` is what counts of the log from then on.
+    pub fn forget_generations(&self, numbers: &[u64], log: Option<&LogState>) -> Result<(), LedgerError> {
+        let failed = LedgerError::sql;
+        let transaction = self.connection.unchecked_transaction().map_err(failed("write"))?;
+        {
+            let mut statement = transaction
+                .prepare_cached(
+                    "DELETE FROM generations WHERE number = ?1 AND number < (SELECT max(number) FROM generations)",
+                )
+                .map_err(failed("write"))?;
+            for number in numbers {
+                statement
+                    .execute([integer(*number, "a generation's number")?])
+                    .map_err(failed("write"))?;
+            }
         }
-        Ok(())
+        if let Some(log) = log {
+            log::write_log(&transaction, log)?;
+        }
+        transaction.commit().map_err(failed("write"))
     }
 
     /// Every path that a name has, in its own spelling.

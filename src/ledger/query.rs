@@ -119,19 +119,20 @@ impl Ledger {
             .map_err(LedgerError::sql("read"))
     }
 
-    /// Calls back for every object that the enclave keeps, ascending by digest.
+    /// Calls back for every object that the ledger lists, ascending by digest, with its size in bytes.
     pub fn for_each_object<E: From<LedgerError>>(
         &self,
-        mut visit: impl FnMut(Digest) -> Result<(), E>,
+        mut visit: impl FnMut(&Digest, u64) -> Result<(), E>,
     ) -> Result<(), E> {
         let failed = LedgerError::sql;
         let mut statement = self
             .connection
-            .prepare("SELECT digest FROM objects ORDER BY digest")
+            .prepare_cached("SELECT digest, size FROM objects ORDER BY digest")
             .map_err(failed("read"))?;
         let mut rows = statement.query([]).map_err(failed("read"))?;
         while let Some(row) = rows.next().map_err(failed("read"))? {
-            visit(digest(row, 0).map_err(failed("read"))?)?;
+            let digest = digest(row, 0).map_err(failed("read"))?;
+            visit(&digest, unsigned(row, 1).map_err(failed("read"))?)?;
         }
         Ok(())
     }

@@ -4,7 +4,9 @@ use rusqlite::{Transaction, params};
 
 use super::import::Recorded;
 use super::judgement::write_judgement;
+use super::log::write_log;
 use super::{Entry, Judgement, Ledger, LedgerError};
+use crate::model::LogState;
 
 /// New judgements that are not yet committed. Dropped, they leave no trace.
 #[derive(Debug)]
@@ -50,8 +52,11 @@ impl Rejudging<'_> {
         write_judgement(&self.transaction, recorded, judgement)
     }
 
-    /// Commits: from here on these judgements count.
-    pub fn commit(self) -> Result<(), LedgerError> {
+    /// Commits: from here on these judgements count. `log` is what counts of the log from then on.
+    pub fn commit(self, log: Option<&LogState>) -> Result<(), LedgerError> {
+        if let Some(log) = log {
+            write_log(&self.transaction, log)?;
+        }
         self.transaction.commit().map_err(LedgerError::sql("commit"))
     }
 }

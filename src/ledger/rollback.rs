@@ -3,12 +3,19 @@
 
 use rusqlite::{TransactionBehavior, params};
 
+use super::log::write_log;
 use super::{GenerationRecord, Ledger, LedgerError, integer};
-use crate::model::Timestamp;
+use crate::model::{LogState, Timestamp};
 
 impl Ledger {
-    /// Commits a new generation that shows what generation `to` showed, with the reason.
-    pub fn rollback(&mut self, to: u64, reason: &str, now: Timestamp) -> Result<GenerationRecord, LedgerError> {
+    /// Commits a new generation that shows what generation `to` showed, with the reason. `log` is what counts of the log from then on.
+    pub fn rollback(
+        &mut self,
+        to: u64,
+        reason: &str,
+        now: Timestamp,
+        log: Option<&LogState>,
+    ) -> Result<GenerationRecord, LedgerError> {
         let failed = LedgerError::sql;
         let generations = self.generations()?;
         let target = generations
@@ -53,6 +60,9 @@ impl Ledger {
                 params![new, generation.root.as_bytes(), now.seconds(), generation.note],
             )
             .map_err(failed("write"))?;
+        if let Some(log) = log {
+            write_log(&transaction, log)?;
+        }
         transaction.commit().map_err(failed("commit"))?;
         Ok(generation)
     }

@@ -2,6 +2,7 @@
 
 use rusqlite::params;
 
+use super::journal::Told;
 use super::query::unsigned;
 use super::{Import, Ledger, LedgerError, integer};
 use crate::model::{SeenState, Timestamp, UpstreamState};
@@ -9,22 +10,38 @@ use crate::model::{SeenState, Timestamp, UpstreamState};
 impl Import<'_> {
     /// Records a state of an upstream that the bundle's accepted proofs show; one that is not newer changes nothing.
     pub fn upstream_state(&self, state: &UpstreamState, exported: Timestamp) -> Result<(), LedgerError> {
-        let place = integer(state.place, "an upstream's state")?;
+        self.note(&Told::Upstream {
+            exported,
+            kind: &state.kind,
+            mark: state.mark.as_deref(),
+            place: state.place,
+            subject: &state.subject,
+        });
+        self.raise_upstream(
+            &state.kind,
+            &state.subject,
+            state.place,
+            state.mark.as_deref(),
+            exported,
+        )
+    }
+
+    pub(super) fn raise_upstream(
+        &self,
+        kind: &str,
+        subject: &str,
+        place: u64,
+        mark: Option<&str>,
+        exported: Timestamp,
+    ) -> Result<(), LedgerError> {
+        let place = integer(place, "an upstream's state")?;
         self.connection()
             .prepare_cached(
                 "INSERT INTO upstream_states (kind, subject, place, mark, exported) VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT DO UPDATE SET place = excluded.place, mark = excluded.mark, exported = excluded.exported
                  WHERE excluded.place > place",
             )
-            .and_then(|mut statement| {
-                statement.execute(params![
-                    state.kind,
-                    state.subject,
-                    place,
-                    state.mark,
-                    exported.seconds(),
-                ])
-            })
+            .and_then(|mut statement| statement.execute(params![kind, subject, place, mark, exported.seconds(),]))
             .map_err(LedgerError::sql("write"))?;
         Ok(())
     }

@@ -309,6 +309,14 @@ codes! {
     /// Export again from a whole lockfile.
     IncompleteClosure = "incomplete-closure" in Evidence;
 
+    /// The enclave's log is not the one that a checkpoint or a report speaks of: leaves were cut off, changed or exchanged, or its tiles are damaged.
+    ///
+    /// A log only grows. Restore the enclave's folder from its own backup, compare it with the reports that were archived elsewhere (`sealift audit --report`), and find out who changed it.
+    LogInconsistent = "log-inconsistent" in State;
+    /// A file of the enclave is missing, is not what its records say, or should not be there.
+    ///
+    /// `sealift audit` names each such file. Restore them from the enclave's own backup, or take the last generation that is whole with `sealift rollback`; and find out who changed them.
+    EnclaveDiffers = "enclave-differs" in State;
     /// The enclave's state is missing, older than the repository, or damaged.
     ///
     /// Restore the enclave's folder from its own backup.

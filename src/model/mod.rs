@@ -5,9 +5,11 @@ mod artifact;
 mod claim;
 mod code;
 mod content;
+mod difference;
 mod digest;
 mod finding;
 mod identity;
+mod log;
 mod path;
 mod printable;
 mod stop;
@@ -19,11 +21,13 @@ pub use artifact::{Artifact, Document, Name, Proof, ProofState, bundle_label};
 pub use claim::{Algorithm, Claim, ClaimError, ClaimHasher, MultiHasher, Unsatisfied};
 pub use code::{Code, Family};
 pub use content::{Content, Remembering};
+pub use difference::{Difference, How};
 pub use digest::{Digest, DigestError, Hasher};
 pub use finding::{
     Doubt, Fault, Finding, Level, LogEntry, LogProof, Outcome, SignedAt, Signer, TimeSource, plain_fingerprint,
 };
 pub use identity::{Differs, IDENTITY_FIELDS, Identity, IdentityPattern, PatternError, segment_glob};
+pub use log::LogState;
 pub use path::{RelativePath, UnsafeName};
 pub use printable::{escaped, escaped_json, is_printable};
 pub use stop::{Refusal, Stop, Unable};

@@ -85,6 +85,8 @@ pub enum PublishedBy {
     Registry,
     /// A confirmed proof.
     Proof,
+    /// A registry's signed index that lists it, and says no more than that it was there by then.
+    Index,
 }
 
 /// A scan's result.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::crypto::dsse::DsseError;
 use crate::crypto::key::SignError;
 use crate::crypto::strict_json::JsonError;
+use crate::log::LogError;
 use crate::model::{Code, Digest, Refusal, Stop, Unable};
 use crate::trust::TrustError;
 
@@ -85,6 +86,23 @@ pub enum ReportError {
         /// Why.
         source: JsonError,
     },
+    /// What it says of the log is wrong.
+    #[error("what it says of the log is wrong")]
+    Log(#[from] LogError),
+    /// The proofs about the log do not hold.
+    #[error("its proof about the log does not hold: {reason}")]
+    LogProof {
+        /// Why not.
+        reason: String,
+    },
+    /// The last report is not the one that state.db knows.
+    #[error("the last report is not the one that state.db knows")]
+    LastDiffers {
+        /// What state.db says.
+        expected: String,
+        /// What lies there.
+        found: String,
+    },
     /// Reports of this enclave are missing, or were exchanged.
     #[error("report {number} does not follow the one before")]
     NotInOrder {
@@ -131,10 +149,16 @@ impl ReportError {
                 .comparing(expected, found)
                 .into(),
             Self::RecordsCount { .. } => Refusal::new(Code::DigestMismatch, subject, what).into(),
-            Self::NotInOrder { expected, found, .. } => Refusal::new(Code::StateRolledBack, subject, what)
-                .comparing(expected, found)
-                .hint("restore the folder `reports` from the enclave's own backup, and find out who changed it")
+            Self::Log(source) => source.stop(subject),
+            Self::LogProof { .. } => Refusal::new(Code::LogInconsistent, subject, what)
+                .hint("compare it with the enclave's log: `sealift audit --report`")
                 .into(),
+            Self::LastDiffers { expected, found } | Self::NotInOrder { expected, found, .. } => {
+                Refusal::new(Code::StateRolledBack, subject, what)
+                    .comparing(expected, found)
+                    .hint("restore the folder `reports` from the enclave's own backup, and find out who changed it")
+                    .into()
+            }
         }
     }
 }

@@ -9,13 +9,16 @@ use super::{Head, Outcome, Previous, ReportError, read};
 use crate::model::Digest;
 
 /// How files begin that are being written.
-pub(super) const ASIDE: &str = ".aside-";
+pub const ASIDE: &str = ".aside-";
 
 /// How a report's file begins while its import is not yet committed.
 const PENDING: &str = ".pending-";
 
 /// How a report's file ends.
 const SUFFIX: &str = ".report.ndjson";
+
+/// How the file ends with what state.db took in.
+const JOURNAL: &str = ".journal.ndjson.zst";
 
 /// A folder of reports.
 #[derive(Debug, Clone)]
@@ -58,12 +61,17 @@ impl Folder {
         Ok(list)
     }
 
+    /// The digest of a report's head.
+    pub fn digest(path: &Path) -> Result<Digest, ReportError> {
+        Ok(Digest::of(&read::untrusted_envelope(path)?.payload))
+    }
+
     /// The number of the next report, and what it says of the one before.
     pub fn next(&self) -> Result<(u64, Option<Previous>), ReportError> {
         let Some(last) = self.list()?.pop() else {
             return Ok((1, None));
         };
-        let digest = Digest::of(&read::untrusted_envelope(&last.path)?.payload);
+        let digest = Self::digest(&last.path)?;
         let previous = Previous {
             digest,
             number: last.number,
@@ -77,6 +85,34 @@ impl Folder {
         (self.path.join(format!("{PENDING}{name}")), self.path.join(name))
     }
 
+    /// Where the journal of an import lies: what state.db took in.
+    pub fn journal(&self, head: &Head) -> PathBuf {
+        self.path.join(format!("{}{JOURNAL}", name_of(head)))
+    }
+
+    /// Removes the journals of imports that did not commit: those from a number on.
+    pub fn remove_journals_from(&self, number: u64) -> Result<(), ReportError> {
+        for path in self
+            .journals()?
+            .into_iter()
+            .filter_map(|(found, path)| (found >= number).then_some(path))
+        {
+            fs::remove_file(&path).map_err(failed("remove", &path))?;
+        }
+        Ok(())
+    }
+
+    /// The journals that lie here, by the numbers in their names.
+    pub fn journals(&self) -> Result<Vec<(u64, PathBuf)>, ReportError> {
+        let mut found = Vec::new();
+        for name in self.names()? {
+            if let Some(number) = number_with(&name, JOURNAL) {
+                found.push((number, self.path.join(name)));
+            }
+        }
+        Ok(found)
+    }
+
     /// Shows a report whose import is committed.
     pub fn show(&self, pending: &Path, shown: &Path) -> Result<(), ReportError> {
         fs::rename(pending, shown).map_err(failed("rename", pending))?;
@@ -85,20 +121,31 @@ impl Folder {
             .map_err(failed("sync", &self.path))
     }
 
+    /// The reports that are written and not shown yet, with their digests.
+    pub fn pending(&self) -> Result<Vec<(PathBuf, Digest)>, ReportError> {
+        let mut found = Vec::new();
+        for name in self.names()? {
+            let path = self.path.join(&name);
+            if name.strip_prefix(PENDING).and_then(number_of).is_some()
+                && let Ok((_, digest)) = read::untrusted_head(&path)
+            {
+                found.push((path, digest));
+            }
+        }
+        Ok(found)
+    }
+
     /// Brings the folder in line after a run that was killed: a report whose import was committed is shown, and what else was
     /// being written is removed.
     pub fn settle<E: From<ReportError>>(
         &self,
-        mut is_committed: impl FnMut(&Digest) -> Result<bool, E>,
+        mut is_committed: impl FnMut(&Head, &Digest) -> Result<bool, E>,
     ) -> Result<(), E> {
         for name in self.names()? {
             let path = self.path.join(&name);
             let keep = match name.strip_prefix(PENDING) {
                 Some(shown) if number_of(shown).is_some() => match read::untrusted_head(&path) {
-                    Ok(head) => match &head.bundle {
-                        Some(bundle) => is_committed(&bundle.manifest)?,
-                        None => false,
-                    },
+                    Ok((head, digest)) => is_committed(&head, &digest)?,
                     Err(_) => false,
                 },
                 Some(_) => false,
@@ -130,22 +177,49 @@ impl Folder {
     }
 }
 
-/// `000007-main-12.report.ndjson`; a bundle's stream holds only letters, digits, `.`, `_` and `-`.
+/// Each report names the one before, so that one that is missing or exchanged is found.
+pub fn check_order(head: &Head, number: u64, before: Option<&(u64, Digest)>) -> Result<(), ReportError> {
+    let words = |number: u64, digest: &Digest| format!("report {number}, {digest}");
+    let expected = head.previous.as_ref().map_or_else(
+        || "no report".to_owned(),
+        |previous| words(previous.number, &previous.digest),
+    );
+    let found = before.map_or_else(|| "no report".to_owned(), |(number, digest)| words(*number, digest));
+    if expected == found && head.number == number {
+        return Ok(());
+    }
+    Err(ReportError::NotInOrder {
+        number,
+        expected,
+        found,
+    })
+}
+
+/// `000007-main-12.report.ndjson`.
 fn file_name(head: &Head) -> String {
+    let refused = match head.outcome {
+        Outcome::Imported => "",
+        Outcome::Refused => "-refused",
+    };
+    format!("{}{refused}{SUFFIX}", name_of(head))
+}
+
+/// `000007-main-12`; a bundle's stream holds only letters, digits, `.`, `_` and `-`.
+fn name_of(head: &Head) -> String {
     let label = match &head.bundle {
         Some(bundle) if bundle.epoch == 1 => format!("{}-{}", bundle.stream, bundle.sequence),
         Some(bundle) => format!("{}-{}.{}", bundle.stream, bundle.epoch, bundle.sequence),
         None => "unknown".to_owned(),
     };
-    let refused = match head.outcome {
-        Outcome::Imported => "",
-        Outcome::Refused => "-refused",
-    };
-    format!("{:06}-{label}{refused}{SUFFIX}", head.number)
+    format!("{:06}-{label}", head.number)
 }
 
 fn number_of(name: &str) -> Option<u64> {
-    let (digits, _) = name.strip_suffix(SUFFIX)?.split_once('-')?;
+    number_with(name, SUFFIX)
+}
+
+fn number_with(name: &str, suffix: &str) -> Option<u64> {
+    let (digits, _) = name.strip_suffix(suffix)?.split_once('-')?;
     (digits.len() >= 6 && digits.bytes().all(|byte| byte.is_ascii_digit()))
         .then(|| digits.parse().ok())
         .flatten()

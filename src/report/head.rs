@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::DecisionHit;
 use super::tally::{EcosystemTally, VoucherTally};
+use super::{DecisionHit, LogPart};
 use crate::crypto::strict_json::{Critical, Extensions};
 use crate::model::{Digest, Timestamp};
 
@@ -32,8 +32,14 @@ pub struct Head {
     pub format: u64,
     /// The program that wrote it.
     pub generator: String,
+    /// What state.db took in: the lines of the file beside the report; none where it took in nothing.
+    #[serde(default)]
+    pub journal: Option<Records>,
     /// The latest time that a signed document had proved before, and which one.
     pub known_time: Option<KnownTime>,
+    /// What it proves of the log; none where no log was kept.
+    #[serde(default)]
+    pub log: Option<LogPart>,
     /// What was not checked, one phrase each.
     pub not_checked: Vec<String>,
     /// The number among this enclave's reports, from 1.

@@ -11,7 +11,9 @@ pub mod controls;
 mod error;
 mod folder;
 mod head;
+mod log;
 pub mod html;
+mod pdf;
 mod read;
 mod record;
 mod render;
@@ -21,11 +23,13 @@ mod write;
 
 pub use bound::{Shortened, short};
 pub use error::ReportError;
-pub use folder::{Folder, Listed};
+pub use folder::{ASIDE, Folder, Listed, check_order};
 pub use head::{
     Bundle, Check, CheckResult, Consent, FORMAT, Head, KnownTime, Method, Outcome, Person, Policy, Previous, Published,
     Records, Refused, ScannerRun, Standing, Station, TrustThen, Version,
 };
+pub use log::{LogPart, Proven};
+pub use pdf::PdfError;
 pub use read::{Report, open, verify};
 pub use record::{Absent, Decided, DecisionHit, Record, Scan};
 pub(crate) use render::csv_row;

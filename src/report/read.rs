@@ -10,7 +10,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 
 use super::error::failed;
-use super::{FORMAT, Head, MAX_REPORT_RECORD_BYTES, Record, ReportError};
+use super::{FORMAT, Head, MAX_REPORT_RECORD_BYTES, Proven, Record, ReportError};
 use crate::crypto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
 use crate::crypto::strict_json;
 use crate::model::{Digest, Hasher};
@@ -27,10 +27,13 @@ pub struct Report {
     pub persons: Vec<String>,
     /// The version of the root by which that counts.
     pub root_version: u64,
+    /// What it proves of the log, once its records are read to their end; none where no log was kept.
+    pub log: Option<Proven>,
     lines: BufReader<File>,
     path: std::path::PathBuf,
     hasher: Hasher,
     read: u64,
+    is_ended: bool,
 }
 
 /// Opens a report and verifies its seal by the newest root that knows enough of its signers: a key that has left since has signed
@@ -65,8 +68,14 @@ pub fn open(path: &Path, roots: &[TrustedRoot], revocations: Option<&Revocations
             });
         }
     }
+    let head = read_head(&vouched.payload)?;
+    let log = match &head.log {
+        Some(part) => Some(Proven::check(part, roots, revocations)?),
+        None => None,
+    };
     Ok(Report {
-        head: read_head(&vouched.payload)?,
+        head,
+        log,
         digest: Digest::of(&vouched.payload),
         persons: vouched.persons,
         root_version,
@@ -74,6 +83,7 @@ pub fn open(path: &Path, roots: &[TrustedRoot], revocations: Option<&Revocations
         path: path.to_owned(),
         hasher: Hasher::new(),
         read: 0,
+        is_ended: false,
     })
 }
 
@@ -107,6 +117,12 @@ impl Report {
             .map_err(failed("read", &self.path))?;
         if line.is_empty() {
             self.check_end()?;
+            if let Some(log) = &mut self.log
+                && !std::mem::replace(&mut self.is_ended, true)
+            {
+                log.add(&self.head.leaf());
+                log.finish()?;
+            }
             return Ok(None);
         }
         if line.len() > MAX_REPORT_RECORD_BYTES {
@@ -124,9 +140,11 @@ impl Report {
             });
         }
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
-        strict_json::read(text)
-            .map(Some)
-            .map_err(|source| ReportError::Record { number, source })
+        let record: Record = strict_json::read(text).map_err(|source| ReportError::Record { number, source })?;
+        if let Some(log) = &mut self.log {
+            log.add(&record.leaf(self.head.number, Digest::of(text)));
+        }
+        Ok(Some(record))
     }
 
     fn check_end(&self) -> Result<(), ReportError> {
@@ -161,9 +179,10 @@ pub(super) fn untrusted_envelope(path: &Path) -> Result<Envelope, ReportError> {
     Ok(read_envelope(path)?.0)
 }
 
-/// The head of a report that this program was writing when it was killed.
-pub(super) fn untrusted_head(path: &Path) -> Result<Head, ReportError> {
-    read_head(&untrusted_envelope(path)?.payload)
+/// The head of a report that this program was writing when it was killed, and its digest.
+pub(super) fn untrusted_head(path: &Path) -> Result<(Head, Digest), ReportError> {
+    let payload = untrusted_envelope(path)?.payload;
+    Ok((read_head(&payload)?, Digest::of(&payload)))
 }
 
 fn read_envelope(path: &Path) -> Result<(Envelope, BufReader<File>), ReportError> {

@@ -56,6 +56,17 @@ pub struct Scan {
     pub result: String,
 }
 
+impl Scan {
+    /// What it came to, in a phrase.
+    pub fn words(&self) -> String {
+        let detail = self
+            .detail
+            .as_ref()
+            .map_or_else(String::new, |detail| format!(": {detail}"));
+        format!("{} {}{detail}", self.engine, self.result)
+    }
+}
+
 /// A kind of proof that is not there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

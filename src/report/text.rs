@@ -60,6 +60,9 @@ pub fn summary(head: &Head) -> Vec<String> {
         };
         lines.push(format!("  policy    {}, {signed}, {}", policy.id, policy.digest));
     }
+    if let Some(log) = &head.log {
+        lines.push(format!("  log       {}", log.said()));
+    }
     lines.extend(head.scanners.iter().map(|run| format!("  scanned   {}", run.words())));
     lines.extend(head.trust.changes.iter().map(|change| format!("  changed   {change}")));
     checks(head, &mut lines);

@@ -52,17 +52,28 @@ impl Aside {
         })
     }
 
-    /// Adds a record.
-    pub fn add(&mut self, mut record: Record) -> Result<(), ReportError> {
+    /// Adds a record. Gives it as it was written, and the digest of its line without the end.
+    pub fn add(&mut self, mut record: Record) -> Result<(Record, Digest), ReportError> {
         shorten(&mut record);
         self.tally.count(&record);
         let mut line = strict_json::write(&record);
+        let digest = Digest::of(&line);
         line.push(b'\n');
         self.hasher.update(&line);
         self.bytes += line.len() as u64;
         self.count += 1;
         let path = self.file.get_ref().path().to_owned();
-        self.file.write_all(&line).map_err(failed("write", &path))
+        self.file.write_all(&line).map_err(failed("write", &path))?;
+        Ok((record, digest))
+    }
+
+    /// What was added, as the head names it.
+    pub fn records(&self) -> Records {
+        Records {
+            bytes: self.bytes,
+            count: self.count,
+            digest: self.hasher.clone().finish(),
+        }
     }
 
     /// What the head says about what was added.
@@ -73,18 +84,8 @@ impl Aside {
     /// Seals the head and writes the whole report under a path that does not exist. Appears whole or not at all. Gives the
     /// digest of the head.
     pub fn finish(self, head: &mut Head, signer: Option<&dyn Signer>, path: &Path) -> Result<Digest, ReportError> {
-        let Self {
-            file,
-            hasher,
-            bytes,
-            count,
-            ..
-        } = self;
-        head.records = Records {
-            bytes,
-            count,
-            digest: hasher.finish(),
-        };
+        head.records = self.records();
+        let Self { file, bytes, .. } = self;
         let payload = strict_json::write(head);
         let digest = Digest::of(&payload);
         let signers: Vec<&dyn Signer> = signer.into_iter().collect();

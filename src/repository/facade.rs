@@ -36,9 +36,7 @@ impl Facade {
         entry: &str,
         path: &RelativePath,
     ) -> Result<(), RepositoryError> {
-        // Out of the folders of the path, the ecosystem's and the façade's own.
-        let up = "../".repeat(path.as_str().split('/').count() + 1);
-        let target = format!("{up}{CURRENT}{shard}/{entry}");
+        let target = target(path.as_str(), shard, entry);
         let below = format!("{}/{path}", name.ecosystem);
         self.link(&target, &below)?.map_err(|found| RepositoryError::Collision {
             name: name.clone(),
@@ -132,6 +130,13 @@ impl Facade {
     }
 }
 
+/// Where the link of a file leads; `entry` is the file's in its shard.
+pub(super) fn target(path: &str, shard: &str, entry: &str) -> String {
+    // Out of the folders of the path, the ecosystem's and the façade's own.
+    let up = "../".repeat(path.split('/').count() + 1);
+    format!("{up}{CURRENT}{shard}/{entry}")
+}
+
 /// What to do with a link that leads nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Prune {
@@ -140,7 +145,7 @@ pub(super) enum Prune {
 }
 
 /// Whether one of the kept generations has the file that a link stands for.
-fn is_in_any(link: &Path, kept: &[PathBuf]) -> Result<bool, RepositoryError> {
+pub(super) fn is_in_any(link: &Path, kept: &[PathBuf]) -> Result<bool, RepositoryError> {
     let target = fs::read_link(link).map_err(RepositoryError::file("read", link))?;
     let text = target.to_string_lossy();
     let Some((_, inside)) = text.split_once(CURRENT) else {
@@ -157,7 +162,7 @@ fn is_in_any(link: &Path, kept: &[PathBuf]) -> Result<bool, RepositoryError> {
     Ok(false)
 }
 
-fn read_sorted(folder: &Path) -> Result<Vec<PathBuf>, RepositoryError> {
+pub(super) fn read_sorted(folder: &Path) -> Result<Vec<PathBuf>, RepositoryError> {
     let failed = RepositoryError::file::<io::Error>;
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed("read", folder))? {

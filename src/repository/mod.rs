@@ -15,6 +15,7 @@
 //! and every content that clients can see.
 #![expect(clippy::disallowed_methods, reason = "the repository is files on disk")]
 
+mod compare;
 mod error;
 mod facade;
 mod list;
@@ -32,7 +33,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use crate::model::Digest;
-use crate::store::Store;
+use crate::store::{self, Store};
 pub use error::RepositoryError;
 pub use lock::Lock;
 pub use stage::{NameFiles, NameStager, StagedGeneration, Stager};
@@ -139,7 +140,7 @@ impl Repository {
     /// Makes everything written so far durable, with one call for the whole file system.
     pub fn sync(&self) -> Result<(), RepositoryError> {
         let folder = File::open(&self.folder).map_err(RepositoryError::file("open", &self.folder))?;
-        sync_file_system(&folder).map_err(RepositoryError::file("sync", &self.folder))
+        store::sync_file_system(&folder).map_err(RepositoryError::file("sync", &self.folder))
     }
 
     /// Shows a staged generation to clients: one rename, and it is durable when this returns. Doing it again changes nothing.
@@ -286,15 +287,4 @@ fn number_taken(number: u64, held: RootNode, wanted: RootNode) -> RepositoryErro
 /// Reads the one spelling of a number.
 fn parse_number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number: &u64| number.to_string() == text)
-}
-
-#[cfg(target_os = "linux")]
-fn sync_file_system(folder: &File) -> Result<(), Errno> {
-    rustix::fs::syncfs(folder)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn sync_file_system(_: &File) -> Result<(), Errno> {
-    rustix::fs::sync();
-    Ok(())
 }

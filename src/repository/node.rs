@@ -100,7 +100,7 @@ pub(super) fn id_of_path(text: &str, before: &str) -> Option<Digest> {
 }
 
 /// The digest of a root's canonical listing.
-fn root_id(shards: &BTreeMap<String, Digest>) -> Digest {
+pub(super) fn root_id(shards: &BTreeMap<String, Digest>) -> Digest {
     let mut listing = String::from("sealift-root-1\n");
     for (entry, id) in shards {
         listing.push_str(&format!("{entry} {}\n", id.hex()));

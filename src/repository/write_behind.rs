@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
-use super::{Repository, sync_file_system};
+use super::Repository;
+use crate::store::sync_file_system;
 
 /// How long the writer waits between two rounds: long enough that writers of small files are not held up by it.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -2,8 +2,10 @@
 //! into place, never changed afterwards, and read-only. Callers sync the file system once, after many objects.
 #![expect(clippy::disallowed_methods, reason = "the store is files on disk")]
 
+mod compare;
+
 use std::fs::{self, File, Permissions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
-use crate::model::Digest;
+use crate::model::{Digest, Hasher, Stop, Unable};
+pub use compare::Found;
 
 /// Everyone may read an object and nobody may write it.
 const OBJECT_MODE: u32 = 0o444;
@@ -33,6 +36,13 @@ pub struct StoreError {
     what: &'static str,
     path: PathBuf,
     source: io::Error,
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        let what = error.to_string();
+        Unable::new(what).because(error.source).into()
+    }
 }
 
 /// An object as it lies on the disk.
@@ -80,6 +90,16 @@ impl Store {
     /// Whether the store holds an object.
     pub fn contains(&self, digest: &Digest) -> bool {
         self.path(digest).exists()
+    }
+
+    /// How many bytes an object has on the disk; `None` where there is none.
+    pub fn size(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
+        let path = self.path(digest);
+        match fs::symlink_metadata(&path) {
+            Ok(metadata) => Ok(Some(metadata.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed("look at", &path)(error)),
+        }
     }
 
     /// Where an object lies, or would lie.
@@ -184,6 +204,36 @@ impl Store {
     }
 }
 
+/// Bytes read at a time when a file is hashed.
+const READ_BYTES: usize = 1 << 20;
+
+/// The digest of a file.
+pub fn hash_file(path: &Path) -> io::Result<Digest> {
+    let mut file = File::open(path)?;
+    let mut hasher = Hasher::new();
+    // Most files are small.
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(READ_BYTES);
+    let mut buffer = vec![0; length.clamp(1, READ_BYTES)];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hasher.finish()),
+            count => hasher.update(&buffer[..count]),
+        }
+    }
+}
+
+/// Makes everything on a folder's file system durable, with one call.
+pub fn sync_file_system(folder: &File) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    rustix::fs::syncfs(folder)?;
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = folder;
+        rustix::fs::sync();
+    }
+    Ok(())
+}
+
 /// Where an object lies below a folder of objects.
 pub fn object_path(objects: &Path, digest: &Digest) -> PathBuf {
     objects.join(relative(digest))
@@ -206,8 +256,6 @@ fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreErr
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
-
     use super::*;
 
     #[test]

@@ -83,7 +83,7 @@ fn import(enclave: &mut Enclave, sequence: u64, changes: &[NameFiles], folder: &
     let written = begin.elapsed();
     enclave.repository.sync().unwrap();
     let synced = begin.elapsed();
-    let generation = transaction.commit(staged.root().digest()).unwrap();
+    let generation = transaction.commit(staged.root().digest(), None).unwrap();
     let committed = begin.elapsed();
     enclave.repository.switch(generation.number, &staged).unwrap();
     let whole = begin.elapsed();

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests make files and run the program")]
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
+mod audit;
 mod decided;
 mod export;
 mod judged;
@@ -11,10 +12,14 @@ mod world;
 
 mod journey;
 mod kill;
+mod log;
 mod media;
+mod paper;
+mod reasons;
 mod renderings;
 mod questions;
 mod receipts;
+mod rebuild;
 mod reports;
 mod scans;
 mod trust_data;

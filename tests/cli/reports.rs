@@ -29,6 +29,7 @@ pub(crate) fn reports(world: &World) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = fs::read_dir(world.path("en/reports"))
         .map(|entries| entries.map(|entry| entry.unwrap().path()).collect())
         .unwrap_or_default();
+    paths.retain(|path| !path.to_str().unwrap().ends_with(".journal.ndjson.zst"));
     paths.sort();
     paths
 }
@@ -489,6 +490,8 @@ pub(crate) fn rewritten_as(world: &World, to: &str, records: impl Iterator<Item 
         count: 0,
         digest: Digest::of(b""),
     };
+    // Its leaves are in no log.
+    head.log = None;
     let key = people::key(people::STATION);
     aside.finish(&mut head, Some(&key), &world.path(to)).unwrap();
 }

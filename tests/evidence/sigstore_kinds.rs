@@ -641,3 +641,106 @@ fn nothing_that_is_cut_or_changed_is_confirmed_or_panics() {
         }
     }
 }
+
+#[test]
+fn a_bundle_over_a_list_vouches_for_the_files_that_it_names() {
+    let instance = Instance::new();
+    let signer = instance.signer(&Named::default());
+    let list = format!("{}  tool.bin\n", sealift::model::Digest::of(BYTES).hex());
+    let told = |list: &str, bundle: &Value, bytes: &[u8]| {
+        let artifact = artifact("files", "tool", "1", "tool.bin", bytes);
+        let objects = vec![list.as_bytes().to_vec(), bundle.to_string().into_bytes()];
+        one(support::judge(
+            "signed-checksums",
+            objects,
+            &artifact,
+            bytes,
+            &instance.anchors(),
+            NOW,
+        ))
+    };
+    let signed = instance.signed(list.as_bytes(), &signer, SIGNED);
+    let finding = told(&list, &signed, BYTES);
+    assert_eq!(
+        (finding.kind.as_str(), finding.outcome),
+        ("signed-checksums", Outcome::Confirmed(Level::Publisher))
+    );
+    assert!(finding.log.is_some() && finding.signed_at.is_some(), "{finding:?}");
+    // Other bytes under a good list, and another list under a good bundle.
+    expect(&told(&list, &signed, b"other"), wrong(Fault::SubjectDiffers));
+    let other = format!("{}  tool.bin\n", sealift::model::Digest::of(b"other").hex());
+    let refused = told(&other, &signed, b"other");
+    assert!(refused.is_contradicted(), "{refused:?}");
+    // Where the list comes from says nothing of where its files come from.
+    let digests = json!({ "sha256": sealift::model::Digest::of(list.as_bytes()).hex() });
+    let stated = instance.stated(
+        &statement(PROVENANCE, "SHA256SUMS", digests, provenance()),
+        &signer,
+        SIGNED,
+    );
+    expect(&told(&list, &stated, BYTES), Outcome::Confirmed(Level::Publisher));
+    // Somebody else than is pinned.
+    let stranger = Named {
+        extensions: vec![san(&[uri("https://forge.example.com/evil/x")]), field(8, ISSUER)],
+        ..Named::default()
+    };
+    let finding = told(
+        &list,
+        &instance.signed(list.as_bytes(), &instance.signer(&stranger), SIGNED),
+        BYTES,
+    );
+    assert!(!finding.is_confirmed(), "{finding:?}");
+}
+
+#[test]
+fn a_bare_signature_counts_by_a_pinned_key_alone() {
+    let (key, other) = (forge::key(), forge::key());
+    let artifact = tool();
+    let told = |signature: Vec<u8>, bytes: &[u8], keys: &[&aws_lc_rs::signature::EcdsaKeyPair]| {
+        let anchors: Vec<Anchor> = keys
+            .iter()
+            .map(|key| anchor("ours", Material::PublicKey(key_pem(key))))
+            .collect();
+        let artifact = Artifact {
+            digest: sealift::model::Digest::of(bytes),
+            ..artifact.clone()
+        };
+        one(support::judge(
+            "raw-signature",
+            vec![signature],
+            &artifact,
+            bytes,
+            &anchors,
+            NOW,
+        ))
+    };
+    let signature = forge::sign(&key, BYTES);
+    for form in [
+        signature.clone(),
+        base64(&signature).into_bytes(),
+        format!("{}\n", base64(&signature)).into_bytes(),
+    ] {
+        let finding = told(form, BYTES, &[&other, &key]);
+        assert_eq!(
+            (finding.kind.as_str(), finding.outcome),
+            ("raw-signature", Outcome::Confirmed(Level::Publisher))
+        );
+        assert!(
+            finding.notes.iter().any(|note| note.contains("nothing proves when")),
+            "{finding:?}"
+        );
+    }
+    expect(
+        &told(signature.clone(), BYTES, &[]),
+        Outcome::Undecided(Doubt::NoAnchor),
+    );
+    // It names nobody, so that nobody pinned can be said to have signed other bytes.
+    for (bytes, keys) in [(b"other".as_slice(), [&key]), (BYTES, [&other])] {
+        expect(
+            &told(signature.clone(), bytes, &keys),
+            Outcome::Undecided(Doubt::UnknownSigner),
+        );
+    }
+    expect(&told(vec![0; 257], BYTES, &[&key]), Outcome::Undecided(Doubt::TooLarge));
+    assert!(!told(b"no signature".to_vec(), BYTES, &[&key]).is_confirmed());
+}

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sealift::crypto::file_key::FileKey;
 use sealift::crypto::key::Signer as _;
-use sealift::evidence::sumdb::tree::{Head, TreeError, check_consistency, check_inclusion, leaf_hash, tiles};
+use sealift::crypto::merkle::{Head, TreeError, check_consistency, check_inclusion, leaf_hash, tiles};
 use sealift::evidence::sumdb::{HeadsError, check_heads, check_note};
 use sealift::model::{Anchor, Artifact, Digest, Doubt, Fault, Finding, Level, LogProof, Material, Outcome};
 

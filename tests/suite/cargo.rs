@@ -14,7 +14,7 @@ use crate::tgz::{Entry, tgz};
 
 pub(crate) const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
-fn crate_with(name: &str, version: &str, manifest: &str) -> Vec<u8> {
+pub(crate) fn crate_with(name: &str, version: &str, manifest: &str) -> Vec<u8> {
     tgz(&[
         Entry::file(&format!("{name}-{version}/src/lib.rs"), ""),
         Entry::file(&format!("{name}-{version}/Cargo.toml"), manifest),
@@ -183,6 +183,35 @@ fn the_registrys_line_is_kept_as_it_came() {
     let facts = inspect(&artifact, &bytes, &[index_lines("foo-dep", page.as_bytes())]).unwrap();
     assert_eq!(facts.json["from"], "registry");
     assert_eq!(facts.json["line"], Value::from(text));
+    let stated = Cargo.stated(&facts.json);
+    assert_eq!(stated.published.unwrap().to_string(), "2026-01-01T00:00:00Z");
+    assert_eq!(stated.licence, None);
+}
+
+#[test]
+fn a_crate_states_its_licence_in_its_manifest() {
+    let licence = |line: &str| {
+        let manifest = format!("[package]\nname = \"foo\"\nversion = \"1.0.0\"\n{line}\n");
+        let bytes = crate_with("foo", "1.0.0", &manifest);
+        let facts = inspect(&artifact("foo", "1.0.0", &bytes), &bytes, &[]).unwrap();
+        let stated = Cargo.stated(&facts.json);
+        // No crate holds the time at which it was published.
+        assert_eq!(stated.published, None);
+        stated.licence
+    };
+    assert_eq!(
+        licence("license = \"MIT/Apache-2.0\"").as_deref(),
+        Some("MIT/Apache-2.0")
+    );
+    for nothing in [
+        "",
+        "license-file = \"LICENSE\"",
+        "license = 1",
+        "license = { workspace = true }",
+        &format!("license = \"{}\"", "x".repeat(5000)),
+    ] {
+        assert_eq!(licence(nothing), None, "{nothing}");
+    }
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn import(enclave: &mut Enclave, sequence: u64, name: &str, version: &str, text:
     if until == Until::Staged {
         return;
     }
-    let generation = transaction.commit(staged.root().digest()).unwrap();
+    let generation = transaction.commit(staged.root().digest(), None).unwrap();
     if until == Until::Switched {
         enclave.repository.switch(generation.number, &staged).unwrap();
     }
@@ -443,13 +443,25 @@ fn gc_leaves_objects_alone_while_a_bundle_is_still_coming() {
         .volume_came(&manifest, 1, Timestamp::from_seconds(1))
         .unwrap();
     let one = NonZeroU32::new(1).unwrap();
-    assert_eq!(enclave.sweep(one, Sweep::Remove).unwrap().objects, 0);
+    assert_eq!(
+        enclave
+            .sweep(one, Sweep::Remove, Timestamp::from_seconds(0))
+            .unwrap()
+            .objects,
+        0
+    );
     drop(enclave);
     let output = run(folder.path(), "gc", &[]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("volumes of a bundle are still to come"));
     let enclave = Enclave::open(folder.path(), "a test").unwrap();
     enclave.ledger.forget_volumes(&manifest).unwrap();
-    assert_eq!(enclave.sweep(one, Sweep::Remove).unwrap().objects, 1);
+    assert_eq!(
+        enclave
+            .sweep(one, Sweep::Remove, Timestamp::from_seconds(0))
+            .unwrap()
+            .objects,
+        1
+    );
     assert!(!enclave.repository.store().contains(&object));
 }
 
@@ -483,14 +495,16 @@ fn a_swept_path_may_go_to_another_name() {
             files,
         };
         let staged = enclave.repository.stage(base, &[change]).unwrap();
-        let generation = transaction.commit(staged.root().digest())?;
+        let generation = transaction.commit(staged.root().digest(), None)?;
         enclave.repository.switch(generation.number, &staged).unwrap();
         Ok::<_, sealift::ledger::LedgerError>(())
     };
     publish(&mut enclave, "a", vec![(path.clone(), digest)]).unwrap();
     publish(&mut enclave, "a", Vec::new()).unwrap();
     publish(&mut enclave, "b", vec![(path.clone(), digest)]).unwrap_err();
-    enclave.sweep(NonZeroU32::new(1).unwrap(), Sweep::Remove).unwrap();
+    enclave
+        .sweep(NonZeroU32::new(1).unwrap(), Sweep::Remove, Timestamp::from_seconds(0))
+        .unwrap();
     enclave.repository.store().put_bytes(b"x").unwrap();
     publish(&mut enclave, "b", vec![(path, digest)]).unwrap();
 }

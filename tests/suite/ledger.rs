@@ -32,7 +32,7 @@ impl Site {
         for held in list {
             import.artifact(held)?;
         }
-        import.commit(root(sequence))?;
+        import.commit(root(sequence), None)?;
         Ok(())
     }
 
@@ -183,7 +183,7 @@ fn an_import_sees_what_earlier_bundles_brought_and_what_it_brings() {
         .unwrap();
     let versions = vec!["1.0".to_owned(), "2.0".to_owned()];
     assert_eq!(seen, [("a".to_owned(), versions), ("q".to_owned(), Vec::new())]);
-    import.commit(root(2)).unwrap();
+    import.commit(root(2), None).unwrap();
     assert_eq!(
         site.ledger.path_owner("pypi/simple/a/index.html").unwrap(),
         Some(full_name("a"))
@@ -211,7 +211,7 @@ fn a_rollback_does_not_make_other_bytes_acceptable() {
     let mut site = Site::new();
     site.import(1, &[]).unwrap();
     site.import(2, &[held("a", "1.0", "one")]).unwrap();
-    site.ledger.rollback(1, "broken", bundle(2).imported).unwrap();
+    site.ledger.rollback(1, "broken", bundle(2).imported, None).unwrap();
     let error = site.import(3, &[held("a", "1.0", "other")]).unwrap_err();
     assert_eq!(code(error), Some(Code::VersionBytesDiffer));
 }
@@ -237,14 +237,14 @@ fn sequence_numbers_only_go_forward() {
         "bundle build-to-plant 4 does not follow build-to-plant 5"
     );
     let later_epoch = BundleRecord { epoch: 2, ..bundle(1) };
-    site.ledger.begin(later_epoch).unwrap().commit(root(2)).unwrap();
+    site.ledger.begin(later_epoch).unwrap().commit(root(2), None).unwrap();
     assert_eq!(code(site.import(6, &[]).unwrap_err()), Some(Code::Rollback));
     let other_stream = BundleRecord {
         stream: "other".to_owned(),
         manifest: Digest::of(b"first of other"),
         ..bundle(1)
     };
-    site.ledger.begin(other_stream).unwrap().commit(root(3)).unwrap();
+    site.ledger.begin(other_stream).unwrap().commit(root(3), None).unwrap();
     let huge = BundleRecord {
         manifest: Digest::of(b"huge"),
         sequence: u64::MAX,
@@ -295,7 +295,7 @@ fn a_path_belongs_to_one_name_in_one_spelling() {
         name: "a".to_owned(),
     };
     import.paths(&other, &path("files/foo.whl")).unwrap();
-    import.commit(root(1)).unwrap();
+    import.commit(root(1), None).unwrap();
     // The path stays taken until it is swept, since an older generation still shows it.
     let import = site.ledger.begin(bundle(2)).unwrap();
     import.paths(&full_name("b"), &path("files/foo.whl")).unwrap_err();
@@ -311,7 +311,7 @@ fn a_rollback_takes_away_and_a_rollback_of_it_gives_back() {
     site.import(1, &[held("a", "1.0", "one")]).unwrap();
     site.import(2, &[held("a", "2.0", "two")]).unwrap();
     let now = bundle(2).imported;
-    let third = site.ledger.rollback(1, "2.0 breaks the build", now).unwrap();
+    let third = site.ledger.rollback(1, "2.0 breaks the build", now, None).unwrap();
     assert_eq!((third.number, third.root, third.bundle), (3, root(1), None));
     assert_eq!(third.note, "rollback to 1: 2.0 breaks the build");
     assert_eq!(site.versions("a"), ["1.0"]);
@@ -320,15 +320,15 @@ fn a_rollback_takes_away_and_a_rollback_of_it_gives_back() {
         2,
         "state moves forward"
     );
-    site.ledger.rollback(2, "it was not that", now).unwrap();
+    site.ledger.rollback(2, "it was not that", now, None).unwrap();
     assert_eq!(site.versions("a"), ["1.0", "2.0"]);
-    site.ledger.rollback(3, "it was", now).unwrap();
+    site.ledger.rollback(3, "it was", now, None).unwrap();
     assert_eq!(site.versions("a"), ["1.0"]);
     // A later bundle may bring the same again.
     site.import(3, &[held("a", "2.0", "two"), held("a", "3.0", "three")])
         .unwrap();
     assert_eq!(site.versions("a"), ["1.0", "2.0", "3.0"]);
-    let error = site.ledger.rollback(99, "", now).unwrap_err();
+    let error = site.ledger.rollback(99, "", now, None).unwrap_err();
     assert_eq!(error.to_string(), "there is no generation 99");
     let numbers: Vec<_> = site
         .ledger
@@ -338,7 +338,7 @@ fn a_rollback_takes_away_and_a_rollback_of_it_gives_back() {
         .map(|generation| generation.number)
         .collect();
     assert_eq!(numbers, [1, 2, 3, 4, 5, 6]);
-    site.ledger.forget_generations(&[1, 2, 6]).unwrap();
+    site.ledger.forget_generations(&[1, 2, 6], None).unwrap();
     let numbers: Vec<_> = site
         .ledger
         .generations()
@@ -410,7 +410,7 @@ fn a_rolled_back_artifact_is_listed_only_when_asked_for() {
     let mut site = Site::new();
     site.import(1, &[]).unwrap();
     site.import(2, &[held("a", "1.0", "one")]).unwrap();
-    site.ledger.rollback(1, "no", bundle(2).imported).unwrap();
+    site.ledger.rollback(1, "no", bundle(2).imported, None).unwrap();
     let list = |presence| {
         let mut list = Vec::new();
         let filter = Filter {
@@ -520,7 +520,7 @@ fn a_newer_ledger_is_refused() {
     assert!(
         error
             .to_string()
-            .ends_with("has schema 99, and this program knows up to 4"),
+            .ends_with("has schema 99, and this program knows up to 5"),
         "{error}"
     );
 }
@@ -591,7 +591,7 @@ fn a_reader_does_not_wait_for_an_import() {
     import.artifact(&held("a", "2.0", "two")).unwrap();
     let reader = Ledger::open(&path).unwrap();
     assert_eq!(reader.held(&full_name("a")).unwrap().len(), 1);
-    import.commit(root(2)).unwrap();
+    import.commit(root(2), None).unwrap();
     assert_eq!(reader.held(&full_name("a")).unwrap().len(), 2);
 }
 

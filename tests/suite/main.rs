@@ -21,6 +21,7 @@ mod files;
 mod house;
 mod journey;
 mod ledger;
+mod log;
 mod maven;
 mod net;
 mod npm_client;

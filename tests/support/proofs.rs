@@ -120,6 +120,11 @@ pub(crate) fn inputs(kind: &str) -> Vec<Parts> {
             &f("cosign/manifest.json"),
             &[f("cosign/signature")],
         )],
+        "raw-signature" => vec![input(
+            "files tool 1 tool",
+            tool,
+            &[STANDARD.encode(forge::sign(raw_key(), tool)).into_bytes()],
+        )],
         "dsse" => vec![
             input("files x 1 x", b"", &[f("dsse/gke-gce-pre.bcid-vsa.jsonl")]),
             input("files tool 1 tool", tool, &[envelope(tool)]),
@@ -367,6 +372,17 @@ fn cose() -> Vec<u8> {
     .concat()
 }
 
+fn raw_key_pem() -> String {
+    let info = STANDARD.encode(forge::key_info(raw_key()));
+    format!("-----BEGIN PUBLIC KEY-----\n{info}\n-----END PUBLIC KEY-----\n")
+}
+
+/// The key of `cosign sign-blob`.
+fn raw_key() -> &'static aws_lc_rs::signature::EcdsaKeyPair {
+    static KEY: OnceLock<aws_lc_rs::signature::EcdsaKeyPair> = OnceLock::new();
+    KEY.get_or_init(forge::key)
+}
+
 /// An envelope of a bare key around provenance of some bytes.
 fn envelope(about: &[u8]) -> Vec<u8> {
     const TYPE: &str = "application/vnd.in-toto+json";
@@ -452,6 +468,7 @@ pub(crate) fn anchors() -> Vec<Anchor> {
         Material::PublicKey(text("in-toto/alice.pub")),
         Material::PublicKey(text("dsse/vsa_signing_public_key.pem")),
         Material::PublicKey(people::key(41).public().to_pem()),
+        Material::PublicKey(raw_key_pem()),
         Material::PublicKey(text("sigstore/key.pub")),
         Material::PublicKey(text("sigstore/models/signing-key-pub.pem")),
         Material::Certificates(text("sigstore/models/ca-cert.pem")),

@@ -69,6 +69,13 @@ pub(crate) struct IndexDependency {
     pub(crate) artifact: Option<Vec<String>>,
 }
 
+impl IndexDependency {
+    /// Whether no build of the crate does without it.
+    pub(crate) fn is_always_needed(&self) -> bool {
+        !self.optional && self.target.is_none() && self.kind != Some(Kind::Dev)
+    }
+}
+
 /// What a dependency is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -39,7 +39,10 @@ impl From {
     }
 }
 
-/// The facts of a crate: `line`, its index line, and `from`, where that is from.
+/// Longer expressions list every file's licence; nobody reads them.
+const MAX_LICENCE_BYTES: usize = 4096;
+
+/// The facts of a crate: `line`, its index line, `from`, where that is from, and its `licence`, if it states one.
 pub(crate) fn inspect(
     artifact: &Artifact,
     content: &mut dyn Content,
@@ -64,8 +67,13 @@ pub(crate) fn inspect(
         ),
         None => (write(&derived)?, From::Manifest),
     };
+    let mut json = json!({ "line": line, "from": from.word() });
+    let licence = manifest.package.license.as_ref().and_then(toml::Value::as_str);
+    if let Some(licence) = licence.filter(|text| text.len() <= MAX_LICENCE_BYTES) {
+        json["licence"] = licence.into();
+    }
     Ok(Facts {
-        json: json!({ "line": line, "from": from.word() }),
+        json,
         ..Facts::default()
     })
 }

@@ -28,6 +28,8 @@ pub(crate) struct Package {
     pub(crate) version: String,
     pub(crate) links: Option<String>,
     pub(crate) rust_version: Option<String>,
+    /// A text; anything else is left alone, for it decides nothing about the crate.
+    pub(crate) license: Option<toml::Value>,
 }
 
 /// The dependency tables of the package, or of one target. Both spellings count, the dashed one first.

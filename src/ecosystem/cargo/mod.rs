@@ -21,8 +21,8 @@ use std::path::PathBuf;
 
 use super::{
     ClientConfig, ClientEnvironment, Companions, Content, Coordinate, DocumentContent, Ecosystem, Facts, Files, Held,
-    Located, Mismatch, PlacedFile, RepositoryPlace, Selection, SelectionError, Transport, Upstream, UpstreamBase,
-    UpstreamError, Wanted,
+    Located, Mismatch, Need, PlacedFile, RepositoryPlace, Selection, SelectionError, Stated, Transport, Upstream,
+    UpstreamBase, UpstreamError, Wanted,
 };
 use crate::model::Artifact;
 
@@ -111,6 +111,36 @@ impl Ecosystem for Cargo {
 
     fn proof_kinds(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// Normal and build dependencies that are neither optional nor for one target: a lockfile has them all.
+    fn needs(&self, facts: &serde_json::Value) -> Vec<Need> {
+        let line = facts["line"].as_str().and_then(index_line::parse);
+        let dependencies = line.into_iter().flat_map(|line| line.deps);
+        dependencies
+            .filter(index_line::IndexDependency::is_always_needed)
+            .map(|dependency| Need {
+                name: dependency.package.unwrap_or(dependency.name),
+                requirement: Some(dependency.req),
+            })
+            .collect()
+    }
+
+    fn satisfies(&self, requirement: &str, version: &str) -> Option<bool> {
+        let requirement = semver::VersionReq::parse(requirement).ok()?;
+        Some(requirement.matches(&semver::Version::parse(version).ok()?))
+    }
+
+    /// The time of publication is the registry's: no crate holds it.
+    fn stated(&self, facts: &serde_json::Value) -> Stated {
+        let line = facts["line"].as_str().and_then(index_line::parse);
+        Stated {
+            published: line
+                .and_then(|line| line.pubtime)
+                .and_then(|time| crate::ecosystem::lenient_time(&time)),
+            licence: facts["licence"].as_str().map(str::to_owned),
+            ..Stated::default()
+        }
     }
 
     fn inspect(

@@ -11,12 +11,14 @@ use crate::model::{Artifact, Digest, RelativePath};
 
 /// How proofs are named beside the file that they are about: whatever they were called where they came from, the ordinary tools take these.
 /// What is signed as a list is the first object, and its signatures follow.
-const PROOFS: [(&str, &[&str]); 9] = [
+const PROOFS: [(&str, &[&str]); 11] = [
     ("cms", &[".p7s"]),
     ("dsse", &[".intoto.jsonl"]),
     ("helm-provenance", &[".prov"]),
     ("minisign", &[".minisig"]),
+    ("model-signing", &[".model.sig"]),
     ("openpgp", &[".asc"]),
+    ("raw-signature", &[".cosign.sig"]),
     ("signed-checksums", &[".SHA256SUMS", ".SHA256SUMS.sig"]),
     ("signify", &[".sig"]),
     ("sigstore", &[".sigstore.json"]),

@@ -29,6 +29,9 @@ pub(crate) struct Kept {
     /// For a Maven plugin: how it is called on the command line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) plugin: Option<Plugin>,
+    /// Its licence, as its own pom says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) licence: Option<String>,
 }
 
 /// A plugin's entry in its group's metadata.
@@ -60,11 +63,12 @@ pub(crate) fn inspect(artifact: &Artifact, content: &mut dyn Content) -> Result<
     let digests = digests(content)?;
     let is_main = kind.classifier.is_none();
     let mut plugin = None;
+    let mut licence = None;
     match kind.extension.as_str() {
-        "pom" if is_main => check_pom(group, id, &artifact.version, content)?,
+        "pom" if is_main => licence = check_pom(group, id, &artifact.version, content)?,
         "module" if is_main => check_module(group, id, &artifact.version, content)?,
         extension if ZIPS.contains(&extension) => {
-            plugin = check_zip(group, id, &artifact.version, &kind, content)?;
+            (plugin, licence) = check_zip(group, id, &artifact.version, &kind, content)?;
         }
         _ => {}
     }
@@ -76,6 +80,7 @@ pub(crate) fn inspect(artifact: &Artifact, content: &mut dyn Content) -> Result<
         sha1: of(Algorithm::Sha1),
         sha512: of(Algorithm::Sha512),
         plugin,
+        licence,
     };
     Ok(Facts {
         json: serde_json::to_value(kept).map_err(|error| Mismatch::new(error.to_string()))?,
@@ -114,7 +119,8 @@ fn read_bounded(content: &mut dyn Content, max_bytes: u64) -> Result<Vec<u8>, Mi
     Ok(bytes)
 }
 
-fn check_pom(group: &str, id: &str, version: &str, content: &mut dyn Content) -> Result<(), Mismatch> {
+/// Gives the pom's licence.
+fn check_pom(group: &str, id: &str, version: &str, content: &mut dyn Content) -> Result<Option<String>, Mismatch> {
     let bytes = read_bounded(content, xml::MAX_BYTES)?;
     let pom = Pom::read(&bytes).map_err(|reason| Mismatch::new(format!("the pom cannot be read: {reason}")))?;
     for (what, stated, expected) in [
@@ -127,7 +133,7 @@ fn check_pom(group: &str, id: &str, version: &str, content: &mut dyn Content) ->
             return Err(Mismatch::new(format!("the pom states another {what}")).comparing(expected, stated));
         }
     }
-    Ok(())
+    Ok(pom.licence)
 }
 
 /// Gradle's module metadata (its specification 1.1, "component value"): with a `url` the component is another module of
@@ -168,20 +174,27 @@ fn check_zip(
     version: &str,
     kind: &Kind,
     content: &mut dyn Content,
-) -> Result<Option<Plugin>, Mismatch> {
+) -> Result<(Option<Plugin>, Option<String>), Mismatch> {
     content.seek(SeekFrom::Start(0)).map_err(unreadable)?;
     let mut zip = Zip::open(content).map_err(|error| Mismatch::new(format!("it is no plain zip: {error}")))?;
     let properties = format!("META-INF/maven/{group}/{id}/pom.properties");
     if let Some(text) = entry(&mut zip, &properties, MAX_PROPERTIES_BYTES)? {
         check_properties(group, id, version, &String::from_utf8_lossy(&text))?;
     }
+    // The pom within says no more than its publisher: one that cannot be read, or is another's, states no licence.
+    let own_pom = entry(
+        &mut zip,
+        &format!("META-INF/maven/{group}/{id}/pom.xml"),
+        xml::MAX_BYTES,
+    )?;
+    let licence = own_pom
+        .and_then(|bytes| Pom::read(&bytes).ok())
+        .and_then(|pom| pom.licence);
     if kind.extension != "jar" || kind.classifier.is_some() {
-        return Ok(None);
+        return Ok((None, licence));
     }
-    match entry(&mut zip, "META-INF/maven/plugin.xml", xml::MAX_BYTES)? {
-        Some(bytes) => Ok(plugin(&bytes, group, id)),
-        None => Ok(None),
-    }
+    let descriptor = entry(&mut zip, "META-INF/maven/plugin.xml", xml::MAX_BYTES)?;
+    Ok((descriptor.and_then(|bytes| plugin(&bytes, group, id)), licence))
 }
 
 fn entry<R: Read + Seek>(zip: &mut Zip<R>, name: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, Mismatch> {

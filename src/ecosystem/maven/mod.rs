@@ -7,6 +7,7 @@ mod client;
 mod coordinate;
 mod inspect;
 mod layout;
+mod licence;
 mod lockfiles;
 mod pom;
 mod upstream;
@@ -19,8 +20,8 @@ use std::path::PathBuf;
 use super::purl::encode;
 use super::{
     ClientConfig, ClientEnvironment, Companions, Content, Coordinate, DocumentContent, Ecosystem, Facts, Files, Held,
-    Located, Mismatch, PlacedFile, Recognised, RepositoryPlace, Selection, SelectionError, Shared, Transport, Unpinned,
-    Upstream, UpstreamBase, UpstreamError, Wanted,
+    Located, Mismatch, PlacedFile, Recognised, RepositoryPlace, Selection, SelectionError, Shared, Stated, Transport,
+    Unpinned, Upstream, UpstreamBase, UpstreamError, Wanted,
 };
 use crate::model::Artifact;
 use coordinate::Kind;
@@ -123,6 +124,13 @@ impl Ecosystem for Maven {
 
     fn proof_kinds(&self) -> &'static [&'static str] {
         &[upstream::OPENPGP, upstream::SIGSTORE]
+    }
+
+    fn stated(&self, facts: &serde_json::Value) -> Stated {
+        Stated {
+            licence: facts["licence"].as_str().map(str::to_owned),
+            ..Stated::default()
+        }
     }
 
     fn inspect(

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use roxmltree::Node;
 
-use super::xml;
+use super::{licence, xml};
 
 /// Resolving replaces expressions by texts that hold expressions: real poms go two deep.
 const MAX_ROUNDS: usize = 8;
@@ -29,6 +29,8 @@ pub(crate) struct Pom {
     pub(crate) is_relocated: bool,
     /// Gradle's module metadata was published beside it (Gradle's documentation, "Understanding Gradle Module Metadata").
     pub(crate) has_module: bool,
+    /// Its licence, as far as it says it itself and no parent does.
+    pub(crate) licence: Option<String>,
 }
 
 /// The comment by which Gradle finds its module metadata.
@@ -83,6 +85,7 @@ impl Pom {
             is_relocated: xml::child(project, "distributionManagement")
                 .is_some_and(|management| xml::child(management, "relocation").is_some()),
             has_module: text.contains(MODULE_MARK),
+            licence: licence::of_project(project),
         })
     }
 }

@@ -90,6 +90,39 @@ impl Ecosystem for Npm {
         inspect::inspect(artifact, content, documents)
     }
 
+    /// `dependencies` that come from a registry, by name: npm's ranges are not told here. What is optional, bundled or a peer's is not asked for.
+    fn needs(&self, facts: &serde_json::Value) -> Vec<super::Need> {
+        let manifest = &facts["manifest"];
+        let bundled = |name: &str| {
+            ["bundleDependencies", "bundledDependencies"]
+                .iter()
+                .any(|field| match &manifest[*field] {
+                    serde_json::Value::Array(names) => names.iter().any(|own| own == name),
+                    all => all == true,
+                })
+        };
+        let optional = |name: &str| manifest["optionalDependencies"].get(name).is_some();
+        let dependencies = manifest["dependencies"].as_object().into_iter().flatten();
+        dependencies
+            .filter(|(name, _)| !bundled(name) && !optional(name))
+            .filter_map(|(name, range)| {
+                let range = range.as_str()?;
+                let name = match range.strip_prefix("npm:") {
+                    // `npm:@scope/name@range` (npm's documentation, "package.json", Aliases).
+                    Some(alias) => alias
+                        .rsplit_once('@')
+                        .map_or(alias, |(name, _)| if name.is_empty() { alias } else { name }),
+                    None if range.contains(':') || range.contains('/') => return None,
+                    None => name.as_str(),
+                };
+                Some(super::Need {
+                    name: name.to_owned(),
+                    requirement: None,
+                })
+            })
+            .collect()
+    }
+
     fn stated(&self, facts: &serde_json::Value) -> super::Stated {
         let licence = facts.pointer("/manifest/license").and_then(|licence| match licence {
             // Before 2015 it was an object (npm-package.json, `license`).

@@ -45,6 +45,9 @@ pub(super) struct FileFacts {
     /// When it was uploaded to the index, as the index writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) upload_time: Option<String>,
+    /// Its licence, as its own metadata states it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) licence: Option<String>,
 }
 
 /// Reads an artifact's facts.
@@ -71,6 +74,7 @@ pub(super) fn inspect(
         requires_python: metadata.requires_python,
         yanked: None,
         upload_time: None,
+        licence: metadata.licence,
     };
     add_documents(artifact, documents, &mut facts)?;
 

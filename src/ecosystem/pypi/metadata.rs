@@ -1,6 +1,7 @@
 //! Core metadata: the header fields of `METADATA` and `PKG-INFO`.
 //! Format: <https://packaging.python.org/specifications/core-metadata/>, read as installers do (RFC 822 headers).
 
+use super::licence;
 use super::version::Version;
 
 /// The fields that an index needs.
@@ -12,6 +13,8 @@ pub(crate) struct Metadata {
     pub(crate) version: Version,
     /// `Requires-Python`, if stated.
     pub(crate) requires_python: Option<String>,
+    /// Its licence, as far as it is stated so that it can be told.
+    pub(crate) licence: Option<String>,
 }
 
 /// The header section of the largest real packages (hundreds of `Requires-Dist`) has some 100 KiB; old ones carry their
@@ -51,6 +54,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Metadata, MetadataError> {
     let fields = [METADATA_VERSION, NAME, VERSION, REQUIRES_PYTHON];
     let mut values: [Option<String>; 4] = Default::default();
     let mut current: Option<usize> = None;
+    let mut licence = licence::Fields::default();
+    let mut last_key: &[u8] = b"";
 
     for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -69,6 +74,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Metadata, MetadataError> {
                 // No field that counts may be folded: readers join the lines differently.
                 return Err(unreadable(fields[field], line));
             }
+            licence.fold(last_key);
             continue;
         }
         let colon = line.iter().position(|byte| *byte == b':').ok_or(not_a_field.clone())?;
@@ -76,6 +82,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Metadata, MetadataError> {
         if key.is_empty() || !key.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-') {
             return Err(not_a_field);
         }
+        last_key = key;
+        licence.take(key, value);
         current = fields
             .iter()
             .position(|field| key.eq_ignore_ascii_case(field.as_bytes()));
@@ -101,6 +109,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Metadata, MetadataError> {
             .ok_or(MetadataError::Missing(NAME))?,
         version: version.parse().map_err(|_| unreadable(VERSION, version.as_bytes()))?,
         requires_python: requires_python.filter(|text| !text.is_empty()),
+        licence: licence.stated(),
     })
 }
 
@@ -123,6 +132,14 @@ mod tests {
         assert_eq!(read.name, "Foo_Bar");
         assert_eq!(read.version.to_string(), "1.0.0");
         assert_eq!(read.requires_python.as_deref(), Some(">=3.8, <4"));
+        assert_eq!(read.licence, None);
+        let licence = |more: &str| {
+            let text = format!("Metadata-Version: 2.4\nName: foo\nVersion: 1\n{more}\n\nLicense: body\n");
+            super::read(text.as_bytes()).unwrap().licence
+        };
+        assert_eq!(licence("License-Expression: MIT").as_deref(), Some("MIT"));
+        assert_eq!(licence("License: BSD-3-Clause").as_deref(), Some("BSD-3-Clause"));
+        assert_eq!(licence("License: MIT License\n  Permission is granted"), None);
     }
 
     #[test]

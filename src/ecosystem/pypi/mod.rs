@@ -8,6 +8,7 @@ mod coordinate;
 mod html;
 mod inspect;
 mod layout;
+mod licence;
 mod lockfiles;
 mod metadata;
 mod simple;
@@ -110,7 +111,7 @@ impl Ecosystem for Pypi {
     fn stated(&self, facts: &serde_json::Value) -> super::Stated {
         super::Stated {
             published: facts["upload-time"].as_str().and_then(super::lenient_time),
-            licence: None,
+            licence: facts["licence"].as_str().map(str::to_owned),
             ..super::Stated::default()
         }
     }

@@ -19,6 +19,7 @@ mod keyed;
 mod legacy;
 mod library;
 mod lists;
+mod message;
 mod model;
 mod npm;
 pub(crate) mod parse;
@@ -31,7 +32,8 @@ use serde_json::Value;
 
 pub(crate) use library::{Key, Root};
 pub(crate) use lists::{CONDA_ATTESTATIONS, RUBYGEMS_ATTESTATIONS, SIGSTORE};
-pub(crate) use model::ModelSigning;
+pub(crate) use message::{BUNDLE_3, Message, over_message};
+pub(crate) use model::{ModelSigning, named as named_in_model};
 pub(crate) use npm::NPM_ATTESTATIONS;
 pub(crate) use pypi::PYPI_ATTESTATIONS;
 

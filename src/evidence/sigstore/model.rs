@@ -5,7 +5,7 @@
 //! two have no log and no proven time. What the signature leaves out by name proves nothing, and a file that it neither lists
 //! nor leaves out does not belong to the model.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lc_rs::digest;
 use base64::Engine as _;
@@ -315,6 +315,20 @@ fn resources(statement: &Statement) -> Result<BTreeMap<&str, Digest>, Refusal> {
             "the model's digest is not the one over its list of files",
         )),
     }
+}
+
+/// The files that a model's signature lists, of which nothing is judged and nothing believed; `None` for anything else.
+pub(crate) fn named(untrusted: &[u8]) -> Option<BTreeSet<String>> {
+    let value = parse::text(untrusted).ok()?;
+    let bundle = Bundle::read(&value).ok()?;
+    let (payload_type, payload) = bundle.payload()?;
+    let statement = Statement::read(payload_type, payload).ok()?;
+    let listed = match statement.predicate_type.as_str() {
+        SIGNATURE => resources(&statement),
+        OLD_SIGNATURE => old_resources(&statement),
+        _ => return None,
+    };
+    Some(listed.ok()?.into_keys().map(str::to_owned).collect())
 }
 
 /// The files of format v0.2: one subject each.

@@ -2,27 +2,26 @@
 //! "Checksum database"). It proves that everybody is given the same module, and not who wrote it: level `registry`.
 //!
 //! The first object is the database's answer about the module, as it came: the record's number, its lines, the signed head of the
-//! tree. The others are the tiles that [`tree::tiles`] names, in its order. The head is among the claims: whether it goes with the
+//! tree. The others are the tiles that [`merkle::tiles`] names, in its order. The head is among the claims: whether it goes with the
 //! newest one that was seen before is asked by whoever keeps that ([`EvidenceKind::shows`]; [`check_heads`]), as judging keeps no state.
 
 mod hash;
 mod parse;
-pub mod tree;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::note::{Note, NoteError, VerifierKey};
 use super::pinned::{Made, made_by, read_anchors};
 use super::reading::shown;
 use super::sigstore::refusal::Refusal;
 use super::{Context, Evidence, EvidenceKind};
+use crate::crypto::merkle::{self, Head, TreeError};
+use crate::crypto::note::{Note, NoteError, VerifierKey};
 use crate::model::{
     Artifact, Content, Digest, Doubt, Fault, Finding, Level, LogEntry, LogProof, Material, Order, Outcome, Signer,
     UpstreamState,
 };
 use parse::Answer;
-use tree::{Head, TreeError};
 
 /// The kind's id.
 pub(crate) const ID: &str = "sumdb";
@@ -103,7 +102,7 @@ impl Proof<'_> {
         // What is not signed is not looked at before this line.
         let head = parse::head(note.text)?;
         let tiles: Vec<&[u8]> = tiles.iter().map(Vec::as_slice).collect();
-        tree::check_inclusion(answer.record.as_bytes(), answer.index, &head, &tiles).map_err(not_included)?;
+        merkle::check_inclusion(answer.record.as_bytes(), answer.index, &head, &tiles).map_err(not_included)?;
         finding.log = Some(LogEntry {
             id: database,
             index: answer.index.to_string(),
@@ -271,6 +270,6 @@ pub fn check_heads(key: &str, one: &[u8], other: &[u8], proof: &[Digest]) -> Res
         parse::head(text).map_err(|refusal| HeadsError::Head(refusal.reason))
     };
     let (one, other) = (head(one)?, head(other)?);
-    tree::check_consistency(&one, &other, proof)?;
+    merkle::check_consistency(&one, &other, proof)?;
     Ok(if one.size > other.size { one } else { other })
 }

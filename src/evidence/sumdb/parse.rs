@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::tree::Head;
+use crate::crypto::merkle::Head;
 use crate::evidence::sigstore::refusal::Refusal;
 use crate::model::Digest;
 

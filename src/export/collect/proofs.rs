@@ -24,7 +24,7 @@ use crate::model::{Artifact, Content, Digest, Proof, ProofState};
 const AT_ONCE: usize = 64;
 
 /// The endings of a list's signatures that are asked for.
-const LIST_SIGNATURES: [&str; 4] = [".asc", ".gpg", ".sig", ".minisig"];
+const LIST_SIGNATURES: [&str; 5] = [".asc", ".gpg", ".sig", ".minisig", ".sigstore.json"];
 
 /// Finds the proofs that lie beside artifacts in folders that the operator named, and those within artifacts, and writes them into the
 /// artifacts. Gives the objects of the former.

@@ -17,6 +17,7 @@ pub(super) fn bundle_facts<'a>(
     intact: &'a Intact,
     unplanned: &'a [String],
     infected: &'a [String],
+    missing: &'a [String],
 ) -> BundleFacts<'a> {
     let voucher = intact.voucher();
     // Whoever of several may have been the one who did another part, is taken to be.
@@ -29,7 +30,7 @@ pub(super) fn bundle_facts<'a>(
         revocations: deciding.carried_revocations,
         gap: if voucher.gap.is_some() { Gap::Missing } else { Gap::None },
         unplanned,
-        missing: &[],
+        missing,
         infected,
     }
 }
@@ -48,10 +49,21 @@ pub(in crate::import) fn published(findings: &[Finding], stated: &Stated) -> Opt
         time,
         source: PublishedBy::Proof,
     });
-    proven.or(stated.published.map(|time| Published {
+    let stated = stated.published.map(|time| Published {
         time,
         source: PublishedBy::Registry,
-    }))
+    });
+    proven.or(stated).or_else(|| listed(findings))
+}
+
+/// By when an artifact was there, as the distribution's own signature on an index says that lists it: the oldest of several.
+fn listed(findings: &[Finding]) -> Option<Published> {
+    let by_registry = findings.iter().filter(|finding| finding.level() == Level::Registry);
+    let signed = by_registry.filter_map(|finding| finding.signed_at.as_ref());
+    signed.map(|signed| signed.time).min().map(|time| Published {
+        time,
+        source: PublishedBy::Index,
+    })
 }
 
 /// The release of the distribution that it is for, as far as a confirmed proof says it: what only the exporter says could hide an advisory.

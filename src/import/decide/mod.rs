@@ -10,6 +10,7 @@
 #![expect(clippy::disallowed_methods, reason = "decisions lie beside the findings")]
 
 mod admit;
+mod closure;
 mod decided;
 mod decision;
 mod facts;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::admit::{KeptOut, objects_of};
+use super::closure::Closure;
 use super::decision::{Admission, ArtifactDecision, Decisions, ScanTold, codes, is_wrong, only_shows, says};
 use super::facts::{bundle_facts, comes_unasked, published, release};
 use super::lines::Lines;
@@ -38,6 +39,8 @@ pub(super) struct Pass<'a> {
     output: Lines,
     waiting: Option<Lines>,
     decisions: Decisions,
+    /// What the artifacts need.
+    closure: Closure,
     /// Objects of artifacts that are not clean.
     told: BTreeSet<Digest>,
     denied: Vec<Refusal>,
@@ -88,7 +91,7 @@ impl<'a> Pass<'a> {
                 policy_origin: deciding.in_force.origin,
                 policy_signed_by: deciding.in_force.signed_by.clone(),
                 mode: policy.mode,
-                bundle: judge.decide_bundle(&bundle_facts(deciding, intact, &[], &[])),
+                bundle: judge.decide_bundle(&bundle_facts(deciding, intact, &[], &[], &[])),
                 counts: BTreeMap::new(),
                 levels: BTreeMap::new(),
                 rules_say: BTreeMap::new(),
@@ -99,6 +102,7 @@ impl<'a> Pass<'a> {
                 not_asked,
             },
             told: BTreeSet::new(),
+            closure: Closure::default(),
             denied: Vec::new(),
             undecided: Vec::new(),
             unplanned: Vec::new(),
@@ -136,6 +140,7 @@ impl<'a> Pass<'a> {
             .advised_as
             .as_ref()
             .map(|(name, version)| (ecosystem::collision_key(&artifact.ecosystem, name), version.as_str()));
+        self.closure.take(judged);
         let scans = self.deciding.scanned.of(artifact);
         self.told
             .extend(objects_of(artifact).filter(|digest| self.deciding.scanned.tells_of(digest)));
@@ -278,6 +283,8 @@ impl<'a> Pass<'a> {
 
     pub(super) fn finish(mut self, intact: &Intact) -> Result<(Decisions, KeptOut), Stop> {
         let infected = self.take_scans_of_the_rest();
+        let (missing, not_asked) = std::mem::take(&mut self.closure).missing(self.deciding, intact)?;
+        self.decisions.not_asked.extend(not_asked);
         self.output.finish()?;
         if let Some(waiting) = self.waiting {
             waiting.finish()?;
@@ -286,9 +293,13 @@ impl<'a> Pass<'a> {
             let more = self.unplanned_count - self.unplanned.len() as u64;
             self.unplanned.push(format!("{more} more"));
         }
-        self.decisions.bundle =
-            self.judge
-                .decide_bundle(&bundle_facts(self.deciding, intact, &self.unplanned, &infected));
+        self.decisions.bundle = self.judge.decide_bundle(&bundle_facts(
+            self.deciding,
+            intact,
+            &self.unplanned,
+            &infected,
+            &missing,
+        ));
         if self.deciding.occasion == Occasion::Export {
             // Nobody has approved it yet, and nobody has imported it.
             self.decisions

@@ -7,6 +7,7 @@ use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::catalog::{Records, read_all};
@@ -264,6 +265,11 @@ impl ExaminedReader {
         reason = "each step may fail: an iterator of results would go on after a failure"
     )]
     pub fn next(&mut self) -> Result<Option<Examined>, Stop> {
+        self.next_part()
+    }
+
+    /// The part of the next artifact that somebody needs: what its content says may be long.
+    pub(in crate::import) fn next_part<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Stop> {
         self.line.clear();
         let count = self
             .lines

@@ -3,13 +3,19 @@
 use super::{Hits, days, days_between};
 use crate::model::Code;
 use crate::policy::document::EcosystemRule;
-use crate::policy::{Action, Case, PublishedBy, Surroundings};
+use crate::policy::{Action, Case, Published, PublishedBy, Surroundings};
 
 /// Compares the time since publication, as of the export, with what the ecosystem's rule asks for.
 pub(crate) fn age(rule: &EcosystemRule, case: &Case<'_>, key: &str, surroundings: &Surroundings<'_>, hits: &mut Hits) {
     let artifact = case.artifact;
     let path = |field: &str| format!("ecosystems.{}.{field}", artifact.ecosystem);
-    let Some(published) = case.published else {
+    // That it was there by some time says that it is old enough, or nothing.
+    let says_nothing = |published: &Published| {
+        let age = days_between(published.time, surroundings.exported);
+        let is_bound = published.source == PublishedBy::Index;
+        is_bound && (age < i64::from(rule.min_age_days) || published.time > surroundings.exported)
+    };
+    let Some(published) = case.published.filter(|published| !says_nothing(published)) else {
         if rule.min_age_days > 0 {
             hits.add(
                 Code::TooNew,
@@ -26,6 +32,7 @@ pub(crate) fn age(rule: &EcosystemRule, case: &Case<'_>, key: &str, surroundings
     let says = match published.source {
         PublishedBy::Registry => "the registry says",
         PublishedBy::Proof => "a proof says",
+        PublishedBy::Index => "or before, a signed index says",
     };
     if published.time > surroundings.exported || age < i64::from(rule.min_age_days) {
         let (key, version) = case.advised_as.unwrap_or((key, &artifact.version));

@@ -155,7 +155,7 @@ enum Strength {
 }
 
 /// What an enclave for evaluation can never show: one person with one key may do everything there.
-const EVALUATION: &str = "this enclave is for an evaluation: one person and one key may do everything";
+pub const EVALUATION: &str = "this enclave is for an evaluation: one person and one key may do everything";
 
 /// Answers every control of the map from a report's head.
 pub fn answers(head: &Head) -> impl Iterator<Item = Answer> + use<'_> {

@@ -4,7 +4,7 @@ use super::*;
 use crate::crypto::strict_json;
 use crate::report::EcosystemTally;
 
-const CHECKS: [&str; 12] = [
+const CHECKS: [&str; 13] = [
     "container",
     "seal",
     "recipient",
@@ -15,6 +15,7 @@ const CHECKS: [&str; 12] = [
     "contents",
     "trust",
     "evidence",
+    "malware",
     "policy",
     "publication",
 ];

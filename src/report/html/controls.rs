@@ -23,6 +23,13 @@ pub(super) fn controls(head: &Head, out: &mut dyn Write) -> io::Result<()> {
          every check it rests on passed for every artifact and nothing that it asks for is left. Whether an organisation complies is \
          for its assessors to say.</p>"
     )?;
+    if head.station.profile == "evaluation" {
+        writeln!(
+            out,
+            "<p class=\"banner\">Nothing is satisfied here: {}.</p>",
+            text(controls::EVALUATION)
+        )?;
+    }
     for regime in controls::REGIMES {
         let counts = controls::counts(regime, head);
         let all: u64 = counts.iter().sum();
@@ -82,7 +89,8 @@ fn row(answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
     if !checks.is_empty() {
         write!(out, "<small>{}</small>", text(&checks.join(" · ")))?;
     }
-    for lacks in &answer.lacks {
+    // That is said once, above.
+    for lacks in answer.lacks.iter().filter(|lacks| **lacks != controls::EVALUATION) {
         write!(out, "<small class=\"lacks\">not covered: {}</small>", text(lacks))?;
     }
     writeln!(out, "</td><td>{word}</td></tr>")

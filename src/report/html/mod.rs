@@ -189,6 +189,9 @@ fn findings(record: &Record) -> String {
     if cell.is_empty() {
         cell.push_str("<span class=\"quiet\">nobody</span>");
     }
+    for scan in &record.scans {
+        cell.push_str(&format!("<small>scan: {}</small>", text(&scan.words())));
+    }
     cell
 }
 

@@ -1,13 +1,26 @@
 //! The levels of evidence as bars, one for each ecosystem, drawn in SVG, with the numbers beside them.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use super::{mark, text};
 use crate::model::Level;
-use crate::report::EcosystemTally;
+use crate::report::{EcosystemTally, Head};
 
 /// A bar's length in the picture's own units; thousandths are exact enough for an eye.
 const LENGTH: u64 = 1000;
+
+/// What becomes of artifacts, and as what each is drawn.
+const DECISIONS: [(&str, &str); 5] = [
+    ("allowed", "allowed"),
+    ("reviewed", "reviewed"),
+    ("evaluation", "let-pass"),
+    ("waiting", "waiting"),
+    ("denied", "denied"),
+];
+
+/// From how many reasons on they are counted before they are listed.
+const MANY_REASONS: usize = 8;
 
 pub(super) fn levels(ecosystems: &[EcosystemTally], out: &mut dyn Write) -> io::Result<()> {
     if ecosystems.is_empty() {
@@ -61,6 +74,7 @@ fn bar(tally: &EcosystemTally, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     writeln!(out, "</svg>")?;
+    decided(tally, out)?;
     let mut notes = Vec::new();
     if tally.contradicted > 0 {
         notes.push(format!(
@@ -77,6 +91,69 @@ fn bar(tally: &EcosystemTally, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "</figure>")
 }
 
+/// What was decided, as a thinner bar under that of the levels.
+fn decided(tally: &EcosystemTally, out: &mut dyn Write) -> io::Result<()> {
+    let of = |word: &str| tally.decisions.get(word).copied().unwrap_or_default();
+    let words: Vec<String> = DECISIONS
+        .iter()
+        .filter(|(word, _)| of(word) > 0)
+        .map(|(word, _)| format!("{} {word}", of(word)))
+        .collect();
+    if words.is_empty() {
+        return Ok(());
+    }
+    write!(
+        out,
+        "<svg class=\"decided\" viewBox=\"0 0 {LENGTH} 8\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
+    )?;
+    let mut done = 0_u64;
+    for (word, class) in DECISIONS {
+        let before = share(done, tally.artifacts.max(1));
+        done = done.saturating_add(of(word));
+        let width = share(done, tally.artifacts.max(1)).saturating_sub(before);
+        if width > 0 {
+            write!(
+                out,
+                "<rect class=\"{class}\" x=\"{before}\" y=\"0\" width=\"{width}\" height=\"8\"/>"
+            )?;
+        }
+    }
+    writeln!(out, "</svg>\n<p class=\"notes\">decided: {}</p>", words.join(", "))
+}
+
+/// What was refused by which code, the most first, as bars: a list of hundreds shows nobody what is behind it.
+pub(super) fn reasons(head: &Head, out: &mut dyn Write) -> io::Result<()> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for refusal in &head.refusals {
+        *counts.entry(&refusal.code).or_default() += 1;
+    }
+    if head.refusals.len() < MANY_REASONS {
+        return Ok(());
+    }
+    let mut list: Vec<(&str, u64)> = counts.into_iter().collect();
+    list.sort_by_key(|(code, count)| (std::cmp::Reverse(*count), *code));
+    let most = list.first().map_or(1, |(_, count)| *count);
+    writeln!(out, "<table class=\"reasons\"><tbody>")?;
+    for (code, count) in list {
+        writeln!(
+            out,
+            "<tr><th scope=\"row\"><code>{}</code></th><td class=\"number\">{count}</td><td>{}</td></tr>",
+            text(code),
+            length(count, most, "denied")
+        )?;
+    }
+    writeln!(out, "</tbody></table>")
+}
+
+/// A count as a bar, against the largest beside it.
+pub(super) fn length(count: u64, most: u64, class: &str) -> String {
+    format!(
+        "<svg class=\"length\" viewBox=\"0 0 {LENGTH} 8\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
+         <rect class=\"{class}\" x=\"0\" y=\"0\" width=\"{}\" height=\"8\"/></svg>",
+        share(count, most.max(1)).max(2)
+    )
+}
+
 pub(super) fn share(part: u64, all: u64) -> u64 {
     let share = u128::from(part.min(all)) * u128::from(LENGTH) / u128::from(all);
     u64::try_from(share).unwrap_or(LENGTH)
@@ -90,6 +167,7 @@ mod tests {
     fn bars_fill_their_length_and_no_more() {
         let tally = EcosystemTally {
             artifacts: 3,
+            decisions: [("denied".to_owned(), 1), ("<y>".to_owned(), 1)].into(),
             ecosystem: "<x>".to_owned(),
             levels: [("provenance".to_owned(), 1), ("none".to_owned(), 2)].into(),
             contradicted: 1,
@@ -107,6 +185,11 @@ mod tests {
             "{page}"
         );
         assert!(page.contains("&lt;x&gt;") && !page.contains("<x>"), "{page}");
+        assert!(
+            page.contains("class=\"denied\" x=\"0\" y=\"0\" width=\"333\""),
+            "{page}"
+        );
+        assert!(page.contains("decided: 1 denied") && !page.contains("<y>"), "{page}");
         assert_eq!(share(u64::MAX, u64::MAX), LENGTH);
     }
 }

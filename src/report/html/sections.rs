@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{mark, subject, text};
+use super::{mark, picture, subject, text};
 use crate::report::{Check, CheckResult, Head, Outcome, Report, Standing};
 
 /// The stations of the journey, each with its checks.
@@ -100,6 +100,9 @@ pub(super) fn facts(head: &Head, out: &mut dyn Write) -> io::Result<()> {
                 code(&published.repository.to_string())
             ),
         ));
+    }
+    if let Some(log) = &head.log {
+        facts.push(("Log", text(&log.said())));
     }
     let root = &head.trust.root;
     facts.push((
@@ -242,7 +245,9 @@ pub(super) fn refusals(head: &Head, out: &mut dyn Write) -> io::Result<()> {
         Outcome::Imported => "Kept out, and why",
         Outcome::Refused => "Refused, and why",
     };
-    writeln!(out, "<section><h2>{title}</h2><ul class=\"refusals\">")?;
+    writeln!(out, "<section><h2>{title}</h2>")?;
+    picture::reasons(head, out)?;
+    writeln!(out, "<ul class=\"refusals\">")?;
     for refusal in &head.refusals {
         write!(
             out,
@@ -287,6 +292,7 @@ pub(super) fn vouchers(head: &Head, out: &mut dyn Write) -> io::Result<()> {
         out,
         "<table class=\"vouchers\"><thead><tr><th>Artifacts</th><th>Ecosystem</th><th>Level</th><th>Signer</th></tr></thead><tbody>"
     )?;
+    let most = head.vouchers.iter().map(|voucher| voucher.artifacts).max().unwrap_or(1);
     for voucher in &head.vouchers {
         let pinned = if voucher.anchors.is_empty() {
             String::new()
@@ -295,9 +301,10 @@ pub(super) fn vouchers(head: &Head, out: &mut dyn Write) -> io::Result<()> {
         };
         writeln!(
             out,
-            "<tr><td class=\"number\" data-label=\"Artifacts\">{}</td><td data-label=\"Ecosystem\">{}</td><td data-label=\"Level\">{}</td>\
+            "<tr><td class=\"number\" data-label=\"Artifacts\">{}{}</td><td data-label=\"Ecosystem\">{}</td><td data-label=\"Level\">{}</td>\
              <td data-label=\"Signer\">{}<small>{}{}</small></td></tr>",
             voucher.artifacts,
+            picture::length(voucher.artifacts, most, voucher.level.word()),
             text(&voucher.ecosystem),
             mark(voucher.level),
             text(&voucher.signer),

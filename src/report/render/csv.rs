@@ -8,10 +8,10 @@ use std::io::{self, Write};
 use super::{RenderError, Rendering, Subject};
 use crate::model::{Finding, Level, escaped};
 use crate::report::tally::signer_words;
-use crate::report::{Decided, Record};
+use crate::report::{Decided, Record, Scan};
 
-/// The columns: their names are stable, and new ones come last.
-const COLUMNS: [&str; 31] = [
+/// The columns: their names are stable, whatever their order comes to be.
+const COLUMNS: [&str; 32] = [
     "row",
     "number",
     "ecosystem",
@@ -40,6 +40,7 @@ const COLUMNS: [&str; 31] = [
     "absent",
     "origin",
     "asked_for_by",
+    "scans",
     "bundle",
     "outcome",
     "report",
@@ -110,6 +111,7 @@ impl Rendering for Rows<'_> {
             }),
             record.origin.clone(),
             record.reason.clone(),
+            join(record.scans.iter(), Scan::words),
         ];
         Ok(row(out, cells.into_iter().chain(self.about_the_report()))?)
     }

@@ -134,6 +134,9 @@ impl Rendering for Suites<'_> {
         for finding in &record.findings {
             write!(out, "\n{}", xml(&finding_words(finding)))?;
         }
+        for scan in &record.scans {
+            write!(out, "\n{}", xml(&scan.words()))?;
+        }
         Ok(writeln!(out, "</system-out></testcase>")?)
     }
 

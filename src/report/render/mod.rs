@@ -24,6 +24,7 @@ pub use text::signed;
 use std::io::{self, Write};
 use std::path::Path;
 
+use super::pdf::{self, PdfError};
 use super::{CheckResult, Head, Outcome, Record, Report, ReportError, html};
 use crate::crypto::key::{SignError, Signer};
 use crate::model::{Code, Finding, Refusal, Stop, Unable};
@@ -52,11 +53,13 @@ pub enum Format {
     Spdx,
     /// The checks and the controls that they answer, as OSCAL assessment results.
     Oscal,
+    /// A document for paper and archives, PDF/A-3, with the signed report attached.
+    Pdf,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Text,
         Self::Json,
         Self::Html,
@@ -67,6 +70,7 @@ impl Format {
         Self::CycloneDx,
         Self::Spdx,
         Self::Oscal,
+        Self::Pdf,
     ];
 
     /// The word on a command line.
@@ -82,6 +86,7 @@ impl Format {
             Self::CycloneDx => "cyclonedx",
             Self::Spdx => "spdx",
             Self::Oscal => "oscal",
+            Self::Pdf => "pdf",
         }
     }
 
@@ -98,6 +103,7 @@ impl Format {
             Self::CycloneDx => "What clients find, as a bill of materials in CycloneDX 1.6",
             Self::Spdx => "What clients find, as a document in SPDX 2.3",
             Self::Oscal => "The checks and the controls that they answer, as OSCAL assessment results",
+            Self::Pdf => "A document for paper and archives, PDF/A-3, with the signed report attached; needs --out",
         }
     }
 }
@@ -118,6 +124,9 @@ pub enum RenderError {
     /// The key would not sign.
     #[error("the rendering cannot be signed")]
     Sign(#[from] SignError),
+    /// The document for paper could not be made.
+    #[error("the document cannot be made")]
+    Pdf(#[from] PdfError),
 }
 
 impl RenderError {
@@ -125,8 +134,11 @@ impl RenderError {
     pub fn stop(self, subject: String) -> Stop {
         match self {
             Self::Report(error) => error.stop(subject),
-            Self::Changed => Refusal::new(Code::MediumChanged, subject, "it was changed while it was read").into(),
+            Self::Changed | Self::Pdf(PdfError::Changed) => {
+                Refusal::new(Code::MediumChanged, subject, "it was changed while it was read").into()
+            }
             Self::Write(error) => Unable::new(format!("cannot render {subject}")).because(error).into(),
+            Self::Pdf(error) => Unable::new(format!("cannot render {subject}")).because(error).into(),
             Self::Sign(error) => Unable::new(format!("cannot sign what is made of {subject}"))
                 .because(error)
                 .into(),
@@ -156,13 +168,19 @@ impl<'a> Subject<'a> {
         is_published(self.head(), record)
     }
 
-    /// The reasons of the head that no record repeats: all of them, where the policy did not come to decide.
+    /// The reasons of the head that no record repeats. What the policy keeps out is in the records, with all its hits; a head
+    /// has the first of them only. What a later check finds wrong with an artifact is in no record.
     fn own_refusals(&self) -> impl Iterator<Item = &'a super::Refused> + use<'a> {
         let head = self.head();
-        let has_records = head.records.count > 0;
+        let is_policys = head.outcome == Outcome::Imported
+            || head
+                .checks
+                .iter()
+                .any(|check| check.id == "policy" && check.result == CheckResult::Fail);
+        let repeats = is_policys && head.records.count > 0;
         head.refusals
             .iter()
-            .filter(move |refusal| !(has_records && refusal.subject.starts_with("pkg:")))
+            .filter(move |refusal| !(repeats && refusal.subject.starts_with("pkg:")))
     }
 }
 
@@ -237,7 +255,7 @@ pub fn render(
         return Err(RenderError::Changed);
     }
     let subject = Subject { report: &first, totals };
-    let mut rendering = begin(format, subject, signer, out)?;
+    let mut rendering = begin(format, subject, path, signer, out)?;
     while let Some(record) = again.next()? {
         rendering.record(&record, out)?;
     }
@@ -249,6 +267,7 @@ pub fn render(
 fn begin<'a>(
     format: Format,
     subject: Subject<'a>,
+    path: &Path,
     signer: Option<&'a dyn Signer>,
     out: &mut dyn Write,
 ) -> Result<Box<dyn Rendering + 'a>, RenderError> {
@@ -263,6 +282,7 @@ fn begin<'a>(
         Format::CycloneDx => Box::new(cyclonedx::begin(subject, out)?),
         Format::Spdx => Box::new(spdx::begin(subject, out)?),
         Format::Oscal => Box::new(oscal::begin(subject, out)?),
+        Format::Pdf => Box::new(pdf::Paper::begin(subject.report, path)?),
     })
 }
 
@@ -273,5 +293,15 @@ impl Rendering for html::Page {
 
     fn end(self: Box<Self>, out: &mut dyn Write) -> Result<(), RenderError> {
         Ok(html::Page::end(*self, out)?)
+    }
+}
+
+impl Rendering for pdf::Paper {
+    fn record(&mut self, record: &Record, _: &mut dyn Write) -> Result<(), RenderError> {
+        Ok(pdf::Paper::record(self, record)?)
+    }
+
+    fn end(self: Box<Self>, out: &mut dyn Write) -> Result<(), RenderError> {
+        Ok(pdf::Paper::end(*self, out)?)
     }
 }

@@ -14,14 +14,15 @@ use crate::model::{Digest, escaped};
 use crate::report::controls::{self, Answer, Status};
 use crate::report::{Head, Method, Record};
 
-/// The version of OSCAL whose schema the documents are validated by.
-const VERSION: &str = "1.2.3";
+/// The version of OSCAL: nothing newer is used. Schemas of 1.2 read it too.
+const VERSION: &str = "1.1.3";
 
 /// The catalog whose controls the findings are about, as the control map calls it.
 const REGIME: &str = "sp-800-53-r5";
 
-/// Properties that only this program knows have a namespace of their own (OSCAL, `prop/@ns`).
-const NAMESPACE: &str = "urn:sealift:oscal";
+/// Properties that only this program knows have a namespace of their own (OSCAL, `prop/@ns`). It is no address: some readers take no
+/// URN here.
+const NAMESPACE: &str = "https://sealift.invalid/ns/oscal/1";
 
 pub(super) struct Results<'a> {
     subject: Subject<'a>,

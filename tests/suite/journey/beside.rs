@@ -420,6 +420,7 @@ fn signatures_are_asked_for_beside_an_address() {
             "dsse",
             "minisign",
             "openpgp",
+            "raw-signature",
             "signed-checksums",
             "signify",
             "sigstore",

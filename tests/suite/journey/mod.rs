@@ -1,7 +1,9 @@
 //! The whole journey through the program, as people run it: lockfiles of every client, registries on loopback, an enclave.
 
 mod beside;
+mod closure;
 mod credentials;
+mod keys;
 mod maven;
 mod npm;
 mod proven;

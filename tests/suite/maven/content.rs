@@ -13,6 +13,26 @@ fn inspect(name: &str, version: &str, file: &str, bytes: &[u8]) -> Result<serde_
 }
 
 #[test]
+fn a_pom_and_a_jar_that_holds_its_own_state_their_licence() {
+    let licences = "<licenses><license><name>Apache License, Version 2.0</name></license></licenses>";
+    let licence = |facts: &serde_json::Value| maven().stated(facts).licence;
+    let text = pom("org.example", "lib", "1.0", licences);
+    let facts = inspect("org.example:lib", "1.0", "lib-1.0.pom", text.as_bytes()).unwrap();
+    assert_eq!(licence(&facts).as_deref(), Some("Apache-2.0"));
+    let jar_with = |path: &str, pom: &str| {
+        let bytes = jar(&[(path, pom)]);
+        licence(&inspect("org.example:lib", "1.0", "lib-1.0.jar", &bytes).unwrap())
+    };
+    assert_eq!(
+        jar_with("META-INF/maven/org.example/lib/pom.xml", &text).as_deref(),
+        Some("Apache-2.0")
+    );
+    // Another's, and one that cannot be read, state nothing.
+    assert_eq!(jar_with("META-INF/maven/org.example/other/pom.xml", &text), None);
+    assert_eq!(jar_with("META-INF/maven/org.example/lib/pom.xml", "<project"), None);
+}
+
+#[test]
 fn a_pom_says_its_coordinates() {
     let check = |text: &str| inspect("org.example:lib", "1.0", "lib-1.0.pom", text.as_bytes());
     let facts = check(&pom("org.example", "lib", "1.0", "")).unwrap();

@@ -475,6 +475,23 @@ fn ages_are_counted_to_the_export() {
     assert_eq!(decide("", 6, &[]), denied("too-new"));
     assert_eq!(decide("", -1, &[]), denied("too-new"));
     // A time to come is odd even where no age is asked for.
+    // That it was there by some time may say that it is old enough, and never that it is too new.
+    let by = |lines: &str, days: i64| {
+        let around = Around::new();
+        let case = Case {
+            published: Some(Published {
+                time: around.exported.plus_seconds(-days * 86_400),
+                source: PublishedBy::Index,
+            }),
+            ..plain(&artifact, &findings)
+        };
+        found(&around.decide(&policy(lines), &case))
+    };
+    let strict = "ecosystems: {npm: {min_age_days: 7, unknown_age: review, max_age_days: 30}}\n";
+    assert_eq!(by(strict, 7), ALLOWED);
+    assert_eq!(by(strict, 6), review("too-new"));
+    assert_eq!(by(strict, -1), review("too-new"));
+    assert_eq!(by(strict, 31), review("too-old"));
     assert_eq!(
         decide("ecosystems: {npm: {min_age_days: 0}}\n", -1, &[]),
         review("too-new")

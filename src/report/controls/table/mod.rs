@@ -26,6 +26,7 @@ const fn open(id: &'static str, asks: &'static str, why: &'static str) -> Contro
 
 const OBJECTS: Basis = Check("objects");
 const CONTENTS: Basis = Check("contents");
+const MALWARE: Basis = Check("malware");
 const EVIDENCE: Basis = Check("evidence");
 const SEAL: Basis = Check("seal");
 const RECIPIENT: Basis = Check("recipient");
@@ -40,7 +41,7 @@ const PUBLISHER: Basis = Reaches(Level::Publisher);
 const PROVENANCE: Basis = Reaches(Level::Provenance);
 
 const CUSTODY: &str = "who carried the media, and in what state they came, is not in this report";
-const SCAN: &str = "no scanner was asked";
+const OTHER_WAYS: &str = "the enclave's machines, and what comes another way";
 const THIS_BUNDLE: &str = "all that did not come with this bundle";
 
 /// The regimes of the map.

@@ -20,7 +20,7 @@ pub(super) const IEC_62443: Regime = Regime {
             &[SignedReport, ReportChain],
             "events of other systems",
         ),
-        open("3-3 SR 3.2", "protect from malicious code", SCAN),
+        answered("3-3 SR 3.2", "protect from malicious code", &[MALWARE], OTHER_WAYS),
         answered(
             "3-3 SR 3.4",
             "integrity of software and information",
@@ -70,7 +70,7 @@ pub(super) const ISM: Regime = Regime {
             "verify the logs every month",
             "who reads reports is not in them",
         ),
-        open("ISM-0657", "scan what is imported", SCAN),
+        answered("ISM-0657", "scan what is imported", &[MALWARE], ""),
         open("ISM-0347", "write-once or read-only media", CUSTODY),
         open(
             "ISM-0664, ISM-0669, ISM-0675",
@@ -213,7 +213,12 @@ pub(super) const S2C2F: Regime = Regime {
             "look for what has come to its end (level 2)",
             "it is not known to a report",
         ),
-        open("SCA-4, SCA-5", "look for malware, review security (level 3)", SCAN),
+        answered(
+            "SCA-4, SCA-5",
+            "look for malware, review security (level 3)",
+            &[MALWARE],
+            "reviews of security",
+        ),
         answered(
             "INV-1",
             "keep an automated inventory (level 1)",

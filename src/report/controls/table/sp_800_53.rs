@@ -111,7 +111,7 @@ pub(super) const SP_800_53_R5: Regime = Regime {
             "no validated module is claimed",
         ),
         answered("SI-2", "remedy flaws", &[Advisories], "whether what came is installed"),
-        open("SI-3", "protect from malicious code", SCAN),
+        answered("SI-3", "protect from malicious code", &[MALWARE], OTHER_WAYS),
         answered(
             "SI-7",
             "detect unauthorised changes of software",

@@ -53,7 +53,7 @@ pub(super) const SP_800_171_R2: Regime = Regime {
             "validated cryptography",
             "no validated module is claimed",
         ),
-        open("SI.L1-3.14.2", "protect from malicious code", SCAN),
+        answered("SI.L1-3.14.2", "protect from malicious code", &[MALWARE], OTHER_WAYS),
     ],
 };
 
@@ -79,10 +79,11 @@ pub(super) const NERC_CIP: Regime = Regime {
             "authorise removable media, and mitigate malware before they are connected",
             CUSTODY,
         ),
-        open(
+        answered(
             "CIP-003, Attachment 1 section 5",
             "mitigate malware on removable media",
-            SCAN,
+            &[MALWARE],
+            "before the medium was connected",
         ),
         answered(
             "CIP-013-2 R1.2.5",
@@ -148,10 +149,11 @@ pub(super) const DOD_MEDIA: Regime = Regime {
     text: Text::NotVerified,
     controls: &[
         open("removable media", "use them by approval only", CUSTODY),
-        open(
+        answered(
             "assured transfer",
             "scan, load, set read-only, scan again, copy, wipe",
-            SCAN,
+            &[MALWARE],
+            "the steps before and after the import",
         ),
     ],
 };

@@ -4,8 +4,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::crypto::key::PublicKey;
-use crate::model::Digest;
+use crate::crypto::key::{KeyAlgorithm, PublicKey, SignError, Signer};
+use crate::model::{Digest, Timestamp};
 
 /// What the reference implementation reads at most.
 const MAX_NOTE_BYTES: usize = 1_000_000;
@@ -13,8 +13,12 @@ const MAX_NOTE_BYTES: usize = 1_000_000;
 const MAX_SIGNATURES: usize = 100;
 /// Names are those of hosts, with a path.
 const MAX_NAME_BYTES: usize = 256;
-/// The one algorithm's number.
+/// The algorithm that signs a text as it is.
 const ED25519: u8 = 1;
+/// The algorithm by which witnesses sign a log's checkpoint and the time (C2SP `tlog-cosignature.md`, "Format").
+const COSIGNATURE: u8 = 4;
+/// Bytes of the time before a witness's signature.
+const TIME_BYTES: usize = 8;
 
 /// A note or a verifier key cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,8 +29,8 @@ pub(crate) enum NoteError {
     /// The hash in a verifier key is not that of its name and key.
     #[error("the hash in the verifier key is not the one of its name and key")]
     KeyHash,
-    /// A key of another algorithm than Ed25519.
-    #[error("a verifier key of algorithm {0}, and only Ed25519 (1) is known")]
+    /// A key of another algorithm than the one asked for.
+    #[error("a verifier key of algorithm {0}, which is not the one that signs here")]
     Algorithm(u8),
     /// The key proves nothing.
     #[error("the verifier key is not fit: {0}")]
@@ -50,6 +54,10 @@ pub(crate) struct VerifierKey {
 impl VerifierKey {
     /// Reads the line `name+hash+base64`.
     pub(crate) fn read(line: &str) -> Result<Self, NoteError> {
+        Self::read_of(line, ED25519)
+    }
+
+    fn read_of(line: &str, expected: u8) -> Result<Self, NoteError> {
         let mut parts = line.trim().splitn(3, '+');
         let (Some(name), Some(hash), Some(encoded)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(NoteError::Key);
@@ -65,7 +73,7 @@ impl VerifierKey {
             return Err(NoteError::KeyHash);
         }
         match bytes.split_first() {
-            Some((&ED25519, key)) => Ok(Self {
+            Some((&algorithm, key)) if algorithm == expected => Ok(Self {
                 name: name.to_owned(),
                 hash: stated,
                 key: PublicKey::ed25519(key)?,
@@ -75,9 +83,51 @@ impl VerifierKey {
         }
     }
 
+    /// The key that signs as a name; `None` for another algorithm than Ed25519, which notes do not have.
+    pub(crate) fn of(name: &str, key: &PublicKey) -> Option<Self> {
+        (key.algorithm() == KeyAlgorithm::Ed25519 && is_name(name)).then(|| Self {
+            name: name.to_owned(),
+            hash: key_hash(name, ED25519, key),
+            key: key.clone(),
+        })
+    }
+
     /// As it is called in findings.
     pub(crate) fn shown(&self) -> String {
         format!("{}+{}", self.name, hex::encode(self.hash))
+    }
+}
+
+/// The first bytes of the digest that names a key within a note.
+fn key_hash(name: &str, algorithm: u8, key: &PublicKey) -> [u8; 4] {
+    let digest = Digest::of(&[name.as_bytes(), b"\n", &[algorithm], key.bytes()].concat());
+    let [a, b, c, d, ..] = *digest.as_bytes();
+    [a, b, c, d]
+}
+
+/// Signs a text as a name: the note's last line.
+pub(crate) fn sign(name: &str, text: &str, signer: &dyn Signer) -> Result<String, SignError> {
+    let hash = key_hash(name, ED25519, signer.public());
+    let signature = signer.sign(text.as_bytes())?;
+    Ok(format!(
+        "— {name} {}\n",
+        STANDARD.encode([&hash[..], &signature].concat())
+    ))
+}
+
+/// A witness's key: it signs that it has seen a checkpoint, and when.
+#[derive(Debug, Clone)]
+pub(crate) struct WitnessKey(VerifierKey);
+
+impl WitnessKey {
+    /// Reads the line `name+hash+base64` of a key that makes cosignatures.
+    pub(crate) fn read(line: &str) -> Result<Self, NoteError> {
+        VerifierKey::read_of(line, COSIGNATURE).map(Self)
+    }
+
+    /// As it is called in a note.
+    pub(crate) fn shown(&self) -> String {
+        self.0.shown()
     }
 }
 
@@ -143,6 +193,18 @@ impl<'n> Note<'n> {
         own.any(|signature| key.key.verify(self.text.as_bytes(), &signature.bytes).is_ok())
     }
 
+    /// When a witness signed it, if it did (C2SP `tlog-cosignature.md`, "Format").
+    pub(crate) fn witnessed(&self, witness: &WitnessKey) -> Option<Timestamp> {
+        let mut own = self.signatures.iter().filter(|signature| names(signature, &witness.0));
+        own.find_map(|signature| {
+            let (time, bytes) = signature.bytes.split_first_chunk::<TIME_BYTES>()?;
+            let seconds = u64::from_be_bytes(*time);
+            let message = format!("cosignature/v1\ntime {seconds}\n{}", self.text);
+            witness.0.key.verify(message.as_bytes(), bytes).ok()?;
+            Some(Timestamp::from_seconds(i64::try_from(seconds).ok()?))
+        })
+    }
+
     /// Whether one of its signatures calls itself that key's.
     pub(crate) fn names(&self, key: &VerifierKey) -> bool {
         self.signatures.iter().any(|signature| names(signature, key))
@@ -177,7 +239,6 @@ fn is_name(name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::crypto::file_key::FileKey;
-    use crate::crypto::key::Signer as _;
 
     fn line(name: &str, key: &[u8]) -> String {
         let bytes = [&[ED25519], key].concat();
@@ -278,5 +339,44 @@ mod tests {
             Note::read(&vec![b'a'; MAX_NOTE_BYTES + 1]).unwrap_err(),
             NoteError::TooLarge
         );
+    }
+
+    #[test]
+    fn what_is_signed_here_is_verified_here() {
+        let key = FileKey::from_seed(&[1; 32]);
+        let verifier = VerifierKey::of("db", key.public()).unwrap();
+        assert_eq!(
+            verifier.hash,
+            VerifierKey::read(&line("db", key.public().bytes())).unwrap().hash
+        );
+        let text = "one\n2\n";
+        let note = format!("{text}\n{}", sign("db", text, &key).unwrap());
+        assert!(Note::read(note.as_bytes()).unwrap().is_signed_by(&verifier));
+        assert!(VerifierKey::of("d b", key.public()).is_none());
+    }
+
+    #[test]
+    fn a_witness_signs_the_text_and_the_time() {
+        let key = FileKey::from_seed(&[3; 32]);
+        let bytes = [&[COSIGNATURE], key.public().bytes()].concat();
+        let hash = key_hash("w.example.com/1", COSIGNATURE, key.public());
+        let vkey = format!("w.example.com/1+{}+{}", hex::encode(hash), STANDARD.encode(bytes));
+        let witness = WitnessKey::read(&vkey).unwrap();
+        assert_eq!(VerifierKey::read(&vkey).unwrap_err(), NoteError::Algorithm(COSIGNATURE));
+        let text = "log\n1\nroot\n";
+        let cosigned = |time: u64, said: u64| {
+            let signature = key
+                .sign(format!("cosignature/v1\ntime {time}\n{text}").as_bytes())
+                .unwrap();
+            let bytes = [&hash[..], &said.to_be_bytes(), &signature].concat();
+            let note = format!("{text}\n— w.example.com/1 {}\n", STANDARD.encode(bytes));
+            Note::read(note.as_bytes()).unwrap().witnessed(&witness)
+        };
+        assert_eq!(
+            cosigned(1_700_000_000, 1_700_000_000),
+            Some(Timestamp::from_seconds(1_700_000_000))
+        );
+        assert_eq!(cosigned(1_700_000_000, 1_700_000_001), None);
+        assert_eq!(cosigned(u64::MAX, u64::MAX), None);
     }
 }

@@ -1,13 +1,13 @@
-//! The tree of a log, and proofs about it (RFC 6962 §2.1; tiles as in golang.org/x/mod/sumdb/tlog, and C2SP `tlog-tiles.md`).
+//! Merkle trees of logs, and proofs about them (RFC 6962 §2.1; tiles as in golang.org/x/mod/sumdb/tlog, and C2SP `tlog-tiles.md`).
 
 use crate::model::Digest;
 
 /// Hashes on one side of a tile: 2^8.
-const WIDTH: u64 = 256;
+pub const WIDTH: u64 = 256;
 const WIDTH_BITS: u32 = 8;
 const HASH_BYTES: usize = 32;
-/// A tree of 2^64 leaves.
-const MAX_PROOF_HASHES: usize = 64;
+/// A tree of 2^64 leaves: as many hashes has a proof about it at most, and as many whole subtrees.
+pub const MAX_PROOF_HASHES: usize = 64;
 
 /// A piece of a tree: `width` hashes from the level `8 · level`, of which the first is at `index · 256`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,7 +168,7 @@ fn hashes(untrusted: &[u8], width: u64) -> Option<Vec<Digest>> {
 }
 
 /// The root over a power of two of hashes.
-fn subtree_root(hashes: &[Digest]) -> Digest {
+pub fn subtree_root(hashes: &[Digest]) -> Digest {
     let mut level = hashes.to_vec();
     while level.len() > 1 {
         level = level
@@ -238,6 +238,115 @@ pub fn check_consistency(earlier: &Head, later: &Head, proof: &[Digest]) -> Resu
     } else {
         Err(TreeError::Fork)
     }
+}
+
+/// The whole subtrees of which a tree consists, from the left, which are the highest: all that is needed to add leaves to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Frontier {
+    size: u64,
+    subtrees: Vec<Digest>,
+}
+
+impl Frontier {
+    /// Takes the subtrees of a tree of `size` leaves; `None` if it has another number of them.
+    pub fn of(size: u64, subtrees: Vec<Digest>) -> Option<Self> {
+        (subtrees.len() == size.count_ones() as usize).then_some(Self { size, subtrees })
+    }
+
+    /// The number of leaves.
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The subtrees.
+    pub fn subtrees(&self) -> &[Digest] {
+        &self.subtrees
+    }
+
+    /// Adds a leaf by its hash.
+    pub fn push(&mut self, leaf: Digest) {
+        let (mut node, mut rest) = (leaf, self.size);
+        while rest & 1 == 1 {
+            // A subtree stands for each bit of the size.
+            let Some(left) = self.subtrees.pop() else { break };
+            node = node_hash(&left, &node);
+            rest >>= 1;
+        }
+        self.subtrees.push(node);
+        self.size = self.size.saturating_add(1);
+    }
+
+    /// The tree.
+    pub fn head(&self) -> Head {
+        let root = self
+            .subtrees
+            .iter()
+            .rev()
+            .copied()
+            .reduce(|right, left| node_hash(&left, &right));
+        Head {
+            size: self.size,
+            // RFC 9162 §2.1.1: the root of the empty tree.
+            root: root.unwrap_or_else(|| Digest::of(&[])),
+        }
+    }
+}
+
+/// A proof that the tree of `later` leaves holds the one of its first `earlier` (RFC 9162 §2.1.4.1). `node` gives the root of the whole
+/// subtree of 2^level leaves that is the index-th on its level.
+pub fn consistency_proof<E>(
+    earlier: u64,
+    later: u64,
+    node: &mut impl FnMut(u32, u64) -> Result<Digest, E>,
+) -> Result<Vec<Digest>, E> {
+    let mut proof = Vec::new();
+    if earlier > 0 && earlier < later {
+        prove(earlier, 0, later, true, node, &mut proof)?;
+    }
+    Ok(proof)
+}
+
+/// `SUBPROOF` of RFC 9162 §2.1.4.1, for the leaves from `first` on. At most 64 deep.
+fn prove<E>(
+    earlier: u64,
+    first: u64,
+    size: u64,
+    is_known: bool,
+    node: &mut impl FnMut(u32, u64) -> Result<Digest, E>,
+    proof: &mut Vec<Digest>,
+) -> Result<(), E> {
+    if earlier == size {
+        if !is_known {
+            proof.push(range_root(first, size, node)?);
+        }
+        return Ok(());
+    }
+    let split = split(size);
+    if earlier <= split {
+        prove(earlier, first, split, is_known, node, proof)?;
+        proof.push(range_root(first + split, size - split, node)?);
+    } else {
+        prove(earlier - split, first + split, size - split, false, node, proof)?;
+        proof.push(range_root(first, split, node)?);
+    }
+    Ok(())
+}
+
+/// The root over `size` leaves from `first` on, where `first` is a multiple of the power of two that is not below `size`. At most 64 deep.
+fn range_root<E>(first: u64, size: u64, node: &mut impl FnMut(u32, u64) -> Result<Digest, E>) -> Result<Digest, E> {
+    if size.is_power_of_two() {
+        let level = size.trailing_zeros();
+        return node(level, first >> level);
+    }
+    let split = split(size);
+    let left = range_root(first, split, node)?;
+    let right = range_root(first + split, size - split, node)?;
+    Ok(node_hash(&left, &right))
+}
+
+/// The largest power of two below a size of two or more.
+const fn split(size: u64) -> u64 {
+    1 << (u64::BITS - 1 - (size - 1).leading_zeros())
 }
 
 #[cfg(test)]
@@ -431,5 +540,32 @@ mod tests {
             check_consistency(&head(&leaves[..3]), &head(&leaves), &many),
             Err(TreeError::Proof)
         );
+    }
+
+    #[test]
+    fn a_frontier_grows_as_the_tree_does_and_proofs_are_those_of_the_standard() {
+        let leaves = leaves(70);
+        let mut frontier = Frontier::default();
+        for size in 0..70 {
+            assert_eq!(frontier.head(), head(&leaves[..size]));
+            let again = Frontier::of(size as u64, frontier.subtrees().to_vec()).unwrap();
+            assert_eq!(again, frontier);
+            assert_eq!(Frontier::of(size as u64 + 1, vec![Digest::of(b""); 65]), None);
+            frontier.push(leaves[size]);
+        }
+        for later in 0..70_usize {
+            for earlier in 0..=later {
+                let mut node = |level: u32, index: u64| {
+                    let (first, size) = ((index as usize) << level, 1 << level);
+                    Ok::<_, ()>(root(&leaves[first..first + size]))
+                };
+                let proof = consistency_proof(earlier as u64, later as u64, &mut node).unwrap();
+                let expected = match earlier {
+                    0 => Vec::new(),
+                    _ => consistency(earlier, &leaves[..later], true),
+                };
+                assert_eq!(proof, expected, "{earlier} {later}");
+            }
+        }
     }
 }

@@ -1,0 +1,62 @@
+//! Reading the journal of an import, which its report names by the digest of its lines.
+
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::Path;
+
+use crate::bundle::frame;
+use crate::model::{Code, Hasher, Refusal, Stop, Unable};
+use crate::report::Records;
+
+/// A line holds one artifact's facts or the paths of one name: more than a catalog's line expands to is never written.
+const MAX_LINE_BYTES: usize = 64 << 20;
+
+/// Calls back for each line of a journal. What was read is only verified when this returns.
+pub(super) fn read(
+    path: &Path,
+    expected: &Records,
+    visit: &mut dyn FnMut(&[u8]) -> Result<(), Stop>,
+) -> Result<(), Stop> {
+    let subject = path.display().to_string();
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(Refusal::new(Code::StateRolledBack, subject, "it is missing").into());
+        }
+        other => other.map_err(|error| Unable::new(format!("cannot open {subject}")).because(error))?,
+    };
+    let mut hasher = Hasher::new();
+    let (mut count, mut line, mut stop) = (0_u64, Vec::new(), None);
+    let decoded = frame::decode(BufReader::new(file), expected.bytes, |mut bytes| {
+        hasher.update(bytes);
+        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+            line.extend(&bytes[..end]);
+            bytes = &bytes[end + 1..];
+            count += 1;
+            if let Err(error) = visit(&line) {
+                stop = Some(error);
+                return Err(io::Error::other("stopped"));
+            }
+            line.clear();
+        }
+        if line.len() + bytes.len() > MAX_LINE_BYTES {
+            return Err(io::Error::other("a line is too long"));
+        }
+        line.extend(bytes);
+        Ok(())
+    });
+    if let Some(stop) = stop {
+        return Err(stop);
+    }
+    if let Err(error) = decoded {
+        return Err(Refusal::new(Code::DigestMismatch, subject, format!("it cannot be read: {error}")).into());
+    }
+    let digest = hasher.finish();
+    if (count, digest) != (expected.count, expected.digest) || !line.is_empty() {
+        return Err(
+            Refusal::new(Code::DigestMismatch, subject, "it is not the one that the report names")
+                .comparing(expected.digest, digest)
+                .into(),
+        );
+    }
+    Ok(())
+}

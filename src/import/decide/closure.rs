@@ -1,0 +1,106 @@
+//! Whether what the artifacts of a bundle cannot do without is in it or here.
+//!
+//! Only what every client needs is asked for, by the ecosystems that can tell ([`crate::ecosystem::Ecosystem::needs`]): a bundle that is refused for
+//! something that nobody misses would teach people to switch the check off.
+
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
+
+use super::{Deciding, Occasion};
+use crate::ecosystem::{self, Need, purl};
+use crate::import::verify_evidence::JudgedArtifact;
+use crate::import::verify_objects::Intact;
+use crate::ledger::Ledger;
+use crate::model::{Name, Stop};
+
+/// The most different needs that are kept: those of some 50,000 crates.
+const MAX_NEEDS: usize = 200_000;
+
+/// How many that are missing are named.
+const MAX_MISSING: usize = 100;
+
+/// What the artifacts need.
+#[derive(Default)]
+pub(super) struct Closure {
+    /// By ecosystem and name: which versions will do, and the first artifact that asks for them.
+    needs: BTreeMap<Name, BTreeMap<Option<String>, String>>,
+    count: usize,
+}
+
+impl Closure {
+    /// Notes what an artifact needs.
+    pub(super) fn take(&mut self, judged: &JudgedArtifact) {
+        let artifact = &judged.examined.artifact;
+        let Some(known) = ecosystem::find(&artifact.ecosystem) else {
+            return;
+        };
+        for Need { name, requirement } in known.needs(&judged.examined.facts) {
+            if self.count >= MAX_NEEDS {
+                return;
+            }
+            let name = Name {
+                ecosystem: artifact.ecosystem.clone(),
+                name,
+            };
+            let asked = self.needs.entry(name).or_default();
+            if let Entry::Vacant(place) = asked.entry(requirement) {
+                place.insert(purl(artifact));
+                self.count += 1;
+            }
+        }
+    }
+
+    /// What is neither in the bundle nor here, in words; and what could not be asked.
+    pub(super) fn missing(self, deciding: &Deciding<'_>, intact: &Intact) -> Result<(Vec<String>, Vec<String>), Stop> {
+        if self.needs.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let Some(ledger) = deciding.ledger.filter(|_| deciding.occasion == Occasion::Import) else {
+            let why =
+                "what the artifacts need and is not in the bundle: only the enclave knows what it holds".to_owned();
+            return Ok((Vec::new(), vec![why]));
+        };
+        let mut not_asked = Vec::new();
+        if self.count >= MAX_NEEDS {
+            not_asked.push(format!("what the artifacts need after the first {MAX_NEEDS} needs"));
+        }
+        let mut open = self.needs;
+        let mut artifacts = intact.examined()?;
+        while let Some(examined) = artifacts.next()? {
+            let name = examined.artifact.full_name();
+            if let Some(asked) = open.get_mut(&name) {
+                asked.retain(|requirement, _| !fits(&name, requirement.as_deref(), &examined.artifact.version));
+            }
+        }
+        let mut missing = BTreeSet::new();
+        for (name, asked) in &open {
+            for (requirement, by) in asked {
+                if !is_here(ledger, name, requirement.as_deref())? {
+                    let which = requirement
+                        .as_deref()
+                        .map_or_else(String::new, |text| format!(" {text}"));
+                    missing.insert(format!("{}/{}{which}, for {by},", name.ecosystem, name.name));
+                }
+            }
+        }
+        let more = missing.len().saturating_sub(MAX_MISSING);
+        let mut missing: Vec<String> = missing.into_iter().take(MAX_MISSING).collect();
+        if more > 0 {
+            missing.push(format!("each of {more} more"));
+        }
+        Ok((missing, not_asked))
+    }
+}
+
+fn fits(name: &Name, requirement: Option<&str>, version: &str) -> bool {
+    requirement.is_none_or(|requirement| {
+        ecosystem::find(&name.ecosystem)
+            .and_then(|known| known.satisfies(requirement, version))
+            .unwrap_or(true)
+    })
+}
+
+fn is_here(ledger: &Ledger, name: &Name, requirement: Option<&str>) -> Result<bool, Stop> {
+    let held = ledger.held(name)?;
+    Ok(held.iter().any(|held| fits(name, requirement, &held.artifact.version)))
+}

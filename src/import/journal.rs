@@ -1,0 +1,99 @@
+//! The file in which an import keeps what it tells the ledger: beside its report, compressed by a thread of its own, because the steps that tell are
+//! those for which everything else waits.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use tempfile::NamedTempFile;
+
+use crate::ledger::Sink;
+use crate::model::{Stop, Unable};
+
+/// The fastest level of zstd: the lines are alike.
+const LEVEL: i32 = 1;
+
+/// Bytes that go to the thread together: many lines.
+const TOGETHER: usize = 256 << 10;
+
+/// Parts that wait for the thread: it is faster than who tells.
+const WAITING: usize = 8;
+
+type Encoder = zstd::stream::write::Encoder<'static, BufWriter<NamedTempFile>>;
+
+/// A journal on its way into its file, which appears whole or not at all.
+struct JournalFile {
+    part: Vec<u8>,
+    parts: Sender<Vec<u8>>,
+    thread: JoinHandle<io::Result<Encoder>>,
+    path: PathBuf,
+}
+
+/// Begins a journal that will lie at a path. What an earlier run left there, which did not commit, is replaced.
+pub(super) fn begin(path: &Path) -> Result<Box<dyn Sink>, Stop> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let failed = |error| Stop::from(Unable::new(format!("cannot write `{}`", path.display())).because(error));
+    let file = fs::create_dir_all(folder)
+        .and_then(|()| {
+            tempfile::Builder::new()
+                .prefix(crate::report::ASIDE)
+                .permissions(fs::Permissions::from_mode(0o644))
+                .tempfile_in(folder)
+        })
+        .map_err(failed)?;
+    let encoder = Encoder::new(BufWriter::new(file), LEVEL).map_err(failed)?;
+    let (parts, received) = bounded(WAITING);
+    let thread = thread::Builder::new()
+        .name("journal".to_owned())
+        .spawn(move || compress(encoder, &received))
+        .map_err(failed)?;
+    Ok(Box::new(JournalFile {
+        part: Vec::with_capacity(TOGETHER),
+        parts,
+        thread,
+        path: path.to_owned(),
+    }))
+}
+
+fn compress(mut encoder: Encoder, parts: &Receiver<Vec<u8>>) -> io::Result<Encoder> {
+    for part in parts {
+        encoder.write_all(&part)?;
+    }
+    Ok(encoder)
+}
+
+impl Write for JournalFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.part.extend(bytes);
+        if self.part.len() >= TOGETHER {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let part = std::mem::replace(&mut self.part, Vec::with_capacity(TOGETHER));
+        // Whoever listens ends early only by a failure, which `finish` tells.
+        let _ = self.parts.send(part);
+        Ok(())
+    }
+}
+
+impl Sink for JournalFile {
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.flush()?;
+        let Self {
+            parts, thread, path, ..
+        } = *self;
+        drop(parts);
+        let encoder = thread.join().map_err(|_| io::Error::other("the thread has ended"))??;
+        let file = encoder.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.as_file().sync_all()?;
+        file.persist(&path).map_err(|error| error.error)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        File::open(folder)?.sync_all()
+    }
+}
