@@ -548,7 +548,7 @@ fn states_of_upstreams_only_move_forward() {
         import
             .upstream_state(&state(place, &format!("root {sequence}")), exported)
             .unwrap();
-        import.commit(root(sequence)).unwrap();
+        import.commit(root(sequence), None).unwrap();
         assert_eq!(seen(&site)[0].0, expected);
     }
     assert_eq!(seen(&site), [(11, "root 4".to_owned(), 4)]);
