@@ -5,10 +5,11 @@ use std::path::Path;
 
 use sealift::crypto::dsse::Envelope;
 use sealift::model::Digest;
-use sealift::trust::Kind;
+use sealift::trust::{Kind, Revoked};
 use serde_json::{Value, json};
 
 use crate::export::sending;
+use crate::judged;
 use crate::people;
 use crate::raw_bundle::noise;
 use crate::world::World;
@@ -218,9 +219,10 @@ fn the_receipt_of_another_enclave_is_refused() {
     let good = fs::read_to_string(world.path("r")).unwrap();
     let (head, list) = good.split_once('\n').unwrap();
     let payload = Envelope::read(head.as_bytes()).unwrap().payload;
-    let mut document: Value = serde_json::from_slice(&payload).unwrap();
+    let document: Value = serde_json::from_slice(&payload).unwrap();
     assert_eq!(document["streams"][0]["manifest"], json!(digest));
-    let mut signed = |edit: &dyn Fn(&mut Value)| {
+    let signed = |edit: &dyn Fn(&mut Value)| {
+        let mut document = document.clone();
         edit(&mut document);
         let payload = serde_json::to_vec(&document).unwrap();
         let sealed = people::sealed(Kind::Receipt, &payload, &[people::STATION]).write();
@@ -232,10 +234,22 @@ fn the_receipt_of_another_enclave_is_refused() {
     };
     signed(&|_| {});
     world.run("receipt verify r --trust en/trust").done();
+    signed(&|document| {
+        let again = document["streams"][0].clone();
+        document["streams"].as_array_mut().unwrap().push(again);
+    });
+    world.refused("receipt verify r --trust en/trust", "json-not-strict");
+    signed(&|document| document["objects"]["count"] = json!(1_u64 << 25));
+    world.refused("receipt verify r --trust en/trust", "json-not-strict");
     signed(&|document| document["enclave"] = json!(format!("sha256:{}", "0".repeat(64))));
     world.refused("receipt verify r --trust en/trust", "wrong-enclave");
     signed(&|document| document["format"] = json!(2));
     world.refused("receipt verify r --trust en/trust", "json-not-strict");
     signed(&|document| document["more"] = json!(2));
     world.refused("receipt verify r --trust en/trust", "json-not-strict");
+
+    fs::write(world.path("r"), &good).unwrap();
+    world.run("receipt verify r --trust en/trust").done();
+    judged::revoke(&world, 1, vec![Revoked::Key(people::id(people::STATION).to_string())]);
+    world.refused("receipt verify r --trust en/trust", "key-revoked");
 }
