@@ -51,6 +51,8 @@ MAX_MANIFEST_ENVELOPE_BYTES = 1 << 20
 MAX_ROOT_ENVELOPE_BYTES = 64 << 10
 MAX_ENVELOPE_BYTES = 1 << 20
 MAX_REPORT_RECORD_BYTES = 8 << 20
+MAX_HELD_OBJECTS = 1 << 24
+MAX_STREAMS = 1000
 MAX_SIGNATURES = 64
 MAX_CHECKPOINT_BYTES = 16 << 10
 MAX_PROOF_HASHES = 64
@@ -329,6 +331,16 @@ MANIFEST = struct(
         "critical": list_of(text),
         "side_data": not_empty(map_of(word("advisories", "popular-names", "revocations", "trust-data"), digest)),
     },
+)
+RECEIPT = struct(
+    artifacts=integer,
+    created=time,
+    enclave=digest,
+    format=integer,
+    generation=or_null(struct(number=integer, repository=digest)),
+    objects=struct(count=integer, digest=digest),
+    streams=list_of(struct(epoch=integer, manifest=digest, sequence=integer, stream=text)),
+    optional={"critical": nothing_critical},
 )
 OBJECT = struct(
     digest=digest,
@@ -2083,12 +2095,12 @@ def verify_log(folder, roots, proofs):
     return shown, persons
 
 
-def report_signers(envelope, roots, subject):
+def report_signers(envelope, roots, subject, kind="report"):
     """By the newest root that knows enough of them: whoever has left since has signed it all the same."""
     newest = None
     for root in reversed(roots):
         try:
-            return root.verify("import", "report", envelope, subject)
+            return root.verify("import", kind, envelope, subject)
         except Refused as refused:
             newest = newest or refused
     raise newest
@@ -2152,6 +2164,47 @@ def show_report(path, roots):
     return proof
 
 
+# ---- receipts: custody.md
+
+
+def verify_receipt(path, roots):
+    """Everything of custody.md §2 but revocations, which this program does not read; gives the head and who signed it."""
+    try:
+        file = open(path, "rb")
+    except OSError as error:
+        raise Unable(f"cannot read {path}: {error}") from None
+    with file:
+        envelope = Envelope(file.readline(MAX_ENVELOPE_BYTES + 2).removesuffix(b"\n"), path)
+        envelope.check_kind("receipt", path)
+        persons = report_signers(envelope, roots, path, "receipt")
+        head = read_document(envelope.payload, RECEIPT, path)
+        names = [end["stream"] for end in head["streams"]]
+        listed = head["objects"]
+        if head["format"] != 1 or names != sorted(set(names)) or listed["count"] > MAX_HELD_OBJECTS or len(names) > MAX_STREAMS:
+            raise Refused("json-not-strict", path, "its head does not keep its rules")
+        if head["enclave"] != roots[-1].enclave["id"]:
+            raise Refused("wrong-enclave", path, "it is another enclave's")
+        found, count, last = hashlib.sha256(), 0, b""
+        while line := file.readline(65):
+            count += 1
+            if count > listed["count"]:
+                break
+            found.update(line)
+            if not re.fullmatch(rb"[0-9a-f]{64}\n", line) or line <= last:
+                raise Refused("json-not-strict", path, f"line {count} of the list is not the next digest")
+            last = line
+    if (count, "sha256:" + found.hexdigest()) != (listed["count"], listed["digest"]):
+        raise Refused("digest-mismatch", path, "the list of objects is not the one that was signed")
+    return head, persons
+
+
+def show_receipt(path, roots):
+    head, persons = verify_receipt(path, roots)
+    print(f"verified receipt of {head['enclave']}, signed by {printable(', '.join(persons))}")
+    print(f"  {head['objects']['count']} objects held, {head['artifacts']} artifacts ever imported")
+    print("  not checked: whether the key that signed it has been revoked since")
+
+
 def arguments():
     parser = argparse.ArgumentParser(description="Verify a bundle without sealift: structure, trust and every byte.")
     parser.add_argument("--root", action="append", metavar="FILE", help="the pinned root; then, in order, those that follow it")
@@ -2160,11 +2213,13 @@ def arguments():
     parser.add_argument("--wycheproof", metavar="FOLDER", help="check this program's own signatures")
     parser.add_argument("--report", metavar="FILE", help="verify the report of an import or a refusal, with --root alone")
     parser.add_argument("--log", metavar="FOLDER", help="verify an enclave's log, and that it holds what --report says")
+    parser.add_argument("--receipt", metavar="FILE", help="verify what an enclave says that it holds, with --root alone")
     parser.add_argument("media", nargs="*", metavar="MEDIA", help="volumes and approvals, or folders that hold them; - is standard input")
     options = parser.parse_args()
-    if (options.report or options.log) and (not options.root or options.media):
-        parser.error("a report or a log needs --root, and no media")
-    if not options.vectors and not options.wycheproof and not options.report and not options.log and not (options.root and options.media):
+    signed = options.report or options.log or options.receipt
+    if signed and (not options.root or options.media):
+        parser.error("a report, a log or a receipt needs --root, and no media")
+    if not options.vectors and not options.wycheproof and not signed and not (options.root and options.media):
         parser.error("give --root and media, or --root and --report, or --vectors")
     if options.now:
         try:
@@ -2200,6 +2255,9 @@ def main():
             if options.log:
                 shown, persons = verify_log(options.log, roots, [proof] if proof else [])
                 print(f"verified the log: {shown.size} leaves, checkpoint signed by {printable(', '.join(persons))}")
+            return 0
+        if options.receipt:
+            show_receipt(options.receipt, roots)
             return 0
         now = options.now if options.now is not None else int(datetime.datetime.now(datetime.timezone.utc).timestamp())
         show(verify(options.media, roots[-1], now))

@@ -55,6 +55,8 @@ pub(crate) enum Command {
     /// Pack a selection, with its publishers' proofs, into a signed bundle
     #[cfg(feature = "export")]
     Export(super::export::Arguments),
+    /// Print labels for a bundle's media
+    Media(super::media::Arguments),
     /// Verify a bundle, show what is in it, and sign that it may be imported
     Approve(super::approve::Arguments),
     /// Check a bundle as `import` would, and change nothing
@@ -69,10 +71,14 @@ pub(crate) enum Command {
     List(super::list::Arguments),
     /// Say where an artifact, a file or a digest came from, and what proves it
     Where(super::where_::Arguments),
+    /// Answer an auditor: what came in a bundle, under a waiver, below a level, between two times, and who approved
+    Ask(super::ask::Arguments),
     /// Judge all that an enclave holds again, and say what no longer stands
     Recheck(super::recheck::Arguments),
     /// List, show and verify the reports of what was imported and refused
     Report(super::report::Arguments),
+    /// Sign what an enclave holds, for its exporter to send only what is missing
+    Receipt(super::receipt::Arguments),
     /// Compare an enclave with its own log and reports, byte for byte, and name each file that differs
     Audit(super::audit::Arguments),
     /// Make an enclave's memory, state.db, again from its log and reports

@@ -16,7 +16,7 @@ use super::output::escape;
 use super::progress::Bars;
 use super::shown::holder;
 use super::signer::{PassphraseArguments, SignerArguments};
-use super::{Context, Exit, rehearse};
+use super::{Context, Exit, rehearse, since};
 use crate::bundle::manifest::{SideData, is_stream_name};
 use crate::bundle::volumes;
 use crate::ecosystem::{self, NamedBy, UpstreamBase};
@@ -66,6 +66,9 @@ pub(crate) struct Arguments {
     /// How long the bundle may be imported
     #[arg(long, value_name = "DAYS", default_value_t = DEFAULT_VALID_DAYS, value_parser = clap::value_parser!(u32).range(1..=3650))]
     valid_days: u32,
+    /// Send only what is missing of what the enclave says in this receipt that it holds; such a bundle can be verified only with the enclave's store, and not be approved on this side
+    #[arg(long, value_name = "RECEIPT")]
+    since: Option<PathBuf>,
     /// Ask no upstream; take only what is on this machine
     #[arg(long)]
     offline: bool,
@@ -196,7 +199,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         }
         let plan = plan(&selected, &sources)?;
         let next = Stream::peek(&streams, &stream, epoch)?;
-        let heading = heading(arguments, stream, next, &trust, context)?;
+        let mut heading = heading(arguments, stream, next, &trust, context)?;
+        heading.since = since::since(arguments.since.as_deref(), &heading, &trust, context)?;
         let (plan, foreseen) = foresee(plan, &selected, &heading, spool.path(), threads)?;
         drop(bars);
         report_plan(&plan, &foreseen, arguments, context);
@@ -211,7 +215,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
             "the export of bundle {label} was interrupted; it is complete now, in {folder}"
         ));
     }
-    let heading = heading(arguments, stream, numbers.next(epoch), &trust, context)?;
+    let mut heading = heading(arguments, stream, numbers.next(epoch), &trust, context)?;
+    heading.since = since::since(arguments.since.as_deref(), &heading, &trust, context)?;
     let collected = collect(selected, &sources)?;
     bars.finish();
     for line in collected.warnings() {
@@ -268,6 +273,7 @@ fn heading(
             .collect(),
         side_data,
         volume_bytes: arguments.volume_size,
+        since: None,
     })
 }
 
@@ -413,6 +419,7 @@ fn report(packed: &Packed, counts: &crate::export::collect::Counts, enclave: &st
             "schema": "sealift-export/1",
             "outcome": "exported",
             "bundle": { "stream": manifest.stream, "epoch": manifest.epoch, "sequence": manifest.sequence, "manifest": packed.manifest_digest },
+            "base": manifest.base,
             "recipient": enclave,
             "created": manifest.created,
             "not_after": manifest.not_after,

@@ -7,6 +7,7 @@
 
 mod approve;
 mod args;
+mod ask;
 mod audit;
 mod client_config;
 mod decided;
@@ -22,9 +23,11 @@ mod import;
 mod init;
 mod key;
 mod list;
+mod media;
 mod output;
 mod policy;
 mod progress;
+mod receipt;
 mod rebuild;
 mod recheck;
 #[cfg(feature = "export")]
@@ -39,6 +42,8 @@ mod scanners;
 mod serve;
 mod shown;
 mod signer;
+#[cfg(feature = "export")]
+mod since;
 mod status;
 mod trust;
 mod where_;
@@ -111,6 +116,9 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::List(arguments) => list::run(&arguments, context),
         Command::Where(arguments) => where_::run(&arguments, context),
         Command::Recheck(arguments) => recheck::run(&arguments, context),
+        Command::Ask(arguments) => ask::run(&arguments, context),
+        Command::Media(arguments) => media::run(&arguments, context),
+        Command::Receipt(arguments) => receipt::run(&arguments, context),
         Command::Audit(arguments) => audit::run(&arguments, context),
         Command::Rebuild(arguments) => rebuild::run(&arguments, context),
         Command::Report(arguments) => report::run(&arguments, context),

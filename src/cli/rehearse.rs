@@ -58,6 +58,7 @@ pub(super) fn decided(
         recipients: [*root.document().enclave.id.digest()].into(),
         roots: vec![(root.document().version, root.envelope().to_vec())],
         volume_bytes: None,
+        since: None,
         ..heading
     };
     let target = Target {

@@ -99,7 +99,7 @@ impl Judge {
         })
     }
 
-    fn open(&self, path: &Path) -> Result<Report, ReportError> {
+    pub(super) fn open(&self, path: &Path) -> Result<Report, ReportError> {
         report::open(path, &self.roots, self.revocations.as_ref())
     }
 }

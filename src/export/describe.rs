@@ -18,6 +18,7 @@ use crate::bundle::manifest::{CatalogSummary, FORMAT, Manifest, SideData, Travel
 use crate::bundle::volumes;
 use crate::crypto::strict_json;
 use crate::model::{Code, Digest, Document, Hasher, Refusal, Stop, Timestamp, Unable};
+use crate::trust::receipt::Statement;
 
 use super::collect::Collected;
 use super::holdings::Holdings;
@@ -49,6 +50,17 @@ pub struct Heading {
     pub side_data: BTreeMap<SideData, Vec<u8>>,
     /// The largest volume, in bytes; without one a single volume is written.
     pub volume_bytes: Option<u64>,
+    /// What the receiver says that it holds: files in it stay here (manifest.md §6).
+    pub since: Option<Since>,
+}
+
+/// On what a delta builds.
+#[derive(Debug, Clone)]
+pub struct Since {
+    /// A manifest that the receiver has imported.
+    pub base: Digest,
+    /// What it holds.
+    pub statement: Arc<Statement>,
 }
 
 /// What was collected, as far as a bundle says it.
@@ -120,6 +132,9 @@ impl Contents {
             compressible: true,
         }));
         holdings.arrange_objects();
+        if let Some(since) = &heading.since {
+            holdings.leave_out(|digest| since.statement.holds(digest));
+        }
         Ok(Self {
             holdings,
             documents: sorted_documents(documents),
@@ -196,7 +211,7 @@ pub(super) fn compose(
         size,
         totals,
         content_size,
-    } = write_catalog(&stored, documents, named, spool)?;
+    } = write_catalog(&stored, documents, named, heading.since.as_ref(), spool)?;
     let catalog_summary = CatalogSummary {
         artifacts: totals.artifacts,
         content_size,
@@ -207,7 +222,7 @@ pub(super) fn compose(
         size,
     };
     let mut manifest = Manifest {
-        base: None,
+        base: heading.since.as_ref().map(|since| since.base),
         catalog: catalog_summary,
         created: heading.created,
         critical: Vec::new(),

@@ -453,6 +453,13 @@ impl Holdings {
         self.objects = order.into_iter().map(|(_, at)| at).collect();
     }
 
+    /// Leaves out the files that the receiver has already. Documents, proofs, plan and side data always travel.
+    pub(super) fn leave_out(&mut self, held: impl Fn(&Digest) -> bool) {
+        let finds = &self.finds;
+        self.objects
+            .retain(|at| finds.get(*at as usize).is_none_or(|find| !held(&find.digest)));
+    }
+
     fn object_digest(&self, at: u32) -> Digest {
         match self.finds.get(at as usize) {
             Some(find) => find.digest,

@@ -510,6 +510,34 @@ pub fn rehearse(inputs: Vec<Input>, rehearsal: &Rehearsal<'_>, run: &Run<'_>) ->
     Ok(decide(judged, None, &deciding)?.into_parts().1)
 }
 
+/// What a bundle's seal says by itself: nothing of its contents was read.
+pub struct Sealed {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The bundle's identity.
+    pub manifest_digest: Digest,
+    /// The persons who signed it.
+    pub exporters: Vec<String>,
+}
+
+/// Judges the seal of volumes of one bundle, by the root, the trust data and the clock, and reads nothing behind it.
+pub fn sealed(inputs: Vec<Input>, trust: &TrustFolder, now: Timestamp) -> Result<Sealed, Stop> {
+    let site = Site::load(trust)?;
+    let judgement = Judgement {
+        root: trust.current(),
+        now,
+        memory: None,
+        approvals: Approvals::StillToCome,
+        revocations: site.revocations().map(|(_, document)| document),
+    };
+    let authenticated = authenticate(open(inputs)?, &judgement).result?;
+    Ok(Sealed {
+        manifest: authenticated.manifest().clone(),
+        manifest_digest: authenticated.manifest_digest(),
+        exporters: authenticated.voucher().exporters.clone(),
+    })
+}
+
 /// A bundle as a person sees it who is asked to approve it.
 pub struct Looked {
     /// The manifest.

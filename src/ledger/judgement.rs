@@ -22,7 +22,7 @@ pub struct Judgement {
 }
 
 /// A level as the database keeps it: its place among all levels.
-fn number(level: Level) -> i64 {
+pub(super) fn number(level: Level) -> i64 {
     Level::ALL
         .iter()
         .position(|known| *known == level)

@@ -8,6 +8,7 @@
 //! Every commit is durable (WAL with `synchronous=FULL`); a reader never blocks the writer.
 #![expect(clippy::disallowed_methods, reason = "the ledger is a file on disk")]
 
+mod ask;
 mod error;
 mod import;
 mod journal;

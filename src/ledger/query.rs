@@ -119,7 +119,7 @@ impl Ledger {
             .map_err(LedgerError::sql("read"))
     }
 
-    /// Calls back for every object that the ledger lists, with its size in bytes.
+    /// Calls back for every object that the ledger lists, ascending by digest, with its size in bytes.
     pub fn for_each_object<E: From<LedgerError>>(
         &self,
         mut visit: impl FnMut(&Digest, u64) -> Result<(), E>,
@@ -127,7 +127,7 @@ impl Ledger {
         let failed = LedgerError::sql;
         let mut statement = self
             .connection
-            .prepare_cached("SELECT digest, size FROM objects")
+            .prepare_cached("SELECT digest, size FROM objects ORDER BY digest")
             .map_err(failed("read"))?;
         let mut rows = statement.query([]).map_err(failed("read"))?;
         while let Some(row) = rows.next().map_err(failed("read"))? {

@@ -6,6 +6,7 @@
 pub mod approval;
 pub mod data;
 pub mod folder;
+pub mod receipt;
 pub mod review;
 pub mod revocations;
 pub mod standing;

@@ -333,6 +333,22 @@ fn evidence_never_declines_and_a_waiver_alone_lifts_that() {
     let found = site.world.json("where --enclave en pkg:generic/tool@1.1");
     let decision = &found["found"][0]["judgement"]["decision"];
     assert_eq!(decision["decision"]["hits"][0]["waived_by"], "W-1", "{found}");
+    // An auditor asks for it the other way round.
+    let admitted = |more: &str| site.world.json(&format!("ask admitted --enclave en {more}"))["rows"].clone();
+    let rows = admitted("--waiver W-1");
+    assert_eq!(rows.as_array().unwrap().len(), 1, "{rows}");
+    assert_eq!(
+        (&rows[0]["version"], &rows[0]["why"]),
+        (&json!("1.1"), &json!("waiver W-1: evidence-downgraded"))
+    );
+    assert_eq!(admitted(""), rows);
+    assert_eq!(admitted("--waiver W-2"), json!([]));
+    let rule = decision["decision"]["hits"][0]["rule"].as_str().unwrap();
+    assert!(
+        !admitted(&format!("--rule {rule}")).as_array().unwrap().is_empty(),
+        "{rule}"
+    );
+    assert_eq!(admitted("--rule nothing"), json!([]));
     // What was let pass once lowers nothing.
     assert_eq!(site.floor("tool"), Some(Level::Publisher));
     site.refuses(&[file("tool", "1.2")], "evidence-downgraded");

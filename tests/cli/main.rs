@@ -6,6 +6,7 @@ mod audit;
 mod decided;
 mod export;
 mod judged;
+mod labels;
 mod lines;
 mod world;
 
@@ -16,6 +17,8 @@ mod media;
 mod paper;
 mod reasons;
 mod renderings;
+mod questions;
+mod receipts;
 mod rebuild;
 mod reports;
 mod scans;

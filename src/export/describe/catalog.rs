@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::store::Stored;
-use super::{Hashing, cannot_spool};
+use super::{Hashing, Since, cannot_spool};
 use crate::bundle::catalog::{Checker, Record, Totals};
 use crate::bundle::frame;
 use crate::ecosystem::{self, Ecosystem};
@@ -27,14 +27,15 @@ pub(super) fn write_catalog(
     stored: &Stored,
     documents: Vec<Document>,
     named: impl Iterator<Item = (&'static str, Digest)>,
+    since: Option<&Since>,
     spool: &Path,
 ) -> Result<Written, Stop> {
     let failed = |error: io::Error| cannot_spool(spool, error);
     let file = Arc::new(tempfile::tempfile_in(spool).map_err(failed)?);
     let proof_kinds = |id: &str| ecosystem::find(id).map(Ecosystem::proof_kinds);
-    let nothing_elsewhere = |_: &Digest| false;
+    let elsewhere = |digest: &Digest| since.is_some_and(|since| since.statement.holds(digest));
     let mut writer = Writer {
-        checker: Checker::new(stored.segment_size(), &proof_kinds, &nothing_elsewhere),
+        checker: Checker::new(stored.segment_size(), &proof_kinds, &elsewhere),
         segment_size: stored.segment_size(),
         totals: Totals::default(),
         encoder: zstd::stream::Encoder::new(Hashing::new(&file), frame::LEVEL).map_err(failed)?,

@@ -18,6 +18,7 @@ mod text;
 mod uuid;
 mod vsa;
 
+pub(crate) use csv::row as csv_row;
 pub use text::signed;
 
 use std::io::{self, Write};
