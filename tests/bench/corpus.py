@@ -200,8 +200,8 @@ def objects(folder, _place, note):
 
 
 def giant(folder, _place, note):
-    if shutil.disk_usage(folder).free < 50 << 30:
-        note("giant: less than 50 GiB of disk are free, left out")
+    if shutil.disk_usage(folder).free < 60 << 30:
+        note("giant: less than 60 GiB of disk are free, left out")
         return None
     write_noise(folder / "model.safetensors", GIANT_BYTES, random.Random(3))
     return "noise"
