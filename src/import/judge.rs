@@ -5,11 +5,12 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
 use super::lazy_file::LazyFile;
+use super::open::cannot_read;
 use super::planned::Planned;
 use crate::evidence::{self, Context, Evidence, MAX_PROOF_BYTES};
 use crate::model::{
@@ -280,12 +281,10 @@ fn panicked(kind: &str) -> Finding {
     )
 }
 
-fn cannot_read(path: &Path, error: std::io::Error) -> Unable {
-    Unable::new(format!("cannot read {}", path.display())).because(error)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::model::{ClaimHasher, Outcome, Proof, Timestamp};
 

@@ -23,6 +23,7 @@ mod journal;
 mod checks;
 mod forward;
 mod lazy_file;
+mod lines;
 mod memory;
 mod planned;
 mod today;

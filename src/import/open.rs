@@ -416,6 +416,7 @@ fn display_name(path: &Path) -> String {
     )
 }
 
-fn cannot_read(path: &Path, error: io::Error) -> Unable {
+/// A file could not be read.
+pub(super) fn cannot_read(path: &Path, error: io::Error) -> Unable {
     Unable::new(format!("cannot read {}", path.display())).because(error)
 }

@@ -3,12 +3,14 @@
 #![expect(clippy::disallowed_methods, reason = "reviews lie in the enclave's folder")]
 
 use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::decide::{Waiting, WaitingHeader};
+use super::lines::LineReader;
+use super::open::cannot_read;
 use crate::crypto::dsse::MAX_ENVELOPE_BYTES;
-use crate::model::{Digest, Stop, Unable};
+use crate::model::{Digest, Stop};
 use crate::trust::review::MAX_REVIEWS;
 
 const REVIEWS: &str = "reviews";
@@ -69,19 +71,15 @@ pub(super) fn clear(enclave: &Path, manifest: &Digest) {
 /// The list of what waits, read one by one.
 pub struct WaitingReader {
     header: WaitingHeader,
-    lines: BufReader<File>,
-    path: PathBuf,
+    lines: LineReader,
 }
 
 impl WaitingReader {
     /// Opens the list of a bundle.
     pub fn open(enclave: &Path, manifest: &Digest) -> Result<Self, Stop> {
-        let path = waiting_path(enclave, manifest);
-        let file = File::open(&path).map_err(|error| cannot_read(&path, error))?;
-        let mut lines = BufReader::new(file);
-        let header = line(&mut lines, &path)?
-            .ok_or_else(|| cannot_read(&path, io::Error::from(io::ErrorKind::UnexpectedEof)))?;
-        Ok(Self { header, lines, path })
+        let mut lines = LineReader::bounded(waiting_path(enclave, manifest), MAX_LINE_BYTES)?;
+        let header = lines.following()?;
+        Ok(Self { header, lines })
     }
 
     /// About which bundle and policy it is.
@@ -95,23 +93,8 @@ impl WaitingReader {
         reason = "each step may fail: an iterator of results would go on after a failure"
     )]
     pub fn next(&mut self) -> Result<Option<Waiting>, Stop> {
-        line(&mut self.lines, &self.path)
+        self.lines.next()
     }
-}
-
-fn line<T: serde::de::DeserializeOwned>(lines: &mut BufReader<File>, path: &Path) -> Result<Option<T>, Stop> {
-    let mut line = Vec::new();
-    let count = lines
-        .by_ref()
-        .take(MAX_LINE_BYTES)
-        .read_until(b'\n', &mut line)
-        .map_err(|error| cannot_read(path, error))?;
-    if count == 0 {
-        return Ok(None);
-    }
-    serde_json::from_slice(&line)
-        .map(Some)
-        .map_err(|error| cannot_read(path, error.into()).into())
 }
 
 /// The names in a folder, sorted; none where there is no folder.
@@ -127,8 +110,4 @@ fn names(folder: &Path) -> Result<Vec<String>, Stop> {
     }
     found.sort_unstable();
     Ok(found)
-}
-
-fn cannot_read(path: &Path, error: io::Error) -> Unable {
-    Unable::new(format!("cannot read {}", path.display())).because(error)
 }

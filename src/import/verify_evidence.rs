@@ -2,18 +2,16 @@
 //! decides from the findings.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
-use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::forward::Forward;
 use super::judge::{Judge, Subject};
+use super::lines::{LineReader, LineWriter};
 use super::planned::Planned;
-use super::verify_objects::{Examined, ExaminedReader, Intact, Progress, write_failed};
+use super::verify_objects::{Examined, ExaminedReader, Intact, Progress};
 use crate::evidence::Context;
-use crate::model::{Anchor, Artifact, Claim, Digest, Finding, Level, SeenState, Stop, Timestamp, Unable};
+use crate::model::{Anchor, Artifact, Claim, Digest, Finding, Level, SeenState, Stop, Timestamp};
 use crate::store::Store;
 use crate::trust::Revocations;
 
@@ -108,8 +106,7 @@ fn write_findings(
             }
         }
     }
-    let path = intact.staging().join(FINDINGS);
-    let mut output = BufWriter::new(File::create(&path).map_err(|error| write_failed(&path, error))?);
+    let mut output = LineWriter::create(intact.staging().join(FINDINGS))?;
     progress.begin("judge", intact.manifest().catalog.artifacts);
     let mut examined = intact.examined()?;
     loop {
@@ -126,14 +123,12 @@ fn write_findings(
         let judged = judge.judge_all(&subjects, threads)?;
         for (subject, mut findings) in subjects.iter().zip(judged) {
             forward.weigh(subject.artifact, &mut findings);
-            serde_json::to_writer(&mut output, &Line { findings })
-                .map_err(|error| write_failed(&path, error.into()))?;
-            output.write_all(b"\n").map_err(|error| write_failed(&path, error))?;
+            output.write(&Line { findings })?;
         }
         progress.advance(round.len() as u64);
     }
     progress.finish();
-    output.flush().map_err(|error| write_failed(&path, error).into())
+    output.finish()
 }
 
 fn subject(examined: &Judgeable) -> Subject<'_> {
@@ -201,20 +196,14 @@ impl EvidenceSummary {
 /// The judged artifacts of a bundle, in the catalog's order.
 pub struct JudgedReader {
     examined: ExaminedReader,
-    lines: BufReader<File>,
-    path: PathBuf,
-    line: Vec<u8>,
+    lines: LineReader,
 }
 
 impl JudgedReader {
     fn open(intact: &Intact) -> Result<Self, Stop> {
-        let path = intact.staging().join(FINDINGS);
-        let file = File::open(&path).map_err(|error| cannot_read(&path, error))?;
         Ok(Self {
             examined: intact.examined()?,
-            lines: BufReader::new(file),
-            path,
-            line: Vec::new(),
+            lines: LineReader::open(intact.staging().join(FINDINGS))?,
         })
     }
 
@@ -227,18 +216,10 @@ impl JudgedReader {
         let Some(examined) = self.examined.next()? else {
             return Ok(None);
         };
-        self.line.clear();
-        self.lines
-            .read_until(b'\n', &mut self.line)
-            .map_err(|error| cannot_read(&self.path, error))?;
-        let line: Line = serde_json::from_slice(&self.line).map_err(|error| cannot_read(&self.path, error.into()))?;
+        let line: Line = self.lines.following()?;
         Ok(Some(JudgedArtifact {
             examined,
             findings: line.findings,
         }))
     }
-}
-
-fn cannot_read(path: &Path, error: std::io::Error) -> Unable {
-    Unable::new(format!("cannot read {}", path.display())).because(error)
 }

@@ -10,7 +10,7 @@ use crate::model::{Digest, Hasher};
 /// The first line.
 const HEADER: &str = "sealift-shard-1";
 
-/// No line is longer: a path has at most 4096 bytes, and an owner no more.
+/// No line is longer: an owner and a path consist of a few names of at most `MAX_NAME_BYTES` (`bundle-spec/limits.md`).
 const MAX_LINE_BYTES: u64 = 16 * 1024;
 
 /// What one entry of a shard is.

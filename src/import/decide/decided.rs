@@ -1,13 +1,11 @@
 //! A bundle about whose every artifact the policy has decided, and its artifacts as a stream.
 
-use std::fs::File;
-use std::io::{self, BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::io;
 
 use super::admit::KeptOut;
-use super::cannot_read;
 use super::decision::{ArtifactDecision, Decisions};
 use super::pass::DECISIONS;
+use crate::import::lines::LineReader;
 use crate::import::verify_evidence::{EvidenceSummary, Judged, JudgedArtifact, JudgedReader};
 use crate::import::verify_objects::Intact;
 use crate::model::{Digest, Name, Stop};
@@ -72,20 +70,14 @@ impl Decided {
 /// The decided artifacts of a bundle, in the catalog's order.
 pub struct DecidedReader {
     judged: JudgedReader,
-    lines: BufReader<File>,
-    path: PathBuf,
-    line: Vec<u8>,
+    lines: LineReader,
 }
 
 impl DecidedReader {
     pub(super) fn open(judged: &Judged) -> Result<Self, Stop> {
-        let path = judged.intact().staging().join(DECISIONS);
-        let file = File::open(&path).map_err(|error| cannot_read(&path, error))?;
         Ok(Self {
             judged: judged.artifacts()?,
-            lines: BufReader::new(file),
-            path,
-            line: Vec::new(),
+            lines: LineReader::open(judged.intact().staging().join(DECISIONS))?,
         })
     }
 
@@ -98,15 +90,10 @@ impl DecidedReader {
         let Some(judged) = self.judged.next()? else {
             return Ok(None);
         };
-        self.line.clear();
-        self.lines
-            .read_until(b'\n', &mut self.line)
-            .map_err(|error| cannot_read(&self.path, error))?;
-        let decided: ArtifactDecision =
-            serde_json::from_slice(&self.line).map_err(|error| cannot_read(&self.path, error.into()))?;
+        let decided: ArtifactDecision = self.lines.following()?;
         if decided.digest != judged.examined.artifact.digest {
             let mixed = io::Error::new(io::ErrorKind::InvalidData, "a decision is about another artifact");
-            return Err(cannot_read(&self.path, mixed).into());
+            return Err(self.lines.wrong(mixed));
         }
         Ok(Some(DecidedArtifact { judged, decided }))
     }

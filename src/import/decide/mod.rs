@@ -14,7 +14,6 @@ mod closure;
 mod decided;
 mod decision;
 mod facts;
-mod lines;
 mod pass;
 mod refusals;
 mod remembered;
@@ -22,7 +21,6 @@ mod waiting;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::io;
 use std::path::Path;
 
 use super::planned::Planned;
@@ -32,7 +30,7 @@ use super::surroundings::{Around, ECOSYSTEMS};
 use super::verify_evidence::Judged;
 use super::verify_objects::{Progress, write_failed};
 use crate::ledger::Ledger;
-use crate::model::{Stop, Timestamp, Unable};
+use crate::model::{Stop, Timestamp};
 use crate::policy::{Judge, Policy, Side, Surroundings};
 use crate::store::Store;
 use crate::trust::review::Reviews;
@@ -160,8 +158,4 @@ impl Weighed {
         } = self;
         admit::admit(judged, decisions, refused, deciding)
     }
-}
-
-fn cannot_read(path: &Path, error: io::Error) -> Unable {
-    Unable::new(format!("cannot read {}", path.display())).because(error)
 }

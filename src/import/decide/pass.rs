@@ -6,12 +6,12 @@ use super::admit::{KeptOut, objects_of};
 use super::closure::Closure;
 use super::decision::{Admission, ArtifactDecision, Decisions, ScanTold, codes, is_wrong, only_shows, says};
 use super::facts::{bundle_facts, comes_unasked, published, release};
-use super::lines::Lines;
 use super::refusals::refusal;
 use super::remembered::{Remembered, remember};
 use super::waiting::{WAITING, Waiting, WaitingHeader};
 use super::{Deciding, Occasion};
 use crate::ecosystem::{self, Stated, purl};
+use crate::import::lines::LineWriter;
 use crate::import::planned::Planned;
 use crate::import::verify_evidence::JudgedArtifact;
 use crate::import::verify_objects::Intact;
@@ -36,8 +36,8 @@ pub(super) struct Pass<'a> {
     judge: &'a Judge<'a>,
     planned: &'a Planned,
     remembered: Option<Remembered>,
-    output: Lines,
-    waiting: Option<Lines>,
+    output: LineWriter,
+    waiting: Option<LineWriter>,
     decisions: Decisions,
     /// What the artifacts need.
     closure: Closure,
@@ -82,7 +82,7 @@ impl<'a> Pass<'a> {
             judge,
             planned,
             remembered: None,
-            output: Lines::create(intact.staging().join(DECISIONS))?,
+            output: LineWriter::create(intact.staging().join(DECISIONS))?,
             waiting: None,
             decisions: Decisions {
                 policy_id: policy.id.clone(),
@@ -114,7 +114,7 @@ impl<'a> Pass<'a> {
 
     fn with_waiting(mut self, intact: &Intact) -> Result<Self, Stop> {
         if self.deciding.waiting.is_some() {
-            let mut lines = Lines::create(intact.staging().join(WAITING))?;
+            let mut lines = LineWriter::create(intact.staging().join(WAITING))?;
             lines.write(&WaitingHeader {
                 bundle: intact.manifest().label(),
                 exporters: intact.voucher().exporters.clone(),

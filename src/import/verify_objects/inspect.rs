@@ -2,9 +2,8 @@
 //! What it says is written beside the objects, one line an artifact, for the steps that follow.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::thread;
 
 use serde::de::DeserializeOwned;
@@ -16,6 +15,8 @@ use crate::bundle::catalog::Record;
 use crate::bundle::manifest::Manifest;
 use crate::ecosystem::{self, DocumentContent};
 use crate::import::lazy_file::LazyFile;
+use crate::import::lines::{LineReader, LineWriter};
+use crate::import::open::cannot_read;
 use crate::model::{Artifact, Claim, Code, Digest, Document, Refusal, Stop, Unable};
 
 /// An artifact and what its content says.
@@ -47,8 +48,7 @@ const MAX_REFUSALS: usize = 50;
 
 /// Inspects every artifact, on all cores, in the catalog's order.
 pub(super) fn inspect(catalog: &Path, manifest: &Manifest, workspace: &Workspace<'_>) -> Result<(), Stop> {
-    let path = workspace.staging.join(EXAMINED);
-    let mut output = BufWriter::new(File::create(&path).map_err(|error| write_failed(&path, error))?);
+    let mut output = LineWriter::create(workspace.staging.join(EXAMINED))?;
     workspace.progress.begin("inspect", manifest.catalog.artifacts);
     let mut artifacts = Records::open(catalog)?;
     let mut documents = Documents::open(catalog)?;
@@ -75,11 +75,7 @@ pub(super) fn inspect(catalog: &Path, manifest: &Manifest, workspace: &Workspace
             let count = round.len() as u64;
             for result in inspect_round(&round, workspace) {
                 match result {
-                    Ok(examined) => {
-                        serde_json::to_writer(&mut output, &examined)
-                            .map_err(|error| write_failed(&path, error.into()))?;
-                        output.write_all(b"\n").map_err(|error| write_failed(&path, error))?;
-                    }
+                    Ok(examined) => output.write(&examined)?,
                     Err(Stop::Refused(more)) => refusals.extend(more),
                     Err(unable) => return Err(unable),
                 }
@@ -95,7 +91,7 @@ pub(super) fn inspect(catalog: &Path, manifest: &Manifest, workspace: &Workspace
         }
     }
     workspace.progress.finish();
-    output.flush().map_err(|error| write_failed(&path, error))?;
+    output.finish()?;
     if refusals.is_empty() {
         return Ok(());
     }
@@ -242,21 +238,11 @@ fn read_document(document: &Document, workspace: &Workspace<'_>) -> Result<Docum
 }
 
 /// The examined artifacts of a bundle, in the catalog's order.
-pub struct ExaminedReader {
-    lines: BufReader<File>,
-    path: PathBuf,
-    line: Vec<u8>,
-}
+pub struct ExaminedReader(LineReader);
 
 impl ExaminedReader {
     pub(in crate::import) fn open(staging: &Path) -> Result<Self, Stop> {
-        let path = staging.join(EXAMINED);
-        let file = File::open(&path).map_err(|error| cannot_read(&path, error))?;
-        Ok(Self {
-            lines: BufReader::new(file),
-            path,
-            line: Vec::new(),
-        })
+        LineReader::open(staging.join(EXAMINED)).map(Self)
     }
 
     /// The next artifact.
@@ -270,20 +256,6 @@ impl ExaminedReader {
 
     /// The part of the next artifact that somebody needs: what its content says may be long.
     pub(in crate::import) fn next_part<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Stop> {
-        self.line.clear();
-        let count = self
-            .lines
-            .read_until(b'\n', &mut self.line)
-            .map_err(|error| cannot_read(&self.path, error))?;
-        if count == 0 {
-            return Ok(None);
-        }
-        serde_json::from_slice(&self.line)
-            .map(Some)
-            .map_err(|error| cannot_read(&self.path, error.into()).into())
+        self.0.next()
     }
-}
-
-fn cannot_read(path: &Path, error: io::Error) -> Unable {
-    Unable::new(format!("cannot read {}", path.display())).because(error)
 }
