@@ -199,6 +199,31 @@ fn the_list_of_files_holds_together() {
         doubt(Doubt::UnknownAlgorithm),
     );
     expect(&judged(&|statement| statement["predicate"] = json!({})), malformed);
+    // The message of the oldest format counts for its own statement alone.
+    let payload = listing(|_| {}).to_string();
+    let message = format!("DSSEV1 28 application/vnd.in-toto+json {} b'{payload}'", payload.len());
+    let mut relabelled = by_key(&listing(|_| {}), &key);
+    relabelled["dsseEnvelope"]["signatures"][0]["sig"] = base64(forge::sign(&key, message.as_bytes())).into();
+    let judged_at = |value: &Value| judge(value.to_string().into_bytes(), &weights(), BYTES, &pinned);
+    expect(&judged_at(&relabelled), doubt(Doubt::UnknownSigner));
+    let old = |count: usize| {
+        let subject = json!({"name": "weights/a.bin", "digest": {"sha256": hex::encode(forge::sha256(BYTES))}});
+        let mut statement = listing(|_| {});
+        statement["predicateType"] = "https://model_signing/Digests/v0.1".into();
+        statement["subject"] = vec![subject; count].into();
+        judged_at(&by_key(&statement, &key))
+    };
+    expect(&old(1), SIGNED_BY_PUBLISHER);
+    expect(&old(2), malformed);
+    let nothing = one(support::judge(
+        "model-signing",
+        Vec::new(),
+        &weights(),
+        BYTES,
+        &pinned,
+        DAY,
+    ));
+    expect(&nothing, doubt(Doubt::Incomplete));
     expect(
         &judged(&|statement| statement["predicateType"] = PROVENANCE.into()),
         doubt(Doubt::UnknownFormat),
