@@ -89,12 +89,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Judges some artifacts on all cores; the results are in their order.
-    pub fn judge_all(&self, subjects: &[Subject<'_>], threads: usize) -> Result<Vec<Vec<Finding>>, Stop> {
-        self.judge_each(subjects, threads).into_iter().collect()
-    }
-
-    /// The same, where the failure to read one artifact says nothing about the others.
+    /// Judges some artifacts on all cores; the results are in their order, and the failure to read one says nothing about the others.
     pub fn judge_each(&self, subjects: &[Subject<'_>], threads: usize) -> Vec<Result<Vec<Finding>, Stop>> {
         let share = subjects.len().div_ceil(threads.max(1)).max(1);
         thread::scope(|scope| {

@@ -18,6 +18,7 @@ pub mod stage;
 pub mod commit;
 pub mod recheck;
 pub mod record;
+mod ahead;
 mod parts;
 mod journal;
 mod checks;
@@ -25,6 +26,8 @@ mod forward;
 mod lazy_file;
 mod lines;
 mod memory;
+mod mover;
+mod ordered;
 mod planned;
 mod today;
 
@@ -237,7 +240,7 @@ fn run_import(
             let mut staged = stage(decided, brought, enclave, run.now, run.progress, journal)?;
             let log = recorder.staged(&mut staged, before)?;
             drop(write_behind);
-            let committed = commit(staged, log.as_ref())?;
+            let committed = commit(staged, log.as_ref(), recorder.folders())?;
             recorder.committed();
             reviews::clear(folder, &manifest_digest);
             Ok(Imported::Committed(Box::new(committed)))

@@ -23,6 +23,7 @@ use crate::report::{
     Aside, FORMAT, Folder, Head, KnownTime, LogPart, Outcome, Previous, Published, Records, ReportError, Shortened,
     Station, TrustThen, short,
 };
+use crate::store;
 use crate::trust::TrustedRoot;
 
 /// How much of the head the reasons for a refusal may take, in bytes.
@@ -318,6 +319,11 @@ impl<'a> Recorder<'a> {
         keeping.write().map(Some)
     }
 
+    /// The folders in which an attempt's record lies: durable before it is committed.
+    pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.keeping.iter().flat_map(|keeping| keeping.folders())
+    }
+
     /// Shows the report of an import that is committed. What fails here is mended when the next report is written.
     pub(super) fn committed(&mut self) {
         let Some(keeping) = &mut self.keeping else { return };
@@ -357,8 +363,13 @@ impl Keeping<'_> {
 
     fn write_refusal(&mut self, ledger: &Ledger) -> Result<Option<PathBuf>, Stop> {
         let state = self.write()?;
+        store::sync_file_systems(self.folders())?;
         ledger.note_log(&state)?;
         self.show()
+    }
+
+    fn folders(&self) -> [&Path; 2] {
+        [self.folder.path(), &self.log_folder]
     }
 
     /// Shows the report and the checkpoint of what is committed.
@@ -372,7 +383,7 @@ impl Keeping<'_> {
         Ok(Some(pending.shown))
     }
 
-    /// Writes the report beside its place and its leaves into the log, all of it durable. Says what of the log counts once that is
+    /// Writes the report beside its place and its leaves into the log. Says what of the log counts once all of it is durable and
     /// committed.
     fn write(&mut self) -> Result<LogState, Stop> {
         let aside = match self.aside.take() {
@@ -397,7 +408,7 @@ impl Keeping<'_> {
         }
         self.head.records = aside.records();
         self.log.add(&self.head.leaf())?;
-        self.log.flush()?;
+        self.log.write_edge()?;
         let head = self.log.head();
         let checkpoint = Checkpoint::make(&self.origin, head, self.signers.log)?;
         self.head.log = Some(LogPart::of(&self.log, &self.start, &checkpoint)?);
