@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::forward::Forward;
-use super::judge::{Judge, Subject};
+use super::judge::{Asked, Judge, Objects, Opinion, Subject};
 use super::lines::{LineReader, LineWriter};
 use super::planned::Planned;
 use super::verify_objects::{Examined, ExaminedReader, Intact, Progress};
@@ -43,6 +43,8 @@ pub struct JudgedArtifact {
     pub examined: Examined,
     /// What its proofs came to.
     pub findings: Vec<Finding>,
+    /// What they asked of its bytes.
+    pub asked: Asked,
 }
 
 impl JudgedArtifact {
@@ -54,6 +56,7 @@ impl JudgedArtifact {
 
 #[derive(Serialize, Deserialize)]
 struct Line {
+    asked: Asked,
     findings: Vec<Finding>,
 }
 
@@ -76,18 +79,52 @@ pub fn verify_evidence(
     threads: usize,
     progress: &dyn Progress,
 ) -> Result<Judged, Stop> {
-    write_findings(&intact, pins, store, now, threads, progress)?;
+    let here = Judging {
+        pins,
+        now,
+        threads,
+        progress,
+        objects: Objects::Held,
+    };
+    write_findings(&intact, store, &here, &mut |_, opinion| Ok(opinion))?;
     Ok(Judged { intact })
 }
 
+/// The same of a bundle of which objects may be left out: `complete` says what their proofs had come to.
+pub(super) fn verify_evidence_again(
+    intact: Intact,
+    judging: &Judging<'_>,
+    complete: Complete<'_>,
+) -> Result<Judged, Stop> {
+    write_findings(&intact, None, judging, complete)?;
+    Ok(Judged { intact })
+}
+
+/// By what and how it is judged.
+pub(super) struct Judging<'a> {
+    pub(super) pins: &'a Pins,
+    pub(super) now: Timestamp,
+    pub(super) threads: usize,
+    pub(super) progress: &'a dyn Progress,
+    pub(super) objects: Objects,
+}
+
+/// Completes what was found about an artifact, in the catalog's order.
+pub(super) type Complete<'c> = &'c mut dyn FnMut(&Artifact, Opinion) -> Result<Opinion, Stop>;
+
 fn write_findings(
     intact: &Intact,
-    pins: &Pins,
     store: Option<&Store>,
-    now: Timestamp,
-    threads: usize,
-    progress: &dyn Progress,
+    judging: &Judging<'_>,
+    complete: Complete<'_>,
 ) -> Result<(), Stop> {
+    let &Judging {
+        pins,
+        now,
+        threads,
+        progress,
+        objects,
+    } = judging;
     let context = Context {
         anchors: &pins.anchors,
         now,
@@ -96,13 +133,13 @@ fn write_findings(
     };
     let locate = |digest: &Digest| intact.locate(digest, store);
     let planned = Planned::read(&locate(&intact.manifest().plan))?;
-    let judge = Judge::new(&context, pins.revocations.as_ref(), &planned, &locate);
+    let judge = Judge::new(&context, pins.revocations.as_ref(), &planned, &locate).with(objects);
     let mut forward = Forward::new(&pins.seen, intact.manifest().created);
     if !pins.seen.is_empty() {
         let mut examined = intact.examined()?;
         while let Some(item) = examined.next_part::<Judgeable>()? {
             if forward.asks_first(&item.artifact) {
-                forward.note(&item.artifact, &judge.judge(&subject(&item))?);
+                forward.note(&item.artifact, &judge.judge(&subject(&item))?.findings);
             }
         }
     }
@@ -121,9 +158,12 @@ fn write_findings(
         }
         let subjects: Vec<Subject<'_>> = round.iter().map(subject).collect();
         let judged = judge.judge_all(&subjects, threads)?;
-        for (subject, mut findings) in subjects.iter().zip(judged) {
+        for (subject, opinion) in subjects.iter().zip(judged) {
+            let Opinion {
+                mut findings, asked, ..
+            } = complete(subject.artifact, opinion)?;
             forward.weigh(subject.artifact, &mut findings);
-            output.write(&Line { findings })?;
+            output.write(&Line { asked, findings })?;
         }
         progress.advance(round.len() as u64);
     }
@@ -220,6 +260,7 @@ impl JudgedReader {
         Ok(Some(JudgedArtifact {
             examined,
             findings: line.findings,
+            asked: line.asked,
         }))
     }
 }
