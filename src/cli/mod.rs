@@ -9,6 +9,7 @@ mod approve;
 mod args;
 mod ask;
 mod audit;
+mod capsule;
 mod client_config;
 mod decided;
 #[cfg(feature = "export")]
@@ -34,6 +35,7 @@ mod recheck;
 mod rehearse;
 mod report;
 mod report_show;
+mod reverify;
 mod review;
 mod rollback;
 mod root;
@@ -122,6 +124,7 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::Audit(arguments) => audit::run(&arguments, context),
         Command::Rebuild(arguments) => rebuild::run(&arguments, context),
         Command::Report(arguments) => report::run(&arguments, context),
+        Command::Reverify(arguments) => reverify::run(&arguments, context),
         Command::Rollback(arguments) => rollback::run(&arguments, context),
         Command::Gc(arguments) => gc::run(&arguments, context),
         #[cfg(feature = "serve")]

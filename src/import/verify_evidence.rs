@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ahead::Ahead;
 use super::forward::Forward;
-use super::judge::{Judge, Subject};
+use super::judge::{Asked, Judge, Objects, Opinion, Subject};
 use super::lines::{LineReader, LineWriter};
 use super::ordered::{Next, in_order};
 use super::planned::Planned;
@@ -45,6 +45,8 @@ pub struct JudgedArtifact {
     pub examined: Examined,
     /// What its proofs came to.
     pub findings: Vec<Finding>,
+    /// What they asked of its bytes.
+    pub asked: Asked,
 }
 
 impl JudgedArtifact {
@@ -56,6 +58,7 @@ impl JudgedArtifact {
 
 #[derive(Serialize, Deserialize)]
 struct Line {
+    asked: Asked,
     findings: Vec<Finding>,
 }
 
@@ -78,18 +81,52 @@ pub fn verify_evidence(
     threads: usize,
     progress: &dyn Progress,
 ) -> Result<Judged, Stop> {
-    write_findings(&intact, pins, store, now, threads, progress)?;
+    let here = Judging {
+        pins,
+        now,
+        threads,
+        progress,
+        objects: Objects::Held,
+    };
+    write_findings(&intact, store, &here, &mut |_, opinion| Ok(opinion))?;
     Ok(Judged { intact })
 }
 
+/// The same of a bundle of which objects may be left out: `complete` says what their proofs had come to.
+pub(super) fn verify_evidence_again(
+    intact: Intact,
+    judging: &Judging<'_>,
+    complete: Complete<'_>,
+) -> Result<Judged, Stop> {
+    write_findings(&intact, None, judging, complete)?;
+    Ok(Judged { intact })
+}
+
+/// By what and how it is judged.
+pub(super) struct Judging<'a> {
+    pub(super) pins: &'a Pins,
+    pub(super) now: Timestamp,
+    pub(super) threads: usize,
+    pub(super) progress: &'a dyn Progress,
+    pub(super) objects: Objects,
+}
+
+/// Completes what was found about an artifact, in the catalog's order.
+pub(super) type Complete<'c> = &'c mut dyn FnMut(&Artifact, Opinion) -> Result<Opinion, Stop>;
+
 fn write_findings(
     intact: &Intact,
-    pins: &Pins,
     store: Option<&Store>,
-    now: Timestamp,
-    threads: usize,
-    progress: &dyn Progress,
+    judging: &Judging<'_>,
+    complete: Complete<'_>,
 ) -> Result<(), Stop> {
+    let &Judging {
+        pins,
+        now,
+        threads,
+        progress,
+        objects,
+    } = judging;
     let context = Context {
         anchors: &pins.anchors,
         now,
@@ -98,13 +135,13 @@ fn write_findings(
     };
     let locate = |digest: &Digest| intact.locate(digest, store);
     let planned = Planned::read(&locate(&intact.manifest().plan))?;
-    let judge = Judge::new(&context, pins.revocations.as_ref(), &planned, &locate);
+    let judge = Judge::new(&context, pins.revocations.as_ref(), &planned, &locate).with(objects);
     let mut forward = Forward::new(&pins.seen, intact.manifest().created);
     if !pins.seen.is_empty() {
         let mut examined = intact.examined()?;
         while let Some(item) = examined.next_part::<Judgeable>()? {
             if forward.asks_first(&item.artifact) {
-                forward.note(&item.artifact, &judge.judge(&subject(&item))?);
+                forward.note(&item.artifact, &judge.judge(&subject(&item))?.findings);
             }
         }
     }
@@ -128,9 +165,12 @@ fn write_findings(
     in_order(threads, next, work, |judged| {
         let judged = judged?;
         progress.advance(judged.len() as u64);
-        for (mut findings, artifact) in judged {
+        for (opinion, artifact) in judged {
+            let Opinion {
+                mut findings, asked, ..
+            } = complete(&artifact, opinion)?;
             forward.weigh(&artifact, &mut findings);
-            output.write(&Line { findings })?;
+            output.write(&Line { asked, findings })?;
         }
         Ok(Next::Go)
     })?;
@@ -241,6 +281,7 @@ impl JudgedLines {
         Ok(Some(JudgedArtifact {
             examined,
             findings: line.findings,
+            asked: line.asked,
         }))
     }
 }

@@ -372,7 +372,11 @@ impl Client {
             .min(self.limits.longest_pause)
     }
 
-    pub(super) fn document(&self, request: &DocumentRequest, freshness: Freshness) -> Result<Option<Fetched>, ClientError> {
+    pub(super) fn document(
+        &self,
+        request: &DocumentRequest,
+        freshness: Freshness,
+    ) -> Result<Option<Fetched>, ClientError> {
         let slot = Arc::clone(locked(&self.asked).entry(request.clone()).or_default());
         let mut asked = locked(&slot);
         let cache_is_enough =

@@ -113,7 +113,7 @@ impl Aside {
 }
 
 /// Cuts what no proof needs to be understood: a record must stay readable whatever a proof holds.
-fn shorten(record: &mut Record) {
+pub(crate) fn shorten(record: &mut Record) {
     let left_out = record.findings.len().saturating_sub(MAX_FINDINGS);
     record.findings.truncate(MAX_FINDINGS);
     for finding in &mut record.findings {

@@ -29,7 +29,10 @@ pub(crate) fn reports(world: &World) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = fs::read_dir(world.path("en/reports"))
         .map(|entries| entries.map(|entry| entry.unwrap().path()).collect())
         .unwrap_or_default();
-    paths.retain(|path| !path.to_str().unwrap().ends_with(".journal.ndjson.zst"));
+    paths.retain(|path| {
+        let name = path.to_str().unwrap();
+        !name.ends_with(".journal.ndjson.zst") && !name.ends_with(".basis")
+    });
     paths.sort();
     paths
 }

@@ -13,6 +13,7 @@ use super::{Workspace, staged_path, write_failed};
 use crate::bundle::catalog::Record;
 use crate::bundle::manifest::Manifest;
 use crate::ecosystem::{self, DocumentContent};
+use crate::import::basis::Examined as Kept;
 use crate::import::lazy_file::LazyFile;
 use crate::import::lines::{LineReader, LineWriter};
 use crate::import::open::cannot_read;
@@ -104,6 +105,24 @@ pub(super) fn inspect(catalog: &Path, manifest: &Manifest, workspace: &Workspace
     }
     refusals.truncate(MAX_REFUSALS);
     Err(Stop::Refused(refusals))
+}
+
+/// Writes what contents said once more, from what was kept of it: a line for each artifact of the catalog.
+pub(super) fn examined_again(catalog: &Path, folder: &Path, mut kept: LineReader) -> Result<(), Stop> {
+    let mut output = LineWriter::create(folder.join(EXAMINED))?;
+    let mut records = Records::open(catalog)?;
+    while let Some(record) = records.next()? {
+        let Record::Artifact(artifact) = record else { continue };
+        let said: Kept = kept.following()?;
+        output.write(&Examined {
+            artifact,
+            size: said.size,
+            facts: said.facts,
+            derived: BTreeMap::new(),
+            digests: said.digests,
+        })?;
+    }
+    output.finish()
 }
 
 /// The catalog's documents, name by name, in step with its artifacts.

@@ -17,6 +17,7 @@ use crate::model::{Code, Digest, Refusal, Stop, Unable};
 use crate::store::Store;
 
 use super::authenticate::{Authenticated, Voucher};
+use super::lines::LineReader;
 use super::open::VolumeReader;
 pub(super) use catalog::Records;
 pub use inspect::{Examined, ExaminedReader};
@@ -83,6 +84,36 @@ pub enum Verified {
 }
 
 impl Intact {
+    /// A bundle that was verified before, of which the catalog and what its contents said were kept in a folder. Objects lie there too, as far as
+    /// they were kept; a delta's base is not looked for.
+    pub(super) fn again(
+        (manifest, manifest_digest, voucher): (Manifest, Digest, Voucher),
+        envelope: Vec<u8>,
+        folder: &Path,
+        examined: LineReader,
+    ) -> Result<Self, Stop> {
+        let catalog = folder.join(CATALOG);
+        let found = pipeline::hash_file(&catalog)?;
+        if found != manifest.catalog.digest {
+            return Err(Refusal::new(
+                Code::DigestMismatch,
+                CATALOG,
+                "the catalog is not the one that was signed",
+            )
+            .comparing(manifest.catalog.digest, found)
+            .into());
+        }
+        catalog::check(&catalog, &manifest, &|_| true)?;
+        inspect::examined_again(&catalog, folder, examined)?;
+        Ok(Self {
+            manifest,
+            manifest_digest,
+            envelope,
+            voucher,
+            staging: folder.to_owned(),
+        })
+    }
+
     /// The manifest.
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
@@ -111,6 +142,11 @@ impl Intact {
     /// The catalog's records, as a stream.
     pub(super) fn records(&self) -> Result<Records, Stop> {
         Records::open(&self.staging.join(CATALOG))
+    }
+
+    /// Where the catalog lies, as the bundle brought it.
+    pub(super) fn catalog(&self) -> PathBuf {
+        self.staging.join(CATALOG)
     }
 
     /// Where a verified object lies aside; it may be in the store instead.
@@ -157,7 +193,7 @@ pub fn verify_objects(authenticated: Authenticated, workspace: &Workspace<'_>) -
         catalog::receive(&mut reader, &manifest, keep)?;
         workspace.progress.advance(manifest.catalog.size);
         if first && !already {
-            catalog::check(&catalog_path, &manifest, workspace)?;
+            catalog::check(&catalog_path, &manifest, &|digest| workspace.holds(digest))?;
             mark(&workspace.staging.join(CHECKED))?;
         }
         let number = which_volume(&mut reader, manifest.volumes.len())?;
@@ -220,7 +256,7 @@ fn prepare(staging: &Path) -> Result<(), Stop> {
 }
 
 /// Where a verified object lies, or is to lie.
-fn staged_path(staging: &Path, digest: &Digest) -> PathBuf {
+pub(crate) fn staged_path(staging: &Path, digest: &Digest) -> PathBuf {
     let digits = digest.hex();
     let (shard, rest) = digits.split_at(SHARD_DIGITS);
     [staging, Path::new(OBJECTS), Path::new(shard), Path::new(rest)]
