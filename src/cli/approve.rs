@@ -79,7 +79,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         scanners: &Scanners::none(),
     };
     let inputs = arguments.bundle.iter().cloned().map(Input::Path).collect();
-    let mut looked = look(inputs, root, scratch.path().to_owned(), &run)?;
+    let mut looked = look(inputs, root, None, scratch.path().to_owned(), &run)?;
     drop(bars);
     let (manifest, digest) = (looked.manifest.clone(), looked.manifest_digest);
     let contents = Contents::read(&mut looked.artifacts, arguments.all)?;

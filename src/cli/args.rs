@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Export(super::export::Arguments),
     /// Print labels for a bundle's media
     Media(super::media::Arguments),
+    /// Record who had a bundle's media and in what state, and show the records
+    Custody(super::custody::Arguments),
     /// Verify a bundle, show what is in it, and sign that it may be imported
     Approve(super::approve::Arguments),
     /// Check a bundle as `import` would, and change nothing

@@ -10,6 +10,7 @@ mod args;
 mod ask;
 mod audit;
 mod client_config;
+mod custody;
 mod decided;
 #[cfg(feature = "export")]
 mod environment;
@@ -118,6 +119,7 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::Recheck(arguments) => recheck::run(&arguments, context),
         Command::Ask(arguments) => ask::run(&arguments, context),
         Command::Media(arguments) => media::run(&arguments, context),
+        Command::Custody(arguments) => custody::run(&arguments, context),
         Command::Receipt(arguments) => receipt::run(&arguments, context),
         Command::Audit(arguments) => audit::run(&arguments, context),
         Command::Rebuild(arguments) => rebuild::run(&arguments, context),

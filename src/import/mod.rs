@@ -5,6 +5,7 @@
 )]
 
 pub mod open;
+pub mod custody;
 pub mod authenticate;
 pub mod verify_objects;
 pub mod judge;
@@ -549,10 +550,19 @@ pub struct Looked {
     pub exporters: Vec<String>,
     /// Its artifacts, every content examined; read from the scratch folder.
     pub artifacts: ExaminedReader,
+    /// What scanners said of its objects.
+    pub scanned: Scanned,
 }
 
-/// Verifies all volumes of a bundle but its approvals, for the person who is asked for one.
-pub fn look(inputs: Vec<Input>, root: &TrustedRoot, scratch: PathBuf, run: &Run<'_>) -> Result<Looked, Stop> {
+/// Verifies all volumes of a bundle but its approvals, for the person who is asked for one, or who has it scanned. What a delta leaves out is looked
+/// for in a store.
+pub fn look(
+    inputs: Vec<Input>,
+    root: &TrustedRoot,
+    store: Option<&Store>,
+    scratch: PathBuf,
+    run: &Run<'_>,
+) -> Result<Looked, Stop> {
     let judgement = Judgement {
         root,
         now: run.now,
@@ -565,7 +575,7 @@ pub fn look(inputs: Vec<Input>, root: &TrustedRoot, scratch: PathBuf, run: &Run<
     check_space(&manifest, &scratch)?;
     let workspace = Workspace {
         staging: scratch,
-        store: None,
+        store,
         threads: run.threads,
         progress: run.progress,
     };
@@ -574,6 +584,7 @@ pub fn look(inputs: Vec<Input>, root: &TrustedRoot, scratch: PathBuf, run: &Run<
             manifest,
             manifest_digest,
             exporters: intact.voucher().exporters.clone(),
+            scanned: scan(&intact, store, run.scanners, run.now, run.progress)?,
             artifacts: intact.examined()?,
         }),
         Verified::Incomplete(incomplete) => Err(Refusal::new(
