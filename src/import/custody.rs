@@ -1,23 +1,27 @@
 //! Records of custody beside a bundle, for those who add one or look at them. Unlike an import this asks for no medium that can still be imported: records
 //! outlive bundles, and the last of them say that the medium is no more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::authenticate::{Approvals, Judgement, authenticate};
+use super::authenticate::{Approvals, Judgement, Voucher, authenticate};
+use super::decide::objects_of;
 use super::open::{Input, UntrustedRecord, cannot_read, gather, is_volume, list, open_plain};
 use super::scan::Scanned;
 use super::site::Site;
 use crate::bundle::container::{self, BLOCK, member_bytes};
 use crate::bundle::limits::MAX_MANIFEST_ENVELOPE_BYTES;
 use crate::bundle::manifest::Manifest;
-use crate::model::{Digest, Hasher, Stop, Timestamp, Unable};
+use crate::model::{Artifact, CustodyEvent, Digest, Hasher, Stop, Timestamp, Unable};
+use crate::policy::{CustodyFacts, CustodyRule, Scan, ScanResult, ScanRole, Side, VolumeCustody};
 use crate::scan::Answer;
-use crate::trust::custody::{About, Chain, MAX_CUSTODY_TOLD, ScanTold, ScannedBy, Told, VolumeOf};
+use crate::trust::custody::{
+    About, Chain, MAX_CUSTODY_TOLD, ScanTold as TrustTold, ScannedBy, SealState, Told, Trouble, VolumeOf,
+};
 use crate::trust::folder::TrustFolder;
-use crate::trust::{Revocations, Root, TrustedRoot};
+use crate::trust::{Revocations, Role, Root, TrustedRoot};
 
 /// How much of a volume is hashed at a time.
 const READ_BYTES: usize = 1 << 20;
@@ -104,6 +108,139 @@ pub(super) fn about<'a>(
         volumes: manifest.map(|manifest| u32::try_from(manifest.volumes.len()).unwrap_or(u32::MAX)),
         revocations,
         now,
+    }
+}
+
+/// The chain of a bundle's records, by the root that counts.
+pub(super) fn chain(
+    records: &[UntrustedRecord],
+    root: &Root,
+    (manifest, digest): (&Manifest, Digest),
+    site: &Site,
+    now: Timestamp,
+) -> Chain {
+    let revocations = site.revocations().map(|(_, document)| document);
+    Chain::judge(records, &[root], &about(digest, Some(manifest), revocations, now))
+}
+
+/// The envelopes of the records that count, each once.
+pub(super) fn counting(chain: &Chain, records: &[UntrustedRecord]) -> Vec<Vec<u8>> {
+    let files: BTreeSet<&str> = chain.counting().map(|(link, _)| link.file.as_str()).collect();
+    let kept = records.iter().filter(|(file, _)| files.contains(file.as_str()));
+    let kept: BTreeSet<&Vec<u8>> = kept.map(|(_, envelope)| envelope).collect();
+    kept.into_iter().cloned().collect()
+}
+
+/// What the policy asks of a bundle's custody records.
+pub struct Custodied {
+    pub(super) chain: Chain,
+    pub(super) facts: CustodyFacts,
+    scans: Vec<WayScan>,
+}
+
+/// A scan of all volumes by somebody with a role.
+struct WayScan {
+    role: ScanRole,
+    at: Timestamp,
+    scan: ScannedBy,
+}
+
+impl Custodied {
+    /// Takes from a chain what the policy asks for.
+    pub(super) fn of(chain: Chain, manifest: &Manifest, voucher: &Voucher) -> Self {
+        // A bundle has at most 10,000 volumes.
+        let count = u32::try_from(manifest.volumes.len()).unwrap_or(u32::MAX);
+        let mut volumes: BTreeMap<u32, VolumeCustody> =
+            (1..=count).map(|number| (number, VolumeCustody::default())).collect();
+        let mut seals: BTreeMap<u32, &str> = BTreeMap::new();
+        let mut scans = Vec::new();
+        for (link, record) in chain.counting() {
+            let by_others = link.persons.iter().any(|person| !voucher.exporters.contains(person));
+            let of_receiver = record.event.is_of_receiver();
+            let is_clean = !record.scans.is_empty() && record.scans.iter().all(ScannedBy::is_clean);
+            let roles: Vec<ScanRole> = link.roles.iter().filter_map(|role| scan_role(*role)).collect();
+            for number in record.numbers(count) {
+                let Some(volume) = volumes.get_mut(&number) else {
+                    continue;
+                };
+                if by_others || !of_receiver {
+                    volume.events.insert(record.event);
+                }
+                if let Some(protection) = record.medium.as_ref().and_then(|medium| medium.write_protection) {
+                    volume.write_protected = Some(protection.is_protected());
+                }
+                if is_clean {
+                    volume.clean.extend(roles.iter().map(|role| (*role, record.at)));
+                }
+                let Some(seal) = &record.seal else { continue };
+                if record.event == CustodyEvent::Sealed {
+                    seals.insert(number, &seal.number);
+                    volume.seal_was_found = false;
+                } else if of_receiver && by_others && seal.state == SealState::Intact {
+                    volume.seal_was_found |= seals.get(&number).is_some_and(|sealed| *sealed == seal.number);
+                }
+            }
+            // What was scanned in part has not been scanned.
+            if record.numbers(count).len() == volumes.len() {
+                for role in roles {
+                    scans.extend(record.scans.iter().map(|scan| WayScan {
+                        role,
+                        at: record.at,
+                        scan: scan.clone(),
+                    }));
+                }
+            }
+        }
+        let said = |trouble: &Trouble| (trouble.code, format!("{}: {}", trouble.subject, trouble.message));
+        let facts = CustodyFacts {
+            troubles: chain.troubles.iter().map(said).collect(),
+            volumes,
+        };
+        Self { chain, facts, scans }
+    }
+
+    /// What scanners on the way said of an artifact, where the policy lets their persons' scans count: the worst of its bytes and its proofs.
+    pub(super) fn scans_of(&self, artifact: &Artifact, rule: Option<&CustodyRule>) -> Vec<Scan> {
+        let Some(rule) = rule else { return Vec::new() };
+        let counting = self.scans.iter().filter(|way| rule.scanned_by.contains(&way.role));
+        counting.map(|way| way.of(artifact)).collect()
+    }
+}
+
+impl WayScan {
+    fn of(&self, artifact: &Artifact) -> Scan {
+        let told: BTreeMap<Digest, &Told> = self.scan.told.iter().map(|told| (told.object, told)).collect();
+        let here: Vec<&&Told> = objects_of(artifact).filter_map(|digest| told.get(digest)).collect();
+        let of = |result: TrustTold| {
+            here.iter()
+                .find(|told| told.result == result)
+                .map(|told| told.detail.clone())
+        };
+        let result = match (of(TrustTold::Found), &self.scan.problem, of(TrustTold::NotScanned)) {
+            (Some(name), ..) => ScanResult::Found(name),
+            (None, Some(problem), _) => ScanResult::NotScanned(problem.clone()),
+            (None, None, Some(why)) => ScanResult::NotScanned(why),
+            (None, None, None) => ScanResult::Clean,
+        };
+        Scan {
+            engine: self.scan.engine.clone(),
+            side: match self.role {
+                ScanRole::Import => Side::Import,
+                ScanRole::Approve | ScanRole::Export => Side::Export,
+            },
+            result,
+            definitions: self.scan.definitions,
+            time: self.at,
+        }
+    }
+}
+
+const fn scan_role(role: Role) -> Option<ScanRole> {
+    match role {
+        Role::Approve => Some(ScanRole::Approve),
+        Role::Export => Some(ScanRole::Export),
+        Role::Import => Some(ScanRole::Import),
+        Role::Root | Role::Trust | Role::Policy | Role::Log => None,
     }
 }
 
@@ -197,8 +334,8 @@ pub fn scans(scanned: &Scanned) -> Vec<ScannedBy> {
 fn told(object: Digest, answer: &Answer) -> Option<Told> {
     let (result, detail) = match answer {
         Answer::Clean => return None,
-        Answer::Found(name) => (ScanTold::Found, name),
-        Answer::Unclear(why) => (ScanTold::NotScanned, why),
+        Answer::Found(name) => (TrustTold::Found, name),
+        Answer::Unclear(why) => (TrustTold::NotScanned, why),
     };
     Some(Told {
         detail: detail.clone(),

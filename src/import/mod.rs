@@ -42,12 +42,14 @@ use crate::model::{Code, Digest, Refusal, Stop, Timestamp, Unable};
 use crate::policy::RecordOrRefuse;
 use crate::scan::Scanners;
 use crate::store::Store;
+use crate::trust::custody::Chain;
 use crate::trust::folder::TrustFolder;
 use crate::trust::review::{Asked, Reviews};
 use crate::trust::{Profile, Role, TrustedRoot};
 
 use authenticate::{Approvals, Authenticated, GapRule, Judgement, Memory, Outcome, Voucher, authenticate};
 use commit::{Committed, commit};
+use custody::Custodied;
 use decide::{Deciding, Decisions, Occasion, decide, weigh};
 pub use memory::EnclaveMemory;
 use open::{Input, open};
@@ -120,7 +122,8 @@ fn import_steps(
     let site = Site::load(trust)?;
     site.check_not_rolled_back(&enclave.ledger)?;
     recorder.begun(&site);
-    let opened = open(inputs)?;
+    let mut opened = open(inputs)?;
+    let mut records = opened.take_custody();
     recorder.opened();
     let memory = EnclaveMemory {
         ledger: &enclave.ledger,
@@ -141,6 +144,9 @@ fn import_steps(
     } = authenticate(opened, &judgement);
     if let Some((manifest, digest)) = &sealed {
         recorder.sealed(manifest, *digest);
+        records.extend(memory.kept_custody(digest)?);
+        let newest = new_roots.last().unwrap_or(&root).document();
+        recorder.custody(&custody::chain(&records, newest, (manifest, *digest), &site, run.now));
     }
     // Kept even where the bundle is refused, so that a bad bundle cannot block a rotation.
     trust.store_roots(new_roots)?;
@@ -154,7 +160,7 @@ fn import_steps(
     let (manifest_digest, volumes) = (authenticated.manifest_digest(), authenticated.manifest().volumes.len());
     recorder.authenticated(authenticated.voucher(), trust.current());
     let staging = memory::staging(folder, &manifest_digest);
-    let result = run_import(authenticated, folder, enclave, trust, site, run, recorder);
+    let result = run_import((authenticated, records), folder, enclave, trust, site, run, recorder);
     if volumes == 1 && result.is_err() {
         // Nothing of a single volume is worth keeping; of several, those that were good are.
         let _ = fs::remove_dir_all(&staging);
@@ -163,7 +169,7 @@ fn import_steps(
 }
 
 fn run_import(
-    authenticated: Authenticated,
+    (mut authenticated, records): (Authenticated, Vec<open::UntrustedRecord>),
     folder: &Path,
     enclave: &mut Enclave,
     trust: &mut TrustFolder,
@@ -179,6 +185,9 @@ fn run_import(
         .map_err(|error| verify_objects::write_failed(staging, error))?;
     let (manifest, manifest_digest) = (authenticated.manifest().clone(), authenticated.manifest_digest());
     let approvals = authenticated.approvals().to_vec();
+    let newest = trust.current().document().clone();
+    let chain = custody::chain(&records, &newest, (&manifest, manifest_digest), &site, run.now);
+    authenticated.keep_custody(custody::counting(&chain, &records));
     check_space(&manifest, staging)?;
     let write_behind = enclave.repository.write_behind();
     let workspace = Workspace {
@@ -189,7 +198,8 @@ fn run_import(
     };
     match verify_objects(authenticated, &workspace)? {
         Verified::Incomplete(incomplete) => {
-            keep_approvals(staging, &approvals)?;
+            keep(&memory::approvals(staging), approvals.iter())?;
+            keep(&memory::custody(staging), records.iter().map(|(_, envelope)| envelope))?;
             note_volumes(enclave, &manifest_digest, &incomplete, run.now)?;
             Ok(Imported::Incomplete(incomplete))
         }
@@ -208,6 +218,10 @@ fn run_import(
             }
             check_not_revoked(&intact, &site)?;
             recorder.trusted();
+            // Once more, since the bundle may have brought revocations.
+            let chain = custody::chain(&records, &newest, (intact.manifest(), manifest_digest), &site, run.now);
+            recorder.custody(&chain);
+            let custody = Custodied::of(chain, intact.manifest(), intact.voucher());
             let store = Some(enclave.repository.store());
             let in_force = site.in_force();
             let pins = pins(&site, Some(&enclave.ledger))?;
@@ -224,6 +238,7 @@ fn run_import(
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
                 scanned: &scanned,
+                custody: Some(&custody),
                 now: run.now,
                 occasion: Occasion::Import,
                 waiting: Some(&reviews::waiting_path(folder, &manifest_digest)),
@@ -308,11 +323,10 @@ fn pins(site: &Site, ledger: Option<&Ledger>) -> Result<Pins, Stop> {
     })
 }
 
-/// Keeps the approvals of a bundle that has not come whole, so that they need not come with each volume.
-fn keep_approvals(staging: &Path, approvals: &[Vec<u8>]) -> Result<(), Stop> {
-    let folder = memory::approvals(staging);
-    fs::create_dir_all(&folder).map_err(|error| verify_objects::write_failed(&folder, error))?;
-    for envelope in approvals {
+/// Keeps approvals or custody records of a bundle that has not come whole, so that they need not come with each volume.
+fn keep<'a>(folder: &Path, envelopes: impl Iterator<Item = &'a Vec<u8>>) -> Result<(), Stop> {
+    fs::create_dir_all(folder).map_err(|error| verify_objects::write_failed(folder, error))?;
+    for envelope in envelopes {
         let path = folder.join(format!("{}.dsse.json", Digest::of(envelope).hex()));
         fs::write(&path, envelope).map_err(|error| verify_objects::write_failed(&path, error))?;
     }
@@ -370,6 +384,8 @@ pub struct Checked {
     pub decisions: Option<Decisions>,
     /// The volumes that are missing, if any are.
     pub incomplete: Option<Incomplete>,
+    /// The records of who had the media.
+    pub custody: Chain,
 }
 
 /// By what a check without the change judges.
@@ -386,7 +402,8 @@ pub struct Against<'a> {
 
 /// The very same steps as [`import`], stopped before anything is staged.
 pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Result<Checked, Stop> {
-    let opened = open(inputs)?;
+    let mut opened = open(inputs)?;
+    let mut records = opened.take_custody();
     let mut site = Site::load(against.trust)?;
     if let Some(memory) = &against.memory {
         site.check_not_rolled_back(memory.ledger)?;
@@ -400,6 +417,11 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
     };
     let authenticated = authenticate(opened, &judgement).result?;
     let (manifest, manifest_digest) = (authenticated.manifest().clone(), authenticated.manifest_digest());
+    if let Some(memory) = against.memory {
+        records.extend(memory.kept_custody(&manifest_digest)?);
+    }
+    let roots = &authenticated.voucher().new_roots;
+    let newest = roots.last().unwrap_or(against.trust.current()).document().clone();
     check_space(&manifest, &against.scratch)?;
     let workspace = Workspace {
         staging: against.scratch.clone(),
@@ -415,6 +437,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
         evidence: EvidenceSummary::default(),
         decisions: None,
         incomplete: None,
+        custody: Chain::default(),
     };
     match verify_objects(authenticated, &workspace)? {
         Verified::Intact(intact) => {
@@ -423,6 +446,9 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
                 intact.locate(digest, against.store)
             })?;
             check_not_revoked(&intact, &site)?;
+            let chain = custody::chain(&records, &newest, (intact.manifest(), manifest_digest), &site, run.now);
+            checked.custody.clone_from(&chain);
+            let custody = Custodied::of(chain, intact.manifest(), intact.voucher());
             let trust = against.trust;
             let in_force = site.in_force();
             let pins = pins(&site, against.memory.map(|memory| memory.ledger))?;
@@ -441,6 +467,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
                 scanned: &scanned,
+                custody: Some(&custody),
                 now: run.now,
                 occasion: Occasion::Import,
                 waiting: None,
@@ -504,6 +531,7 @@ pub fn rehearse(inputs: Vec<Input>, rehearsal: &Rehearsal<'_>, run: &Run<'_>) ->
         carried_revocations: revocations.map(|document| document.created),
         reviews: &Reviews::default(),
         scanned: &Scanned::default(),
+        custody: None,
         now: run.now,
         occasion: Occasion::Export,
         waiting: None,

@@ -150,6 +150,7 @@ fn scan(told: ScanTold) -> report::Scan {
         detail: told.detail.as_deref().map(short),
         engine: short(&told.engine),
         result: told.result,
+        side: told.side,
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::tally::{EcosystemTally, VoucherTally};
-use super::{DecisionHit, LogPart};
+use super::{Custody, DecisionHit, LogPart};
 use crate::crypto::strict_json::{Critical, Extensions};
 use crate::model::{Digest, Timestamp};
 
@@ -23,6 +23,9 @@ pub struct Head {
     /// What a reader must know.
     #[serde(default)]
     pub critical: Critical,
+    /// Records of who had the media; left out where none came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custody: Option<Custody>,
     /// What the artifacts came to, by ecosystem.
     pub ecosystems: Vec<EcosystemTally>,
     /// Facts that decide nothing.

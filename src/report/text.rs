@@ -1,6 +1,7 @@
 //! A report in words, for a terminal: who vouched for what, and what was refused and why. Escaping is the printer's.
 
 use super::controls::{self, REGIMES};
+use super::custody::{happened, signed};
 use super::{Check, CheckResult, Head, Outcome, Standing};
 use crate::model::Level;
 
@@ -64,6 +65,18 @@ pub fn summary(head: &Head) -> Vec<String> {
         lines.push(format!("  log       {}", log.said()));
     }
     lines.extend(head.scanners.iter().map(|run| format!("  scanned   {}", run.words())));
+    if let Some(custody) = &head.custody {
+        lines.push(format!("  custody   {}", custody.words()));
+        for link in &custody.records {
+            lines.push(format!("            {}: {}", happened(link), signed(link)));
+        }
+        for trouble in &custody.troubles {
+            lines.push(format!(
+                "            {}: {} [{}]",
+                trouble.subject, trouble.message, trouble.code
+            ));
+        }
+    }
     lines.extend(head.trust.changes.iter().map(|change| format!("  changed   {change}")));
     checks(head, &mut lines);
     let word = match head.outcome {

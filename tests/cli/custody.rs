@@ -421,3 +421,258 @@ fn a_record_that_keeps_no_rules_is_not_written() {
     fs::write(world.path("m1/fake.tar"), vec![0; 2048]).unwrap();
     world.refused(&format!("{add} stored"), "unknown-format");
 }
+
+const POLICY: &str = "
+schema: sealift-policy/1
+id: plant-7
+version: 1
+profile: standard
+require: { approvals: 0, revocations_max_age_days: none, advisories_max_age_days: none }
+names: { first_seen: allow, similar: allow }
+ecosystems: { files: { evidence: none } }
+";
+
+/// The same world, with a policy that asks for something.
+fn asking(more: &str) -> World {
+    let world = world();
+    world.policy(&format!("{POLICY}{more}"));
+    world
+}
+
+fn report(world: &World) -> Value {
+    world.json("report show --enclave en")
+}
+
+fn check(report: &Value) -> &Value {
+    let checks = report["head"]["checks"].as_array().unwrap();
+    checks.iter().find(|check| check["id"] == "custody").unwrap()
+}
+
+fn not_checked(report: &Value) -> String {
+    report["head"]["not_checked"].to_string()
+}
+
+#[test]
+fn the_report_of_an_import_says_who_had_the_media() {
+    let world =
+        asking("custody: { events: [sealed, handed-over, received], seals: both-sides, write_protected: true }\n");
+    carried(&world);
+    let verified = world.json("verify --enclave en m1");
+    assert_eq!(verified["custody"]["records"].as_array().unwrap().len(), 4);
+    world.run("import --enclave en m1").done();
+    let report = report(&world);
+    assert_eq!(check(&report)["result"], "pass");
+    assert!(!not_checked(&report).contains("who carried the media"));
+    let custody = &report["head"]["custody"];
+    assert_eq!(custody["troubles"], json!([]));
+    assert_eq!(custody["records"][1]["record"]["to"], "carl");
+    assert_eq!(custody["records"][2]["roles"], json!(["import", "log"]));
+    let control = report["controls"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|answer| answer["control"] == "MP-5");
+    assert!(
+        control.is_none_or(|answer| answer["status"] == "partial"),
+        "{control:?}"
+    );
+    world
+        .run("report verify en/reports/000001-main-1.report.ndjson --trust en/trust")
+        .done();
+    let page = world.run("report show --enclave en --format html").done().stdout;
+    for word in ["Who had the media", "SanDisk Ultra", "carl", "S-1, intact"] {
+        assert!(page.contains(word), "{word}");
+    }
+    let text = world.run("report show --enclave en").done().stdout;
+    assert!(text.contains("4 records of who had the media"), "{text}");
+    // The records are kept with the seal and the approvals.
+    for name in records(&world, "m1") {
+        let digest = Digest::of(&fs::read(world.path(&format!("m1/{name}"))).unwrap());
+        let store = sealift::store::Store::open(world.path("en/store")).unwrap();
+        assert!(store.contains(&digest), "{name}");
+    }
+    world.run("audit --enclave en").done();
+}
+
+#[test]
+fn what_the_policy_asks_for_and_nobody_recorded_refuses() {
+    let rule = "custody: { events: [sealed, received], seals: both-sides, write_protected: true }\n";
+    type Record = fn(&World);
+    let cases: [(&str, Record); 6] = [
+        ("nobody recorded anything", |_| {}),
+        ("nobody received it", |world| {
+            by_dora(world, 9, "sealed --seal S-1 --write-protection hardware");
+        }),
+        ("the exporter says that it was received", |world| {
+            by_dora(world, 9, "sealed --seal S-1 --write-protection hardware");
+            by_dora(world, 8, "received --seal S-1");
+        }),
+        ("nobody looked at the seal", |world| {
+            by_dora(world, 9, "sealed --seal S-1 --write-protection hardware");
+            by_station(world, 8, "received");
+        }),
+        ("it was sealed again since", |world| {
+            by_dora(world, 9, "sealed --seal S-1 --write-protection hardware");
+            by_station(world, 8, "received --seal S-1");
+            by_station(world, 7, "opened --seal S-1");
+            by_station(world, 6, "sealed --seal S-2");
+        }),
+        ("it can be written to", |world| {
+            by_dora(world, 9, "sealed --seal S-1 --write-protection hardware");
+            by_station(world, 8, "received --seal S-1 --write-protection none");
+        }),
+    ];
+    for (why, record) in cases {
+        let world = asking(rule);
+        record(&world);
+        let said = world.refused("verify --enclave en m1", "custody-incomplete");
+        assert!(said.contains("custody."), "{why}: {said}");
+    }
+    let world = asking(rule);
+    world.refused("import --enclave en m1", "custody-incomplete");
+    assert_eq!(check(&report(&world))["result"], "fail");
+    assert!(not_checked(&report(&world)).contains("who carried the media"));
+}
+
+#[test]
+fn what_does_not_fit_together_refuses_and_what_nobody_signed_does_not() {
+    // The profile's own values.
+    let world = asking("");
+    by_dora(&world, 9, "sealed --seal S-1");
+    by_station(&world, 8, "received --seal S-7");
+    let said = world.refused("import --enclave en m1", "custody-seal-differs");
+    assert!(said.contains("the seal is S-7, and was S-1"), "{said}");
+    let report = report(&world);
+    assert_eq!(check(&report)["codes"], json!(["custody-seal-differs"]));
+    assert_eq!(report["head"]["custody"]["troubles"][0]["code"], "custody-seal-differs");
+
+    let world = asking("");
+    carried(&world);
+    fs::remove_file(world.path(&format!("m1/{}", records(&world, "m1")[1]))).unwrap();
+    world.refused("import --enclave en m1", "custody-chain-broken");
+    // Where the site only wants to know, it is in the report.
+    let world = asking("custody: { chain: record, seals: record }\n");
+    carried(&world);
+    fs::remove_file(world.path(&format!("m1/{}", records(&world, "m1")[1]))).unwrap();
+    by_station(&world, 1, "inspected --seal S-8");
+    by_station(&world, 0, "sealed --seal S-9");
+    world.run("import --enclave en m1").done();
+    assert_eq!(check(&self::report(&world))["result"], "warn");
+
+    let world = asking("");
+    fs::write(world.path("m1/x.custody-1.dsse.json"), b"no envelope").unwrap();
+    world
+        .run(&format!(
+            "custody add m1 {TRUST} --key stranger.pem --event sealed --seal S-9"
+        ))
+        .done();
+    world.run("import --enclave en m1").done();
+    let report = self::report(&world);
+    assert_eq!(check(&report)["result"], "warn");
+    let words: Vec<&Value> = report["head"]["custody"]["records"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|link| &link["word"])
+        .collect();
+    assert_eq!(words.len(), 2, "{words:?}");
+    assert!(not_checked(&report).contains("who carried the media"));
+    let hits = report["head"]["policy"]["bundle"].to_string();
+    assert!(hits.contains("custody-record-unproven"), "{hits}");
+}
+
+#[test]
+fn records_that_came_with_an_earlier_volume_count() {
+    let world = World::new();
+    world.policy(&format!("{POLICY}custody: {{ events: [sealed] }}\n"));
+    world.key(people::EXPORTER, "dora.pem");
+    let mut bundle = world.bundle(1, None);
+    bundle.segments_per_volume = Some(4);
+    world.write("m1", &bundle, &World::edits(|_| {}));
+    by_dora(&world, 9, "sealed --seal S-1");
+    let name = &records(&world, "m1")[0];
+    world
+        .run(&format!("import --enclave en m1/main-1.vol001of002.tar m1/{name}"))
+        .done();
+    let all: Vec<String> = fs::read_dir(world.path("m1"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".tar"))
+        .map(|name| format!("m1/{name}"))
+        .collect();
+    world.run(&format!("import --enclave en {}", all.join(" "))).done();
+    assert_eq!(
+        report(&world)["head"]["custody"]["records"].as_array().unwrap().len(),
+        1
+    );
+}
+
+/// Writes a scanner of the sending side that finds a word.
+fn scanner(world: &World) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let honest = "s=0; while read -r path; do if grep -q 'test calls malware' \"$path\"; then echo \"$path: Test.Evil FOUND\"; s=1; \
+                  else echo \"$path: OK\"; fi; done < \"$1\"; exit $s";
+    for (name, text) in [
+        ("scan.sh", honest.to_owned()),
+        ("version.sh", format!("echo {} test-1", now())),
+    ] {
+        fs::write(world.path(name), format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(world.path(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let yaml = format!(
+        "schema: sealift-scanners/1\nscanners:\n  - engine: clamav\n    command: [\"{}\", \"{{list}}\"]\n    definitions: [\"{}\"]\n",
+        world.path("scan.sh").display(),
+        world.path("version.sh").display(),
+    );
+    fs::write(world.path("scanners.yaml"), yaml).unwrap();
+}
+
+#[test]
+fn a_scan_on_the_sending_side_counts_where_the_policy_trusts_who_signed_it() {
+    let world = asking("scan: [{ engine: clamav, side: export, definitions_max_age_days: 3 }]\n");
+    scanner(&world);
+    world.refused("import --enclave en m1", "scan-missing");
+    let add = format!("custody add m1 {TRUST} --scanners scanners.yaml --event scanned --key");
+    // Nobody asked the station, and nobody knows the stranger.
+    world.run(&format!("{add} en/keys/import.pem")).done();
+    world.run(&format!("{add} stranger.pem")).done();
+    world.refused("import --enclave en m1", "scan-missing");
+    let both =
+        "scan: [{ engine: clamav, side: export, definitions_max_age_days: 3 }]\ncustody: { scan_max_age_days: 2 }\n";
+    world.policy(&format!("{POLICY}{both}").replace("version: 1", "version: 2"));
+    world.refused("import --enclave en m1", "custody-incomplete");
+    let added = world.json(&format!("{add} dora.pem"));
+    let scan = &added["record"]["scans"][0];
+    assert_eq!((&scan["found"], &scan["engine"]), (&json!(0), &json!("clamav")));
+    assert!(scan["objects"].as_u64().unwrap() > 4, "{scan}");
+    world.run("import --enclave en m1").done();
+    for artifact in report(&world)["artifacts"].as_array().unwrap() {
+        assert_eq!(
+            artifact["scans"],
+            json!([{ "engine": "clamav", "result": "clean", "side": "export" }])
+        );
+    }
+}
+
+#[test]
+fn what_was_found_on_the_sending_side_is_refused() {
+    let world = asking("");
+    scanner(&world);
+    let mut bundle = world.bundle(1, None);
+    bundle
+        .files
+        .push(("zz".to_owned(), b"a harmless text that a test calls malware".to_vec()));
+    fs::remove_dir_all(world.path("m1")).unwrap();
+    world.write("m1", &bundle, &World::edits(|_| {}));
+    let added = world.json(&format!(
+        "custody add m1 {TRUST} --scanners scanners.yaml --event scanned --key dora.pem"
+    ));
+    let scan = &added["record"]["scans"][0];
+    assert_eq!(
+        (&scan["found"], &scan["told"][0]["detail"]),
+        (&json!(1), &json!("Test.Evil"))
+    );
+    let said = world.refused("import --enclave en m1", "scan-positive");
+    assert!(said.contains("clamav found Test.Evil"), "{said}");
+    assert_eq!(codes(&world, "m1"), [""; 0]);
+}

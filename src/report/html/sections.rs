@@ -13,7 +13,7 @@ const STATIONS: [(&str, &[&str]); 8] = [
     ("Bytes", &["objects", "contents"]),
     ("Proofs", &["trust", "evidence"]),
     ("Scan", &["malware"]),
-    ("Policy", &["policy"]),
+    ("Policy", &["custody", "policy"]),
     ("Publish", &["publication"]),
 ];
 
