@@ -333,6 +333,7 @@ MANIFEST = struct(
     volumes=list_of(struct(bytes=integer, segments=integer)),
     optional={
         "base": or_null(digest),
+        "base_source": or_null(word("receipt", "memory")),
         "previous": or_null(digest),
         "critical": list_of(text),
         "side_data": not_empty(map_of(word("advisories", "popular-names", "revocations", "trust-data"), digest)),

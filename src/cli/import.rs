@@ -404,6 +404,9 @@ fn answer_voucher(manifest: &Manifest, voucher: &Voucher, context: &Context) {
         voucher.root_version,
         voucher.profile
     ));
+    if let Some(words) = manifest.delta_words() {
+        output.answer(&format!("  {words}"));
+    }
     let approvers = if voucher.approvers.is_empty() {
         "nobody; the root asks for no approval".to_owned()
     } else {

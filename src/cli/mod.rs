@@ -5,6 +5,8 @@
     reason = "it reads the environment, the clock and the files that people name"
 )]
 
+#[cfg(feature = "export")]
+mod acknowledge;
 mod approve;
 mod args;
 mod ask;
@@ -101,6 +103,8 @@ fn now() -> Timestamp {
 
 fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
     match command {
+        #[cfg(feature = "export")]
+        Command::Acknowledge(arguments) => acknowledge::run(&arguments, context),
         Command::Approve(arguments) => approve::run(&arguments, context),
         Command::Init(arguments) => init::run(&arguments, context),
         Command::Key(arguments) => key::run(&arguments, context),

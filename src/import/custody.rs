@@ -133,7 +133,6 @@ pub(super) fn counting(chain: &Chain, records: &[UntrustedRecord]) -> Vec<Vec<u8
 
 /// What the policy asks of a bundle's custody records.
 pub struct Custodied {
-    pub(super) chain: Chain,
     pub(super) facts: CustodyFacts,
     scans: Vec<WayScan>,
 }
@@ -147,7 +146,7 @@ struct WayScan {
 
 impl Custodied {
     /// Takes from a chain what the policy asks for.
-    pub(super) fn of(chain: Chain, manifest: &Manifest, voucher: &Voucher) -> Self {
+    pub(super) fn of(chain: &Chain, manifest: &Manifest, voucher: &Voucher) -> Self {
         // A bundle has at most 10,000 volumes.
         let count = u32::try_from(manifest.volumes.len()).unwrap_or(u32::MAX);
         let mut volumes: BTreeMap<u32, VolumeCustody> =
@@ -196,7 +195,7 @@ impl Custodied {
             troubles: chain.troubles.iter().map(said).collect(),
             volumes,
         };
-        Self { chain, facts, scans }
+        Self { facts, scans }
     }
 
     /// What scanners on the way said of an artifact, where the policy lets their persons' scans count: the worst of its bytes and its proofs.

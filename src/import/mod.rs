@@ -221,7 +221,7 @@ fn run_import(
             // Once more, since the bundle may have brought revocations.
             let chain = custody::chain(&records, &newest, (intact.manifest(), manifest_digest), &site, run.now);
             recorder.custody(&chain);
-            let custody = Custodied::of(chain, intact.manifest(), intact.voucher());
+            let custody = Custodied::of(&chain, intact.manifest(), intact.voucher());
             let store = Some(enclave.repository.store());
             let in_force = site.in_force();
             let pins = pins(&site, Some(&enclave.ledger))?;
@@ -447,8 +447,8 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
             })?;
             check_not_revoked(&intact, &site)?;
             let chain = custody::chain(&records, &newest, (intact.manifest(), manifest_digest), &site, run.now);
-            checked.custody.clone_from(&chain);
-            let custody = Custodied::of(chain, intact.manifest(), intact.voucher());
+            let custody = Custodied::of(&chain, intact.manifest(), intact.voucher());
+            checked.custody = chain;
             let trust = against.trust;
             let in_force = site.in_force();
             let pins = pins(&site, against.memory.map(|memory| memory.ledger))?;

@@ -6,6 +6,7 @@ mod claim;
 mod code;
 mod content;
 mod custody;
+mod delta;
 mod difference;
 mod digest;
 mod finding;
@@ -23,6 +24,7 @@ pub use claim::{Algorithm, Claim, ClaimError, ClaimHasher, MultiHasher, Unsatisf
 pub use code::{Code, Family};
 pub use content::{Content, Remembering};
 pub use custody::CustodyEvent;
+pub use delta::{BaseSource, delta_words};
 pub use difference::{Difference, How};
 pub use digest::{Digest, DigestError, Hasher};
 pub use finding::{

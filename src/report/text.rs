@@ -2,7 +2,7 @@
 
 use super::controls::{self, REGIMES};
 use super::custody::{happened, signed};
-use super::{Check, CheckResult, Head, Outcome, Standing};
+use super::{Bundle, Check, CheckResult, Head, Outcome, Standing};
 use crate::model::Level;
 
 /// How many vouchers a summary names; the report has them all.
@@ -38,6 +38,9 @@ pub fn summary(head: &Head) -> Vec<String> {
             "            made {}, use before {}, {} artifacts in {} volumes",
             bundle.created, bundle.not_after, bundle.artifacts, bundle.volumes
         ));
+    }
+    if let Some(words) = head.bundle.as_ref().and_then(Bundle::delta_words) {
+        lines.push(format!("            {words}"));
     }
     lines.push(format!("  people    {}", people(head)));
     for person in &head.people {

@@ -397,6 +397,7 @@ fn the_manifests_schema_has_its_fields() {
     };
     let bare = Manifest {
         base: None,
+        base_source: None,
         catalog: catalog.clone(),
         created: Timestamp::from_seconds(1000),
         critical: Vec::new(),
@@ -416,6 +417,7 @@ fn the_manifests_schema_has_its_fields() {
     };
     let full = Manifest {
         base: Some(digest),
+        base_source: Some(sealift::model::BaseSource::Memory),
         critical: vec!["x".into()],
         previous: Some(digest),
         side_data: [(sealift::bundle::manifest::SideData::Advisories, digest)].into(),

@@ -66,6 +66,7 @@ pub(super) fn facts(head: &Head, out: &mut dyn Write) -> io::Result<()> {
                 if bundle.volumes == 1 { "volume" } else { "volumes" }
             ),
         ));
+        facts.extend(bundle.delta_words().map(|words| ("Brings", text(&words))));
         facts.push(("Asked for", code(&bundle.plan.to_string())));
     }
     for (role, title) in [("export", "Exported by"), ("approve", "Approved by")] {
