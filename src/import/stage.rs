@@ -161,9 +161,11 @@ fn size_of(intact: &Intact, repository: &Repository, digest: &Digest) -> Result<
     Ok(metadata.map_err(failed)?.len())
 }
 
-/// Keeps the manifest's envelope and the approvals beside the objects that they vouch for.
+/// Keeps the manifest's envelope, the approvals and the custody records beside the objects that they vouch for.
 fn keep_seals(intact: &Intact, import: &Import<'_>, repository: &Repository) -> Result<(), Stop> {
-    for envelope in std::iter::once(intact.envelope()).chain(intact.voucher().approvals.iter().map(Vec::as_slice)) {
+    let voucher = intact.voucher();
+    let beside = voucher.approvals.iter().chain(&voucher.custody);
+    for envelope in std::iter::once(intact.envelope()).chain(beside.map(Vec::as_slice)) {
         let digest = repository
             .store()
             .put_bytes(envelope)
