@@ -39,6 +39,7 @@ mod rehearse;
 mod report;
 mod report_show;
 mod reverify;
+mod reverify_today;
 mod review;
 mod rollback;
 mod root;

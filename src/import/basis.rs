@@ -235,11 +235,11 @@ impl Lines {
     }
 
     pub(super) fn write(&mut self, value: &impl Serialize) -> Result<(), Stop> {
-        let mut line = crate::crypto::strict_json::write(value);
-        line.push(b'\n');
-        self.encoder
-            .write_all(&line)
-            .map_err(|error| write_failed(&self.path, error).into())
+        let written = serde_json::to_vec(value).map_err(io::Error::from).and_then(|mut line| {
+            line.push(b'\n');
+            self.encoder.write_all(&line)
+        });
+        written.map_err(|error| write_failed(&self.path, error).into())
     }
 
     fn finish(self) -> Result<Part, Stop> {

@@ -19,6 +19,7 @@ pub mod stage;
 pub mod commit;
 pub mod recheck;
 pub mod replay;
+pub mod replay_today;
 pub mod record;
 pub mod basis;
 mod ahead;

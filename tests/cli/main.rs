@@ -4,6 +4,7 @@
 
 mod audit;
 mod custody;
+mod capsule;
 mod decided;
 mod export;
 mod judged;
@@ -12,6 +13,7 @@ mod lines;
 mod world;
 
 mod journey;
+mod kept_capsules;
 mod kill;
 mod log;
 mod media;
