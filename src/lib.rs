@@ -23,11 +23,13 @@
 //! - `serve`: the read-only HTTP server (feature `serve`)
 //! - [`model`]: nouns that rooms exchange
 //! - [`audit`]: an enclave compared with its own log and reports
+//! - [`capsule`]: everything that is needed to judge one attempt again, in one file
 //! - [`cli`]: talks to people: arguments, output, exit codes
 
 pub mod archive;
 pub mod audit;
 pub mod bundle;
+pub mod capsule;
 pub mod cli;
 pub mod crypto;
 pub mod ecosystem;

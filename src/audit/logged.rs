@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::history::History;
-use super::{Audited, Auditing, Found, Part, Tell, journal};
+use super::{Audited, Auditing, Found, Part, Tell, basis, journal};
 use crate::crypto::merkle::Head;
 use crate::enclave;
 use crate::import::record;
@@ -201,6 +201,7 @@ fn reports(
     let mut numbers = BTreeSet::new();
     let mut before = None;
     let mut journals = BTreeMap::new();
+    let mut bases = BTreeSet::new();
     for listed in folder.list()? {
         numbers.insert(listed.number);
         audited.reports += 1;
@@ -208,13 +209,16 @@ fn reports(
         let result = verified.and_then(|(head, digest, proven)| {
             report::check_order(&head, listed.number, before.as_ref())?;
             let journal = head.journal.map(|lines| (folder.journal(&head), lines));
-            Ok((head.number, digest, proven, journal))
+            let basis = (folder.basis(&head), head.basis);
+            Ok((head.number, digest, proven, journal, basis))
         });
         match result {
-            Ok((number, digest, proven, journal)) => {
+            Ok((number, digest, proven, journal, basis)) => {
                 before = Some((number, digest));
                 speak(&listed.path, proven, spoken);
                 journals.extend(journal);
+                basis::compare(&basis.0, &basis.1, tell)?;
+                bases.insert(basis.0);
             }
             Err(error) => {
                 tell(refused(&listed.path, error)?)?;
@@ -225,6 +229,9 @@ fn reports(
         }
     }
     compare_journals(&folder, &journals, state, tell)?;
+    for (number, path) in folder.bases()?.into_iter().filter(|(_, path)| !bases.contains(path)) {
+        tell(unnamed(number, path, state))?;
+    }
     let pending = folder.pending()?;
     for (path, digest) in &pending {
         let is_last = state.is_some_and(|state| state.report_digest == Some(*digest));
@@ -282,15 +289,20 @@ fn compare_journals(
         if named.contains_key(&path) {
             continue;
         }
-        let is_last = state.is_none_or(|state| number >= state.report);
-        let difference = if is_last {
-            Difference::leftover(path, "of an import that did not commit")
-        } else {
-            Difference::extra(path, "no report that can be read names it")
-        };
-        tell(Found::new(Part::Reports, Code::StateRolledBack, difference))?;
+        tell(unnamed(number, path, state))?;
     }
     Ok(())
+}
+
+/// Something beside the reports that none of them names.
+fn unnamed(number: u64, path: PathBuf, state: Option<&LogState>) -> Found {
+    let is_last = state.is_none_or(|state| number >= state.report);
+    let difference = if is_last {
+        Difference::leftover(path, "of an import that did not commit")
+    } else {
+        Difference::extra(path, "no report that can be read names it")
+    };
+    Found::new(Part::Reports, Code::StateRolledBack, difference)
 }
 
 /// A report that was kept elsewhere.

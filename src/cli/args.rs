@@ -82,6 +82,8 @@ pub(crate) enum Command {
     Recheck(super::recheck::Arguments),
     /// List, show and verify the reports of what was imported and refused
     Report(super::report::Arguments),
+    /// Judge a capsule again, with no enclave: what was decided then, once more
+    Reverify(super::reverify::Arguments),
     /// Sign what an enclave holds, for its exporter to send only what is missing
     Receipt(super::receipt::Arguments),
     /// Compare an enclave with its own log and reports, byte for byte, and name each file that differs

@@ -11,6 +11,7 @@ mod approve;
 mod args;
 mod ask;
 mod audit;
+mod capsule;
 mod client_config;
 mod custody;
 mod decided;
@@ -37,6 +38,7 @@ mod recheck;
 mod rehearse;
 mod report;
 mod report_show;
+mod reverify;
 mod review;
 mod rollback;
 mod root;
@@ -128,6 +130,7 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::Audit(arguments) => audit::run(&arguments, context),
         Command::Rebuild(arguments) => rebuild::run(&arguments, context),
         Command::Report(arguments) => report::run(&arguments, context),
+        Command::Reverify(arguments) => reverify::run(&arguments, context),
         Command::Rollback(arguments) => rollback::run(&arguments, context),
         Command::Gc(arguments) => gc::run(&arguments, context),
         #[cfg(feature = "serve")]

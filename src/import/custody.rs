@@ -6,6 +6,8 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::authenticate::{Approvals, Judgement, Voucher, authenticate};
 use super::decide::objects_of;
 use super::open::{Input, UntrustedRecord, cannot_read, gather, is_volume, list, open_plain};
@@ -14,11 +16,13 @@ use super::site::Site;
 use crate::bundle::container::{self, BLOCK, member_bytes};
 use crate::bundle::limits::MAX_MANIFEST_ENVELOPE_BYTES;
 use crate::bundle::manifest::Manifest;
+use crate::crypto::dsse::Envelope;
 use crate::model::{Artifact, CustodyEvent, Digest, Hasher, Stop, Timestamp, Unable};
 use crate::policy::{CustodyFacts, CustodyRule, Scan, ScanResult, ScanRole, Side, VolumeCustody};
+use crate::report::Custody;
 use crate::scan::Answer;
 use crate::trust::custody::{
-    About, Chain, MAX_CUSTODY_TOLD, ScanTold as TrustTold, ScannedBy, SealState, Told, Trouble, VolumeOf,
+    About, Chain, MAX_CUSTODY_TOLD, ScanTold as TrustTold, ScannedBy, SealState, Told, Trouble, VolumeOf, Word,
 };
 use crate::trust::folder::TrustFolder;
 use crate::trust::{Revocations, Role, Root, TrustedRoot};
@@ -65,7 +69,7 @@ pub fn look_after(
         roots.extend(outcome.new_roots);
         // A bundle that has run out, or that was imported long ago, still has its records.
         sealed = match (outcome.sealed, outcome.result) {
-            (Some(sealed), _) => Some(sealed),
+            (Some(sealed), _) => Some((sealed.manifest, sealed.digest)),
             (None, Err(stop)) => return Err(stop),
             (None, Ok(authenticated)) => Some((authenticated.manifest().clone(), authenticated.manifest_digest())),
         };
@@ -129,6 +133,49 @@ pub(super) fn counting(chain: &Chain, records: &[UntrustedRecord]) -> Vec<Vec<u8
     let kept = records.iter().filter(|(file, _)| files.contains(file.as_str()));
     let kept: BTreeSet<&Vec<u8>> = kept.map(|(_, envelope)| envelope).collect();
     kept.into_iter().cloned().collect()
+}
+
+/// A record that is kept to be judged once more.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Kept {
+    envelope: String,
+    file: String,
+}
+
+/// The records that are envelopes. Of others the report says all that there is to say.
+pub(super) fn kept(records: &[UntrustedRecord]) -> impl Iterator<Item = Kept> {
+    records.iter().filter_map(|(file, bytes)| {
+        let envelope = Envelope::read(bytes).ok()?;
+        Some(Kept {
+            envelope: String::from_utf8(envelope.write()).ok()?,
+            file: file.clone(),
+        })
+    })
+}
+
+/// The chain once more, from the records that were kept and what the report says of those that were none.
+pub(super) fn chain_again(
+    kept: Vec<Kept>,
+    custody: Option<&Custody>,
+    root: &Root,
+    (manifest, digest): (&Manifest, Digest),
+    site: &Site,
+    now: Timestamp,
+) -> Chain {
+    let untrusted: Vec<UntrustedRecord> = kept
+        .into_iter()
+        .map(|kept| (kept.file, kept.envelope.into_bytes()))
+        .collect();
+    let known: BTreeSet<Digest> = untrusted
+        .iter()
+        .filter_map(|(_, bytes)| Some(Digest::of(&Envelope::read(bytes).ok()?.payload)))
+        .collect();
+    let told = custody.into_iter().flat_map(|custody| &custody.records);
+    let unreadable = told.filter(|link| link.word == Word::Unreadable && !known.contains(&link.digest));
+    let revocations = site.revocations().map(|(_, document)| document);
+    let about = about(digest, Some(manifest), revocations, now);
+    Chain::judge_with(&untrusted, unreadable.cloned().collect(), &[root], &about)
 }
 
 /// What the policy asks of a bundle's custody records.

@@ -18,7 +18,10 @@ pub mod decide;
 pub mod stage;
 pub mod commit;
 pub mod recheck;
+pub mod replay;
 pub mod record;
+pub mod basis;
+mod ahead;
 mod parts;
 mod journal;
 mod checks;
@@ -26,6 +29,8 @@ mod forward;
 mod lazy_file;
 mod lines;
 mod memory;
+mod mover;
+mod ordered;
 mod planned;
 mod today;
 
@@ -50,15 +55,16 @@ use crate::trust::{Profile, Role, TrustedRoot};
 use authenticate::{Approvals, Authenticated, GapRule, Judgement, Memory, Outcome, Voucher, authenticate};
 use commit::{Committed, commit};
 use custody::Custodied;
-use decide::{Deciding, Decisions, Occasion, decide, weigh};
+use decide::{Deciding, Decisions, Noted, Occasion, Recollection, decide, weigh};
 pub use memory::EnclaveMemory;
+use memory::NotedOrder;
 use open::{Input, open};
-use record::Recorder;
+use record::{DecidedBy, Recorder};
 use scan::{Scanned, scan};
 use site::{Brought, InForce, Site};
 use stage::stage;
 pub use surroundings::ECOSYSTEMS;
-use verify_evidence::{EvidenceSummary, Judged, Pins, verify_evidence};
+use verify_evidence::{EvidenceSummary, Pins, verify_evidence};
 use verify_objects::{ExaminedReader, Incomplete, Intact, Progress, Verified, Workspace, verify_objects};
 
 /// What a run needs from outside.
@@ -130,10 +136,11 @@ fn import_steps(
         folder,
         gap: gap_rule(&site),
     };
+    let noted = NotedOrder::new(&memory, site.revocations().map(|(standing, _)| standing.version));
     let judgement = Judgement {
         root: &root,
         now: run.now,
-        memory: Some(&memory),
+        memory: Some(&noted),
         approvals: Approvals::Needed,
         revocations: site.revocations().map(|(_, document)| document),
     };
@@ -142,11 +149,12 @@ fn import_steps(
         sealed,
         result,
     } = authenticate(opened, &judgement);
-    if let Some((manifest, digest)) = &sealed {
-        recorder.sealed(manifest, *digest);
-        records.extend(memory.kept_custody(digest)?);
-        let newest = new_roots.last().unwrap_or(&root).document();
-        recorder.custody(&custody::chain(&records, newest, (manifest, *digest), &site, run.now));
+    if let Some(sealed) = &sealed {
+        let newest = new_roots.last().unwrap_or(&root);
+        recorder.sealed(sealed, newest, &noted.into_order())?;
+        records.extend(memory.kept_custody(&sealed.digest)?);
+        let about = (&sealed.manifest, sealed.digest);
+        recorder.custody(&custody::chain(&records, newest.document(), about, &site, run.now));
     }
     // Kept even where the bundle is refused, so that a bad bundle cannot block a rotation.
     trust.store_roots(new_roots)?;
@@ -158,7 +166,7 @@ fn import_steps(
     }
     let authenticated = result?;
     let (manifest_digest, volumes) = (authenticated.manifest_digest(), authenticated.manifest().volumes.len());
-    recorder.authenticated(authenticated.voucher(), trust.current());
+    recorder.authenticated(authenticated.voucher(), trust.current())?;
     let staging = memory::staging(folder, &manifest_digest);
     let result = run_import((authenticated, records), folder, enclave, trust, site, run, recorder);
     if volumes == 1 && result.is_err() {
@@ -228,12 +236,14 @@ fn run_import(
             let judged = verify_evidence(*intact, &pins, store, run.now, run.threads, run.progress)?;
             recorder.judged();
             let scanned = scan(judged.intact(), store, run.scanners, run.now, run.progress)?;
-            let reviews = reviews_of(folder, &judged, trust, &site, run.now)?;
+            let signed = reviews::signed(folder, &manifest_digest)?;
+            let reviews = reviews_of(&signed, judged.intact(), trust, &site, run.now);
+            let memory = Noted::new(&enclave.ledger, recorder.lines(basis::MEMORY)?);
             let deciding = Deciding {
                 in_force,
                 profile: profile(trust),
                 importers: importers(trust),
-                ledger: Some(&enclave.ledger),
+                memory: Some(&memory),
                 trust_data: site.trust_data().map(|(_, data)| data),
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
@@ -246,6 +256,14 @@ fn run_import(
             };
             let weighed = weigh(judged, store, &deciding)?;
             recorder.weighed(&weighed)?;
+            let by = DecidedBy {
+                memory: &memory,
+                reviews: &signed,
+                scanned: &scanned,
+                seen: &pins.seen,
+                custody: &records,
+            };
+            recorder.decided_by(weighed.intact(), by)?;
             let decided = weighed.admit(&deciding)?;
             recorder.admitted();
             let before = enclave.ledger.generation()?.map(|generation| generation.root);
@@ -253,7 +271,7 @@ fn run_import(
             let mut staged = stage(decided, brought, enclave, run.now, run.progress, journal)?;
             let log = recorder.staged(&mut staged, before)?;
             drop(write_behind);
-            let committed = commit(staged, log.as_ref())?;
+            let committed = commit(staged, log.as_ref(), recorder.folders())?;
             recorder.committed();
             reviews::clear(folder, &manifest_digest);
             Ok(Imported::Committed(Box::new(committed)))
@@ -283,14 +301,7 @@ fn importers(trust: &TrustFolder) -> BTreeSet<String> {
 }
 
 /// What persons have signed about a bundle in an enclave.
-fn reviews_of(
-    enclave: &Path,
-    judged: &Judged,
-    trust: &TrustFolder,
-    site: &Site,
-    now: Timestamp,
-) -> Result<Reviews, Stop> {
-    let intact = judged.intact();
+fn reviews_of(signed: &[Vec<u8>], intact: &Intact, trust: &TrustFolder, site: &Site, now: Timestamp) -> Reviews {
     let asked = Asked {
         manifest: intact.manifest_digest(),
         policy: site.in_force().policy.digest(),
@@ -298,8 +309,7 @@ fn reviews_of(
         revocations: site.revocations().map(|(_, document)| document),
         now,
     };
-    let signed = reviews::signed(enclave, &asked.manifest)?;
-    Ok(Reviews::count(trust.current().document(), &signed, &asked))
+    Reviews::count(trust.current().document(), signed, &asked)
 }
 
 /// What the site does when numbers are missing. Until a signed policy says otherwise they are refused.
@@ -455,14 +465,17 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
             let judged = verify_evidence(*intact, &pins, against.store, run.now, run.threads, run.progress)?;
             let scanned = scan(judged.intact(), against.store, run.scanners, run.now, run.progress)?;
             let reviews = match against.memory {
-                Some(memory) => reviews_of(memory.folder, &judged, trust, &site, run.now)?,
+                Some(memory) => {
+                    let signed = reviews::signed(memory.folder, &manifest_digest)?;
+                    reviews_of(&signed, judged.intact(), trust, &site, run.now)
+                }
                 None => Reviews::default(),
             };
             let deciding = Deciding {
                 in_force,
                 profile: profile(trust),
                 importers: importers(trust),
-                ledger: against.memory.map(|memory| memory.ledger),
+                memory: against.memory.map(|memory| memory.ledger as &dyn Recollection),
                 trust_data: site.trust_data().map(|(_, data)| data),
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
@@ -526,7 +539,7 @@ pub fn rehearse(inputs: Vec<Input>, rehearsal: &Rehearsal<'_>, run: &Run<'_>) ->
         in_force: rehearsal.in_force,
         profile: rehearsal.profile,
         importers: BTreeSet::new(),
-        ledger: None,
+        memory: None,
         trust_data: site.trust_data().map(|(_, data)| data),
         carried_revocations: revocations.map(|document| document.created),
         reviews: &Reviews::default(),

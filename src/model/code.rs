@@ -338,6 +338,10 @@ codes! {
     ///
     /// `sealift audit` names each such file. Restore them from the enclave's own backup, or take the last generation that is whole with `sealift rollback`; and find out who changed them.
     EnclaveDiffers = "enclave-differs" in State;
+    /// A capsule, judged again by what was trusted and known then, does not come to what its report says.
+    ///
+    /// Either the report does not tell the truth, or this program judges otherwise than the one that wrote it. Compare with that version, named in the report, and ask the enclave for what differs.
+    ReverifyDiffers = "reverify-differs" in State;
     /// The enclave's state is missing, older than the repository, or damaged.
     ///
     /// Restore the enclave's folder from its own backup.

@@ -12,6 +12,7 @@ mod digest;
 mod finding;
 mod identity;
 mod log;
+mod part;
 mod path;
 mod printable;
 mod stop;
@@ -32,6 +33,7 @@ pub use finding::{
 };
 pub use identity::{Differs, IDENTITY_FIELDS, Identity, IdentityPattern, PatternError, segment_glob};
 pub use log::LogState;
+pub use part::Part;
 pub use path::{RelativePath, UnsafeName};
 pub use printable::{escaped, escaped_json, is_printable};
 pub use stop::{Refusal, Stop, Unable};

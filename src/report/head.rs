@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::tally::{EcosystemTally, VoucherTally};
 use super::{Custody, DecisionHit, LogPart};
 use crate::crypto::strict_json::{Critical, Extensions};
-use crate::model::{BaseSource, Digest, Timestamp, delta_words};
+use crate::model::{BaseSource, Digest, Part, Timestamp, delta_words};
 
 /// The format that this program reads and writes.
 pub const FORMAT: u64 = 1;
@@ -14,6 +14,9 @@ pub const FORMAT: u64 = 1;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Head {
+    /// What the enclave keeps of what the attempt was judged by, beside the report; empty where it keeps nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub basis: Vec<Part>,
     /// The bundle, once its seal was confirmed: nothing that a medium says stands here before.
     pub bundle: Option<Bundle>,
     /// What was checked, in its order.

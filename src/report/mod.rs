@@ -38,4 +38,5 @@ pub(crate) use render::csv_row;
 pub use render::{Format, RenderError, render, signed};
 pub use tally::{EcosystemTally, Tally, VoucherTally};
 pub use text::summary;
+pub(crate) use write::shorten;
 pub use write::{Aside, MAX_REPORT_RECORD_BYTES};

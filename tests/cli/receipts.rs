@@ -1,7 +1,6 @@
 //! Receipts: what an enclave signs that it holds, the bundle that then brings only what is missing, and what is refused.
 
 use std::fs;
-use std::path::Path;
 
 use sealift::crypto::dsse::Envelope;
 use sealift::model::Digest;
@@ -12,7 +11,7 @@ use crate::export::sending;
 use crate::judged;
 use crate::people;
 use crate::raw_bundle::noise;
-use crate::world::World;
+use crate::world::{World, by_python};
 
 const EXPORT: &str = "export --exporter ex --select sealift.yaml --offline --threads 1 --out";
 
@@ -35,20 +34,6 @@ fn arrived() -> World {
 
 fn receipt(world: &World) -> Value {
     world.json("receipt --enclave en --out r")
-}
-
-/// Whether the program that shares no code with this one takes the receipt `r`; nothing where there is no Python.
-fn by_python(world: &World, file: &str) -> Option<(i32, String)> {
-    let output = std::process::Command::new("python3")
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/verify_bundle.py"))
-        .arg("--root")
-        .arg(world.path("en/trust/roots/1.dsse.json"))
-        .arg("--receipt")
-        .arg(world.path(file))
-        .output()
-        .ok()?;
-    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-    Some((output.status.code().unwrap(), text))
 }
 
 fn bytes_of(world: &World, folder: &str) -> u64 {
@@ -77,7 +62,7 @@ fn a_receipt_says_what_is_held() {
     let schema = include_str!("../../bundle-spec/schemas/receipt.schema.json");
     let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
     assert!(schema.is_valid(head), "{head}");
-    if let Some((status, text)) = by_python(&world, "r") {
+    if let Some((status, text)) = by_python(&world, &["--receipt", "r"]) {
         assert_eq!(status, 0, "{text}");
     }
     let verified = world.json("receipt verify r --trust en/trust");
@@ -189,7 +174,7 @@ fn receipts_that_somebody_touched_are_refused() {
         } else {
             world.refused("receipt verify bad --trust en/trust", code);
         }
-        if let Some((status, text)) = by_python(&world, "bad") {
+        if let Some((status, text)) = by_python(&world, &["--receipt", "bad"]) {
             assert_eq!(status, 1, "{why}: {text}");
             assert!(code.is_empty() || text.contains(&format!("[{code}]")), "{why}: {text}");
         }
