@@ -24,7 +24,7 @@ pub const MANIFEST: &str = "manifest.dsse.json";
 pub const APPROVALS: &str = "approvals.ndjson";
 /// The catalog, as the bundle brought it.
 pub const CATALOG: &str = "catalog.ndjson.zst";
-/// The custody records beside the volumes, whoever wrote them.
+/// Custody records that are envelopes, each with its file's name; not there where none came.
 pub const CUSTODY: &str = "custody.ndjson";
 /// What each artifact's content said, and what its proofs asked of its bytes.
 pub const EXAMINED: &str = "examined.ndjson.zst";

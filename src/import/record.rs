@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::authenticate::{SealedManifest, Voucher};
 use super::basis::{self, Basis, Lines};
 use super::checks::{Step, checks};
-use super::custody::KeptRecord;
+use super::custody;
 use super::decide::{Noted, Weighed};
 use super::journal;
 use super::memory::Order;
@@ -84,6 +84,7 @@ pub(super) struct DecidedBy<'a> {
     pub(super) reviews: &'a [Vec<u8>],
     pub(super) scanned: &'a Scanned,
     pub(super) seen: &'a [SeenState],
+    /// The custody records that came.
     pub(super) custody: &'a [UntrustedRecord],
 }
 
@@ -255,9 +256,11 @@ impl<'a> Recorder<'a> {
             return Ok(());
         };
         kept.copy(basis::CATALOG, &intact.catalog())?;
-        kept.put_lines(basis::CUSTODY, by.custody.iter().map(KeptRecord::from))?;
         kept.put_envelopes(basis::REVIEWS, by.reviews)?;
         kept.put_lines(basis::SCANS, by.scanned.lines())?;
+        if !by.custody.is_empty() {
+            kept.put_lines(basis::CUSTODY, custody::kept(by.custody))?;
+        }
         kept.put_lines(basis::SEEN, by.seen.iter())?;
         by.memory.take_lines().map_or(Ok(()), |lines| kept.take(lines))
     }
