@@ -237,7 +237,8 @@ mod tests {
             let mut writer = PartsWriter::new(Vec::new());
             assert!(writer.add("index", size, &mut &b"abc"[..]).is_err());
         }
-        let mut reader = PartsReader::new(&written()[..]);
+        let bytes = written();
+        let mut reader = PartsReader::new(&bytes[..]);
         assert!(matches!(
             reader.first("index", 2, &mut io::sink()),
             Err(PartsError::TooLarge { found: 3, .. })

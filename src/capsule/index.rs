@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::bundle::limits::MAX_OBJECTS;
 use crate::crypto::strict_json;
 use crate::import::basis;
+use crate::import::verify_objects::staged_path;
 use crate::model::{Code, Digest, Part, Refusal, Stop, Unable};
 
 /// The format that this program reads and writes.
@@ -104,7 +105,7 @@ impl<'n> Named<'n> {
     pub(super) fn place(self, name: &str, folder: &Path) -> PathBuf {
         match self {
             Self::Basis(part) => folder.join(WORK).join(part),
-            Self::Object(_) => folder.join(WORK).join(name),
+            Self::Object(digest) => staged_path(&folder.join(WORK), &digest),
             _ => folder.join(name),
         }
     }

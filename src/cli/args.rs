@@ -57,6 +57,11 @@ pub(crate) enum Command {
     Export(super::export::Arguments),
     /// Print labels for a bundle's media
     Media(super::media::Arguments),
+    /// Say that a bundle was imported, where no receipt comes back, for `export --since-memory`
+    #[cfg(feature = "export")]
+    Acknowledge(super::acknowledge::Arguments),
+    /// Record who had a bundle's media and in what state, and show the records
+    Custody(super::custody::Arguments),
     /// Verify a bundle, show what is in it, and sign that it may be imported
     Approve(super::approve::Arguments),
     /// Check a bundle as `import` would, and change nothing

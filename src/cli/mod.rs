@@ -5,12 +5,15 @@
     reason = "it reads the environment, the clock and the files that people name"
 )]
 
+#[cfg(feature = "export")]
+mod acknowledge;
 mod approve;
 mod args;
 mod ask;
 mod audit;
 mod capsule;
 mod client_config;
+mod custody;
 mod decided;
 #[cfg(feature = "export")]
 mod environment;
@@ -103,6 +106,8 @@ fn now() -> Timestamp {
 
 fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
     match command {
+        #[cfg(feature = "export")]
+        Command::Acknowledge(arguments) => acknowledge::run(&arguments, context),
         Command::Approve(arguments) => approve::run(&arguments, context),
         Command::Init(arguments) => init::run(&arguments, context),
         Command::Key(arguments) => key::run(&arguments, context),
@@ -121,6 +126,7 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::Recheck(arguments) => recheck::run(&arguments, context),
         Command::Ask(arguments) => ask::run(&arguments, context),
         Command::Media(arguments) => media::run(&arguments, context),
+        Command::Custody(arguments) => custody::run(&arguments, context),
         Command::Receipt(arguments) => receipt::run(&arguments, context),
         Command::Audit(arguments) => audit::run(&arguments, context),
         Command::Rebuild(arguments) => rebuild::run(&arguments, context),

@@ -122,6 +122,8 @@ pub struct Voucher {
     pub approved: Vec<Approval>,
     /// The approvals' envelopes, to be kept.
     pub approvals: Vec<Vec<u8>>,
+    /// The custody records that count, to be kept.
+    pub custody: Vec<Vec<u8>>,
     /// The version of the root by which it was judged.
     pub root_version: u64,
     /// The profile of that root.
@@ -154,6 +156,11 @@ impl Authenticated {
     /// Who vouched for it, and what was not judged.
     pub(super) const fn voucher(&self) -> &Voucher {
         &self.voucher
+    }
+
+    /// Takes the custody records that are to be kept with it.
+    pub(super) fn keep_custody(&mut self, envelopes: Vec<Vec<u8>>) {
+        self.voucher.custody = envelopes;
     }
 
     /// The approvals' envelopes.
@@ -359,6 +366,7 @@ fn vouch(
         approvers: approved.persons,
         approved: approved.approvals,
         approvals: approval_envelopes,
+        custody: Vec::new(),
         root_version: root.document().version,
         profile: root.document().profile.name().to_owned(),
         gap,

@@ -24,6 +24,8 @@ pub const MANIFEST: &str = "manifest.dsse.json";
 pub const APPROVALS: &str = "approvals.ndjson";
 /// The catalog, as the bundle brought it.
 pub const CATALOG: &str = "catalog.ndjson.zst";
+/// The custody records beside the volumes, whoever wrote them.
+pub const CUSTODY: &str = "custody.ndjson";
 /// What each artifact's content said, and what its proofs asked of its bytes.
 pub const EXAMINED: &str = "examined.ndjson.zst";
 /// What the enclave remembered of names.
@@ -39,7 +41,7 @@ pub const SEEN: &str = "seen.ndjson";
 
 /// Every part that there can be.
 pub const PARTS: &[&str] = &[
-    APPROVALS, CATALOG, EXAMINED, MANIFEST, MEMORY, ORDER, REVIEWS, SCANS, SEEN,
+    APPROVALS, CATALOG, CUSTODY, EXAMINED, MANIFEST, MEMORY, ORDER, REVIEWS, SCANS, SEEN,
 ];
 
 /// What is kept of an artifact's content: enough to decide about it without the bytes.

@@ -44,7 +44,7 @@ impl LineWriter {
 
 /// Reads such a file line by line.
 pub(super) struct LineReader {
-    input: Box<dyn BufRead>,
+    input: Box<dyn BufRead + Send>,
     path: PathBuf,
     max_bytes: u64,
     line: Vec<u8>,

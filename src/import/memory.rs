@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::authenticate::{GapRule, Imported, Memory, Position};
+use super::open::UntrustedRecord;
 use crate::ledger::Ledger;
 use crate::model::{Digest, Stop, Timestamp, Unable};
 
@@ -145,6 +146,35 @@ impl Memory for NotedOrder<'_> {
     }
 }
 
+/// Where a waiting bundle's custody records lie.
+pub(super) fn custody(staging: &Path) -> PathBuf {
+    staging.join("custody")
+}
+
+/// What lies in a folder of kept envelopes, by file name; nothing where there is none.
+fn kept(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Stop> {
+    let failed = |error: io::Error| Unable::new(format!("cannot read {}", folder.display())).because(error);
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(failed)?,
+    };
+    let mut kept = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        kept.push((name, fs::read(entry.path()).map_err(failed)?));
+    }
+    kept.sort();
+    Ok(kept)
+}
+
+impl EnclaveMemory<'_> {
+    /// Custody records that came with earlier volumes of the same bundle; they are judged again like new ones.
+    pub(super) fn kept_custody(&self, manifest: &Digest) -> Result<Vec<UntrustedRecord>, Stop> {
+        kept(&custody(&staging(self.folder, manifest)))
+    }
+}
+
 impl Memory for EnclaveMemory<'_> {
     fn last(&self, stream: &str) -> Result<Option<Position>, Stop> {
         Ok(self.ledger.stream(stream)?.map(|state| Position {
@@ -185,16 +215,7 @@ impl Memory for EnclaveMemory<'_> {
     }
 
     fn kept_approvals(&self, manifest: &Digest) -> Result<Vec<Vec<u8>>, Stop> {
-        let folder = approvals(&staging(self.folder, manifest));
-        let failed = |error: io::Error| Unable::new(format!("cannot read {}", folder.display())).because(error);
-        let entries = match fs::read_dir(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            other => other.map_err(failed)?,
-        };
-        let mut kept = Vec::new();
-        for entry in entries {
-            kept.push(fs::read(entry.map_err(failed)?.path()).map_err(failed)?);
-        }
-        Ok(kept)
+        let kept = kept(&approvals(&staging(self.folder, manifest)))?;
+        Ok(kept.into_iter().map(|(_, envelope)| envelope).collect())
     }
 }

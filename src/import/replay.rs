@@ -8,22 +8,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::authenticate::{Approvals, Judgement, authenticate_again};
 use super::basis;
+use super::custody::{self, Custodied, KeptRecord};
 use super::decide::{Deciding, Occasion, Told as Memory, Weighed, weigh};
 use super::judge::{Objects, Opinion};
 use super::lines::LineReader;
 use super::memory::{Order, OrderAgain};
-use super::open::cannot_read;
+use super::open::{UntrustedRecord, cannot_read};
 use super::parts::{people, policy, record, refused};
 use super::scan::{Scanned, Told};
 use super::site::Site;
 use super::verify_evidence::{Judging, Pins, verify_evidence_again};
-use super::verify_objects::{Intact, Progress};
+use super::verify_objects::{Intact, Progress, staged_path};
 use super::{check_not_revoked, importers, profile, reviews_of};
 use crate::bundle::catalog::Record as Catalogued;
 use crate::bundle::limits::MAX_CATALOG_LINE_BYTES;
@@ -31,8 +33,7 @@ use crate::bundle::manifest::Manifest;
 use crate::crypto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
 use crate::crypto::strict_json;
 use crate::model::{Artifact, Code, Digest, ProofState, Refusal, SeenState, Stop};
-use crate::report::{self, CheckResult, Head, Outcome, Record, Refused, Report};
-use crate::store::object_path;
+use crate::report::{self, CheckResult, Custody, Head, Outcome, Record, Refused, Report};
 use crate::trust::folder::TrustFolder;
 use crate::trust::review::MAX_REVIEWS;
 use crate::trust::{Kind, Revocations};
@@ -213,8 +214,8 @@ impl Running<'_> {
         };
         let mut told = report()?;
         let mut not_available = BTreeMap::new();
-        let folder = objects(self.replay.folder);
-        let locate = |digest: &Digest| object_path(&folder, digest);
+        let folder = self.replay.folder;
+        let locate = |digest: &Digest| staged_path(folder, digest);
         let judged = verify_evidence_again(intact, &judging, &mut |artifact, opinion| {
             let record = next(&mut told)?.filter(|record| record.digest == artifact.digest);
             let record = record.ok_or_else(|| other_artifacts(artifact))?;
@@ -227,6 +228,17 @@ impl Running<'_> {
         let reviews = reviews_of(&signed, intact, trust, site, head.created);
         let scanned = Scanned::again(&head.scanners, self.lines::<Told>(basis::SCANS)?, head.created);
         let memory = Memory::open(&self.part(basis::MEMORY))?;
+        let records = self.custody_records()?;
+        let newest = trust.current().document();
+        let chain = custody::chain(
+            &records,
+            newest,
+            (intact.manifest(), intact.manifest_digest()),
+            site,
+            head.created,
+        );
+        self.differs("the report", "custody", &head.custody, &Custody::of(&chain))?;
+        let custody = Custodied::of(&chain, intact.manifest(), intact.voucher());
         let deciding = Deciding {
             in_force: site.in_force(),
             profile: profile(trust),
@@ -236,6 +248,7 @@ impl Running<'_> {
             carried_revocations: site.carried_revocations(),
             reviews: &reviews,
             scanned: &scanned,
+            custody: Some(&custody),
             now: head.created,
             occasion: Occasion::Import,
             waiting: None,
@@ -353,7 +366,7 @@ impl Running<'_> {
     }
 
     fn object(&self, digest: &Digest) -> PathBuf {
-        object_path(&objects(self.replay.folder), digest)
+        staged_path(self.replay.folder, digest)
     }
 
     fn read(&self, name: &str, max_bytes: usize) -> Result<Option<Vec<u8>>, Stop> {
@@ -373,6 +386,17 @@ impl Running<'_> {
         let bytes = fs::read(&path).map_err(|error| cannot_read(&path, error))?;
         let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         Ok(lines.map(<[u8]>::to_vec).collect())
+    }
+
+    /// The custody records that lay beside the volumes; none in what was kept before there were any.
+    fn custody_records(&self) -> Result<Vec<UntrustedRecord>, Stop> {
+        let path = self.part(basis::CUSTODY);
+        if !path.is_file() {
+            return Ok(Vec::new());
+        }
+        let kept = self.lines::<KeptRecord>(basis::CUSTODY)?.into_iter();
+        let records = kept.map(UntrustedRecord::try_from).collect::<Result<_, _>>();
+        records.map_err(|error| cannot_read(&path, io::Error::new(io::ErrorKind::InvalidData, error)).into())
     }
 
     fn lines<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<Vec<T>, Stop> {
@@ -451,11 +475,6 @@ fn untrusted_manifest(envelope: &[u8]) -> Result<Manifest, Stop> {
     let malformed = |reason: String| Stop::from(Refusal::new(Code::JsonNotStrict, basis::MANIFEST, reason));
     let envelope = Envelope::read(envelope).map_err(|error| malformed(error.to_string()))?;
     strict_json::read(&envelope.payload).map_err(|error| malformed(error.to_string()))
-}
-
-/// Where the objects lie.
-pub(super) fn objects(folder: &Path) -> PathBuf {
-    folder.join("objects")
 }
 
 pub(super) fn next(report: &mut Report) -> Result<Option<Record>, Stop> {

@@ -9,11 +9,11 @@ use super::decide::{Admission, Recollection as _, Told as Memory, only_shows};
 use super::judge::{DIGEST_AGREEMENT, Judge, Objects, Subject};
 use super::lines::LineReader;
 use super::recheck::{Change, Rechecked, compare, keep_rolled_back, revoked};
-use super::replay::{MAX_LINE_BYTES, complete, next, objects, other_artifacts};
+use super::replay::{MAX_LINE_BYTES, complete, next, other_artifacts};
 use super::site::{InForce, Site};
 use super::surroundings::{ECOSYSTEMS, advisories, issuers};
 use super::today::{About, Today};
-use super::verify_objects::Progress;
+use super::verify_objects::{Progress, staged_path};
 use crate::bundle::catalog::Record as Catalogued;
 use crate::bundle::limits::MAX_CATALOG_LINE_BYTES;
 use crate::ecosystem;
@@ -21,7 +21,6 @@ use crate::evidence::Context;
 use crate::model::{Artifact, Stop, Timestamp};
 use crate::policy::{self, KnownNames, Policy, Surroundings};
 use crate::report::{Head, Record, Report};
-use crate::store::object_path;
 use crate::trust::Profile;
 
 /// Artifacts that are judged side by side: enough for all cores, few enough to stay small in memory.
@@ -101,8 +100,7 @@ pub fn replay_today(
         exported: super::recheck::index_time(bundle.created, head.created, today.in_force.max_transit_seconds()),
         max_transit_seconds: u64::MAX,
     };
-    let kept = objects(folder);
-    let locate = |digest: &_| object_path(&kept, digest);
+    let locate = |digest: &_| staged_path(folder, digest);
     let judge = Judge::again(&context, revocations, &locate).with(Objects::MayLack);
     let exporters = head.people.iter().filter(|person| person.role == "export");
     let keys: Vec<String> = exporters.flat_map(|person| person.keys.clone()).collect();
@@ -125,7 +123,10 @@ pub fn replay_today(
                 digests: &item.said.digests,
             })
             .collect();
-        let opinions = judge.judge_all(&subjects, today.threads)?;
+        let opinions: Vec<_> = judge
+            .judge_each(&subjects, today.threads)
+            .into_iter()
+            .collect::<Result<_, _>>()?;
         today.progress.advance(round.len() as u64);
         for (item, opinion) in round.iter().zip(opinions) {
             let is_admitted = item

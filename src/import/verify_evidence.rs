@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::ahead::Ahead;
 use super::forward::Forward;
 use super::judge::{Asked, Judge, Objects, Opinion, Subject};
 use super::lines::{LineReader, LineWriter};
+use super::ordered::{Next, in_order};
 use super::planned::Planned;
 use super::verify_objects::{Examined, ExaminedReader, Intact, Progress};
 use crate::evidence::Context;
@@ -15,8 +17,8 @@ use crate::model::{Anchor, Artifact, Claim, Digest, Finding, Level, SeenState, S
 use crate::store::Store;
 use crate::trust::Revocations;
 
-/// Artifacts that are judged side by side: enough for all cores, few enough to stay small in memory.
-const ROUND: usize = 256;
+/// Artifacts that one thread judges in a row: few enough to stay small in memory, and enough that handing them over costs nothing.
+const TOGETHER: usize = 32;
 
 /// What proofs are judged by.
 #[derive(Debug, Clone)]
@@ -146,27 +148,32 @@ fn write_findings(
     let mut output = LineWriter::create(intact.staging().join(FINDINGS))?;
     progress.begin("judge", intact.manifest().catalog.artifacts);
     let mut examined = intact.examined()?;
-    loop {
-        let mut round = Vec::with_capacity(ROUND);
-        while round.len() < ROUND
+    let next = || {
+        let mut part = Vec::with_capacity(TOGETHER);
+        while part.len() < TOGETHER
             && let Some(item) = examined.next_part::<Judgeable>()?
         {
-            round.push(item);
+            part.push(item);
         }
-        if round.is_empty() {
-            break;
-        }
-        let subjects: Vec<Subject<'_>> = round.iter().map(subject).collect();
-        let judged = judge.judge_all(&subjects, threads)?;
-        for (subject, opinion) in subjects.iter().zip(judged) {
+        Ok((!part.is_empty()).then_some(part))
+    };
+    let work = |part: Vec<Judgeable>| {
+        part.into_iter()
+            .map(|item| Ok((judge.judge(&subject(&item))?, item.artifact)))
+            .collect::<Result<Vec<_>, Stop>>()
+    };
+    in_order(threads, next, work, |judged| {
+        let judged = judged?;
+        progress.advance(judged.len() as u64);
+        for (opinion, artifact) in judged {
             let Opinion {
                 mut findings, asked, ..
-            } = complete(subject.artifact, opinion)?;
-            forward.weigh(subject.artifact, &mut findings);
+            } = complete(&artifact, opinion)?;
+            forward.weigh(&artifact, &mut findings);
             output.write(&Line { asked, findings })?;
         }
-        progress.advance(round.len() as u64);
-    }
+        Ok(Next::Go)
+    })?;
     progress.finish();
     output.finish()
 }
@@ -233,18 +240,13 @@ impl EvidenceSummary {
     }
 }
 
-/// The judged artifacts of a bundle, in the catalog's order.
-pub struct JudgedReader {
-    examined: ExaminedReader,
-    lines: LineReader,
-}
+/// The judged artifacts of a bundle, in the catalog's order, read ahead.
+pub struct JudgedReader(Ahead<JudgedArtifact>);
 
 impl JudgedReader {
     fn open(intact: &Intact) -> Result<Self, Stop> {
-        Ok(Self {
-            examined: intact.examined()?,
-            lines: LineReader::open(intact.staging().join(FINDINGS))?,
-        })
+        let mut lines = JudgedLines::open(intact)?;
+        Ahead::start(move || lines.next()).map(Self)
     }
 
     /// The next artifact.
@@ -253,6 +255,25 @@ impl JudgedReader {
         reason = "each step may fail: an iterator of results would go on after a failure"
     )]
     pub fn next(&mut self) -> Result<Option<JudgedArtifact>, Stop> {
+        self.0.next()
+    }
+}
+
+/// The lines that the artifacts are read from.
+pub(super) struct JudgedLines {
+    examined: ExaminedReader,
+    lines: LineReader,
+}
+
+impl JudgedLines {
+    pub(super) fn open(intact: &Intact) -> Result<Self, Stop> {
+        Ok(Self {
+            examined: intact.examined()?,
+            lines: LineReader::open(intact.staging().join(FINDINGS))?,
+        })
+    }
+
+    pub(super) fn next(&mut self) -> Result<Option<JudgedArtifact>, Stop> {
         let Some(examined) = self.examined.next()? else {
             return Ok(None);
         };

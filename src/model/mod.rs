@@ -5,6 +5,8 @@ mod artifact;
 mod claim;
 mod code;
 mod content;
+mod custody;
+mod delta;
 mod difference;
 mod digest;
 mod finding;
@@ -22,6 +24,8 @@ pub use artifact::{Artifact, Document, Name, Proof, ProofState, bundle_label};
 pub use claim::{Algorithm, Claim, ClaimError, ClaimHasher, MultiHasher, Unsatisfied};
 pub use code::{Code, Family};
 pub use content::{Content, Remembering};
+pub use custody::CustodyEvent;
+pub use delta::{BaseSource, delta_words};
 pub use difference::{Difference, How};
 pub use digest::{Digest, DigestError, Hasher};
 pub use finding::{

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::tally::{EcosystemTally, VoucherTally};
-use super::{DecisionHit, LogPart};
+use super::{Custody, DecisionHit, LogPart};
 use crate::crypto::strict_json::{Critical, Extensions};
-use crate::model::{Digest, Part, Timestamp};
+use crate::model::{BaseSource, Digest, Part, Timestamp, delta_words};
 
 /// The format that this program reads and writes.
 pub const FORMAT: u64 = 1;
@@ -26,6 +26,9 @@ pub struct Head {
     /// What a reader must know.
     #[serde(default)]
     pub critical: Critical,
+    /// Records of who had the media; left out where none came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custody: Option<Custody>,
     /// What the artifacts came to, by ecosystem.
     pub ecosystems: Vec<EcosystemTally>,
     /// Facts that decide nothing.
@@ -104,6 +107,9 @@ pub struct Bundle {
     pub artifacts: u64,
     /// The bundle on which it builds, if it is a delta.
     pub base: Option<Digest>,
+    /// Who says what was held of it; left out where the manifest does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_source: Option<BaseSource>,
     /// When the exporter says that it was made.
     pub created: Timestamp,
     /// How many documents of registries it lists.
@@ -134,6 +140,13 @@ pub struct Bundle {
     pub stream: String,
     /// How many volumes it has.
     pub volumes: u64,
+}
+
+impl Bundle {
+    /// On what it builds, in words; none where it stands alone.
+    pub fn delta_words(&self) -> Option<String> {
+        self.base.map(|base| delta_words(&base, self.base_source))
+    }
 }
 
 /// Somebody who vouched for the bundle.

@@ -8,6 +8,7 @@
 
 mod bound;
 pub mod controls;
+mod custody;
 mod error;
 mod folder;
 mod head;
@@ -22,6 +23,7 @@ mod text;
 mod write;
 
 pub use bound::{Shortened, short};
+pub use custody::{Custody, CustodyTrouble};
 pub use error::ReportError;
 pub use folder::{ASIDE, Folder, Listed, check_order};
 pub use head::{

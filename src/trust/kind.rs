@@ -28,11 +28,13 @@ pub enum Kind {
     Report,
     /// What the enclave holds.
     Receipt,
+    /// What happened to media on their way.
+    Custody,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Root,
         Self::Manifest,
         Self::Approval,
@@ -42,6 +44,7 @@ impl Kind {
         Self::Revocations,
         Self::Report,
         Self::Receipt,
+        Self::Custody,
     ];
 
     /// The payload type in envelopes of this kind.
@@ -56,6 +59,7 @@ impl Kind {
             Self::Revocations => "application/vnd.sealift.revocations.v1+json",
             Self::Report => "application/vnd.sealift.report.v1+json",
             Self::Receipt => "application/vnd.sealift.receipt.v1+json",
+            Self::Custody => "application/vnd.sealift.custody.v1+json",
         }
     }
 
@@ -87,6 +91,7 @@ impl Kind {
             Self::Revocations => "revocations",
             Self::Report => "report",
             Self::Receipt => "receipt",
+            Self::Custody => "custody record",
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod audit;
 mod capsule;
+mod custody;
 mod decided;
 mod export;
 mod judged;
@@ -33,6 +34,8 @@ mod people;
 #[path = "../support/raw_bundle.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]
 mod raw_bundle;
+#[path = "../support/tools.rs"]
+mod tools;
 #[path = "../support/public_schema.rs"]
 mod public_schema;
 #[path = "../support/debian.rs"]

@@ -23,6 +23,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::custody::Custodied;
 use super::planned::Planned;
 use super::scan::Scanned;
 use super::site::InForce;
@@ -30,7 +31,7 @@ use super::surroundings::{Around, ECOSYSTEMS};
 use super::verify_evidence::Judged;
 use super::verify_objects::{Intact, Progress, write_failed};
 use crate::model::{Stop, Timestamp};
-use crate::policy::{Judge, Policy, Side, Surroundings};
+use crate::policy::{Judge, Policy, Surroundings};
 use crate::store::Store;
 use crate::trust::review::Reviews;
 use crate::trust::{Profile, TrustData};
@@ -64,6 +65,8 @@ pub struct Deciding<'a> {
     pub reviews: &'a Reviews,
     /// What this site's scanners said of its objects.
     pub scanned: &'a Scanned,
+    /// What is recorded of its media; before the export there is nothing.
+    pub custody: Option<&'a Custodied>,
     /// The clock.
     pub now: Timestamp,
     /// On what occasion it is asked.
@@ -129,13 +132,14 @@ pub fn weigh(judged: Judged, store: Option<&Store>, deciding: &Deciding<'_>) -> 
     })
 }
 
-/// The policy as far as it can be asked: before the export nobody has scanned anything on the receiving side.
+/// The policy as far as it can be asked: before the export nobody has scanned the bundle.
 fn asked_now(policy: &Policy, occasion: Occasion) -> Cow<'_, Policy> {
     if occasion == Occasion::Import {
         return Cow::Borrowed(policy);
     }
     let mut asked = policy.clone();
-    asked.scan.retain(|rule| rule.side == Side::Export);
+    // Who exports has not handed the media over yet, and records the scan afterwards.
+    asked.scan.clear();
     Cow::Owned(asked)
 }
 

@@ -16,7 +16,7 @@ use crate::import::planned::Planned;
 use crate::import::verify_evidence::JudgedArtifact;
 use crate::import::verify_objects::Intact;
 use crate::model::{Artifact, Code, Digest, Name, Refusal, Stop};
-use crate::policy::{Case, CompareWith, Decision, Hit, Judge, KnownNames, OnRefusal, Policy, Side, Verdict};
+use crate::policy::{Case, CompareWith, Decision, Hit, Judge, KnownNames, OnRefusal, Policy, Verdict};
 use crate::scan::Answer;
 use crate::trust::review::Answer as Reviewed;
 
@@ -70,8 +70,11 @@ impl<'a> Pass<'a> {
         }
         if deciding.occasion == Occasion::Export {
             not_asked.push("approvals, gaps in the stream, who imports, and reviews: they come later".to_owned());
-            if policy.scan.iter().any(|rule| rule.side == Side::Import) {
-                not_asked.push("scans on the receiving side: they come later".to_owned());
+            if !policy.scan.is_empty() {
+                not_asked.push("scans: they come later, also on the sending side".to_owned());
+            }
+            if policy.custody.is_some() {
+                not_asked.push("custody of the media: it comes later".to_owned());
             }
         }
         if planned.states_nothing() {
@@ -147,7 +150,10 @@ impl<'a> Pass<'a> {
             .as_ref()
             .map(|(name, version)| (ecosystem::collision_key(&artifact.ecosystem, name), version.as_str()));
         self.closure.take(judged);
-        let scans = self.deciding.scanned.of(artifact);
+        let mut scans = self.deciding.scanned.of(artifact);
+        if let Some(custody) = self.deciding.custody {
+            scans.extend(custody.scans_of(artifact, self.policy.custody.as_ref()));
+        }
         self.told
             .extend(objects_of(artifact).filter(|digest| self.deciding.scanned.tells_of(digest)));
         let case = Case {

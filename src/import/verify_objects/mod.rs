@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::bundle::container;
 use crate::bundle::manifest::Manifest;
 use crate::model::{Code, Digest, Refusal, Stop, Unable};
-use crate::store::{Store, object_path};
+use crate::store::Store;
 
 use super::authenticate::{Authenticated, Voucher};
 use super::lines::LineReader;
@@ -151,7 +151,7 @@ impl Intact {
 
     /// Where a verified object lies aside; it may be in the store instead.
     pub(super) fn staged(&self, digest: &Digest) -> PathBuf {
-        object_path(&self.staging.join(OBJECTS), digest)
+        staged_path(&self.staging, digest)
     }
 
     /// Where an object's verified bytes lie: aside, or in the store that held it before.
@@ -241,22 +241,27 @@ fn catalog_checked(staging: &Path) -> bool {
     staging.join(CHECKED).is_file()
 }
 
+/// How many hexadecimal digits of an object's digest name its folder in the staging folder: one, so that threads seldom wait for each
+/// other, and there is little to make and to remove.
+const SHARD_DIGITS: usize = 1;
+
 /// Makes the staging folder's own folders.
 fn prepare(staging: &Path) -> Result<(), Stop> {
-    for folder in [VOLUMES, STORED] {
-        let path = staging.join(folder);
+    let objects = staging.join(OBJECTS);
+    let shards = (0..1 << (4 * SHARD_DIGITS)).map(|shard| objects.join(format!("{shard:0SHARD_DIGITS$x}")));
+    for path in [staging.join(VOLUMES), staging.join(STORED)].into_iter().chain(shards) {
         fs::create_dir_all(&path).map_err(|error| write_failed(&path, error))?;
     }
     Ok(())
 }
 
-/// Where a verified object is to lie; its shard's folder is made where it is missing.
-fn staged_path(staging: &Path, digest: &Digest) -> Result<PathBuf, Stop> {
-    let path = object_path(&staging.join(OBJECTS), digest);
-    if let Some(shard) = path.parent().filter(|shard| !shard.is_dir()) {
-        fs::create_dir_all(shard).map_err(|error| write_failed(shard, error))?;
-    }
-    Ok(path)
+/// Where a verified object lies, or is to lie.
+pub(crate) fn staged_path(staging: &Path, digest: &Digest) -> PathBuf {
+    let digits = digest.hex();
+    let (shard, rest) = digits.split_at(SHARD_DIGITS);
+    [staging, Path::new(OBJECTS), Path::new(shard), Path::new(rest)]
+        .iter()
+        .collect()
 }
 
 /// Leaves a mark that a piece of work is done.
@@ -298,7 +303,7 @@ impl Workspace<'_> {
 
     /// Where an object's verified bytes lie.
     fn locate(&self, digest: &Digest) -> PathBuf {
-        let staged = object_path(&self.staging.join(OBJECTS), digest);
+        let staged = staged_path(&self.staging, digest);
         match self.store {
             Some(store) if !staged.is_file() => store.path(digest),
             _ => staged,
