@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
 mod audit;
-mod custody;
 mod capsule;
+mod custody;
 mod decided;
 mod export;
 mod judged;
