@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::pattern::{Ecosystems, Pattern};
-use super::{Day, PolicyError, check};
+use super::{Day, PolicyError, Retention, check};
 use crate::crypto::strict_json::{self, JsonError};
 use crate::model::{Digest, IdentityPattern, Level};
 
@@ -52,6 +52,9 @@ pub struct Policy {
     pub deny: Vec<DenyRule>,
     /// Which licences are admitted.
     pub licences: LicenceRule,
+    /// How long records are kept, where the policy says so. It came later than the rest of the form, which stays as it was without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
     /// Which scans are asked for.
     pub scan: Vec<ScanRule>,
     /// What two persons let pass all the same.
@@ -392,6 +395,11 @@ impl Policy {
     /// The explicit form's bytes: what is signed.
     pub fn to_bytes(&self) -> Vec<u8> {
         strict_json::write(self)
+    }
+
+    /// How long records are kept: what the policy says, or what counts without it.
+    pub fn retention(&self) -> Retention {
+        self.retention.clone().unwrap_or_default()
     }
 
     /// The digest that reports name.
