@@ -2,9 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use crate::ledger::GenerationRecord;
+use crate::ledger::{GenerationRecord, StatementRecord};
 use crate::log::Leaf;
 use crate::model::Digest;
+
+/// The statement of which a leaf tells, if it is such a leaf.
+pub(super) fn statement(leaf: &Leaf) -> Option<StatementRecord> {
+    match leaf {
+        Leaf::Statement {
+            digest,
+            number,
+            time,
+            what,
+        } => Some(StatementRecord {
+            number: *number,
+            what: what.clone(),
+            digest: *digest,
+            time: *time,
+        }),
+        _ => None,
+    }
+}
 
 /// Everything that the log tells of what clients found.
 #[derive(Debug, Default)]
@@ -20,7 +38,7 @@ impl History {
     /// Takes the next leaf.
     pub(super) fn take(&mut self, leaf: &Leaf) {
         match leaf {
-            Leaf::Artifact { .. } => {}
+            Leaf::Artifact { .. } | Leaf::Statement { .. } => {}
             Leaf::Recheck { .. } => self.has_recheck = true,
             Leaf::Attempt {
                 generation, repository, ..

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::history::History;
-use super::{Audited, Auditing, Found, Part, Tell, journal};
+use super::{Audited, Auditing, Found, Part, Tell, journal, stated};
 use crate::crypto::merkle::Head;
 use crate::enclave;
 use crate::import::record;
@@ -12,6 +12,7 @@ use crate::ledger::Ledger;
 use crate::log::{self, Checkpoint, Cosigned, Leaf, LogError};
 use crate::model::{Code, Difference, Digest, LogState, Stop};
 use crate::report::{self, Proven, Records, ReportError};
+use crate::statement::{Absent, Place};
 
 /// Who has signed the last checkpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,7 +42,9 @@ pub(super) fn compare(
     let state = ledger.log()?;
     let folder = enclave::log_folder(auditing.folder);
     let mut spoken = Vec::new();
-    let numbers = reports(auditing, state.as_ref(), &mut spoken, audited, tell)?;
+    let statements = stated::compare(auditing, ledger, audited, tell)?;
+    let absent = Absent::of(&statements);
+    let numbers = reports(auditing, state.as_ref(), &absent, &mut spoken, audited, tell)?;
     for path in auditing.reports {
         outside(auditing, path, &mut spoken, tell)?;
     }
@@ -193,6 +196,7 @@ fn checkpoint(
 fn reports(
     auditing: &Auditing<'_>,
     state: Option<&LogState>,
+    absent: &Absent,
     spoken: &mut Vec<Spoken>,
     audited: &mut Audited,
     tell: Tell<'_>,
@@ -201,7 +205,21 @@ fn reports(
     let mut numbers = BTreeSet::new();
     let mut before = None;
     let mut journals = BTreeMap::new();
-    for listed in folder.list()? {
+    for place in absent.among(folder.list()?) {
+        let listed = match place {
+            Place::Lies(listed) => listed,
+            Place::Gone(gone) => {
+                let report = &gone.report;
+                numbers.insert(report.number);
+                audited.gone += 1;
+                if let Err(error) = gone.check_order(before.as_ref()) {
+                    tell(refused(&folder.path().join(&report.file), error)?)?;
+                }
+                journals.extend(report.journal.map(|lines| (folder.journal_of(&report.file), lines)));
+                before = Some((report.number, report.digest));
+                continue;
+            }
+        };
         numbers.insert(listed.number);
         audited.reports += 1;
         let verified = verify(auditing, &listed.path);

@@ -9,6 +9,7 @@ mod history;
 mod journal;
 mod logged;
 mod rebuild;
+mod stated;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -52,6 +53,8 @@ pub enum Part {
     Log,
     /// The reports, and those that were kept elsewhere.
     Reports,
+    /// What was signed about the enclave's own records.
+    Statements,
     /// state.db.
     State,
     /// The objects.
@@ -66,6 +69,7 @@ impl Part {
         match self {
             Self::Log => "log",
             Self::Reports => "reports",
+            Self::Statements => "statements",
             Self::State => "state",
             Self::Store => "store",
             Self::Repository => "repository",
@@ -99,6 +103,10 @@ pub struct Audited {
     pub seen: Seen,
     /// Reports in the enclave.
     pub reports: u64,
+    /// Reports that are gone, by a statement that counts.
+    pub gone: u64,
+    /// Statements that count.
+    pub statements: u64,
     /// Objects in the store.
     pub objects: u64,
     /// Their bytes.

@@ -19,6 +19,7 @@ mod explain;
 mod export;
 mod files;
 mod gc;
+mod hold;
 mod import;
 mod init;
 mod key;
@@ -27,6 +28,7 @@ mod media;
 mod output;
 mod policy;
 mod progress;
+mod prune;
 mod receipt;
 mod rebuild;
 mod recheck;
@@ -34,6 +36,8 @@ mod recheck;
 mod rehearse;
 mod report;
 mod report_show;
+mod reseal;
+mod retention;
 mod review;
 mod rollback;
 mod root;
@@ -44,7 +48,9 @@ mod shown;
 mod signer;
 #[cfg(feature = "export")]
 mod since;
+mod stands;
 mod status;
+mod together;
 mod trust;
 mod where_;
 
@@ -124,6 +130,10 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::Report(arguments) => report::run(&arguments, context),
         Command::Rollback(arguments) => rollback::run(&arguments, context),
         Command::Gc(arguments) => gc::run(&arguments, context),
+        Command::Retention(arguments) => retention::run(&arguments, context),
+        Command::Hold(arguments) => hold::run(&arguments, context),
+        Command::Prune(arguments) => prune::run(&arguments, context),
+        Command::Reseal(arguments) => reseal::run(&arguments, context),
         #[cfg(feature = "serve")]
         Command::Serve(arguments) => serve::run(&arguments, context),
         Command::ClientConfig(arguments) => client_config::run(&arguments, context),

@@ -52,6 +52,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     let (exit, judged) = judge(arguments, &enclave.ledger, Some(&record), context)?;
     let leaf = Leaf::Recheck {
         judged,
+        lines: None,
         time: context.now,
     };
     let mut logged = enclave.logged(&leaf)?;

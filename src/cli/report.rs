@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 
 use super::output::escape;
 use super::signer::{PassphraseArguments, SignerArguments};
-use super::{Context, Exit};
+use super::{Context, Exit, stands};
 use crate::crypto::key::Signer;
 use crate::import::record;
 use crate::import::site::Site;
 use crate::log::{LogError, Witness};
 use crate::model::{Code, Refusal, Stop, Unable};
 use crate::report::{self, Report, ReportError};
+use crate::statement::{Absent, Gone, Place};
 use crate::trust::folder::TrustFolder;
 use crate::trust::{Revocations, Role, TrustedRoot};
 
@@ -145,7 +146,20 @@ fn list(arguments: &List, context: &Context) -> Result<Exit, Stop> {
     let mut before = None;
     // An enclave has thousands of reports at most; nothing is printed before all of them follow each other.
     let mut heads = Vec::new();
-    for listed in record::folder(&arguments.enclave).list()? {
+    let statements = stands::beside(&arguments.enclave, &judge)?;
+    statements.check()?;
+    let absent = Absent::of(&statements);
+    for place in absent.among(record::folder(&arguments.enclave).list()?) {
+        let listed = match place {
+            Place::Lies(listed) => listed,
+            Place::Gone(gone) => {
+                gone.check_order(before.as_ref())
+                    .map_err(|error| error.stop(format!("report {}", gone.report.number)))?;
+                before = Some((gone.report.number, gone.report.digest));
+                heads.push(gone_in_list(gone));
+                continue;
+            }
+        };
         let report = judge
             .open(&listed.path)
             .map_err(|error| error.stop(subject(&listed.path)))?;
@@ -169,15 +183,23 @@ fn list(arguments: &List, context: &Context) -> Result<Exit, Stop> {
             .flatten()
             .filter_map(|code| code.as_str().map(escape))
             .collect();
-        let line = format!(
-            "{:>6}  {}  {:<9} {:>8} artifacts  {}  {}",
-            head["number"],
-            text("created"),
-            text("outcome"),
-            head["artifacts"],
-            text("bundle"),
-            codes.join(", ")
-        );
+        let line = match head["statement"].as_u64() {
+            Some(statement) => format!(
+                "{:>6}  {}  {:<9} by statement {statement}",
+                head["number"],
+                text("created"),
+                text("outcome")
+            ),
+            None => format!(
+                "{:>6}  {}  {:<9} {:>8} artifacts  {}  {}",
+                head["number"],
+                text("created"),
+                text("outcome"),
+                head["artifacts"],
+                text("bundle"),
+                codes.join(", ")
+            ),
+        };
         context.output.answer(line.trim_end());
     }
     if heads.is_empty() {
@@ -188,6 +210,22 @@ fn list(arguments: &List, context: &Context) -> Result<Exit, Stop> {
 
 /// How many different codes of a report a list shows.
 const LISTED_CODES: usize = 3;
+
+fn gone_in_list(gone: &Gone) -> Value {
+    let report = &gone.report;
+    json!({
+        "number": report.number,
+        "created": report.created,
+        "outcome": if gone.is_lost { "lost" } else { "pruned" },
+        "was": report.outcome.word(),
+        "bundle": null,
+        "artifacts": null,
+        "codes": [],
+        "digest": report.digest,
+        "file": null,
+        "statement": gone.statement,
+    })
+}
 
 fn in_list(report: &Report, path: &Path) -> Value {
     let head = &report.head;
@@ -379,6 +417,35 @@ impl ReportKeys {
             report: self.report.as_deref(),
             log: self.log.as_deref().or(self.report.as_deref()),
         }
+    }
+}
+
+/// The enclave's own key.
+#[derive(Debug, Clone, Args)]
+pub(super) struct StationKey {
+    /// Sign with the encrypted key in this file [default: `keys/import.pem` in the enclave's folder]
+    #[arg(long, value_name = "FILE", conflicts_with = "agent")]
+    key: Option<PathBuf>,
+    /// Sign through the ssh-agent behind this socket
+    #[arg(long, value_name = "SOCKET", requires = "public_key")]
+    agent: Option<PathBuf>,
+    /// The public key of which the agent holds the other half
+    #[arg(long, value_name = "FILE", requires = "agent")]
+    public_key: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArguments,
+}
+
+impl StationKey {
+    /// Opens it. It must have the role import.
+    pub(super) fn open(&self, enclave: &Path, root: &TrustedRoot) -> Result<Box<dyn Signer>, Stop> {
+        let arguments = SignerArguments {
+            key: self.key.clone(),
+            agent: self.agent.clone(),
+            public_key: self.public_key.clone(),
+            passphrase: self.passphrase.clone(),
+        };
+        import_key(arguments, enclave, root, "name it with --key or --agent")
     }
 }
 

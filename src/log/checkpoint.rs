@@ -130,6 +130,17 @@ impl Checkpoint {
         }
     }
 
+    /// The same without the lines of witnesses: as the enclave wrote it.
+    #[must_use]
+    pub fn without_witnesses(mut self) -> Self {
+        if let Some((body, lines)) = self.text.split_once("\n\n") {
+            let own = format!("— {} ", self.origin);
+            let kept: Vec<&str> = lines.lines().filter(|line| line.starts_with(&own)).collect();
+            self.text = format!("{body}\n\n{}\n", kept.join("\n"));
+        }
+        self
+    }
+
     /// Verifies that it is of a log, and that enough persons with the role `log` have signed it, by the newest root that knows
     /// enough of them. Gives who they are.
     pub fn verify(

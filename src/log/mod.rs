@@ -22,5 +22,5 @@ pub use append::Log;
 pub use checkpoint::{Checkpoint, Cosigned, MAX_CHECKPOINT_BYTES, Witness, origin};
 pub use error::LogError;
 pub use files::MAX_ENTRY_BYTES;
-pub use leaf::Leaf;
+pub use leaf::{Leaf, Lines};
 pub use read::{Entries, checkpoint_text, compare};

@@ -90,6 +90,12 @@ impl Folder {
         self.path.join(format!("{}{JOURNAL}", name_of(head)))
     }
 
+    /// Where the journal of a report lies, by the name of the report's file.
+    pub fn journal_of(&self, file: &str) -> PathBuf {
+        let name = file.strip_suffix(SUFFIX).unwrap_or(file);
+        self.path.join(format!("{name}{JOURNAL}"))
+    }
+
     /// Removes the journals of imports that did not commit: those from a number on.
     pub fn remove_journals_from(&self, number: u64) -> Result<(), ReportError> {
         for path in self

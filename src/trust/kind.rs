@@ -28,11 +28,21 @@ pub enum Kind {
     Report,
     /// What the enclave holds.
     Receipt,
+    /// What must not be removed for now.
+    Hold,
+    /// That a hold has ended.
+    Release,
+    /// What was removed because its time was over.
+    Tombstone,
+    /// Old seals sealed anew.
+    Renewal,
+    /// That reports are lost, and that work goes on all the same.
+    Loss,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 14] = [
         Self::Root,
         Self::Manifest,
         Self::Approval,
@@ -42,6 +52,11 @@ impl Kind {
         Self::Revocations,
         Self::Report,
         Self::Receipt,
+        Self::Hold,
+        Self::Release,
+        Self::Tombstone,
+        Self::Renewal,
+        Self::Loss,
     ];
 
     /// The payload type in envelopes of this kind.
@@ -56,6 +71,11 @@ impl Kind {
             Self::Revocations => "application/vnd.sealift.revocations.v1+json",
             Self::Report => "application/vnd.sealift.report.v1+json",
             Self::Receipt => "application/vnd.sealift.receipt.v1+json",
+            Self::Hold => "application/vnd.sealift.hold.v1+json",
+            Self::Release => "application/vnd.sealift.release.v1+json",
+            Self::Tombstone => "application/vnd.sealift.tombstone.v1+json",
+            Self::Renewal => "application/vnd.sealift.renewal.v1+json",
+            Self::Loss => "application/vnd.sealift.loss.v1+json",
         }
     }
 
@@ -87,6 +107,11 @@ impl Kind {
             Self::Revocations => "revocations",
             Self::Report => "report",
             Self::Receipt => "receipt",
+            Self::Hold => "hold",
+            Self::Release => "release",
+            Self::Tombstone => "tombstone",
+            Self::Renewal => "renewal",
+            Self::Loss => "loss",
         }
     }
 }

@@ -52,7 +52,7 @@ impl Site {
 
     fn sweep(&self, keep: u32, sweep: Sweep, needed: &[Digest]) -> sealift::repository::Swept {
         self.repository
-            .sweep(NonZeroU32::new(keep).unwrap(), sweep, |digest| {
+            .sweep(NonZeroU32::new(keep).unwrap(), &BTreeSet::new(), sweep, |digest| {
                 Ok::<_, RepositoryError>(needed.contains(digest))
             })
             .unwrap()
