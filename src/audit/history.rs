@@ -39,7 +39,7 @@ impl History {
     pub(super) fn take(&mut self, leaf: &Leaf) {
         match leaf {
             Leaf::Artifact { .. } | Leaf::Statement { .. } => {}
-            Leaf::Recheck { .. } => self.has_recheck = true,
+            Leaf::Recheck { lines, .. } => self.has_recheck |= lines.is_none(),
             Leaf::Attempt {
                 generation, repository, ..
             } => {
@@ -62,7 +62,7 @@ impl History {
         }
     }
 
-    /// Whether judgements were put in the place of those of the imports.
+    /// Whether judgements were put in the place of those of the imports, of which no journal was kept.
     pub(super) const fn has_recheck(&self) -> bool {
         self.has_recheck
     }

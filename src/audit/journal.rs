@@ -11,6 +11,28 @@ use crate::report::Records;
 /// A line holds one artifact's facts or the paths of one name: more than a catalog's line expands to is never written.
 const MAX_LINE_BYTES: usize = 64 << 20;
 
+/// The longest journal that is measured: of millions of artifacts. It is read as a stream.
+const MAX_JOURNAL_BYTES: u64 = 64 << 30;
+
+/// What a journal's lines are, where nothing names them: whoever signs that is believed.
+pub(super) fn measure(path: &Path) -> Result<Records, Stop> {
+    let cannot = || Unable::new(format!("cannot read {}", path.display()));
+    let file = File::open(path).map_err(|error| cannot().because(error))?;
+    let (mut hasher, mut count, mut bytes) = (Hasher::new(), 0_u64, 0_u64);
+    frame::decode(BufReader::new(file), MAX_JOURNAL_BYTES, |part| {
+        hasher.update(part);
+        bytes += part.len() as u64;
+        count += part.iter().filter(|byte| **byte == b'\n').count() as u64;
+        Ok(())
+    })
+    .map_err(|error| cannot().because(error))?;
+    Ok(Records {
+        bytes,
+        count,
+        digest: hasher.finish(),
+    })
+}
+
 /// Calls back for each line of a journal. What was read is only verified when this returns.
 pub(super) fn read(
     path: &Path,

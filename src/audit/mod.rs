@@ -8,6 +8,7 @@
 mod history;
 mod journal;
 mod logged;
+mod lost;
 mod rebuild;
 mod stated;
 
@@ -17,13 +18,15 @@ use std::path::{Path, PathBuf};
 use crate::enclave;
 use crate::import::verify_objects::Progress;
 use crate::ledger::{Ledger, Tables};
-use crate::log::Witness;
+use crate::log::{LogLines, Witness};
 use crate::model::{Code, Difference, How, Stop, Unable};
+use crate::report::Records;
 use crate::repository::{Generation, Repository, RootNode};
 use crate::store::{Found as Stored, Store};
 use crate::trust::{Revocations, TrustedRoot};
 use history::History;
 pub use logged::Seen;
+pub use lost::lost;
 pub use rebuild::{Rebuilt, rebuild};
 
 /// What an audit needs.
@@ -150,6 +153,15 @@ pub fn audit(auditing: &Auditing<'_>, mut visit: impl FnMut(Found) -> Result<(),
 }
 
 type Tell<'t> = &'t mut dyn FnMut(Found) -> Result<(), Stop>;
+
+/// The lines of a journal of judgements, as journals are read.
+fn rejudged(lines: &LogLines) -> Records {
+    Records {
+        bytes: lines.bytes,
+        count: lines.count,
+        digest: lines.digest,
+    }
+}
 
 /// The generations of state.db, which are those that the log tells of.
 fn compare_generations(

@@ -12,7 +12,7 @@ use crate::crypto::merkle::Frontier;
 use crate::enclave::{self, StatementFiles};
 use crate::import::record;
 use crate::ledger::{Ledger, LedgerError, StatementRecord};
-use crate::log::{self, Checkpoint, Entries, Leaf};
+use crate::log::{self, Checkpoint, Entries, Leaf, LogLines};
 use crate::model::{Code, Digest, LogState, Refusal, Stop, Unable};
 use crate::report::{self, Head, Listed, Outcome, Records};
 use crate::repository;
@@ -113,7 +113,7 @@ pub fn rebuild(
 
 fn missing(reason: impl Into<String>) -> Stop {
     Refusal::new(Code::StateRolledBack, "the enclave's records", reason)
-        .hint("restore the folders `log`, `reports` and `statements` from the enclave's own backup")
+        .hint("restore the folders `log`, `reports`, `rechecks` and `statements` from the enclave's own backup")
         .into()
 }
 
@@ -153,7 +153,9 @@ fn lying(auditing: &Auditing<'_>, last: Option<Digest>) -> Result<BTreeMap<u64, 
         let report = verified(auditing, &listed.path)?;
         let number = listed.number;
         if report.head.number != number || lying.insert(number, report).is_some() {
-            return Err(missing(format!("report {number} lies there under another number, or twice")));
+            return Err(missing(format!(
+                "report {number} lies there under another number, or twice"
+            )));
         }
     }
     for (path, digest) in folder.pending()? {
@@ -324,7 +326,7 @@ fn tell(
     }
     let mut entries = Entries::of(telling.folder, size, 0)?;
     let mut told = Vec::new();
-    while let Some((_, leaf, hash)) = entries.next()? {
+    while let Some((index, leaf, hash)) = entries.next()? {
         tree.push(hash);
         for (checkpoint, path) in wanted.get(&tree.size()).into_iter().flatten() {
             if checkpoint.head != tree.head() {
@@ -339,11 +341,11 @@ fn tell(
         }
         history.take(&leaf);
         if !matches!(leaf, Leaf::Artifact { .. }) {
-            told.push(leaf);
+            told.push((index, leaf));
         }
     }
     // Only now is every leaf known to be one of the log's.
-    for leaf in told {
+    for (index, leaf) in told {
         match leaf {
             Leaf::Attempt { report, .. } => {
                 let known = telling
@@ -360,7 +362,10 @@ fn tell(
             }
             Leaf::Sweep { generations, .. } => ledger.forget_generations(&generations, None)?,
             Leaf::Statement { number, .. } => {
-                let stated = telling.statements.counting().find(|stated| stated.record.number == number);
+                let stated = telling
+                    .statements
+                    .counting()
+                    .find(|stated| stated.record.number == number);
                 match (stated, super::history::statement(&leaf)) {
                     (Some(stated), _) => ledger.note_statement(&stated.record, &stated.pruned_objects(), None)?,
                     // One whose key is revoked since has been taken all the same, and what it removed is gone.
@@ -368,7 +373,8 @@ fn tell(
                     (None, None) => {}
                 }
             }
-            Leaf::Artifact { .. } | Leaf::Recheck { .. } => {}
+            Leaf::Recheck { lines: Some(lines), .. } => rejudge(ledger, telling.enclave, index, &lines)?,
+            Leaf::Artifact { .. } | Leaf::Recheck { lines: None, .. } => {}
         }
     }
     Ok((tree, history))
@@ -405,6 +411,17 @@ fn import(ledger: &mut Ledger, number: u64, known: &Known) -> Result<(), Stop> {
     }
     import.commit(repository, None)?;
     Ok(())
+}
+
+/// Tells again what a later judging told.
+fn rejudge(ledger: &Ledger, enclave: &Path, leaf: u64, lines: &LogLines) -> Result<(), Stop> {
+    let path = enclave::recheck_journal(enclave, leaf);
+    let records = super::rejudged(lines);
+    // Read twice: what is told is verified before.
+    journal::read(&path, &records, &mut |_| Ok(()))?;
+    let rejudging = ledger.rejudge(None)?;
+    journal::read(&path, &records, &mut |line| Ok(rejudging.line(line)?))?;
+    Ok(rejudging.commit(None)?)
 }
 
 /// Forgets the paths that sweeps have removed.

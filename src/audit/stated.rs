@@ -60,7 +60,9 @@ pub(super) fn compare(
             Body::Renewal(renewal) => {
                 let path = files.list(stated.record.number, &stated.record.what);
                 if let Err(stop) = statement::check_list(&path, &renewal.list) {
-                    let Stop::Refused(refusals) = stop else { return Err(stop) };
+                    let Stop::Refused(refusals) = stop else {
+                        return Err(stop);
+                    };
                     for refusal in refusals {
                         let difference = Difference::other(&path, refusal.reason);
                         tell(Found::new(Part::Statements, refusal.code, difference))?;

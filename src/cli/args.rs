@@ -81,6 +81,8 @@ pub(crate) enum Command {
     Receipt(super::receipt::Arguments),
     /// Compare an enclave with its own log and reports, byte for byte, and name each file that differs
     Audit(super::audit::Arguments),
+    /// Keep and list what witnesses have signed of an enclave's log
+    Log(super::log::Arguments),
     /// Make an enclave's memory, state.db, again from its log and reports
     Rebuild(super::rebuild::Arguments),
     /// Show clients again what an earlier generation showed

@@ -74,7 +74,9 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         ));
     }
     match &held {
-        Held::Everything => context.output.warn("everything is held, so nothing is removed (`sealift hold list`)"),
+        Held::Everything => context
+            .output
+            .warn("everything is held, so nothing is removed (`sealift hold list`)"),
         Held::Generations(numbers) if !numbers.is_empty() => context.output.warn(&format!(
             "holds keep the generations {} (`sealift hold list`)",
             numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")

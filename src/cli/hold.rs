@@ -113,14 +113,16 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
 
 impl Add {
     fn scope(&self) -> Result<Scope, Stop> {
-        Ok(match (&self.bundle, &self.purl, &self.resting_on, self.from, self.until) {
-            (Some(manifest), ..) => Scope::Bundle { manifest: *manifest },
-            (_, Some(purl), ..) => Scope::Purl { purl: purl.clone() },
-            (_, _, Some(key), ..) => Scope::Key { key: key.clone() },
-            (_, _, _, Some(from), Some(until)) => Scope::Dates { from, until },
-            _ if self.everything => Scope::Everything {},
-            _ => return Err(Unable::new("nothing was named to be held").into()),
-        })
+        Ok(
+            match (&self.bundle, &self.purl, &self.resting_on, self.from, self.until) {
+                (Some(manifest), ..) => Scope::Bundle { manifest: *manifest },
+                (_, Some(purl), ..) => Scope::Purl { purl: purl.clone() },
+                (_, _, Some(key), ..) => Scope::Key { key: key.clone() },
+                (_, _, _, Some(from), Some(until)) => Scope::Dates { from, until },
+                _ if self.everything => Scope::Everything {},
+                _ => return Err(Unable::new("nothing was named to be held").into()),
+            },
+        )
     }
 }
 

@@ -24,6 +24,7 @@ mod import;
 mod init;
 mod key;
 mod list;
+mod log;
 mod media;
 mod output;
 mod policy;
@@ -52,6 +53,7 @@ mod stands;
 mod status;
 mod together;
 mod trust;
+mod waive;
 mod where_;
 
 use std::process::ExitCode;
@@ -126,6 +128,7 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::Media(arguments) => media::run(&arguments, context),
         Command::Receipt(arguments) => receipt::run(&arguments, context),
         Command::Audit(arguments) => audit::run(&arguments, context),
+        Command::Log(arguments) => log::run(&arguments, context),
         Command::Rebuild(arguments) => rebuild::run(&arguments, context),
         Command::Report(arguments) => report::run(&arguments, context),
         Command::Rollback(arguments) => rollback::run(&arguments, context),

@@ -14,7 +14,7 @@ use crate::enclave::Enclave;
 use crate::import::site::Site;
 use crate::model::{Stop, Timestamp, Unable};
 use crate::retention::{self, Item, Looking, Pruning};
-use crate::statement::{Holds, Pruned};
+use crate::statement::{Holds, Pruned, Renewals};
 use crate::trust::folder::TrustFolder;
 
 /// Of which enclave, and as of when.
@@ -38,9 +38,11 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     let folder = &arguments.enclave;
     let at = arguments.at.unwrap_or(context.now);
     if at > context.now && !arguments.dry_run {
-        return Err(Unable::new(format!("nothing is removed by a time that is still to come, {at}"))
-            .hint("ask with --dry-run what will be over then")
-            .into());
+        return Err(
+            Unable::new(format!("nothing is removed by a time that is still to come, {at}"))
+                .hint("ask with --dry-run what will be over then")
+                .into(),
+        );
     }
     let trust = TrustFolder::open(&folder.join("trust"))?;
     let site = Site::load(&trust)?;
@@ -48,6 +50,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     site.check_not_rolled_back(&enclave.ledger)?;
     let statements = stands::of(folder, &enclave.ledger, &trust, &site)?;
     let holds = Holds::of(&statements);
+    let renewals = Renewals::of(folder, &statements)?;
     let policy = &site.in_force().policy;
     let looking = Looking {
         folder,
@@ -55,6 +58,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         store: enclave.repository.store(),
         roots: trust.roots(),
         revocations: site.revocations().map(|(_, document)| document),
+        renewals: &renewals,
         holds: &holds,
         retention: &policy.retention(),
     };
@@ -130,6 +134,8 @@ fn would(items: &[Item], at: Timestamp, context: &Context) {
         .output
         .answer(&format!("would remove {} records, as of {at}", items.len()));
     for item in items {
-        context.output.answer(&format!("  {:<8} {}", item.class.name(), escape(&item.path)));
+        context
+            .output
+            .answer(&format!("  {:<8} {}", item.class.name(), escape(&item.path)));
     }
 }

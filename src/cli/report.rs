@@ -14,7 +14,7 @@ use crate::import::site::Site;
 use crate::log::{LogError, Witness};
 use crate::model::{Code, Refusal, Stop, Unable};
 use crate::report::{self, Report, ReportError};
-use crate::statement::{Absent, Gone, Place};
+use crate::statement::{Absent, Gone, Place, Renewal, Renewals, Stated, Statements};
 use crate::trust::folder::TrustFolder;
 use crate::trust::{Revocations, Role, TrustedRoot};
 
@@ -88,6 +88,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
 pub(super) struct Judge {
     pub(super) roots: Vec<TrustedRoot>,
     pub(super) revocations: Option<Revocations>,
+    /// The witnesses that the site's trust data pin.
+    pub(super) witnesses: Vec<Witness>,
 }
 
 impl Judge {
@@ -96,8 +98,18 @@ impl Judge {
         let site = Site::load(&trust)?;
         Ok(Self {
             roots: trust.roots().to_vec(),
+            witnesses: super::log::pinned(&trust, &site),
             revocations: site.revocations().map(|(_, document)| document.clone()),
         })
+    }
+
+    /// The same with other revocations.
+    fn with(&self, revocations: Revocations) -> Self {
+        Self {
+            roots: self.roots.clone(),
+            revocations: Some(revocations),
+            witnesses: self.witnesses.clone(),
+        }
     }
 
     pub(super) fn open(&self, path: &Path) -> Result<Report, ReportError> {
@@ -106,6 +118,10 @@ impl Judge {
 }
 
 impl Source {
+    fn number(&self) -> Option<u64> {
+        self.report.as_ref()?.to_str()?.parse().ok()
+    }
+
     pub(super) fn judge(&self) -> Result<Judge, Stop> {
         match (&self.enclave, &self.trust) {
             (Some(enclave), _) => Judge::of(&enclave.join("trust")),
@@ -149,6 +165,7 @@ fn list(arguments: &List, context: &Context) -> Result<Exit, Stop> {
     let statements = stands::beside(&arguments.enclave, &judge)?;
     statements.check()?;
     let absent = Absent::of(&statements);
+    let renewals = Renewals::of(&arguments.enclave, &statements)?;
     for place in absent.among(record::folder(&arguments.enclave).list()?) {
         let listed = match place {
             Place::Lies(listed) => listed,
@@ -160,9 +177,14 @@ fn list(arguments: &List, context: &Context) -> Result<Exit, Stop> {
                 continue;
             }
         };
-        let report = judge
-            .open(&listed.path)
-            .map_err(|error| error.stop(subject(&listed.path)))?;
+        let opened = match judge.open(&listed.path) {
+            Err(error) => match renewals.spare(&listed.path, &error, judge.revocations.as_ref())? {
+                Some((without, _)) => judge.with(without).open(&listed.path),
+                None => Err(error),
+            },
+            opened => opened,
+        };
+        let report = opened.map_err(|error| error.stop(subject(&listed.path)))?;
         report::check_order(&report.head, listed.number, before.as_ref())
             .map_err(|error| error.stop(subject(&listed.path)))?;
         before = Some((report.head.number, report.digest));
@@ -302,9 +324,30 @@ fn verified(judge: &Judge, path: &Path) -> Result<Report, Stop> {
 
 fn verify(arguments: &Verify, context: &Context) -> Result<Exit, Stop> {
     let judge = arguments.source.judge()?;
+    let statements = match &arguments.source.enclave {
+        Some(enclave) => stands::beside(enclave, &judge)?,
+        None => Statements::default(),
+    };
+    if let Some(number) = arguments.source.number()
+        && let Some(gone) = Absent::of(&statements).get(number)
+        && arguments.source.path().is_err()
+    {
+        return Ok(show_gone(gone, context));
+    }
     let path = arguments.source.path()?;
-    let report = verified(&judge, &path)?;
+    let enclave = arguments.source.enclave.as_deref().unwrap_or(Path::new("."));
+    let all = Renewals::of(enclave, &statements)?;
+    let renewals = all.covering(&path)?;
+    let (report, spared) = match judge.open(&path) {
+        Ok(_) => (verified(&judge, &path)?, None),
+        Err(error) => match all.spare(&path, &error, judge.revocations.as_ref())? {
+            Some((without, statement)) => (verified(&judge.with(without), &path)?, Some(statement)),
+            None => return Err(no_renewal_helps(error.stop(subject(&path)), &renewals)),
+        },
+    };
     let head = &report.head;
+    let mut witnesses = judge.witnesses;
+    witnesses.extend(arguments.source.witness.iter().cloned());
     if context.output.wants_json() {
         context.output.json(&json!({
             "schema": "sealift-report-verify/1",
@@ -314,7 +357,14 @@ fn verify(arguments: &Verify, context: &Context) -> Result<Exit, Stop> {
             "signers": report.persons,
             "root_version": report.root_version,
             "artifacts": head.records.count,
-            "log": logged_json(&report, &arguments.source.witness),
+            "renewals": renewals.iter().map(|(stated, renewal)| json!({
+                "statement": stated.record.number,
+                "time": renewal.created,
+                "persons": stated.persons,
+                "keys": stated.keys,
+            })).collect::<Vec<_>>(),
+            "stands_by_renewal": spared,
+            "log": logged_json(&report, &witnesses),
         }));
         return Ok(Exit::Done);
     }
@@ -326,10 +376,64 @@ fn verify(arguments: &Verify, context: &Context) -> Result<Exit, Stop> {
         head.outcome.word()
     ));
     context.output.answer(&escape(&report::signed(&report)));
-    for line in logged(&report, &arguments.source.witness) {
+    for line in logged(&report, &witnesses) {
         context.output.answer(&escape(&line));
     }
+    for (stated, renewal) in &renewals {
+        context.output.answer(&format!(
+            "  resealed  {} by {}, by statement {}, SHA-256 and SHA-512",
+            renewal.created,
+            escape(&stated.persons.join(", ")),
+            stated.record.number
+        ));
+    }
+    if let Some(statement) = spared {
+        context.output.warn(&format!(
+            "its own key is revoked since; it stands by the renewal in statement {statement}, which was made before"
+        ));
+    }
     Ok(Exit::Done)
+}
+
+/// Says of a report that is refused although it was sealed anew, why that does not help.
+fn no_renewal_helps(stop: Stop, renewals: &[(&Stated, &Renewal)]) -> Stop {
+    match stop {
+        Stop::Refused(refusals) if !renewals.is_empty() => Stop::Refused(
+            refusals
+                .into_iter()
+                .map(|refusal| match refusal.code {
+                    Code::KeyRevoked => refusal.hint(
+                        "it was sealed anew, which gives back no trust: only a renewal by another key, made before the time since which the key is not good, keeps what it signed",
+                    ),
+                    _ => refusal,
+                })
+                .collect(),
+        ),
+        other => other,
+    }
+}
+
+fn show_gone(gone: &Gone, context: &Context) -> Exit {
+    let report = &gone.report;
+    if context.output.wants_json() {
+        context.output.json(&json!({
+            "schema": "sealift-report-verify/1",
+            "outcome": if gone.is_lost { "lost" } else { "pruned" },
+            "number": report.number,
+            "digest": report.digest,
+            "statement": gone.statement,
+            "leaf": report.leaf,
+        }));
+    } else {
+        context
+            .output
+            .answer(&format!("report {} is not there: {}", report.number, gone.words()));
+        context.output.answer(&format!("  digest    {}", report.digest));
+        context
+            .output
+            .answer(&format!("  in log    its attempt is leaf {}", report.leaf));
+    }
+    Exit::Done
 }
 
 /// The key that signs the report of an import.

@@ -13,7 +13,7 @@ use crate::import::site::{Origin, Site};
 use crate::model::{Stop, Timestamp, Unable};
 use crate::policy::RecordClass;
 use crate::retention::{Item, Looking, items};
-use crate::statement::Holds;
+use crate::statement::{Holds, Renewals};
 use crate::store::Store;
 use crate::trust::folder::TrustFolder;
 
@@ -63,6 +63,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     let ledger = enclave::read(folder)?;
     let statements = stands::of(folder, &ledger, &trust, &site)?;
     let holds = Holds::of(&statements);
+    let renewals = Renewals::of(folder, &statements)?;
     let store = Store::open(folder.join("store"))
         .map_err(|error| Unable::new("cannot read the enclave's store").because(error))?;
     let in_force = site.in_force();
@@ -73,6 +74,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         store: &store,
         roots: trust.roots(),
         revocations: site.revocations().map(|(_, document)| document),
+        renewals: &renewals,
         holds: &holds,
         retention: &retention,
     };

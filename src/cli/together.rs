@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::Context;
 use super::files::{self, Existing};
 use super::output::escape;
-use super::Context;
 use crate::crypto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
 use crate::crypto::key::Signer;
 use crate::enclave::{Enclave, Statement};
@@ -49,13 +49,18 @@ pub(super) fn sign_together(
     let envelope = match begun(together, &path)? {
         Some((mut envelope, reason)) => {
             if together.reason.is_some_and(|given| given.trim() != reason) {
-                return Err(Unable::new(format!("others have signed {} with another reason: {reason}", together.what))
-                    .hint("sign it without --reason, or remove what they signed and begin anew")
-                    .into());
+                return Err(Unable::new(format!(
+                    "others have signed {} with another reason: {reason}",
+                    together.what
+                ))
+                .hint("sign it without --reason, or remove what they signed and begin anew")
+                .into());
             }
-            context
-                .output
-                .say(&format!("signing {}, of which others say: {}", together.what, escape(&reason)));
+            context.output.say(&format!(
+                "signing {}, of which others say: {}",
+                together.what,
+                escape(&reason)
+            ));
             trust::add_signature(&mut envelope, signer).map_err(cannot)?;
             envelope
         }
@@ -101,7 +106,12 @@ pub(super) fn sign_together(
             }
             Ok(())
         }
-        Err(StatementError::Trust(TrustError::NotEnough { threshold, persons, role, .. })) if !persons.is_empty() => {
+        Err(StatementError::Trust(TrustError::NotEnough {
+            threshold,
+            persons,
+            role,
+            ..
+        })) if !persons.is_empty() => {
             std::fs::create_dir_all(&folder)
                 .map_err(|error| Unable::new(format!("cannot make `{}`", folder.display())).because(error))?;
             files::write(&path, &envelope.write(), Existing::Replace)?;
@@ -153,13 +163,11 @@ fn begun(together: &Together<'_>, path: &PathBuf) -> Result<Option<(Envelope, St
     together.kind.check(&envelope).map_err(refuse)?;
     let body = Body::read(together.kind, &envelope.payload).map_err(refuse)?;
     if !(together.is_meant)(&body) {
-        return Err(Refusal::new(
-            Code::WrongDocumentKind,
-            subject,
-            format!("it is not {}", together.what),
-        )
-        .hint("remove it, and begin anew")
-        .into());
+        return Err(
+            Refusal::new(Code::WrongDocumentKind, subject, format!("it is not {}", together.what))
+                .hint("remove it, and begin anew")
+                .into(),
+        );
     }
     let reason = match &body {
         Body::Release(release) => release.reason.clone(),

@@ -16,7 +16,7 @@ use crate::log::{Leaf, Log};
 use crate::model::{Artifact, Digest, LogState, Name, RelativePath, Stop, Timestamp, Unable};
 use crate::repository::{Generation, Lock, Recovered, Repository, RepositoryError, RootNode, Sweep, Swept};
 use crate::store;
-pub use statements::{Statement, StatementFiles};
+pub use statements::{Statement, StatementFiles, recheck_journal, recheck_journals};
 
 /// How the names of the files of one SQLite database end.
 const LEDGER_FILES: [&str; 3] = ["-wal", "-shm", ""];
@@ -124,6 +124,7 @@ impl Enclave {
         if let Some(state) = ledger.log()? {
             // Looks whether it is the log that the ledger knows, and clears away what a killed run had added.
             Log::open(&log_folder(folder), Some(&state))?;
+            statements::settle_rechecks(folder, state.size)?;
         }
         StatementFiles::of(folder).settle(&ledger)?;
         Ok(Self {
@@ -194,13 +195,7 @@ impl Enclave {
 
     /// Removes what neither the newest `keep` generations, nor those in `held`, nor the ledger need. Objects of a bundle whose volumes have not all
     /// come are in no list yet, so while there is one no object is removed.
-    pub fn sweep(
-        &self,
-        keep: NonZeroU32,
-        held: &BTreeSet<u64>,
-        sweep: Sweep,
-        now: Timestamp,
-    ) -> Result<Swept, Stop> {
+    pub fn sweep(&self, keep: NonZeroU32, held: &BTreeSet<u64>, sweep: Sweep, now: Timestamp) -> Result<Swept, Stop> {
         let is_waiting = !self.ledger.unfinished()?.is_empty();
         let swept = self.repository.sweep(keep, held, sweep, |digest| {
             Ok::<_, Stop>(is_waiting || self.ledger.needs(digest)?)

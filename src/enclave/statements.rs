@@ -22,6 +22,54 @@ const SUFFIX: &str = ".dsse.json";
 /// How the file ends that lists what a statement is about.
 const LIST: &str = ".list.ndjson";
 
+/// How a journal of judgements that were made again ends; before that stands the place of its leaf.
+const RECHECK: &str = ".journal.ndjson.zst";
+
+/// Where what state.db took in lies, when what is held was judged again: by the place of the leaf that tells of it.
+pub fn recheck_journal(enclave: &Path, leaf: u64) -> PathBuf {
+    recheck_folder(enclave).join(format!("{leaf:08}{RECHECK}"))
+}
+
+/// The folder of those.
+fn recheck_folder(enclave: &Path) -> PathBuf {
+    enclave.join("rechecks")
+}
+
+/// The journals of judgements that were made again, by the places of their leaves; and what else lies there.
+pub fn recheck_journals(enclave: &Path) -> Result<Vec<(Option<u64>, PathBuf)>, Stop> {
+    let folder = recheck_folder(enclave);
+    let place = |name: &str| name.strip_suffix(RECHECK)?.parse().ok();
+    Ok(names(&folder)?
+        .into_iter()
+        .map(|name| (place(&name), folder.join(&name)))
+        .collect())
+}
+
+/// Removes what a killed run left: journals of leaves that do not count.
+pub(super) fn settle_rechecks(enclave: &Path, size: u64) -> Result<(), Stop> {
+    for (leaf, path) in recheck_journals(enclave)? {
+        if leaf.is_none_or(|leaf| leaf >= size) {
+            fs::remove_file(&path).map_err(RepositoryError::file("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// The names in a folder, sorted; none where there is no folder.
+fn names(folder: &Path) -> Result<Vec<String>, Stop> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(RepositoryError::file("read", folder))?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(RepositoryError::file("read", folder))?;
+        names.extend(entry.file_name().into_string());
+    }
+    names.sort();
+    Ok(names)
+}
+
 /// Where statements lie.
 #[derive(Debug, Clone)]
 pub struct StatementFiles {
@@ -83,17 +131,7 @@ impl StatementFiles {
 
     /// The names of all files in the folder, sorted.
     pub fn names(&self) -> Result<Vec<String>, Stop> {
-        let entries = match fs::read_dir(&self.folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            other => other.map_err(RepositoryError::file("read", &self.folder))?,
-        };
-        let mut names = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(RepositoryError::file("read", &self.folder))?;
-            names.extend(entry.file_name().into_string());
-        }
-        names.sort();
-        Ok(names)
+        names(&self.folder)
     }
 
     /// Whether a file was written by a run that did not commit, or not to its end: the next run clears it away.
@@ -102,7 +140,9 @@ impl StatementFiles {
         let number = |name: &str| name.split('-').next().and_then(|digits| digits.parse::<u64>().ok());
         match name.strip_prefix(PENDING) {
             Some(_) => true,
-            None => name.ends_with(LIST) && number(name).is_some_and(|number| number > last) || name.starts_with(".tmp"),
+            None => {
+                name.ends_with(LIST) && number(name).is_some_and(|number| number > last) || name.starts_with(".tmp")
+            }
         }
     }
 
@@ -115,7 +155,9 @@ impl StatementFiles {
         let known = ledger.statements()?;
         for name in names.iter().filter(|name| Self::is_leftover(name, &known)) {
             let path = self.folder.join(name);
-            let committed = known.iter().find(|record| self.pending(record.number, &record.what) == path);
+            let committed = known
+                .iter()
+                .find(|record| self.pending(record.number, &record.what) == path);
             match committed {
                 Some(record) => self.show(record.number, &record.what)?,
                 None => fs::remove_file(&path).map_err(RepositoryError::file("remove", &path))?,
@@ -158,9 +200,11 @@ impl Enclave {
             what: record.what.clone(),
         };
         let Some((mut log, state)) = self.logged(&leaf)? else {
-            return Err(Unable::new("this enclave has no log yet, and so no records to state something about")
-                .hint("an import or a refusal begins it")
-                .into());
+            return Err(
+                Unable::new("this enclave has no log yet, and so no records to state something about")
+                    .hint("an import or a refusal begins it")
+                    .into(),
+            );
         };
         self.ledger.note_statement(&record, statement.pruned, Some(&state))?;
         files.show(number, statement.what)?;
@@ -168,4 +212,3 @@ impl Enclave {
         Ok(record)
     }
 }
-

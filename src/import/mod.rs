@@ -19,7 +19,7 @@ pub mod commit;
 pub mod recheck;
 pub mod record;
 mod parts;
-mod journal;
+pub(crate) mod journal;
 mod checks;
 mod forward;
 mod lazy_file;

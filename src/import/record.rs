@@ -20,8 +20,8 @@ use crate::ledger::{Ledger, LedgerError, Sink};
 use crate::log::{self, Checkpoint, Log};
 use crate::model::{Digest, LogState, Refusal, Stop, Timestamp, Unable};
 use crate::report::{
-    Aside, FORMAT, Folder, Head, KnownTime, LogPart, LostReport, Outcome, Previous, Published, Records, ReportError, Shortened,
-    Station, TrustThen, short,
+    Aside, FORMAT, Folder, Head, KnownTime, LogPart, LostReport, Outcome, Previous, Published, Records, ReportError,
+    Shortened, Station, TrustThen, short,
 };
 use crate::trust::TrustedRoot;
 
@@ -459,7 +459,11 @@ pub fn check_last_report(enclave: &Path, last: Option<&(u64, Digest)>) -> Result
 }
 
 /// The number of the next report, and the one before it: the last that lies there, or that is known to be lost.
-fn next(folder: &Folder, lost: &[LostReport], state: Option<&LogState>) -> Result<(u64, Option<Previous>), ReportError> {
+fn next(
+    folder: &Folder,
+    lost: &[LostReport],
+    state: Option<&LogState>,
+) -> Result<(u64, Option<Previous>), ReportError> {
     let (number, previous) = folder.next()?;
     let known = state.and_then(|state| Some((state.report, state.report_digest?)));
     if let Some(lost) = lost.iter().find(|lost| known == Some((lost.number, lost.digest)))

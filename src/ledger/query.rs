@@ -128,8 +128,10 @@ impl Ledger {
         let failed = LedgerError::sql;
         let mut statement = self
             .connection
-            .prepare_cached("SELECT digest, size FROM objects o
-                 WHERE NOT EXISTS (SELECT 1 FROM pruned p WHERE p.digest = o.digest) ORDER BY digest")
+            .prepare_cached(
+                "SELECT digest, size FROM objects o
+                 WHERE NOT EXISTS (SELECT 1 FROM pruned p WHERE p.digest = o.digest) ORDER BY digest",
+            )
             .map_err(failed("read"))?;
         let mut rows = statement.query([]).map_err(failed("read"))?;
         while let Some(row) = rows.next().map_err(failed("read"))? {

@@ -87,10 +87,7 @@ impl Ledger {
     }
 
     /// Calls back for every artifact that no generation which is kept shows, and that is not pruned.
-    pub fn for_each_unshown<E: From<LedgerError>>(
-        &self,
-        visit: impl FnMut(Entry) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub fn for_each_unshown<E: From<LedgerError>>(&self, visit: impl FnMut(Entry) -> Result<(), E>) -> Result<(), E> {
         super::query::entries(
             &self.connection,
             "NOT EXISTS (SELECT 1 FROM pruned x WHERE x.digest = a.digest) AND NOT EXISTS
@@ -135,13 +132,10 @@ impl Ledger {
         let mut rows = statement.query([]).map_err(failed("read"))?;
         while let Some(row) = rows.next().map_err(failed("read"))? {
             visit(&digest(row, 0).map_err(failed("read"))?);
-            let (proofs, derived): (String, String) = (
-                row.get(1).map_err(failed("read"))?,
-                row.get(2).map_err(failed("read"))?,
-            );
-            let proofs: Vec<Proof> = serde_json::from_str(&proofs).map_err(|_| LedgerError::Damaged {
-                what: "list of proofs",
-            })?;
+            let (proofs, derived): (String, String) =
+                (row.get(1).map_err(failed("read"))?, row.get(2).map_err(failed("read"))?);
+            let proofs: Vec<Proof> =
+                serde_json::from_str(&proofs).map_err(|_| LedgerError::Damaged { what: "list of proofs" })?;
             proofs.iter().flat_map(|proof| &proof.objects).for_each(&mut visit);
             labelled(&derived)?.iter().for_each(&mut visit);
         }

@@ -49,6 +49,11 @@ pub struct Cosigned {
 pub struct Witness(WitnessKey);
 
 impl Witness {
+    /// As it is called in a checkpoint.
+    pub fn name(&self) -> String {
+        self.0.shown()
+    }
+
     /// Reads the line `name+hash+base64` (C2SP `signed-note.md`, "Verifier keys").
     pub fn read(line: &str) -> Result<Self, LogError> {
         WitnessKey::read(line).map(Self).map_err(|error| LogError::Witness {

@@ -9,7 +9,7 @@ use crate::model::{Digest, Timestamp};
 /// The lines of a file, as a leaf names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Lines {
+pub struct LogLines {
     /// All their bytes, line ends included.
     pub bytes: u64,
     /// How many they are.
@@ -75,7 +75,7 @@ pub enum Leaf {
         judged: u64,
         /// What state.db took in: the lines of the file beside; none where an earlier version wrote it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        lines: Option<Lines>,
+        lines: Option<LogLines>,
         /// When, by the enclave's clock.
         time: Timestamp,
     },

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PolicyError;
+use super::Retention;
 use super::document::{
     Action, AdvisoryRule, Closure, CompareWith, DefaultOutcome, DenyRule, EXPLICIT, EcosystemRule, Floor, HonourVex,
     IdentityMode, LicenceRule, Mode, NameRule, OnRefusal, Policy, Profile, PublisherRule, RecordOrRefuse, Require,
     ScanRule, Waiver,
 };
 use super::pattern::{Ecosystems, ecosystem_id};
-use super::Retention;
 use super::written::{Written, WrittenEcosystem, WrittenRetention};
 use crate::model::Level;
 

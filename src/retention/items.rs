@@ -11,7 +11,7 @@ use crate::ledger::{Entry, Ledger, Shown};
 use crate::model::{Digest, Stop, Timestamp, Unable};
 use crate::policy::{RecordClass, Retention};
 use crate::report::{self, Listed, ReportError};
-use crate::statement::{AbsentReport, Holds};
+use crate::statement::{AbsentReport, Holds, Renewals};
 use crate::store::{self, Store};
 use crate::trust::approval::Approval;
 use crate::trust::folder::read_bounded;
@@ -31,6 +31,8 @@ pub struct Looking<'a> {
     pub roots: &'a [TrustedRoot],
     /// What is no longer good.
     pub revocations: Option<&'a Revocations>,
+    /// What was sealed anew.
+    pub renewals: &'a Renewals<'a>,
     /// What is held.
     pub holds: &'a Holds<'a>,
     /// How long each class is kept.
@@ -112,12 +114,14 @@ impl Looking<'_> {
 fn report(looking: &Looking<'_>, listed: &Listed, stays: Option<&'static str>) -> Result<Item, Stop> {
     let holds = looking.holds;
     let mut held = BTreeSet::new();
-    let verified = report::verify(&listed.path, looking.roots, looking.revocations, |record| {
+    let mut take = |record| {
         if holds.needs_records() {
             held.extend(holds.on_record(&record));
         }
-        Ok::<_, ReportError>(())
-    });
+    };
+    let verified = looking
+        .renewals
+        .verify(&listed.path, looking.roots, looking.revocations, &mut take)?;
     let report = match verified {
         Ok(report) => report,
         Err(error @ ReportError::File { .. }) => return Err(error.into()),

@@ -147,18 +147,15 @@ fn bury(pruning: &Pruning<'_>, folder: &Path, waiting: &mut Vec<Pruned>, done: &
 }
 
 /// Removes what the tombstones name and a killed run left. What is held since stays.
-pub fn finish(
-    folder: &Path,
-    ledger: &Ledger,
-    statements: &Statements,
-    holds: &Holds<'_>,
-) -> Result<u64, Stop> {
+pub fn finish(folder: &Path, ledger: &Ledger, statements: &Statements, holds: &Holds<'_>) -> Result<u64, Stop> {
     let mut finished = 0;
     for stated in statements.counting() {
         let Body::Tombstone(tombstone) = &stated.body else {
             continue;
         };
-        let is_held_since = holds.active().any(|held| held.stated.record.number > stated.record.number);
+        let is_held_since = holds
+            .active()
+            .any(|held| held.stated.record.number > stated.record.number);
         if is_held_since {
             continue;
         }

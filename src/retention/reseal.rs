@@ -6,8 +6,8 @@ use crate::crypto::key::Signer;
 use crate::enclave::{Enclave, Statement, StatementFiles};
 use crate::import::record;
 use crate::model::{Digest, Stop, Timestamp, Unable};
-use crate::report::{self, ReportError};
-use crate::statement::{Body, Covered, FORMAT, Renewal, RenewedFile, Statements};
+use crate::report::ReportError;
+use crate::statement::{Body, Covered, FORMAT, Renewal, Renewals, RenewedFile, Statements};
 use crate::trust::{self, Kind, Revocations, TrustedRoot};
 
 /// What was sealed anew.
@@ -31,12 +31,13 @@ pub fn reseal(
     now: Timestamp,
 ) -> Result<Resealed, Stop> {
     let folder = enclave.repository.folder();
+    let renewals = Renewals::of(folder, statements)?;
     let mut files = Vec::new();
     let mut left_out = Vec::new();
     let reports = record::folder(folder);
     for listed in reports.list()? {
         let below = below(folder, &listed.path);
-        match report::verify(&listed.path, roots, revocations, |_| Ok::<_, ReportError>(())) {
+        match renewals.verify(&listed.path, roots, revocations, &mut |_| {})? {
             Ok(report) => {
                 files.push(RenewedFile::of(folder, &below)?);
                 // The head names its journal by its digest, so it is what it was.

@@ -247,7 +247,10 @@ pub fn check_texts(reason: &str, ticket: Option<&str>) -> Result<(), TrustError>
     if reason.trim().is_empty() {
         return Err(fault("reason", "is empty"));
     }
-    let texts = [("reason", Some(reason), MAX_REASON_BYTES), ("ticket", ticket, MAX_TICKET_BYTES)];
+    let texts = [
+        ("reason", Some(reason), MAX_REASON_BYTES),
+        ("ticket", ticket, MAX_TICKET_BYTES),
+    ];
     for (field, text, max_bytes) in texts {
         let Some(text) = text else { continue };
         if text.len() > max_bytes {

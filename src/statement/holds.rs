@@ -59,7 +59,8 @@ impl<'s> Holds<'s> {
 
     /// Whether everything is held.
     pub fn is_everything(&self) -> bool {
-        self.active().any(|held| matches!(held.hold.scope, Scope::Everything {}))
+        self.active()
+            .any(|held| matches!(held.hold.scope, Scope::Everything {}))
     }
 
     fn those(&self, mut is_meant: impl FnMut(&Scope) -> bool) -> BTreeSet<String> {
@@ -117,7 +118,9 @@ impl<'s> Holds<'s> {
         let bundles = [&entry.first_bundle, &entry.last_bundle];
         let (mut findings, mut keys) = (Vec::new(), Vec::new());
         if self.active().any(|held| matches!(held.hold.scope, Scope::Key { .. })) {
-            findings = ledger.judgement(entry)?.map_or_else(Vec::new, |judgement| judgement.findings);
+            findings = ledger
+                .judgement(entry)?
+                .map_or_else(Vec::new, |judgement| judgement.findings);
             for bundle in bundles {
                 keys.extend(ledger.export_keys(&bundle.manifest)?);
             }
@@ -167,6 +170,10 @@ impl<'s> Holds<'s> {
                 || generation.bundle.is_some_and(|bundle| brought.contains(&bundle))
                 || self.active().any(|held| held.hold.scope.spans(generation.time))
         };
-        Ok(generations.iter().filter(is_kept).map(|generation| generation.number).collect())
+        Ok(generations
+            .iter()
+            .filter(is_kept)
+            .map(|generation| generation.number)
+            .collect())
     }
 }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::document::{check_texts, fault};
 use super::AbsentReport;
+use super::document::{check_texts, fault};
 use crate::crypto::strict_json::{Critical, Extensions};
 use crate::model::{Digest, Timestamp};
 use crate::trust::TrustError;

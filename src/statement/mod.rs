@@ -23,6 +23,6 @@ pub use document::{Body, FORMAT, Hold, Release, StatementError, check_texts};
 pub use holds::{Held, Holds};
 pub use load::{Stated, Statements, judge_new, of_enclave, role_of};
 pub use loss::Loss;
-pub use renewal::{Covered, Renewal, RenewedFile, check_list, renewed};
+pub use renewal::{Covered, Renewal, Renewals, RenewedFile, check_list};
 pub use scope::Scope;
 pub use tombstone::{MAX_PRUNED, PolicyNamed, Pruned, Tombstone};

@@ -17,6 +17,7 @@ mod media;
 mod paper;
 mod reasons;
 mod renderings;
+mod retention;
 mod questions;
 mod receipts;
 mod rebuild;
@@ -31,6 +32,8 @@ mod people;
 #[path = "../support/raw_bundle.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]
 mod raw_bundle;
+#[path = "../support/json_schema.rs"]
+mod json_schema;
 #[path = "../support/public_schema.rs"]
 mod public_schema;
 #[path = "../support/debian.rs"]

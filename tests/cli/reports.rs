@@ -40,7 +40,7 @@ fn names(world: &World) -> Vec<String> {
 }
 
 /// Checks a document by the schema of reports, with a validator of others.
-fn validate(document: &Value) {
+pub(crate) fn validate(document: &Value) {
     let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("bundle-spec/schemas/report.schema.json");
     let script = "import json, sys\n\
         try:\n    import jsonschema\nexcept ImportError:\n    sys.exit(77)\n\

@@ -93,6 +93,7 @@ fn constants() -> BTreeMap<&'static str, u64> {
         ("MAX_HELD_OBJECTS", sealift::trust::receipt::MAX_HELD_OBJECTS),
         ("MAX_STREAMS", small(sealift::trust::receipt::MAX_STREAMS)),
         ("MAX_CHECKPOINT_BYTES", small(sealift::log::MAX_CHECKPOINT_BYTES)),
+        ("MAX_PRUNED", small(sealift::statement::MAX_PRUNED)),
         ("MAX_ENTRY_BYTES", small(sealift::log::MAX_ENTRY_BYTES)),
         ("MAX_PROOF_HASHES", small(sealift::crypto::merkle::MAX_PROOF_HASHES)),
         ("MAX_ANCHORS", small(data::MAX_ANCHORS)),
