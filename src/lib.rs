@@ -25,11 +25,13 @@
 //! - [`model`]: nouns that rooms exchange
 //! - [`retention`]: how long records are kept, what holds them, and their removal
 //! - [`audit`]: an enclave compared with its own log and reports
+//! - [`capsule`]: everything that is needed to judge one attempt again, in one file
 //! - [`cli`]: talks to people: arguments, output, exit codes
 
 pub mod archive;
 pub mod audit;
 pub mod bundle;
+pub mod capsule;
 pub mod cli;
 pub mod crypto;
 pub mod ecosystem;

@@ -1,10 +1,11 @@
 //! Reading the journal of an import, which its report names by the digest of its lines.
 
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read as _};
 use std::path::Path;
 
 use crate::bundle::frame;
+use crate::bundle::limits::MAX_ZSTD_WINDOW_LOG;
 use crate::model::{Code, Hasher, Refusal, Stop, Unable};
 use crate::report::Records;
 
@@ -18,14 +19,22 @@ const MAX_JOURNAL_BYTES: u64 = 64 << 30;
 pub(super) fn measure(path: &Path) -> Result<Records, Stop> {
     let cannot = || Unable::new(format!("cannot read {}", path.display()));
     let file = File::open(path).map_err(|error| cannot().because(error))?;
+    let mut lines = zstd::stream::read::Decoder::new(file)
+        .and_then(|mut decoder| decoder.window_log_max(MAX_ZSTD_WINDOW_LOG).map(|()| decoder))
+        .map_err(|error| cannot().because(error))?
+        .single_frame()
+        .take(MAX_JOURNAL_BYTES);
     let (mut hasher, mut count, mut bytes) = (Hasher::new(), 0_u64, 0_u64);
-    frame::decode(BufReader::new(file), MAX_JOURNAL_BYTES, |part| {
-        hasher.update(part);
-        bytes += part.len() as u64;
-        count += part.iter().filter(|byte| **byte == b'\n').count() as u64;
-        Ok(())
-    })
-    .map_err(|error| cannot().because(error))?;
+    let mut part = vec![0; 64 << 10];
+    loop {
+        let length = lines.read(&mut part).map_err(|error| cannot().because(error))?;
+        if length == 0 {
+            break;
+        }
+        hasher.update(&part[..length]);
+        bytes += length as u64;
+        count += part[..length].iter().filter(|byte| **byte == b'\n').count() as u64;
+    }
     Ok(Records {
         bytes,
         count,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::history::History;
-use super::{Audited, Auditing, Found, Part, Tell, journal, stated};
+use super::{Audited, Auditing, Found, Part, Tell, basis, journal, stated};
 use crate::crypto::merkle::Head;
 use crate::enclave;
 use crate::import::record;
@@ -226,6 +226,7 @@ fn reports(
     let mut numbers = BTreeSet::new();
     let mut before = None;
     let mut journals = BTreeMap::new();
+    let mut bases = BTreeSet::new();
     for place in known.absent.among(folder.list()?) {
         let listed = match place {
             Place::Lies(listed) => listed,
@@ -247,13 +248,16 @@ fn reports(
         let result = verified.and_then(|(head, digest, proven)| {
             report::check_order(&head, listed.number, before.as_ref())?;
             let journal = head.journal.map(|lines| (folder.journal(&head), lines));
-            Ok((head.number, digest, proven, journal))
+            let basis = (folder.basis(&head), head.basis);
+            Ok((head.number, digest, proven, journal, basis))
         });
         match result {
-            Ok((number, digest, proven, journal)) => {
+            Ok((number, digest, proven, journal, basis)) => {
                 before = Some((number, digest));
                 speak(&listed.path, proven, spoken);
                 journals.extend(journal);
+                basis::compare(&basis.0, &basis.1, tell)?;
+                bases.insert(basis.0);
             }
             Err(error) => {
                 tell(refused(&listed.path, error)?)?;
@@ -264,6 +268,13 @@ fn reports(
         }
     }
     compare_journals(&folder, &journals, state, tell)?;
+    for (number, path) in folder.bases()?.into_iter().filter(|(_, path)| !bases.contains(path)) {
+        // What goes with a report that is gone is told with the tombstone, as far as it is still there.
+        if known.absent.get(number).is_some() {
+            continue;
+        }
+        tell(unnamed(number, path, state))?;
+    }
     let pending = folder.pending()?;
     for (path, digest) in &pending {
         let is_last = state.is_some_and(|state| state.report_digest == Some(*digest));
@@ -312,13 +323,7 @@ fn compare_journals(
         if named.contains_key(&path) {
             continue;
         }
-        let is_last = state.is_none_or(|state| number >= state.report);
-        let difference = if is_last {
-            Difference::leftover(path, "of an import that did not commit")
-        } else {
-            Difference::extra(path, "no report that can be read names it")
-        };
-        tell(Found::new(Part::Reports, Code::StateRolledBack, difference))?;
+        tell(unnamed(number, path, state))?;
     }
     Ok(())
 }
@@ -356,6 +361,17 @@ fn compare_rechecks(
         tell(Found::new(Part::Reports, Code::StateRolledBack, difference))?;
     }
     Ok(())
+}
+
+/// Something beside the reports that none of them names.
+fn unnamed(number: u64, path: PathBuf, state: Option<&LogState>) -> Found {
+    let is_last = state.is_none_or(|state| number >= state.report);
+    let difference = if is_last {
+        Difference::leftover(path, "of an import that did not commit")
+    } else {
+        Difference::extra(path, "no report that can be read names it")
+    };
+    Found::new(Part::Reports, Code::StateRolledBack, difference)
 }
 
 /// A report that was kept elsewhere.

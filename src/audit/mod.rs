@@ -5,6 +5,7 @@
 //! run clears it away. From the same records state.db is made again.
 #![expect(clippy::disallowed_methods, reason = "it reads an enclave's files")]
 
+mod basis;
 mod history;
 mod journal;
 mod logged;

@@ -57,6 +57,11 @@ pub(crate) enum Command {
     Export(super::export::Arguments),
     /// Print labels for a bundle's media
     Media(super::media::Arguments),
+    /// Say that a bundle was imported, where no receipt comes back, for `export --since-memory`
+    #[cfg(feature = "export")]
+    Acknowledge(super::acknowledge::Arguments),
+    /// Record who had a bundle's media and in what state, and show the records
+    Custody(super::custody::Arguments),
     /// Verify a bundle, show what is in it, and sign that it may be imported
     Approve(super::approve::Arguments),
     /// Check a bundle as `import` would, and change nothing
@@ -77,6 +82,8 @@ pub(crate) enum Command {
     Recheck(super::recheck::Arguments),
     /// List, show and verify the reports of what was imported and refused
     Report(super::report::Arguments),
+    /// Judge a capsule again, with no enclave: what was decided then, once more
+    Reverify(super::reverify::Arguments),
     /// Sign what an enclave holds, for its exporter to send only what is missing
     Receipt(super::receipt::Arguments),
     /// Compare an enclave with its own log and reports, byte for byte, and name each file that differs

@@ -5,11 +5,15 @@
     reason = "it reads the environment, the clock and the files that people name"
 )]
 
+#[cfg(feature = "export")]
+mod acknowledge;
 mod approve;
 mod args;
 mod ask;
 mod audit;
+mod capsule;
 mod client_config;
+mod custody;
 mod decided;
 #[cfg(feature = "export")]
 mod environment;
@@ -39,6 +43,7 @@ mod report;
 mod report_show;
 mod reseal;
 mod retention;
+mod reverify;
 mod review;
 mod rollback;
 mod root;
@@ -108,6 +113,8 @@ fn now() -> Timestamp {
 
 fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
     match command {
+        #[cfg(feature = "export")]
+        Command::Acknowledge(arguments) => acknowledge::run(&arguments, context),
         Command::Approve(arguments) => approve::run(&arguments, context),
         Command::Init(arguments) => init::run(&arguments, context),
         Command::Key(arguments) => key::run(&arguments, context),
@@ -126,11 +133,13 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::Recheck(arguments) => recheck::run(&arguments, context),
         Command::Ask(arguments) => ask::run(&arguments, context),
         Command::Media(arguments) => media::run(&arguments, context),
+        Command::Custody(arguments) => custody::run(&arguments, context),
         Command::Receipt(arguments) => receipt::run(&arguments, context),
         Command::Audit(arguments) => audit::run(&arguments, context),
         Command::Log(arguments) => log::run(&arguments, context),
         Command::Rebuild(arguments) => rebuild::run(&arguments, context),
         Command::Report(arguments) => report::run(&arguments, context),
+        Command::Reverify(arguments) => reverify::run(&arguments, context),
         Command::Rollback(arguments) => rollback::run(&arguments, context),
         Command::Gc(arguments) => gc::run(&arguments, context),
         Command::Retention(arguments) => retention::run(&arguments, context),

@@ -27,6 +27,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write everything that is needed to judge an attempt again into one file
+    Capsule(super::capsule::Arguments),
     /// List an enclave's reports, and verify that none is missing or exchanged
     List(List),
     /// Verify a report and show who vouched for what, and what was refused
@@ -78,6 +80,7 @@ pub(super) fn witness(line: &str) -> Result<Witness, LogError> {
 /// Lists, shows or verifies.
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop> {
     match &arguments.command {
+        Command::Capsule(arguments) => super::capsule::run(arguments, context),
         Command::List(arguments) => list(arguments, context),
         Command::Show(arguments) => super::report_show::run(arguments, context),
         Command::Verify(arguments) => verify(arguments, context),
@@ -134,22 +137,27 @@ impl Source {
         let Some(enclave) = &self.enclave else {
             return Ok(self.report.clone().unwrap_or_default());
         };
-        let number = match &self.report {
-            None => None,
-            Some(report) => match report.to_str().and_then(|text| text.parse::<u64>().ok()) {
-                Some(number) => Some(number),
-                None => return Ok(report.clone()),
-            },
-        };
-        let mut list = record::folder(enclave).list()?;
-        list.retain(|listed| number.is_none_or(|number| listed.number == number));
-        match (list.pop(), number) {
-            (Some(listed), _) => Ok(listed.path),
-            (None, Some(number)) => Err(Unable::new(format!("there is no report {number}"))
-                .hint("`sealift report list` shows which there are")
-                .into()),
-            (None, None) => Err(Unable::new("there is no report yet").into()),
-        }
+        find(enclave, self.report.as_deref())
+    }
+}
+
+/// A report of an enclave: a file, or a number among its reports; the newest where none is named.
+pub(super) fn find(enclave: &Path, report: Option<&Path>) -> Result<PathBuf, Stop> {
+    let number = match report {
+        None => None,
+        Some(report) => match report.to_str().and_then(|text| text.parse::<u64>().ok()) {
+            Some(number) => Some(number),
+            None => return Ok(report.to_owned()),
+        },
+    };
+    let mut list = record::folder(enclave).list()?;
+    list.retain(|listed| number.is_none_or(|number| listed.number == number));
+    match (list.pop(), number) {
+        (Some(listed), _) => Ok(listed.path),
+        (None, Some(number)) => Err(Unable::new(format!("there is no report {number}"))
+            .hint("`sealift report list` shows which there are")
+            .into()),
+        (None, None) => Err(Unable::new("there is no report yet").into()),
     }
 }
 

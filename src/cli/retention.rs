@@ -194,6 +194,7 @@ pub(super) fn item_json(item: &Item) -> Value {
         "until": item.until,
         "held": item.held,
         "stays": item.stays,
+        "beside": item.beside,
         "report": item.report.as_ref().map(|report| report.number),
     })
 }

@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use super::decide::only_shows;
-use super::judge::{DIGEST_AGREEMENT, Judge, Subject};
+use super::judge::{DIGEST_AGREEMENT, Judge, Opinion, Subject};
 use super::site::Site;
 use super::surroundings::{ECOSYSTEMS, advisories, issuers};
 pub use super::today::NotAdmitted;
@@ -183,7 +183,7 @@ fn judge_round(
         let (was, decision) =
             before.map_or_else(Default::default, |judgement| (judgement.findings, judgement.decision));
         let mut change = match result {
-            Ok(mut findings) => {
+            Ok(Opinion { mut findings, .. }) => {
                 keep_rolled_back(&was, &mut findings);
                 let agreement = was.iter().filter(|finding| finding.kind == DIGEST_AGREEMENT);
                 findings.extend(agreement.cloned());

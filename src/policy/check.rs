@@ -134,6 +134,7 @@ fn numbers(policy: &Policy) -> Result<(), PolicyError> {
         [
             policy.require.revocations_max_age_days,
             policy.require.advisories_max_age_days,
+            policy.custody.as_ref().and_then(|custody| custody.scan_max_age_days),
         ]
         .into_iter()
         .flatten()

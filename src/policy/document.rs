@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::custody::CustodyRule;
 use super::pattern::{Ecosystems, Pattern};
 use super::{Day, PolicyError, Retention, check};
 use crate::crypto::strict_json::{self, JsonError};
@@ -32,6 +33,9 @@ pub struct Policy {
     pub mode: Mode,
     /// What is asked of the bundle as a whole.
     pub require: Require,
+    /// What is asked of the records of who had its media; left out in policies that were made before there were any, which ask for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custody: Option<CustodyRule>,
     /// What happens to an artifact that no rule is about.
     pub default: DefaultOutcome,
     /// What becomes of an import some of whose artifacts are refused.

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::PolicyError;
 use super::Retention;
+use super::custody::{CustodyRule, ScanRole, SealRule};
 use super::document::{
     Action, AdvisoryRule, Closure, CompareWith, DefaultOutcome, DenyRule, EXPLICIT, EcosystemRule, Floor, HonourVex,
     IdentityMode, LicenceRule, Mode, NameRule, OnRefusal, Policy, Profile, PublisherRule, RecordOrRefuse, Require,
     ScanRule, Waiver,
 };
 use super::pattern::{Ecosystems, ecosystem_id};
-use super::written::{Written, WrittenEcosystem, WrittenRetention};
+use super::written::{Written, WrittenCustody, WrittenEcosystem, WrittenRetention};
 use crate::model::Level;
 
 /// A profile's own values.
@@ -56,6 +57,18 @@ pub(crate) fn of_profile(id: &str, version: u64, profile: Profile) -> Policy {
             },
             closure: if evaluation { Closure::Record } else { Closure::Strict },
         },
+        custody: Some(CustodyRule {
+            events: BTreeSet::new(),
+            chain: if evaluation {
+                RecordOrRefuse::Record
+            } else {
+                RecordOrRefuse::Refuse
+            },
+            seals: if evaluation { SealRule::Record } else { SealRule::Refuse },
+            write_protected: false,
+            scan_max_age_days: None,
+            scanned_by: BTreeSet::from([ScanRole::Approve, ScanRole::Export]),
+        }),
         default: DefaultOutcome::Deny,
         on_refusal: OnRefusal::Stop,
         review_persons: if strict { 2 } else { 1 },
@@ -150,6 +163,7 @@ pub(crate) fn expand(written: Written, ecosystems: &Ecosystems) -> Result<Policy
             sequence_gap: written.require.sequence_gap.unwrap_or(base.require.sequence_gap),
             closure: written.require.closure.unwrap_or(base.require.closure),
         },
+        custody: base.custody.map(|base| custody(written.custody, base)),
         default: written.default,
         on_refusal: written.on_refusal.unwrap_or(base.on_refusal),
         review_persons: written.review_persons.unwrap_or(base.review_persons),
@@ -235,6 +249,19 @@ pub(crate) fn expand(written: Written, ecosystems: &Ecosystems) -> Result<Policy
         ..base
     };
     Ok(policy.ordered(ecosystems))
+}
+
+fn custody(written: WrittenCustody, base: CustodyRule) -> CustodyRule {
+    CustodyRule {
+        events: written.events.unwrap_or(base.events),
+        chain: written.chain.unwrap_or(base.chain),
+        seals: written.seals.unwrap_or(base.seals),
+        write_protected: written.write_protected.unwrap_or(base.write_protected),
+        scan_max_age_days: written
+            .scan_max_age_days
+            .map_or(base.scan_max_age_days, |limit| limit.0),
+        scanned_by: written.scanned_by.unwrap_or(base.scanned_by),
+    }
 }
 
 fn named_ecosystems(

@@ -23,6 +23,7 @@
 mod advisory;
 mod case;
 mod check;
+mod custody;
 mod day;
 mod document;
 mod error;
@@ -46,6 +47,7 @@ pub use case::{
     Verdict, level, publishers,
 };
 pub use check::{MAX_PUBLISHERS, MAX_RULES, MAX_UNTIL_DAYS, MAX_WAIVER_DAYS, MIN_WAIVER_PERSONS};
+pub use custody::{CustodyFacts, CustodyRule, ScanRole, SealRule, VolumeCustody};
 pub use day::{Day, DayError};
 pub use document::{
     Action, AdvisoryRule, Closure, CompareWith, DefaultOutcome, DenyRule, EcosystemRule, Floor, HonourVex,

@@ -19,7 +19,7 @@ pub struct Retention {
     pub approval_days: Option<u32>,
     /// Artifacts' bytes, once no generation that is kept shows them.
     pub artifact_days: Option<u32>,
-    /// Capsules of reports.
+    /// What reports were judged by, of which capsules are made.
     pub capsule_days: Option<u32>,
     /// Proofs' bytes, once no generation that is kept shows their artifacts.
     pub proof_days: Option<u32>,
@@ -43,7 +43,7 @@ pub enum RecordClass {
     Approval,
     /// A person's decision about artifacts.
     Review,
-    /// A report's capsule.
+    /// What a report was judged by, of which its capsule is made.
     Capsule,
     /// The bytes of a proof.
     Proof,
@@ -83,7 +83,7 @@ impl RecordClass {
             Self::Refusal => "reports of refusals",
             Self::Approval => "approvals of bundles",
             Self::Review => "persons' decisions about artifacts",
-            Self::Capsule => "capsules of reports",
+            Self::Capsule => "what reports were judged by",
             Self::Proof => "proofs that no kept generation needs",
             Self::Artifact => "artifacts that no kept generation shows",
         }

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::tally::{EcosystemTally, VoucherTally};
-use super::{DecisionHit, LogPart};
+use super::{Custody, DecisionHit, LogPart};
 use crate::crypto::strict_json::{Critical, Extensions};
-use crate::model::{Digest, Timestamp};
+use crate::model::{BaseSource, Digest, Part, Timestamp, delta_words};
 
 /// The format that this program reads and writes.
 pub const FORMAT: u64 = 1;
@@ -14,6 +14,9 @@ pub const FORMAT: u64 = 1;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Head {
+    /// What the enclave keeps of what the attempt was judged by, beside the report; empty where it keeps nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub basis: Vec<Part>,
     /// The bundle, once its seal was confirmed: nothing that a medium says stands here before.
     pub bundle: Option<Bundle>,
     /// What was checked, in its order.
@@ -23,6 +26,9 @@ pub struct Head {
     /// What a reader must know.
     #[serde(default)]
     pub critical: Critical,
+    /// Records of who had the media; left out where none came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custody: Option<Custody>,
     /// What the artifacts came to, by ecosystem.
     pub ecosystems: Vec<EcosystemTally>,
     /// Facts that decide nothing.
@@ -128,6 +134,9 @@ pub struct Bundle {
     pub artifacts: u64,
     /// The bundle on which it builds, if it is a delta.
     pub base: Option<Digest>,
+    /// Who says what was held of it; left out where the manifest does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_source: Option<BaseSource>,
     /// When the exporter says that it was made.
     pub created: Timestamp,
     /// How many documents of registries it lists.
@@ -158,6 +167,13 @@ pub struct Bundle {
     pub stream: String,
     /// How many volumes it has.
     pub volumes: u64,
+}
+
+impl Bundle {
+    /// On what it builds, in words; none where it stands alone.
+    pub fn delta_words(&self) -> Option<String> {
+        self.base.map(|base| delta_words(&base, self.base_source))
+    }
 }
 
 /// Somebody who vouched for the bundle.

@@ -8,6 +8,7 @@
 
 mod bound;
 pub mod controls;
+mod custody;
 mod error;
 mod folder;
 mod head;
@@ -22,6 +23,7 @@ mod text;
 mod write;
 
 pub use bound::{Shortened, short};
+pub use custody::{Custody, CustodyTrouble};
 pub use error::ReportError;
 pub use folder::{ASIDE, Folder, Listed, check_order};
 pub use head::{
@@ -36,4 +38,5 @@ pub(crate) use render::csv_row;
 pub use render::{Format, RenderError, render, signed};
 pub use tally::{EcosystemTally, Tally, VoucherTally};
 pub use text::summary;
+pub(crate) use write::shorten;
 pub use write::{Aside, MAX_REPORT_RECORD_BYTES};

@@ -56,6 +56,8 @@ pub struct Item {
     pub stays: Option<&'static str>,
     /// The digest of its bytes, where it is known already.
     pub digest: Option<Digest>,
+    /// What goes with it, below the enclave's folder: what a report's attempt was judged by.
+    pub beside: Vec<String>,
     /// What must be known of a report once it is gone.
     pub report: Option<AbsentReport>,
 }
@@ -106,6 +108,7 @@ impl Looking<'_> {
             held: BTreeSet::new(),
             stays: Some("it cannot be verified"),
             digest: None,
+            beside: Vec::new(),
             report: None,
         }
     }
@@ -146,14 +149,23 @@ fn report(looking: &Looking<'_>, listed: &Listed, stays: Option<&'static str>) -
         previous: head.previous.as_ref().map(|previous| previous.digest),
         repository: head.published.as_ref().map(|published| published.repository),
     });
+    // A report and what it was judged by belong together: the one goes when the other may go too.
+    let basis = entries(&record::folder(looking.folder).basis(head))?;
+    let beside: Vec<String> = basis.iter().map(|path| looking.below(path)).collect();
+    let mut until = looking.until(class, head.created);
+    if !beside.is_empty() {
+        let capsule = looking.until(RecordClass::Capsule, head.created);
+        until = until.zip(capsule).map(|(one, other)| one.max(other));
+    }
     Ok(Item {
         class,
         path: looking.below(&listed.path),
         from: head.created,
-        until: looking.until(class, head.created),
+        until,
         held,
         stays: stays.or_else(|| absent.is_none().then_some("no log tells of it")),
         digest: None,
+        beside,
         report: absent,
     })
 }
@@ -202,6 +214,7 @@ fn document(looking: &Looking<'_>, class: RecordClass, path: &Path) -> Result<It
         held: looking.holds.on_document(Some(&manifest), from, &purls, &keys),
         stays: None,
         digest: Some(Digest::of(&bytes)),
+        beside: Vec::new(),
         report: None,
     })
 }
@@ -269,6 +282,7 @@ fn objects(looking: &Looking<'_>, visit: &mut dyn FnMut(Item) -> Result<(), Stop
             held: object.held,
             stays: None,
             digest: Some(digest),
+            beside: Vec::new(),
             report: None,
         })?;
     }

@@ -11,7 +11,7 @@ use crate::enclave::{Enclave, Statement};
 use crate::ledger::Ledger;
 use crate::model::{Digest, Stop, Timestamp, Unable};
 use crate::policy::{Policy, RecordClass};
-use crate::statement::{Body, FORMAT, Holds, MAX_PRUNED, PolicyNamed, Pruned, Statements, Tombstone};
+use crate::statement::{AbsentReport, Body, FORMAT, Holds, MAX_PRUNED, PolicyNamed, Pruned, Statements, Tombstone};
 use crate::store;
 use crate::trust::{self, Kind};
 
@@ -66,16 +66,17 @@ pub fn prune(pruning: &Pruning<'_>, looking: &Looking<'_>, items: &[Item]) -> Re
     let mut waiting: Vec<Pruned> = Vec::new();
     let mut bytes = 0;
     for item in items {
-        let Some(entry) = entry(pruning, looking, item)? else {
+        let Some(together) = entries(pruning, looking, item)? else {
             continue;
         };
-        let size = strict_json::write(&entry).len() + 1;
-        if waiting.len() == MAX_PRUNED || bytes + size > MAX_DOCUMENT_BYTES {
+        // What belongs together is in one tombstone.
+        let size: usize = together.iter().map(|entry| strict_json::write(entry).len() + 1).sum();
+        if waiting.len() + together.len() > MAX_PRUNED || bytes + size > MAX_DOCUMENT_BYTES {
             bury(pruning, looking.folder, &mut waiting, &mut done)?;
             bytes = 0;
         }
         bytes += size;
-        waiting.push(entry);
+        waiting.extend(together);
     }
     if !waiting.is_empty() {
         bury(pruning, looking.folder, &mut waiting, &mut done)?;
@@ -83,29 +84,40 @@ pub fn prune(pruning: &Pruning<'_>, looking: &Looking<'_>, items: &[Item]) -> Re
     Ok(done)
 }
 
-/// A record as the tombstone names it; `None` where it is gone meanwhile.
-fn entry(pruning: &Pruning<'_>, looking: &Looking<'_>, item: &Item) -> Result<Option<Pruned>, Stop> {
-    let (Some(days), Some(until)) = (looking.retention.days(item.class), item.until) else {
+/// A record, and what goes with it, as the tombstone names it; `None` where it is gone meanwhile.
+fn entries(pruning: &Pruning<'_>, looking: &Looking<'_>, item: &Item) -> Result<Option<Vec<Pruned>>, Stop> {
+    debug_assert!(item.may_go(pruning.at));
+    let Some(until) = item.until else {
         return Ok(None);
     };
-    debug_assert!(item.may_go(pruning.at));
-    let path = looking.folder.join(&item.path);
-    let Some((digest, size)) = digest_of(&path)? else {
+    let named = |class: RecordClass, path: &str, report: Option<AbsentReport>| {
+        let Some(days) = looking.retention.days(class) else {
+            return Ok(None);
+        };
+        let found = digest_of(&looking.folder.join(path))?;
+        Ok::<_, Stop>(found.map(|(digest, size)| Pruned {
+            class,
+            days,
+            digest,
+            path: path.to_owned(),
+            report,
+            size,
+            until,
+        }))
+    };
+    let Some(own) = named(item.class, &item.path, item.report.clone())? else {
         return Ok(None);
     };
     // What does not have the bytes that it should have is left for an audit to tell of.
-    if item.digest.is_some_and(|expected| expected != digest) {
+    if item.digest.is_some_and(|expected| expected != own.digest) {
         return Ok(None);
     }
-    Ok(Some(Pruned {
-        class: item.class,
-        days,
-        digest,
-        path: item.path.clone(),
-        report: item.report.clone(),
-        size,
-        until,
-    }))
+    let mut all = Vec::new();
+    for path in &item.beside {
+        all.extend(named(RecordClass::Capsule, path, None)?);
+    }
+    all.push(own);
+    Ok(Some(all))
 }
 
 fn bury(pruning: &Pruning<'_>, folder: &Path, waiting: &mut Vec<Pruned>, done: &mut Done) -> Result<(), Stop> {
@@ -174,13 +186,18 @@ fn remove(folder: &Path, ledger: &Ledger, entry: &Pruned) -> Result<bool, Stop> 
     if is_object && !ledger.is_pruned(&entry.digest)? {
         return Ok(false);
     }
-    match digest_of(&path)? {
-        Some((digest, _)) if digest == entry.digest => {}
-        _ => return Ok(false),
+    let is_there = matches!(digest_of(&path)?, Some((digest, _)) if digest == entry.digest);
+    if is_there {
+        let failed = |error: io::Error| Unable::new(format!("cannot remove `{}`", path.display())).because(error);
+        fs::remove_file(&path).map_err(failed)?;
     }
-    let failed = |error: io::Error| Unable::new(format!("cannot remove `{}`", path.display())).because(error);
-    fs::remove_file(&path).map_err(failed)?;
-    Ok(true)
+    if entry.class == RecordClass::Capsule
+        && let Some(folder) = path.parent()
+    {
+        // The folder of one report goes with the last file in it; until then it is not empty, and stays.
+        let _ = fs::remove_dir(folder);
+    }
+    Ok(is_there)
 }
 
 fn digest_of(path: &Path) -> Result<Option<(Digest, u64)>, Stop> {

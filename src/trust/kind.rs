@@ -28,6 +28,8 @@ pub enum Kind {
     Report,
     /// What the enclave holds.
     Receipt,
+    /// What happened to media on their way.
+    Custody,
     /// What must not be removed for now.
     Hold,
     /// That a hold has ended.
@@ -42,7 +44,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Root,
         Self::Manifest,
         Self::Approval,
@@ -52,6 +54,7 @@ impl Kind {
         Self::Revocations,
         Self::Report,
         Self::Receipt,
+        Self::Custody,
         Self::Hold,
         Self::Release,
         Self::Tombstone,
@@ -71,6 +74,7 @@ impl Kind {
             Self::Revocations => "application/vnd.sealift.revocations.v1+json",
             Self::Report => "application/vnd.sealift.report.v1+json",
             Self::Receipt => "application/vnd.sealift.receipt.v1+json",
+            Self::Custody => "application/vnd.sealift.custody.v1+json",
             Self::Hold => "application/vnd.sealift.hold.v1+json",
             Self::Release => "application/vnd.sealift.release.v1+json",
             Self::Tombstone => "application/vnd.sealift.tombstone.v1+json",
@@ -107,6 +111,7 @@ impl Kind {
             Self::Revocations => "revocations",
             Self::Report => "report",
             Self::Receipt => "receipt",
+            Self::Custody => "custody record",
             Self::Hold => "hold",
             Self::Release => "release",
             Self::Tombstone => "tombstone",

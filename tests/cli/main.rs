@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
 mod audit;
+mod custody;
 mod decided;
 mod export;
 mod judged;
@@ -34,6 +35,8 @@ mod people;
 mod raw_bundle;
 #[path = "../support/json_schema.rs"]
 mod json_schema;
+#[path = "../support/tools.rs"]
+mod tools;
 #[path = "../support/public_schema.rs"]
 mod public_schema;
 #[path = "../support/debian.rs"]

@@ -22,7 +22,7 @@ schema: sealift-policy/1
 id: plant-7
 version: 1
 profile: evaluation
-retention: { refusal_days: 0, artifact_days: 0, proof_days: 0 }
+retention: { refusal_days: 0, artifact_days: 0, proof_days: 0, capsule_days: 0 }
 ";
 
 /// Three attempts, the second of which is refused and over.
@@ -72,6 +72,12 @@ fn statements_fit(world: &World) {
         }
     }
     assert!(count > 0);
+}
+
+/// The reports among what was removed.
+fn reports_of(done: &Value) -> Vec<Value> {
+    let entries = done["pruned"].as_array().unwrap().iter();
+    entries.filter(|entry| entry["report"].is_object()).cloned().collect()
 }
 
 fn class<'d>(document: &'d Value, name: &str) -> &'d Value {
@@ -125,7 +131,7 @@ fn what_is_removed_is_a_record_itself() {
     world.unable("prune --enclave en --at 2099-01-01");
     let done = world.json("prune --enclave en");
     assert_eq!(done["statements"], json!([1]));
-    let entry = &done["pruned"][0];
+    let entry = &reports_of(&done)[0];
     assert_eq!(
         (&entry["class"], &entry["report"]["number"]),
         (&json!("refusal"), &json!(2))
@@ -149,7 +155,7 @@ fn what_is_removed_is_a_record_itself() {
         .replace("version: 1", "version: 2")
         .replace("refusal_days: 0", "report_days: 0");
     world.policy(&short);
-    assert_eq!(world.json("prune --enclave en")["pruned"].as_array().unwrap().len(), 2);
+    assert_eq!(reports_of(&world.json("prune --enclave en")).len(), 2);
     world.run("audit --enclave en").done();
     world.run("rebuild --enclave en").done();
     assert_eq!(world.json("list --enclave en --all"), list);
@@ -239,7 +245,7 @@ fn what_is_held_stays() {
         let shown = world.json("retention show --enclave en --all");
         assert_eq!(class(&shown, "refusal")["may_go"], may_go, "{name}");
         let done = world.json("prune --enclave en");
-        assert_eq!(done["pruned"].as_array().unwrap().len(), may_go, "{name}");
+        assert_eq!(reports_of(&done).len(), may_go, "{name}");
         world.run("audit --enclave en").done();
         if held {
             world
@@ -251,7 +257,7 @@ fn what_is_held_stays() {
                     .unwrap()
                     .is_empty()
             );
-            assert_eq!(world.json("prune --enclave en")["pruned"].as_array().unwrap().len(), 1);
+            assert_eq!(reports_of(&world.json("prune --enclave en")).len(), 1);
             world.run("audit --enclave en").done();
         }
         let _ = fs::remove_dir_all(world.path("en"));

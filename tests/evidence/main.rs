@@ -10,6 +10,7 @@ mod authenticode;
 mod cms;
 mod cosign;
 mod data;
+mod described;
 mod dsse;
 mod fixtures;
 mod forge;

@@ -121,12 +121,17 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "capsule",
+        &["model", "crypto", "bundle", "import", "report", "store", "trust"],
+    ),
+    (
         "cli",
         &[
             "model",
             "audit",
             "crypto",
             "bundle",
+            "capsule",
             "ecosystem",
             "enclave",
             "evidence",

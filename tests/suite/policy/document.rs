@@ -79,6 +79,7 @@ fn profiles_say_every_value_and_are_good_policies() {
     evaluation.mode = standard.mode;
     evaluation.profile = standard.profile;
     evaluation.require = standard.require.clone();
+    evaluation.custody = standard.custody.clone();
     assert_eq!(evaluation, standard);
 }
 
