@@ -24,7 +24,7 @@ pub mod record;
 pub mod basis;
 mod ahead;
 mod parts;
-mod journal;
+pub(crate) mod journal;
 mod checks;
 mod forward;
 mod lazy_file;
