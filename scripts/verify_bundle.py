@@ -3,6 +3,7 @@
 
     verify_bundle.py --root ROOT.dsse.json [--root NEXT.dsse.json ...] [--now TIME] MEDIA...
     verify_bundle.py --vectors bundle-spec/vectors
+    verify_bundle.py --root ROOT.dsse.json --report REPORT | --capsule CAPSULE | --vsa STATEMENTS [--report REPORT] | --receipt RECEIPT
     verify_bundle.py --wycheproof tests/fixtures/wycheproof
 
 It needs Python 3.9 and, beside the standard library, some zstd: Python 3.14's own, the package `zstandard`, libzstd.so.1
@@ -52,7 +53,16 @@ MAX_ROOT_ENVELOPE_BYTES = 64 << 10
 MAX_ENVELOPE_BYTES = 1 << 20
 MAX_REPORT_RECORD_BYTES = 8 << 20
 MAX_HELD_OBJECTS = 1 << 24
+MAX_PARTS = (4 << 20) + 1024
+MAX_INDEX_BYTES = 1 << 30
+MAX_INDEX_LINE_BYTES = 1024
 MAX_STREAMS = 1000
+MAX_CUSTODY_RECORDS = 500
+MAX_CUSTODY_BYTES = 256 << 10
+MAX_CUSTODY_TEXT_BYTES = 200
+MAX_CUSTODY_NOTE_BYTES = 2000
+MAX_CUSTODY_SCANS = 16
+MAX_CUSTODY_TOLD = 100
 MAX_SIGNATURES = 64
 MAX_CHECKPOINT_BYTES = 16 << 10
 MAX_PROOF_HASHES = 64
@@ -327,6 +337,7 @@ MANIFEST = struct(
     volumes=list_of(struct(bytes=integer, segments=integer)),
     optional={
         "base": or_null(digest),
+        "base_source": or_null(word("receipt", "memory")),
         "previous": or_null(digest),
         "critical": list_of(text),
         "side_data": not_empty(map_of(word("advisories", "popular-names", "revocations", "trust-data"), digest)),
@@ -341,6 +352,53 @@ RECEIPT = struct(
     objects=struct(count=integer, digest=digest),
     streams=list_of(struct(epoch=integer, manifest=digest, sequence=integer, stream=text)),
     optional={"critical": nothing_critical},
+)
+CUSTODY_EVENTS = ("written", "scanned", "sealed", "stored", "handed-over", "received", "inspected", "opened", "wiped", "destroyed")
+TEXT = or_null(text)
+CUSTODY = struct(
+    at=time,
+    created=time,
+    event=word(*CUSTODY_EVENTS),
+    format=integer,
+    manifest=digest,
+    previous=list_of(digest),
+    time_by=word("clock", "person"),
+    optional={
+        "critical": nothing_critical,
+        "ext": map_of(text, anything),
+        "from": TEXT,
+        "medium": or_null(
+            struct(
+                optional={
+                    **{name: TEXT for name in ("capacity", "kind", "label", "model", "owner", "serial", "vendor")},
+                    "write_protection": or_null(word("none", "software", "hardware", "write-once")),
+                }
+            )
+        ),
+        "note": TEXT,
+        "place": TEXT,
+        "sanitisation": or_null(struct(method=text, optional={"certificate": TEXT})),
+        "scans": list_of(
+            struct(
+                engine=text,
+                found=integer,
+                objects=integer,
+                unclear=integer,
+                optional={
+                    "definitions": or_null(time),
+                    "problem": TEXT,
+                    "told": list_of(struct(detail=text, object=digest, result=word("found", "not-scanned"))),
+                    "version": TEXT,
+                },
+            )
+        ),
+        "seal": or_null(struct(number=text, state=word("intact", "broken"))),
+        "to": TEXT,
+        "volumes": list_of(
+            struct(number=lambda value: integer(value, (1 << 32) - 1), optional={"digest": or_null(digest)})
+        ),
+        "witness": TEXT,
+    },
 )
 OBJECT = struct(
     digest=digest,
@@ -618,7 +676,7 @@ class Envelope:
 PERSON = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 ENCLAVE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 PROFILES = ["evaluation", "standard", "strict"]
-TOO_FEW = {"root": "root-chain-broken", "export": "export-signature-invalid", "import": "key-not-in-role"}
+TOO_FEW = {"root": "root-chain-broken", "export": "export-signature-invalid", "import": "key-not-in-role", "trust": "key-not-in-role", "policy": "key-not-in-role"}
 
 
 class Root:
@@ -2205,6 +2263,485 @@ def show_receipt(path, roots):
     print("  not checked: whether the key that signed it has been revoked since")
 
 
+# ---- custody: custody.md §4, §5
+
+A_DAY = 86400
+
+
+def custody_texts(record):
+    """Texts that persons wrote, each with the bytes that it may have."""
+    medium, seal, done = record["medium"] or {}, record["seal"] or {}, record["sanitisation"] or {}
+    scans = record["scans"] or []
+    short = [record[name] for name in ("from", "place", "to", "witness")]
+    short += [medium.get(name) for name in ("capacity", "kind", "label", "model", "owner", "serial", "vendor")]
+    short += [seal.get("number"), done.get("method"), done.get("certificate")]
+    short += [scan[name] for scan in scans for name in ("engine", "version")]
+    long = [record["note"]] + [scan["problem"] for scan in scans]
+    long += [told["detail"] for scan in scans for told in scan["told"] or []]
+    yield from ((value, MAX_CUSTODY_TEXT_BYTES) for value in short if value is not None)
+    yield from ((value, MAX_CUSTODY_NOTE_BYTES) for value in long if value is not None)
+
+
+def ascending(values):
+    return all(first < second for first, second in zip(values, values[1:]))
+
+
+def check_custody(record, name):
+    """The rules of custody.md §4 that a schema cannot say."""
+
+    def demand(holds, reason):
+        if not holds:
+            raise Refused("custody-record-unproven", name, reason)
+
+    demand(record["format"] == 1, "it is not of format 1")
+    for value, limit in custody_texts(record):
+        demand(value.strip() and len(value.encode()) <= limit, "a text is empty or too long")
+        demand(not any(unicodedata.category(letter) == "Cc" for letter in value), "a text holds a control character")
+    demand(record["at"] <= record["created"], "it was written down before it happened")
+    demand(record["time_by"] == "person" or record["at"] == record["created"], "nobody said its time")
+    demand(ascending(record["previous"]) and len(record["previous"]) <= MAX_CUSTODY_RECORDS, "`previous` is not in order")
+    numbers = [volume["number"] for volume in record["volumes"] or []]
+    demand(ascending([0] + numbers), "volumes are not in order")
+    event, seal = record["event"], record["seal"]
+    demand(event != "sealed" or (seal and seal["state"] == "intact"), "a medium is sealed without a seal")
+    demand(event != "handed-over" or record["to"] is not None, "nobody got it")
+    demand(not record["sanitisation"] or event in ("wiped", "destroyed"), "sanitisation of another event")
+    scans = record["scans"] or []
+    demand((event == "scanned") == bool(scans), "scans of another event")
+    demand(len(scans) <= MAX_CUSTODY_SCANS and ascending([scan["engine"] for scan in scans]), "scans are not in order")
+    for scan in scans:
+        told = scan["told"] or []
+        demand(len(told) <= MAX_CUSTODY_TOLD and ascending([one["object"] for one in told]), "a scan tells out of order")
+        found = sum(one["result"] == "found" for one in told)
+        counts, claimed = (found, len(told) - found), (scan["found"], scan["unclear"])
+        demand(found <= claimed[0] and counts[1] <= claimed[1], "a scan tells of more than it counts")
+        demand(scan["problem"] is not None or counts == claimed, "a scan tells of less than it counts")
+
+
+class Custody:
+    """The chain of a bundle's custody records: those that count, in order, and what does not fit together."""
+
+    def __init__(self, files, roots, manifest, volumes, now):
+        self.roots, self.manifest, self.now, self.troubles = roots, manifest, now, []
+        records = {}
+        for name, data in files[:MAX_CUSTODY_RECORDS]:
+            try:
+                key, record = self.read(name, data, volumes)
+                records.setdefault(key, (name, record))
+            except Refused as refused:
+                self.trouble("custody-record-unproven", name, refused.reason)
+        if len(files) > MAX_CUSTODY_RECORDS:
+            self.trouble("custody-record-unproven", "records", "there are more than anybody looks at")
+        told = [volume["number"] for _, record in records.values() for volume in record["volumes"] or []]
+        self.count = volumes or max(told, default=1)
+        self.heads, self.links = {}, []
+        self.place(records)
+        self.compare()
+
+    def trouble(self, code, name, reason):
+        self.troubles.append((code, name, reason))
+
+    def read(self, name, data, volumes):
+        if len(data) > MAX_CUSTODY_BYTES:
+            raise Refused("custody-record-unproven", name, "it is too long")
+        envelope = Envelope(data, name)
+        envelope.check_kind("custody", name)
+        record = read_document(envelope.payload, CUSTODY, name)
+        check_custody(record, name)
+        if not any(root.all_signers("custody", envelope, name) for root in self.roots):
+            raise Refused("custody-record-unproven", name, "nobody whom the root knows has signed it")
+        if record["manifest"] != self.manifest:
+            raise Refused("custody-record-unproven", name, "it is about another bundle")
+        if record["volumes"] and record["volumes"][-1]["number"] > (volumes or 10_000):
+            raise Refused("custody-record-unproven", name, "it is about a volume that the bundle does not have")
+        return sha256(envelope.payload), record
+
+    def numbers(self, record):
+        return [volume["number"] for volume in record["volumes"] or []] or range(1, self.count + 1)
+
+    def place(self, records):
+        open_ = sorted(records.items(), key=lambda item: (item[1][1]["at"], item[0]))
+        placed = set()
+        while open_:
+            follows = [item for item in open_ if placed.issuperset(item[1][1]["previous"])]
+            item = (follows or open_)[0]
+            open_.remove(item)
+            key, (name, record) = item
+            placed.add(key)
+            last = {self.heads[number] for number in self.numbers(record) if number in self.heads}
+            if not follows:
+                self.trouble("custody-chain-broken", name, "it follows a record that is not here")
+            elif last != set(record["previous"]):
+                self.trouble("custody-chain-broken", name, "it does not follow the last record about its volumes")
+            self.heads.update(dict.fromkeys(self.numbers(record), key))
+            self.links.append((name, record))
+
+    def compare(self):
+        for number in range(1, self.count + 1):
+            last = seal = serial = volume_digest = None
+            gone = False
+            for name, record in self.links:
+                if number not in self.numbers(record):
+                    continue
+                event, medium = record["event"], record["medium"] or {}
+                if gone and event != "written":
+                    self.trouble("custody-chain-broken", name, "its medium was destroyed before")
+                if last is not None and record["at"] + A_DAY < last:
+                    self.trouble("custody-chain-broken", name, "it happened before what it follows")
+                last = record["at"]
+                if record["seal"]:
+                    if seal is not None and seal != record["seal"]["number"]:
+                        self.trouble("custody-seal-differs", name, f"the seal was {seal}")
+                    elif record["seal"]["state"] == "broken":
+                        self.trouble("custody-seal-differs", name, "the seal was found broken")
+                if event == "opened":
+                    seal = None
+                elif event == "sealed":
+                    seal = record["seal"]["number"]
+                if event == "written":
+                    serial, gone = None, False
+                gone = gone or event == "destroyed"
+                found = medium.get("serial")
+                if None not in (serial, found) and serial != found:
+                    self.trouble("custody-medium-differs", name, f"the serial number was {serial}")
+                serial = serial or found
+                found = next((one["digest"] for one in record["volumes"] or [] if one["number"] == number), None)
+                if None not in (volume_digest, found) and volume_digest != found:
+                    self.trouble("custody-medium-differs", name, f"volume {number} had the digest {volume_digest}")
+                volume_digest = volume_digest or found
+        for name, record in self.links:
+            if record["created"] > self.now + A_DAY:
+                self.trouble("custody-chain-broken", name, "it claims to be written in the future")
+
+
+def is_custody(name):
+    return ".custody-" in name and name.endswith(".dsse.json")
+
+
+def show_custody(media, roots, now):
+    """Judges the records beside a bundle, or alone; 1 where something does not fit together."""
+    files, manifest, volumes = [], None, None
+    for path in media:
+        names = sorted(os.listdir(path), key=os.fsencode) if os.path.isdir(path) else [None]
+        for name in names:
+            file = os.path.join(path, name) if name else path
+            name = os.path.basename(file)
+            if is_custody(name):
+                files.append((name, open_plain(file).read(MAX_CUSTODY_BYTES + 1)))
+            elif name.endswith(".tar") and manifest is None:
+                envelope = Envelope(open_volume(name, open_plain(file)).envelope, name)
+                envelope.check_kind("manifest", name)
+                roots[-1].verify("export", "manifest", envelope, name)
+                manifest = sha256(envelope.payload)
+                volumes = len(read_document(envelope.payload, MANIFEST, name)["volumes"])
+    if manifest is None:
+        manifest = only_manifest(files, roots)
+    chain = Custody(files, list(reversed(roots)), manifest, volumes, now)
+    print(f"{len(chain.links)} custody records of {manifest} count")
+    for name, record in chain.links:
+        print(f"  {spell(record['at'])} {record['event']}: {printable(name)}")
+    for code, name, reason in chain.troubles:
+        print(f"  {printable(name)}: {printable(reason)} [{code}]")
+    print("  not checked: whether a key that signed one has been revoked since")
+    return int(any(code != "custody-record-unproven" for code, *_ in chain.troubles))
+
+
+def only_manifest(files, roots):
+    found = set()
+    for name, data in files:
+        try:
+            envelope = Envelope(data, name)
+            if any(root.all_signers("custody", envelope, name) for root in roots):
+                found.add(read_document(envelope.payload, CUSTODY, name)["manifest"])
+        except Refused:
+            pass
+    if len(found) != 1:
+        raise Unable("the records are about no bundle or several, and no volume is there")
+    return found.pop()
+
+
+# ---- capsules: capsule.md
+
+INDEX = struct(
+    format=integer,
+    generator=text,
+    left_out=struct(content=integer, missing=integer),
+    parts=integer,
+    report=digest,
+)
+PART = struct(bytes=integer, digest=digest, name=text)
+PART_NAME = re.compile(
+    r"report\.ndjson|basis/[a-z]+\.(?:ndjson|ndjson\.zst|json|dsse\.json)|objects/[0-9a-f]{2}/[0-9a-f]{62}"
+    r"|trust/(?:anchors|policies|revocations|roots)/(?:0|[1-9][0-9]*)\.dsse\.json"
+)
+
+
+def index_lines(file, subject):
+    """The header and the parts of an index (capsule.md §1)."""
+    last, count, head = "", 0, None
+    while line := file.readline(MAX_INDEX_LINE_BYTES + 1):
+        if len(line) > MAX_INDEX_LINE_BYTES or not line.endswith(b"\n"):
+            raise Refused("json-not-strict", subject, "a line of its index is too long, or is cut")
+        fields = read_document(line[:-1], PART if head else INDEX, subject)
+        if canonical(fields) != line[:-1]:
+            raise Refused("json-not-strict", subject, "a line of its index is not the text that its values are written as")
+        if head is None:
+            head = fields
+            if head["format"] != 1:
+                raise Refused("unknown-format", subject, f"format {head['format']} is not known")
+            if head["parts"] > MAX_PARTS:
+                raise Refused("size-exceeded", subject, "it has more parts than a capsule may have")
+            yield head
+            continue
+        if fields["name"] <= last:
+            raise Refused("container-not-exact", subject, f"{fields['name'][:100]!r} is named twice, or out of order")
+        last, count = fields["name"], count + 1
+        yield fields
+    if head is None or count != head["parts"]:
+        raise Refused("container-not-exact", subject, "its index does not name as many parts as it says")
+
+
+def unpack_capsule(path, folder):
+    """Every part as the index says, in a folder; nothing of it is believed (capsule.md §4)."""
+    stream, subject = open_plain(path), os.path.basename(path)
+    volume = Volume(subject, stream)
+    untrusted_header = volume.header()
+    size = claimed_size(untrusted_header)
+    if size is not None and size > MAX_INDEX_BYTES:
+        raise Refused("size-exceeded", subject, "its index is larger than 1 GiB")
+    if size is None or untrusted_header != header("index.ndjson", size):
+        volume.not_exact("the first header is not that of an index")
+
+    def store(place, size):
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        hasher = hashlib.sha256()
+        with open(place, "xb") as file:
+            for data in volume.chunks(size):
+                hasher.update(data)
+                file.write(data)
+        volume.padding(size)
+        return "sha256:" + hasher.hexdigest()
+
+    index = os.path.join(folder, "index")
+    store(index, size)
+    with open(index, "rb") as file:
+        lines = index_lines(file, subject)
+        head, parts, objects = next(lines), {}, []
+        for part in lines:
+            name = part["name"]
+            if not PART_NAME.fullmatch(name):
+                raise Refused("unsafe-name", subject, f"no part of a capsule has the name {name[:100]!r}")
+            volume.expect(name, part["bytes"])
+            found = store(os.path.join(folder, name), part["bytes"])
+            own = "sha256:" + name[8:].replace("/", "") if name.startswith("objects/") else found
+            if found != part["digest"] or own != found:
+                raise Refused("digest-mismatch", f"{subject}: {name}", "its bytes are not those that are named by digest")
+            if name.startswith("objects/"):
+                objects.append(found)
+            else:
+                parts[name] = part
+    volume.end()
+    return head, parts, objects
+
+
+def verify_capsule(path, roots):
+    """capsule.md §4: whether every part follows from the root. Proofs and policy are not judged again: that is `sealift reverify`."""
+    subject = os.path.basename(path)
+    with tempfile.TemporaryDirectory() as folder:
+        index, parts, objects = unpack_capsule(path, folder)
+
+        def read(name, code="object-missing"):
+            if name not in parts:
+                raise Refused(code, subject, f"it lacks {name}")
+            with open(os.path.join(folder, name), "rb") as file:
+                return file.read(MAX_ENVELOPE_BYTES + 1)
+
+        first = f"trust/roots/{roots[0].version}.dsse.json"
+        if Root(read(first, "not-rooted-in-pin"), first).fingerprint != roots[0].fingerprint:
+            raise Refused("not-rooted-in-pin", subject, "its root of that version is another one")
+        chain = roots[:1]
+        while (name := f"trust/roots/{chain[-1].version + 1}.dsse.json") in parts:
+            chain.append(chain[-1].advance(read(name), name))
+        if "report.ndjson" not in parts:
+            raise Refused("object-missing", subject, "it lacks its report")
+        head, found, persons, proof = verify_report(os.path.join(folder, "report.ndjson"), chain)
+        if found != index["report"]:
+            raise Refused("digest-mismatch", subject, "its report is another one than the index says")
+        basis = {"basis/" + part["name"]: (part["bytes"], part["digest"]) for part in head.get("basis", [])}
+        for name, (size, expected) in basis.items():
+            if name not in parts:
+                raise Refused("object-missing", subject, f"it lacks {name}, which its report names")
+            if (parts[name]["bytes"], parts[name]["digest"]) != (size, expected):
+                raise Refused("digest-mismatch", f"{subject}: {name}", "it is not the one that the report names")
+        by_version = {root.version: root for root in chain}
+        then = by_version.get(head["trust"]["root"]["version"])
+        if then is None or then.fingerprint != head["trust"]["root"]["digest"]:
+            raise Refused("root-chain-broken", subject, "its roots do not lead to the one that the report names")
+        known = [root for root in chain if root.version <= then.version]
+        order = read_json(read("basis/order.json")) if "basis/order.json" in parts else {}
+        allowed = check_standing(head, order.get("revocations"), known, parts, read, subject)
+        allowed |= set(basis) | {"report.ndjson"}
+        for name in parts:
+            if name not in allowed and not name.startswith("trust/roots/"):
+                raise Refused("object-not-listed", f"{subject}: {name}", "its report does not name it")
+        named = named_objects(head, then, parts, folder, read, subject)
+        for name in objects:
+            if name not in named:
+                raise Refused("object-not-listed", subject, f"neither its catalog nor its manifest names the object {name}")
+    return head, found, persons, len(objects), index["left_out"]
+
+
+def check_standing(head, before, known, parts, read, subject):
+    """The documents that counted then, each signed as the roots of then ask, and of the digest that the report names."""
+    policy = head["policy"] if head["policy"] and head["policy"]["signed_by"] else None
+    stands = [
+        ("anchors", "trust-data", "trust", head["trust"]["trust_data"]),
+        ("revocations", "revocations", "trust", head["trust"]["revocations"]),
+        ("policies", "policy", "policy", policy),
+    ]
+    allowed = set()
+    for folder, kind, role, named in stands:
+        versions = [(named["version"], named["digest"])] if named else []
+        if folder == "revocations" and before is not None and before not in [version for version, _ in versions]:
+            versions.append((before, None))
+        for version, expected in versions:
+            name = f"trust/{folder}/{version}.dsse.json"
+            envelope = Envelope(read(name), name)
+            signed, newest = False, None
+            for root in reversed(known):
+                try:
+                    signed = bool(root.verify(role, kind, envelope, name))
+                    break
+                except Refused as refused:
+                    newest = newest or refused
+            if not signed:
+                raise newest
+            if expected is not None and sha256(envelope.payload) != expected:
+                raise Refused("digest-mismatch", f"{subject}: {name}", "it is not what counted then, as the report says")
+            allowed.add(name)
+    return allowed
+
+
+def named_objects(head, root, parts, folder, read, subject):
+    """The objects that the manifest and the catalog name, both of which are judged by their seals and digests."""
+    if "basis/manifest.dsse.json" not in parts:
+        return set()
+    envelope = Envelope(read("basis/manifest.dsse.json"), "the manifest")
+    root.verify("export", "manifest", envelope, "the manifest")
+    if head["bundle"] is None or sha256(envelope.payload) != head["bundle"]["manifest"]:
+        raise Refused("digest-mismatch", subject, "its manifest is not the one that the report names")
+    manifest = read_document(envelope.payload, MANIFEST, "the manifest")
+    check_manifest(manifest, "the manifest")
+    named = {manifest["plan"], *(manifest.get("side_data") or {}).values()}
+    name = "basis/catalog.ndjson.zst"
+    if name not in parts:
+        return set()
+    if parts[name]["digest"] != manifest["catalog"]["digest"]:
+        raise Refused("digest-mismatch", subject, "its catalog is not the one that was signed")
+    with open(os.path.join(folder, name), "rb") as stored:
+        for kind, fields in catalog_records(stored, manifest):
+            if kind == "artifact":
+                named.add(fields["digest"])
+                for proof in fields.get("proofs") or []:
+                    named.update(proof.get("objects") or [])
+    return named
+
+
+def show_capsule(path, roots):
+    head, name, persons, objects, left_out = verify_capsule(path, roots)
+    print(f"verified the capsule of report {head['number']} of {printable(head['station']['name'])}: {head['outcome']}")
+    print(f"  signed by {printable(', '.join(persons))}, {name}; {objects} objects")
+    print(f"  left out: {left_out['content']} contents, {left_out['missing']} objects, as its index says")
+    print("  not judged again: proofs and policy (`sealift reverify` does), and whether keys have been revoked since")
+
+
+# ---- verification summaries: report.md §5, SLSA 1.2
+
+
+def verify_vsa(path, roots, report):
+    """Statements of a report, one a line, each signed by the role `import`; held against the report if there is one. Gives how many passed and failed."""
+    records, name, imported = None, None, False
+    if report:
+        head, name, _, _ = verify_report(report, roots)
+        imported = head["outcome"] == "imported"
+        with open(report, "rb") as file:
+            file.readline()
+            records = [read_json(line.removesuffix(b"\n")) for line in file]
+    counts, number = {"PASSED": 0, "FAILED": 0}, 0
+    try:
+        file = open(path, "rb")
+    except OSError as error:
+        raise Unable(f"cannot read {path}: {error}") from None
+    with file:
+        while line := file.readline(MAX_ENVELOPE_BYTES + 2):
+            subject = f"{path}, line {number + 1}"
+            envelope = Envelope(line.removesuffix(b"\n"), subject)
+            if envelope.type != "application/vnd.in-toto+json":
+                raise Refused("wrong-document-kind", subject, f"it is no in-toto statement but {envelope.type[:100]!r}")
+            in_toto_signers(envelope, roots, subject)
+            result, said = read_summary(envelope, subject)
+            counts[result] += 1
+            if records is not None:
+                compare_summary(said, result, records, number, name, subject)
+                if result == "PASSED" and not imported:
+                    raise Refused("digest-mismatch", subject, "it says PASSED, and nothing was imported")
+            number += 1
+    if records is not None and number != len(records):
+        raise Refused("digest-mismatch", path, f"it has {number} statements, and the report {len(records)} records")
+    return counts
+
+
+def in_toto_signers(envelope, roots, subject):
+    """As `Root.verify` counts, for the payload type that belongs to no document of this format."""
+    for root in reversed(roots):
+        message = envelope.message()
+        signers = {
+            (root.person[key], key)
+            for key, signature in envelope.signatures
+            if key in root.roles["import"]["keys"] and root.verifiers[key](message, signature)
+        }
+        persons = {person for person, _ in signers}
+        if min(len(persons), len(signers)) >= max(1, root.threshold("import")):
+            return sorted(persons)
+    raise Refused("key-not-in-role", subject, "too few persons with the role import have signed it")
+
+
+def read_summary(envelope, subject):
+    try:
+        said = read_json(envelope.payload)
+        predicate = said["predicate"]
+        fits = (
+            said["_type"] == "https://in-toto.io/Statement/v1"
+            and said["predicateType"] == "https://slsa.dev/verification_summary/v1"
+            and len(said["subject"]) == 1
+            and predicate["verificationResult"] in ("PASSED", "FAILED")
+            and (predicate["verifiedLevels"] == ["FAILED"]) == (predicate["verificationResult"] == "FAILED")
+            # No anchor says which level a builder keeps, so none may be claimed.
+            and not any(re.fullmatch(r"SLSA_BUILD_LEVEL_[0-9]+", level) for level in predicate["verifiedLevels"])
+        )
+    except (KeyError, TypeError, NotStrict) as error:
+        raise Refused("json-not-strict", subject, f"it is no verification summary: {error}") from None
+    if not fits:
+        raise Refused("json-not-strict", subject, "it is no verification summary as report.md §5 has it")
+    return predicate["verificationResult"], said
+
+
+def compare_summary(said, result, records, number, name, subject):
+    if number >= len(records):
+        raise Refused("digest-mismatch", subject, "the report has no such record")
+    record, decision = records[number], records[number]["decision"] or {}
+    (about,) = said["subject"]
+    own = "urn:sealift:report"
+    report = said["predicate"].get(own, {}).get("digest", {}).get("sha256")
+    if (about["digest"].get("sha256"), about.get("uri")) != (record["digest"][7:], record["purl"]) or report != name[7:]:
+        raise Refused("digest-mismatch", subject, "it is about another artifact or report")
+    admitted = decision.get("admission") in ("allowed", "reviewed") and (
+        decision["rules_say"] == "allow" or (decision["admission"], decision["rules_say"]) == ("reviewed", "review")
+    )
+    if result == "PASSED" and not admitted:
+        raise Refused("digest-mismatch", subject, "it says PASSED, and the report does not")
+
+
 def arguments():
     parser = argparse.ArgumentParser(description="Verify a bundle without sealift: structure, trust and every byte.")
     parser.add_argument("--root", action="append", metavar="FILE", help="the pinned root; then, in order, those that follow it")
@@ -2213,12 +2750,15 @@ def arguments():
     parser.add_argument("--wycheproof", metavar="FOLDER", help="check this program's own signatures")
     parser.add_argument("--report", metavar="FILE", help="verify the report of an import or a refusal, with --root alone")
     parser.add_argument("--log", metavar="FOLDER", help="verify an enclave's log, and that it holds what --report says")
+    parser.add_argument("--capsule", metavar="FILE", help="verify that every part of a capsule follows from --root")
+    parser.add_argument("--vsa", metavar="FILE", help="verify signed verification summaries, and hold them against --report")
     parser.add_argument("--receipt", metavar="FILE", help="verify what an enclave says that it holds, with --root alone")
+    parser.add_argument("--custody", action="store_true", help="judge the custody records beside MEDIA, and nothing else")
     parser.add_argument("media", nargs="*", metavar="MEDIA", help="volumes and approvals, or folders that hold them; - is standard input")
     options = parser.parse_args()
-    signed = options.report or options.log or options.receipt
+    signed = options.report or options.log or options.receipt or options.capsule or options.vsa
     if signed and (not options.root or options.media):
-        parser.error("a report, a log or a receipt needs --root, and no media")
+        parser.error("a report, a log, a capsule, a summary or a receipt needs --root, and no media")
     if not options.vectors and not options.wycheproof and not signed and not (options.root and options.media):
         parser.error("give --root and media, or --root and --report, or --vectors")
     if options.now:
@@ -2250,6 +2790,15 @@ def main():
         if options.wycheproof:
             return run_wycheproof(options.wycheproof)
         roots = load_roots(options.root)
+        if options.capsule:
+            show_capsule(options.capsule, roots)
+            return 0
+        if options.vsa:
+            counts = verify_vsa(options.vsa, roots, options.report)
+            print(f"verified {sum(counts.values())} verification summaries: {counts['PASSED']} passed, {counts['FAILED']} failed")
+            if not options.report:
+                print("  not checked: what they say against a report (--report)")
+            return 0
         if options.report or options.log:
             proof = show_report(options.report, roots) if options.report else None
             if options.log:
@@ -2260,6 +2809,8 @@ def main():
             show_receipt(options.receipt, roots)
             return 0
         now = options.now if options.now is not None else int(datetime.datetime.now(datetime.timezone.utc).timestamp())
+        if options.custody:
+            return show_custody(options.media, roots, now)
         show(verify(options.media, roots[-1], now))
         return 0
     except Refused as refused:

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::limits;
-use crate::model::{Digest, Timestamp, bundle_label};
+use crate::model::{BaseSource, Digest, Timestamp, bundle_label, delta_words};
 
 /// The format that this program reads and writes.
 pub const FORMAT: u64 = 1;
@@ -16,6 +16,9 @@ pub const FORMAT: u64 = 1;
 pub struct Manifest {
     /// The base bundle's manifest digest, when this is a delta: objects that it carried may be missing here.
     pub base: Option<Digest>,
+    /// Who says what the receiver holds of it; left out where the manifest does not say, and where nothing is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_source: Option<BaseSource>,
     /// The catalog: its stored bytes, and what they hold.
     pub catalog: CatalogSummary,
     /// When the exporter made it.
@@ -159,6 +162,9 @@ impl Manifest {
                 "it must be 1 to 64 of a-z 0-9 . _ - and begin with a letter or digit",
             );
         }
+        if self.base.is_none() && self.base_source.is_some() {
+            return out_of_range("base_source", "there is no base");
+        }
         if self.epoch == 0 || self.sequence == 0 {
             return out_of_range("sequence", "epoch and sequence begin at 1");
         }
@@ -243,6 +249,11 @@ impl Manifest {
             .fold(0, |sum, volume| sum.saturating_add(volume.segments))
     }
 
+    /// On what it builds, in words; none where it stands alone.
+    pub fn delta_words(&self) -> Option<String> {
+        self.base.map(|base| delta_words(&base, self.base_source))
+    }
+
     /// How people call the bundle: `main 12`, or `main 2/12` in a later epoch.
     pub fn label(&self) -> String {
         bundle_label(&self.stream, self.epoch, self.sequence)
@@ -266,6 +277,7 @@ mod tests {
         let digest = Digest::of(b"x");
         Manifest {
             base: None,
+            base_source: None,
             catalog: CatalogSummary {
                 artifacts: 1,
                 content_size: 10,
@@ -303,10 +315,11 @@ mod tests {
     #[test]
     fn every_rule_refuses() {
         assert_eq!(sample().check(), Ok(()));
-        let wrong: [fn(&mut Manifest); 22] = [
+        let wrong: [fn(&mut Manifest); 23] = [
             |m| m.format = 2,
             |m| m.critical = vec!["future".into()],
             |m| m.stream = "../x".into(),
+            |m| m.base_source = Some(BaseSource::Memory),
             |m| m.stream = String::new(),
             |m| m.epoch = 0,
             |m| m.sequence = 0,

@@ -5,4 +5,5 @@ pub mod container;
 pub mod frame;
 pub mod limits;
 pub mod manifest;
+pub mod parts;
 pub mod volumes;

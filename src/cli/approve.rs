@@ -20,6 +20,7 @@ use crate::import::verify_objects::ExaminedReader;
 use crate::import::{Run, look};
 use crate::model::{Code, Digest, ProofState, Refusal, Stop, Unable};
 use crate::scan::Scanners;
+use crate::store::Store;
 use crate::trust::approval::{Approval, Decision, MAX_REASON_BYTES};
 use crate::trust::folder::TrustFolder;
 use crate::trust::words::{self, WORDS_TO_IDENTIFY};
@@ -35,8 +36,16 @@ pub(crate) struct Arguments {
     #[arg(value_name = "BUNDLE", required = true)]
     bundle: Vec<PathBuf>,
     /// The folder `trust` with the enclave's pinned root
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        required_unless_present = "enclave",
+        conflicts_with = "enclave"
+    )]
+    trust: Option<PathBuf>,
+    /// The enclave's folder, or a copy of it: its trust, and its objects, without which nobody can look at a bundle that brings only what is missing
     #[arg(long, value_name = "FOLDER")]
-    trust: PathBuf,
+    enclave: Option<PathBuf>,
     #[command(flatten)]
     signer: SignerArguments,
     /// Why, in your own words [default: ask]
@@ -67,7 +76,7 @@ pub(crate) struct Arguments {
 
 /// Shows a bundle's manifest and signs a decision about it.
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop> {
-    let folder = TrustFolder::open(&arguments.trust)?;
+    let (folder, store) = site(arguments)?;
     let root = folder.current();
     let refuse = |error: TrustError| Stop::from(error.refusal("the approval"));
     let scratch = super::import::scratch(arguments.scratch.as_deref())?;
@@ -79,7 +88,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         scanners: &Scanners::none(),
     };
     let inputs = arguments.bundle.iter().cloned().map(Input::Path).collect();
-    let mut looked = look(inputs, root, scratch.path().to_owned(), &run)?;
+    let mut looked = look(inputs, root, store.as_ref(), scratch.path().to_owned(), &run)
+        .map_err(|stop| if store.is_none() { with_store_hint(stop) } else { stop })?;
     drop(bars);
     let (manifest, digest) = (looked.manifest.clone(), looked.manifest_digest);
     let contents = Contents::read(&mut looked.artifacts, arguments.all)?;
@@ -87,7 +97,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     let seen = summary(&manifest, &digest, &looked.exporters, root, &contents.counted);
     context.output.say(&escape_lines(&seen));
     context.output.say(&escape_lines(&contents.listed));
-    confirm(arguments, &digest, context)?;
+    confirm(arguments.manifest.as_ref(), &digest, context)?;
     let reason = match &arguments.reason {
         Some(reason) => reason.clone(),
         None => ask("Why? ", context)?,
@@ -121,6 +131,37 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     Ok(Exit::Done)
 }
 
+/// By what the bundle is judged, and where that is which a delta leaves out.
+fn site(arguments: &Arguments) -> Result<(TrustFolder, Option<Store>), Stop> {
+    match (&arguments.enclave, &arguments.trust) {
+        (Some(enclave), _) => {
+            let store = Store::open(enclave.join("store"))
+                .map_err(|error| Unable::new("cannot read the enclave's store").because(error))?;
+            Ok((TrustFolder::open(&enclave.join("trust"))?, Some(store)))
+        }
+        (None, Some(trust)) => Ok((TrustFolder::open(trust)?, None)),
+        (None, None) => Err(Unable::new("neither --trust nor --enclave was given").into()),
+    }
+}
+
+/// Of a delta only what it carries can be looked at without a store.
+fn with_store_hint(stop: Stop) -> Stop {
+    match stop {
+        Stop::Refused(refusals) => Stop::Refused(
+            refusals
+                .into_iter()
+                .map(|refusal| match refusal.code {
+                    Code::ObjectNotListed => refusal.hint(
+                        "a bundle that brings only what is missing can be looked at where the rest is: give --enclave",
+                    ),
+                    _ => refusal,
+                })
+                .collect(),
+        ),
+        other => other,
+    }
+}
+
 /// What a person reads before deciding, and what the approval then repeats, made from the verified manifest.
 fn summary(
     manifest: &Manifest,
@@ -134,10 +175,7 @@ fn summary(
         Some(previous) => format!("after manifest {previous}"),
         None => "the first of its stream and epoch".to_owned(),
     };
-    let base = match &manifest.base {
-        Some(base) => format!("only what changed since manifest {base}"),
-        None => "stands alone".to_owned(),
-    };
+    let base = manifest.delta_words().unwrap_or_else(|| "stands alone".to_owned());
     let mut lines = vec![
         format!("bundle       {}", manifest.label()),
         format!("for          enclave {}", root.document().enclave.name),
@@ -246,14 +284,14 @@ fn approver(root: &TrustedRoot, key: KeyId, exporters: &[String]) -> Result<Stri
 }
 
 /// Makes sure that the person decides about this bundle: by its digest, or by typing its words.
-fn confirm(arguments: &Arguments, digest: &Digest, context: &Context) -> Result<(), Stop> {
+pub(super) fn confirm(expected: Option<&Digest>, digest: &Digest, context: &Context) -> Result<(), Stop> {
     let differs = |expected: String, found: String| {
         Refusal::new(Code::DigestMismatch, "the manifest", "it is not the one that was meant")
             .comparing(expected, found)
             .into()
     };
     let words = words::phrase(digest, WORDS_TO_IDENTIFY);
-    if let Some(expected) = &arguments.manifest {
+    if let Some(expected) = expected {
         return if expected == digest {
             Ok(())
         } else {

@@ -22,8 +22,9 @@ use crate::bundle::volumes;
 use crate::ecosystem::{self, NamedBy, UpstreamBase};
 use crate::export::collect::{Event, Plan, Sources, collect, plan};
 use crate::export::connect::{Connection, connect};
-use crate::export::describe::Heading;
+use crate::export::describe::{Heading, Since};
 use crate::export::foresee::{Foreseen, foresee};
+use crate::export::memory::Sent;
 use crate::export::select::{Request, Selected, select};
 use crate::export::stream::{Completed, Stream};
 use crate::export::{Target, export, pack::Packed};
@@ -69,6 +70,9 @@ pub(crate) struct Arguments {
     /// Send only what is missing of what the enclave says in this receipt that it holds; such a bundle can be verified only with the enclave's store, and not be approved on this side
     #[arg(long, value_name = "RECEIPT")]
     since: Option<PathBuf>,
+    /// Send only what bundles did not carry that were acknowledged with `sealift acknowledge`: weaker than a receipt, since nobody signs what the enclave holds
+    #[arg(long, conflicts_with = "since")]
+    since_memory: bool,
     /// Ask no upstream; take only what is on this machine
     #[arg(long)]
     offline: bool,
@@ -153,6 +157,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     let streams = arguments.exporter.join("streams").join(&root.document().enclave.name);
     let stream = stream_name(arguments, &selected)?;
     let epoch = root.document().epoch;
+    let sent = Sent::of(&streams, &stream);
     let spool = tempfile::Builder::new()
         .prefix("spool-")
         .tempdir_in(arguments.exporter.join("cache"))
@@ -200,7 +205,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         let plan = plan(&selected, &sources)?;
         let next = Stream::peek(&streams, &stream, epoch)?;
         let mut heading = heading(arguments, stream, next, &trust, context)?;
-        heading.since = since::since(arguments.since.as_deref(), &heading, &trust, context)?;
+        heading.since = base(arguments, &heading, &sent, &trust, context)?;
         let (plan, foreseen) = foresee(plan, &selected, &heading, spool.path(), threads)?;
         drop(bars);
         report_plan(&plan, &foreseen, arguments, context);
@@ -216,7 +221,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         ));
     }
     let mut heading = heading(arguments, stream, numbers.next(epoch), &trust, context)?;
-    heading.since = since::since(arguments.since.as_deref(), &heading, &trust, context)?;
+    heading.since = base(arguments, &heading, &sent, &trust, context)?;
     let collected = collect(selected, &sources)?;
     bars.finish();
     for line in collected.warnings() {
@@ -230,12 +235,27 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     let target = Target {
         media: &out,
         stream: &mut numbers,
+        sent: Some(&sent),
         progress: &bars,
     };
     let packed = export(collected, &heading, &[signer.as_ref()], spool.path(), target, threads)?;
     drop(bars);
     report(&packed, &counts, root.document().enclave.name.as_str(), context);
     Ok(Exit::Done)
+}
+
+/// On what the bundle builds, if it is a delta.
+fn base(
+    arguments: &Arguments,
+    heading: &Heading,
+    sent: &Sent,
+    trust: &TrustFolder,
+    context: &Context,
+) -> Result<Option<Since>, Stop> {
+    if arguments.since_memory {
+        return since::remembered(sent, heading, context);
+    }
+    since::since(arguments.since.as_deref(), heading, trust, context)
 }
 
 /// The policy that is asked before anything is packed: the one that was named, or the one that stands here.
@@ -304,7 +324,7 @@ fn side_data(arguments: &Arguments, trust: &TrustFolder) -> Result<BTreeMap<Side
 }
 
 /// The pinned root of the enclave that the bundle is for.
-fn recipient(exporter: &Path, name: Option<&str>) -> Result<TrustFolder, Stop> {
+pub(super) fn recipient(exporter: &Path, name: Option<&str>) -> Result<TrustFolder, Stop> {
     let folder = exporter.join("trust");
     if let Some(name) = name {
         if !crate::trust::is_enclave_name(name) {
@@ -420,6 +440,7 @@ fn report(packed: &Packed, counts: &crate::export::collect::Counts, enclave: &st
             "outcome": "exported",
             "bundle": { "stream": manifest.stream, "epoch": manifest.epoch, "sequence": manifest.sequence, "manifest": packed.manifest_digest },
             "base": manifest.base,
+            "base_source": manifest.base_source,
             "recipient": enclave,
             "created": manifest.created,
             "not_after": manifest.not_after,
@@ -454,6 +475,9 @@ fn report(packed: &Packed, counts: &crate::export::collect::Counts, enclave: &st
             escape(host),
             escape(&by.join(", "))
         ));
+    }
+    if let Some(words) = manifest.delta_words() {
+        output.answer(&format!("  {words}"));
     }
     output.answer(&format!("  to be imported until {}", manifest.not_after));
     output.answer(&format!("  manifest {}", packed.manifest_digest));

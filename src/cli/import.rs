@@ -24,6 +24,7 @@ use crate::import::verify_evidence::EvidenceSummary;
 use crate::import::verify_objects::Incomplete;
 use crate::import::{Against, Checked, EnclaveMemory, Imported, Run, gap_rule, import_recorded, verify};
 use crate::model::{Code, Refusal, Stop, Unable};
+use crate::report::Custody;
 use crate::store::Store;
 use crate::trust::folder::TrustFolder;
 
@@ -80,7 +81,15 @@ pub(crate) fn run_import(arguments: &ImportArguments, context: &Context) -> Resu
     let keys = arguments.signer.open(folder, trust.current())?;
     let scanners = arguments.scanners.open(Some(folder))?;
     let mut enclave = Enclave::open(folder, &holder("import"))?;
-    let mut recorder = Recorder::of(folder, trust.current(), &enclave.ledger, keys.signers(), context.now)?;
+    let lost = super::stands::lost(folder, &enclave.ledger, &trust)?;
+    let mut recorder = Recorder::of(
+        folder,
+        trust.current(),
+        &enclave.ledger,
+        keys.signers(),
+        &lost,
+        context.now,
+    )?;
     let bars = Bars::new(context);
     let run = Run {
         now: context.now,
@@ -302,6 +311,7 @@ fn report_check(checked: &Checked, context: &Context) {
         document["outcome"] = json!("verified");
         document["evidence"] = evidence_json(&checked.evidence, &checked.brought);
         document["decisions"] = json!(checked.decisions.as_ref().map(decisions_json));
+        document["custody"] = json!(Custody::of(&checked.custody));
         context.output.json(&document);
         return;
     }
@@ -317,6 +327,15 @@ fn report_check(checked: &Checked, context: &Context) {
         catalog.objects,
         size(catalog.object_bytes)
     ));
+    if let Some(custody) = Custody::of(&checked.custody) {
+        context.output.answer(&format!("  custody: {}", custody.words()));
+        for trouble in &custody.troubles {
+            context.output.warn(&escape(&format!(
+                "{}: {} [{}]",
+                trouble.subject, trouble.message, trouble.code
+            )));
+        }
+    }
     if let Some(voucher) = &checked.voucher {
         if let Some(decisions) = &checked.decisions {
             answer_decisions(decisions, context);
@@ -393,6 +412,9 @@ fn answer_voucher(manifest: &Manifest, voucher: &Voucher, context: &Context) {
         voucher.root_version,
         voucher.profile
     ));
+    if let Some(words) = manifest.delta_words() {
+        output.answer(&format!("  {words}"));
+    }
     let approvers = if voucher.approvers.is_empty() {
         "nobody; the root asks for no approval".to_owned()
     } else {

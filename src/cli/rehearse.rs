@@ -64,6 +64,7 @@ pub(super) fn decided(
     let target = Target {
         media: &media,
         stream: &mut numbers,
+        sent: None,
         progress: place.bars,
     };
     let packed = export(collected, &heading, &[&key], &spool, target, place.threads)?;

@@ -1,10 +1,11 @@
-//! `sealift export --since`: on what a delta builds.
+//! `sealift export --since` and `--since-memory`: on what a delta builds.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use super::{Context, receipt};
-use crate::export::describe::{Heading, Since};
+use crate::export::describe::{Heading, Held, Since};
+use crate::export::memory::Sent;
 use crate::model::{Code, Refusal, Stop, bundle_label};
 use crate::trust::folder::TrustFolder;
 
@@ -49,6 +50,28 @@ pub(super) fn since(
     ));
     Ok(Some(Since {
         base: end.manifest,
-        statement: Arc::new(statement),
+        held: Held::Receipt(Arc::new(statement)),
+    }))
+}
+
+/// On what the bundle builds, as this side remembers: the last bundle that an operator has acknowledged.
+pub(super) fn remembered(sent: &Sent, heading: &Heading, context: &Context) -> Result<Option<Since>, Stop> {
+    let Some(remembered) = sent.remembered(heading.epoch, heading.sequence)? else {
+        context.output.warn(&format!(
+            "no bundle of stream {} was acknowledged in epoch {}: the bundle stands alone",
+            heading.stream, heading.epoch
+        ));
+        return Ok(None);
+    };
+    context.output.warn(&format!(
+        "{} objects stay here because somebody said by {} that bundle {} was imported; nobody signed that, and where the enclave does not hold them it \
+         refuses the bundle",
+        remembered.count(),
+        remembered.at,
+        sent.label(&remembered.base)
+    ));
+    Ok(Some(Since {
+        base: remembered.base.manifest,
+        held: Held::Memory(Arc::new(remembered)),
     }))
 }

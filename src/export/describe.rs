@@ -17,11 +17,12 @@ use crate::bundle::container::{self, member_bytes};
 use crate::bundle::manifest::{CatalogSummary, FORMAT, Manifest, SideData, TravellingRoot};
 use crate::bundle::volumes;
 use crate::crypto::strict_json;
-use crate::model::{Code, Digest, Document, Hasher, Refusal, Stop, Timestamp, Unable};
+use crate::model::{BaseSource, Code, Digest, Document, Hasher, Refusal, Stop, Timestamp, Unable};
 use crate::trust::receipt::Statement;
 
 use super::collect::Collected;
 use super::holdings::Holdings;
+use super::memory::Remembered;
 use super::select::{Choices, PlanHead, index};
 use super::source::{Source, SourceObject};
 use catalog::{Written, write_catalog};
@@ -60,7 +61,34 @@ pub struct Since {
     /// A manifest that the receiver has imported.
     pub base: Digest,
     /// What it holds.
-    pub statement: Arc<Statement>,
+    pub held: Held,
+}
+
+/// Who says what the receiver holds.
+#[derive(Debug, Clone)]
+pub enum Held {
+    /// The receiver itself, signed.
+    Receipt(Arc<Statement>),
+    /// This side, which has heard that bundles were imported.
+    Memory(Arc<Remembered>),
+}
+
+impl Since {
+    /// Whether the receiver holds an object.
+    pub(super) fn holds(&self, digest: &Digest) -> bool {
+        match &self.held {
+            Held::Receipt(statement) => statement.holds(digest),
+            Held::Memory(remembered) => remembered.holds(digest),
+        }
+    }
+
+    /// What the manifest says of it.
+    const fn source(&self) -> BaseSource {
+        match self.held {
+            Held::Receipt(_) => BaseSource::Receipt,
+            Held::Memory(_) => BaseSource::Memory,
+        }
+    }
 }
 
 /// What was collected, as far as a bundle says it.
@@ -80,6 +108,12 @@ pub struct Described {
 }
 
 impl Described {
+    /// The objects that it carries, ascending.
+    pub(super) fn objects(&self) -> impl Iterator<Item = Digest> + '_ {
+        let holdings = self.stored.holdings();
+        (0..holdings.object_count()).map(|at| holdings.object(at).digest)
+    }
+
     /// The manifest.
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
@@ -133,7 +167,7 @@ impl Contents {
         }));
         holdings.arrange_objects();
         if let Some(since) = &heading.since {
-            holdings.leave_out(|digest| since.statement.holds(digest));
+            holdings.leave_out(|digest| since.holds(digest));
         }
         Ok(Self {
             holdings,
@@ -223,6 +257,7 @@ pub(super) fn compose(
     };
     let mut manifest = Manifest {
         base: heading.since.as_ref().map(|since| since.base),
+        base_source: heading.since.as_ref().map(Since::source),
         catalog: catalog_summary,
         created: heading.created,
         critical: Vec::new(),

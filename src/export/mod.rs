@@ -10,6 +10,7 @@ pub mod foresee;
 pub mod sign;
 pub mod stream;
 pub mod pack;
+pub mod memory;
 mod beside;
 mod holdings;
 mod texts;
@@ -21,6 +22,7 @@ use crate::model::Stop;
 
 use collect::Collected;
 use describe::{Contents, Heading, describe};
+use memory::Sent;
 use pack::{Packed, Progress, pack};
 use sign::sign;
 use stream::Stream;
@@ -31,6 +33,8 @@ pub struct Target<'a> {
     pub media: &'a Path,
     /// The stream whose next number the bundle has.
     pub stream: &'a mut Stream,
+    /// Where is remembered what the bundle carried; nowhere where it is only tried out.
+    pub sent: Option<&'a Sent>,
     /// Hears how far it is.
     pub progress: &'a dyn Progress,
 }
@@ -46,6 +50,12 @@ pub fn export(
 ) -> Result<Packed, Stop> {
     let contents = Contents::new(collected, heading, spool)?;
     let described = describe(contents, heading, spool, threads)?;
+    let sent = target.sent;
+    let draft = sent.map(|sent| sent.draft(described.objects())).transpose()?;
     let signed = sign(described, signers)?;
-    pack(signed, target, threads)
+    let packed = pack(signed, target, threads)?;
+    if let (Some(sent), Some(draft)) = (sent, draft) {
+        sent.keep(draft, &packed.manifest, packed.manifest_digest)?;
+    }
+    Ok(packed)
 }

@@ -56,6 +56,7 @@ pub fn pack(signed: Signed, target: Target<'_>, threads: usize) -> Result<Packed
         media: folder,
         stream,
         progress,
+        ..
     } = target;
     fs::create_dir_all(folder)
         .map_err(|error| Unable::new(format!("cannot make folder {}", folder.display())).because(error))?;

@@ -5,6 +5,8 @@
 //! travelling root one more, each judged by the chain from the pin. The manifest's payload is parsed after its
 //! signature; the rest of the volume is not touched here at all (`bundle-spec/seal.md`).
 
+use serde::{Deserialize, Serialize};
+
 use crate::bundle::container;
 use crate::bundle::limits;
 use crate::bundle::manifest::{Manifest, ManifestError};
@@ -33,8 +35,20 @@ pub trait Memory {
     fn kept_approvals(&self, manifest: &Digest) -> Result<Vec<Vec<u8>>, Stop>;
 }
 
+/// A manifest whose seal counts, whatever becomes of the bundle.
+#[derive(Debug, Clone)]
+pub struct SealedManifest {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The bundle's identity.
+    pub digest: Digest,
+    /// The envelope as it came.
+    pub envelope: Vec<u8>,
+}
+
 /// A bundle's place in its stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Position {
     /// The epoch.
     pub epoch: u64,
@@ -54,7 +68,8 @@ pub struct Imported {
 }
 
 /// What the site does when numbers are missing in a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum GapRule {
     /// The bundle is refused until the missing ones have come.
     Refuse,
@@ -107,6 +122,8 @@ pub struct Voucher {
     pub approved: Vec<Approval>,
     /// The approvals' envelopes, to be kept.
     pub approvals: Vec<Vec<u8>>,
+    /// The custody records that count, to be kept.
+    pub custody: Vec<Vec<u8>>,
     /// The version of the root by which it was judged.
     pub root_version: u64,
     /// The profile of that root.
@@ -141,6 +158,11 @@ impl Authenticated {
         &self.voucher
     }
 
+    /// Takes the custody records that are to be kept with it.
+    pub(super) fn keep_custody(&mut self, envelopes: Vec<Vec<u8>>) {
+        self.voucher.custody = envelopes;
+    }
+
     /// The approvals' envelopes.
     pub(super) fn approvals(&self) -> &[Vec<u8>] {
         &self.voucher.approvals
@@ -157,7 +179,7 @@ pub struct Outcome {
     /// Roots newly trusted, to be kept in either case.
     pub new_roots: Vec<TrustedRoot>,
     /// The manifest and its digest, once enough persons were seen to have sealed it, whatever else is wrong with the bundle.
-    pub sealed: Option<(Manifest, Digest)>,
+    pub sealed: Option<SealedManifest>,
     /// The bundle, or why it is refused.
     pub result: Result<Authenticated, Stop>,
 }
@@ -180,7 +202,7 @@ fn judge(
     approvals: &[UntrustedApproval],
     judgement: &Judgement<'_>,
     new_roots: &mut Vec<TrustedRoot>,
-    sealed: &mut Option<(Manifest, Digest)>,
+    sealed: &mut Option<SealedManifest>,
 ) -> Result<Authenticated, Stop> {
     let mut first: Option<(Manifest, Digest, Vec<u8>, Vouched)> = None;
     let mut readers = Vec::new();
@@ -219,15 +241,12 @@ fn judge(
                 check_roots(&roots, manifest, &reader)?;
             }
             None => {
-                let manifest: Manifest = strict_json::read(&vouched.payload).map_err(|error| {
-                    Refusal::new(
-                        Code::JsonNotStrict,
-                        subject.clone(),
-                        format!("it does not fit its schema: {error}"),
-                    )
-                })?;
-                manifest.check().map_err(|error| manifest_refusal(&subject, &error))?;
-                *sealed = Some((manifest.clone(), digest));
+                let manifest = read_manifest(&subject, &vouched.payload)?;
+                *sealed = Some(SealedManifest {
+                    manifest: manifest.clone(),
+                    digest,
+                    envelope: untrusted_envelope.clone(),
+                });
                 check_roots(&roots, &manifest, &reader)?;
                 first = Some((manifest, digest, untrusted_envelope, vouched));
             }
@@ -238,14 +257,69 @@ fn judge(
     let Some((manifest, manifest_digest, envelope, vouched)) = first else {
         return Err(crate::model::Unable::new("no volume was given").into());
     };
-    let (exporters, export_keys) = (vouched.persons, vouched.keys);
     let root = new_roots.last().unwrap_or(judgement.root);
+    let given: Vec<(String, Vec<u8>)> = approvals
+        .iter()
+        .map(|approval| (approval.name.clone(), approval.untrusted_envelope.clone()))
+        .collect();
+    let mut voucher = vouch(&manifest, &manifest_digest, vouched, given, root, judgement)?;
+    voucher.new_roots.clone_from(new_roots);
+    Ok(Authenticated {
+        manifest,
+        manifest_digest,
+        envelope,
+        voucher,
+        volumes: readers,
+    })
+}
+
+/// Judges a manifest's seal once more, where its volumes are not at hand: by the root that counted, and with the approvals that came.
+pub(super) fn authenticate_again(
+    untrusted_envelope: &[u8],
+    approvals: Vec<(String, Vec<u8>)>,
+    judgement: &Judgement<'_>,
+) -> Result<(Manifest, Digest, Voucher), Stop> {
+    let subject = "the manifest";
+    let envelope = Envelope::read(untrusted_envelope).map_err(|error| TrustError::from(error).refusal(subject))?;
+    let vouched = judgement
+        .root
+        .verify(Role::Export, Kind::Manifest, &envelope)
+        .map_err(|error| with_export_hint(error.refusal(subject)))?;
+    let digest = Digest::of(&vouched.payload);
+    check_revoked(subject, &vouched.keys, &digest, judgement.revocations)?;
+    let manifest = read_manifest(subject, &vouched.payload)?;
+    let voucher = vouch(&manifest, &digest, vouched, approvals, judgement.root, judgement)?;
+    Ok((manifest, digest, voucher))
+}
+
+fn read_manifest(subject: &str, payload: &[u8]) -> Result<Manifest, Refusal> {
+    let manifest: Manifest = strict_json::read(payload).map_err(|error| {
+        Refusal::new(
+            Code::JsonNotStrict,
+            subject,
+            format!("it does not fit its schema: {error}"),
+        )
+    })?;
+    manifest.check().map_err(|error| manifest_refusal(subject, &error))?;
+    Ok(manifest)
+}
+
+/// Judges what a manifest whose seal counts says of itself: for whom, when, in which order, and who approved.
+fn vouch(
+    manifest: &Manifest,
+    manifest_digest: &Digest,
+    vouched: Vouched,
+    mut given: Vec<(String, Vec<u8>)>,
+    root: &TrustedRoot,
+    judgement: &Judgement<'_>,
+) -> Result<Voucher, Stop> {
+    let (exporters, export_keys) = (vouched.persons, vouched.keys);
     let subject = format!("bundle {}", manifest.label());
     let mut not_checked = Vec::new();
-    check_recipient(&subject, &manifest, root)?;
+    check_recipient(&subject, manifest, root)?;
     if let Some(imported) = judgement
         .memory
-        .map(|memory| memory.imported(&manifest_digest))
+        .map(|memory| memory.imported(manifest_digest))
         .transpose()?
         .flatten()
     {
@@ -262,52 +336,42 @@ fn judge(
         )
         .into());
     }
-    check_time(&subject, &manifest, root, judgement)?;
-    check_base(&subject, &manifest, judgement)?;
+    check_time(&subject, manifest, root, judgement)?;
+    check_base(&subject, manifest, judgement)?;
     let gap = match judgement.memory {
-        Some(memory) => check_order(&subject, &manifest, manifest_digest, root, memory)?,
+        Some(memory) => check_order(&subject, manifest, *manifest_digest, root, memory)?,
         None => {
             not_checked
                 .push("order: without an enclave's memory nobody can tell an old bundle from a new one".to_owned());
             None
         }
     };
-    let mut given: Vec<(String, Vec<u8>)> = approvals
-        .iter()
-        .map(|approval| (approval.name.clone(), approval.untrusted_envelope.clone()))
-        .collect();
     if let Some(memory) = judgement.memory {
-        for kept in memory.kept_approvals(&manifest_digest)? {
+        for kept in memory.kept_approvals(manifest_digest)? {
             if !given.iter().any(|(_, envelope)| *envelope == kept) {
                 given.push(("an approval that came with an earlier volume".to_owned(), kept));
             }
         }
     }
     let (approved, approval_envelopes) = match judgement.approvals {
-        Approvals::Needed => check_approvals(given, &manifest_digest, &exporters, root, judgement)?,
+        Approvals::Needed => check_approvals(given, manifest_digest, &exporters, root, judgement)?,
         Approvals::StillToCome => {
             not_checked.push("approvals: they are still to come".to_owned());
             (Approved::default(), Vec::new())
         }
     };
-    let voucher = Voucher {
+    Ok(Voucher {
         exporters,
         export_keys,
         approvers: approved.persons,
         approved: approved.approvals,
         approvals: approval_envelopes,
+        custody: Vec::new(),
         root_version: root.document().version,
         profile: root.document().profile.name().to_owned(),
         gap,
         not_checked,
-        new_roots: new_roots.clone(),
-    };
-    Ok(Authenticated {
-        manifest,
-        manifest_digest,
-        envelope,
-        voucher,
-        volumes: readers,
+        new_roots: Vec::new(),
     })
 }
 

@@ -1,10 +1,10 @@
 //! What an import checks, in its order, and what each check came to, as far as a report says it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::record::Keeping;
 use crate::model::{Code, Family, Refusal};
-use crate::report::{Check, CheckResult, Method, ScannerRun};
+use crate::report::{Check, CheckResult, Custody, Method, ScannerRun};
 
 /// How far an attempt has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,6 +88,12 @@ const CHECKS: &[(&str, Step, Method, &str)] = &[
         "this site's scanners find nothing in any object",
     ),
     (
+        "custody",
+        Step::Decided,
+        Method::Examine,
+        "the records of who had the media follow one another, and name one seal, one medium and the same bytes",
+    ),
+    (
         "policy",
         Step::Decided,
         Method::Test,
@@ -163,9 +169,21 @@ fn failing(reached: Step, code: Code) -> &'static str {
         Step::Authenticated => "objects",
         Step::Intact => "trust",
         Step::Trusted => "evidence",
+        Step::Judged if is_about_custody(code) => "custody",
         Step::Judged => "policy",
         Step::Decided | Step::Staged => "publication",
     }
+}
+
+fn is_about_custody(code: Code) -> bool {
+    matches!(
+        code,
+        Code::CustodyChainBroken
+            | Code::CustodyRecordUnproven
+            | Code::CustodySealDiffers
+            | Code::CustodyMediumDiffers
+            | Code::CustodyIncomplete
+    )
 }
 
 fn is_about_time(code: Code) -> bool {
@@ -192,6 +210,7 @@ fn passed(id: &str, keeping: &Keeping<'_>) -> (CheckResult, String) {
             ),
         ),
         "malware" => malware(&head.scanners),
+        "custody" => custody(head.custody.as_ref()),
         "policy" if keeping.kept_out > 0 => (
             CheckResult::Warn,
             format!(
@@ -207,6 +226,19 @@ fn passed(id: &str, keeping: &Keeping<'_>) -> (CheckResult, String) {
             format!("{} artifacts pass by a waiver or a person's decision", keeping.waived),
         ),
         _ => pass,
+    }
+}
+
+/// What the records of the media came to. Where nothing is wrong with them, somebody has still to have signed one.
+fn custody(custody: Option<&Custody>) -> (CheckResult, String) {
+    match custody {
+        None => (CheckResult::NotApplicable, "no record came".to_owned()),
+        Some(custody) if custody.troubles.is_empty() => (CheckResult::Pass, custody.words()),
+        Some(custody) => {
+            let codes: BTreeSet<&str> = custody.troubles.iter().map(|trouble| trouble.code.as_str()).collect();
+            let codes: Vec<&str> = codes.into_iter().collect();
+            (CheckResult::Warn, format!("{} ({})", custody.words(), codes.join(", ")))
+        }
     }
 }
 

@@ -5,6 +5,8 @@
 //! after it, the next start completes the switch ([`crate::enclave::Enclave::open`]).
 
 use std::fs;
+use std::iter;
+use std::path::Path;
 
 use super::authenticate::Voucher;
 use super::decide::Decisions;
@@ -14,6 +16,7 @@ use super::verify_evidence::EvidenceSummary;
 use crate::bundle::manifest::Manifest;
 use crate::ledger::GenerationRecord;
 use crate::model::{Code, Digest, LogState, Stop, Unable};
+use crate::store;
 
 /// An import that has happened.
 #[derive(Debug)]
@@ -36,8 +39,13 @@ pub struct Committed {
     pub decisions: Decisions,
 }
 
-/// Makes the import durable, commits it and shows it. `log` is what counts of the log from then on.
-pub fn commit(staged: Staged<'_>, log: Option<&LogState>) -> Result<Committed, Stop> {
+/// Makes the import durable, commits it and shows it. `log` is what counts of the log from then on, and `record` are the folders
+/// in which the attempt's record lies.
+pub fn commit<'a>(
+    staged: Staged<'a>,
+    log: Option<&LogState>,
+    record: impl Iterator<Item = &'a Path>,
+) -> Result<Committed, Stop> {
     let Staged {
         intact,
         import,
@@ -48,7 +56,7 @@ pub fn commit(staged: Staged<'_>, log: Option<&LogState>) -> Result<Committed, S
         evidence,
         decisions,
     } = staged;
-    repository.sync()?;
+    store::sync_file_systems(iter::once(repository.folder()).chain(record))?;
     let record = import.commit(generation.root().digest(), log)?;
     repository.switch(record.number, &generation).map_err(|error| {
         Unable::new("the import is recorded, and could not be shown to clients yet")

@@ -66,7 +66,7 @@ impl<'a> Forward<'a> {
                 against = against
                     .or_else(|| self.against(&state))
                     .or_else(|| forked(&state, self.here.of(&state)?.mark.as_ref(), self.here.of(&state)?.place));
-                if let Some(note) = self.unconnected(&state) {
+                if let Some(note) = self.unconnected(&state).filter(|note| !finding.notes.contains(note)) {
                     finding.notes.push(note);
                 }
                 self.here.put(state);

@@ -1,7 +1,7 @@
 //! The file in which an import keeps what it tells the ledger: beside its report, compressed by a thread of its own, because the steps that tell are
 //! those for which everything else waits.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ const WAITING: usize = 8;
 
 type Encoder = zstd::stream::write::Encoder<'static, BufWriter<NamedTempFile>>;
 
-/// A journal on its way into its file, which appears whole or not at all.
+/// A journal on its way into its file. It is made durable with all else before the import is committed.
 struct JournalFile {
     part: Vec<u8>,
     parts: Sender<Vec<u8>>,
@@ -33,7 +33,7 @@ struct JournalFile {
 }
 
 /// Begins a journal that will lie at a path. What an earlier run left there, which did not commit, is replaced.
-pub(super) fn begin(path: &Path) -> Result<Box<dyn Sink>, Stop> {
+pub(crate) fn begin(path: &Path) -> Result<Box<dyn Sink>, Stop> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let failed = |error| Stop::from(Unable::new(format!("cannot write `{}`", path.display())).because(error));
     let file = fs::create_dir_all(folder)
@@ -91,9 +91,7 @@ impl Sink for JournalFile {
         drop(parts);
         let encoder = thread.join().map_err(|_| io::Error::other("the thread has ended"))??;
         let file = encoder.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.as_file().sync_all()?;
         file.persist(&path).map_err(|error| error.error)?;
-        let folder = path.parent().unwrap_or(Path::new("."));
-        File::open(folder)?.sync_all()
+        Ok(())
     }
 }

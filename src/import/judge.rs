@@ -3,11 +3,15 @@
 #![expect(clippy::disallowed_methods, reason = "proofs lie in files")]
 
 use std::collections::VecDeque;
-use std::fs;
+use std::fs::{self, File};
+use std::io;
+use std::io::Read as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
+
+use serde::{Deserialize, Serialize};
 
 use super::lazy_file::LazyFile;
 use super::open::cannot_read;
@@ -33,7 +37,39 @@ pub struct Judge<'a> {
     /// What the plan states; `None` where that is not asked, because neither the plan nor the bytes can have changed.
     planned: Option<&'a Planned>,
     locate: &'a (dyn Fn(&Digest) -> PathBuf + Sync),
+    objects: Objects,
     open: Mutex<VecDeque<(Key, Arc<Slot<'a>>)>>,
+}
+
+/// Whether the objects that proofs need lie there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Objects {
+    /// All of them: one that is missing stops the run.
+    Held,
+    /// Some may be left out: proofs that need them are not judged, and named.
+    MayLack,
+}
+
+/// What the proofs of an artifact came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Opinion {
+    /// The findings, in the order of the proofs.
+    pub findings: Vec<Finding>,
+    /// What they asked of the artifact's bytes.
+    pub asked: Asked,
+    /// Places among the findings that stand for a proof whose objects are left out.
+    pub lacking: Vec<usize>,
+}
+
+/// What proofs ask of an artifact's bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Whether the bytes themselves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bytes: bool,
+    /// Digests, beside the catalog's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub digests: Vec<Claim>,
 }
 
 /// An artifact whose proofs are judged, and what is known of its bytes already.
@@ -85,17 +121,19 @@ impl<'a> Judge<'a> {
             revocations,
             planned: None,
             locate,
+            objects: Objects::Held,
             open: Mutex::new(VecDeque::new()),
         }
     }
 
-    /// Judges some artifacts on all cores; the results are in their order.
-    pub fn judge_all(&self, subjects: &[Subject<'_>], threads: usize) -> Result<Vec<Vec<Finding>>, Stop> {
-        self.judge_each(subjects, threads).into_iter().collect()
+    /// The same judge, with some of the objects left out.
+    #[must_use]
+    pub fn with(self, objects: Objects) -> Self {
+        Self { objects, ..self }
     }
 
-    /// The same, where the failure to read one artifact says nothing about the others.
-    pub fn judge_each(&self, subjects: &[Subject<'_>], threads: usize) -> Vec<Result<Vec<Finding>, Stop>> {
+    /// Judges some artifacts on all cores; the results are in their order, and the failure to read one says nothing about the others.
+    pub fn judge_each(&self, subjects: &[Subject<'_>], threads: usize) -> Vec<Result<Opinion, Stop>> {
         let share = subjects.len().div_ceil(threads.max(1)).max(1);
         thread::scope(|scope| {
             let handles: Vec<_> = subjects
@@ -118,37 +156,68 @@ impl<'a> Judge<'a> {
     }
 
     /// Judges every proof that an artifact brings. Absent proofs give no findings: the artifact itself says so.
-    pub fn judge(&self, subject: &Subject<'_>) -> Result<Vec<Finding>, Stop> {
+    pub fn judge(&self, subject: &Subject<'_>) -> Result<Opinion, Stop> {
         let artifact = subject.artifact;
         let path = (self.locate)(&artifact.digest);
         let mut known = vec![Claim::from(artifact.digest)];
         known.extend(subject.digests.iter().cloned());
         let mut bytes = Remembering::new(LazyFile::new(&path), known);
-        if artifact.proofs.iter().any(|proof| proof.state == ProofState::Present) {
+        if self.objects == Objects::Held && artifact.proofs.iter().any(|proof| proof.state == ProofState::Present) {
             // Not every kind reads the bytes; without them there is nothing to judge.
             fs::metadata(&path).map_err(|error| cannot_read(&path, error))?;
         }
-        let mut findings = Vec::new();
+        let mut opinion = Opinion::default();
         if let Some(revocation) = self.revocations.and_then(|document| document.artifact(artifact)) {
-            findings.push(revoked_artifact(revocation));
+            opinion.findings.push(revoked_artifact(revocation));
         }
         for proof in &artifact.proofs {
             if proof.state == ProofState::Present {
-                findings.extend(self.judge_proof(&proof.kind, &proof.objects, artifact, &mut bytes)?);
+                let found = self.judge_proof(&proof.kind, &proof.objects, artifact, &mut bytes)?;
+                self.take(&proof.kind, found, &path, &mut bytes, &mut opinion)?;
             }
         }
         if let Some(planned) = self.planned {
-            findings.extend(agreement(planned, artifact, &mut bytes));
+            let found = agreement(planned, artifact, &mut bytes).into_iter().collect();
+            self.take(DIGEST_AGREEMENT, Some(found), &path, &mut bytes, &mut opinion)?;
         }
-        if let Some(error) = bytes.inner_mut().failure() {
-            return Err(cannot_read(&path, error).into());
-        }
+        let (digests, is_read) = bytes.into_known();
+        opinion.asked = Asked {
+            bytes: is_read,
+            // The first is the catalog's own.
+            digests: digests.into_iter().skip(1).collect(),
+        };
         if let Some(revocations) = self.revocations {
-            for finding in &mut findings {
+            for finding in &mut opinion.findings {
                 revocations.apply(finding);
             }
         }
-        Ok(findings)
+        Ok(opinion)
+    }
+
+    /// Takes what a proof came to; `None`, or bytes that are not there, where its objects are left out.
+    fn take(
+        &self,
+        kind: &str,
+        found: Option<Vec<Finding>>,
+        path: &Path,
+        bytes: &mut Bytes<'_>,
+        opinion: &mut Opinion,
+    ) -> Result<(), Stop> {
+        let failure = bytes.inner_mut().failure();
+        match (found, failure) {
+            (Some(found), None) => opinion.findings.extend(found),
+            (_, Some(error)) if self.objects == Objects::Held || error.kind() != io::ErrorKind::NotFound => {
+                return Err(cannot_read(path, error).into());
+            }
+            _ => {
+                opinion.lacking.push(opinion.findings.len());
+                let reason = "what it needs is left out";
+                opinion
+                    .findings
+                    .push(Finding::undecided(kind, Doubt::Incomplete, reason));
+            }
+        }
+        Ok(())
     }
 
     fn judge_proof(
@@ -157,9 +226,9 @@ impl<'a> Judge<'a> {
         objects: &[Digest],
         artifact: &Artifact,
         bytes: &mut Bytes<'_>,
-    ) -> Result<Vec<Finding>, Stop> {
+    ) -> Result<Option<Vec<Finding>>, Stop> {
         let Some(known) = evidence::find(kind) else {
-            return Ok(vec![unknown_kind(kind)]);
+            return Ok(Some(vec![unknown_kind(kind)]));
         };
         // A proof inside the artifact names the artifact itself.
         let own: Vec<Digest> = objects
@@ -167,6 +236,9 @@ impl<'a> Judge<'a> {
             .copied()
             .filter(|digest| *digest != artifact.digest)
             .collect();
+        if self.objects == Objects::MayLack && own.iter().any(|digest| !(self.locate)(digest).exists()) {
+            return Ok(None);
+        }
         let slot = self.slot((kind.to_owned(), own.clone()));
         let mut failed = None;
         let opened = slot.get_or_init(|| {
@@ -187,9 +259,10 @@ impl<'a> Judge<'a> {
         }
         let opened = match opened {
             Ok(opened) => opened,
-            Err(finding) => return Ok(vec![(**finding).clone()]),
+            Err(finding) => return Ok(Some(vec![(**finding).clone()])),
         };
-        Ok(catch_unwind(AssertUnwindSafe(|| opened.judge(artifact, bytes))).unwrap_or_else(|_| vec![panicked(kind)]))
+        let judged = catch_unwind(AssertUnwindSafe(|| opened.judge(artifact, bytes)));
+        Ok(Some(judged.unwrap_or_else(|_| vec![panicked(kind)])))
     }
 
     /// The place of a proof among those that are open; the one that was asked for longest ago makes room.
@@ -211,7 +284,8 @@ impl<'a> Judge<'a> {
         for digest in objects {
             let path = (self.locate)(digest);
             let failed = |error| cannot_read(&path, error);
-            let size = fs::metadata(&path).map_err(failed)?.len();
+            let file = File::open(&path).map_err(failed)?;
+            let size = file.metadata().map_err(failed)?.len();
             if size > MAX_PROOF_BYTES {
                 return Ok(Err(Box::new(Finding::undecided(
                     kind,
@@ -219,7 +293,9 @@ impl<'a> Judge<'a> {
                     format!("an object of the proof has {size} bytes, and at most {MAX_PROOF_BYTES} are judged"),
                 ))));
             }
-            read.push(fs::read(&path).map_err(failed)?);
+            let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+            file.take(MAX_PROOF_BYTES).read_to_end(&mut bytes).map_err(failed)?;
+            read.push(bytes);
         }
         Ok(Ok(read))
     }
@@ -323,7 +399,8 @@ mod tests {
             max_transit_seconds: 0,
         };
         let locate = |_: &Digest| path.to_owned();
-        Judge::new(&context, None, planned, &locate).judge(&Subject { artifact, digests })
+        let opinion = Judge::new(&context, None, planned, &locate).judge(&Subject { artifact, digests })?;
+        Ok(opinion.findings)
     }
 
     #[test]

@@ -2,7 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "what a step leaves lies in the staging folder")]
 
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
+use std::io::{self, BufRead, BufReader, BufWriter, Read as _, Write as _};
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::open::cannot_read;
 use super::verify_objects::write_failed;
+use crate::bundle::limits::{MAX_CATALOG_CONTENT_BYTES, MAX_ZSTD_WINDOW_LOG};
 use crate::model::Stop;
 
 /// Writes such a file.
@@ -43,7 +44,7 @@ impl LineWriter {
 
 /// Reads such a file line by line.
 pub(super) struct LineReader {
-    input: BufReader<File>,
+    input: Box<dyn BufRead + Send>,
     path: PathBuf,
     max_bytes: u64,
     line: Vec<u8>,
@@ -59,7 +60,23 @@ impl LineReader {
     pub(super) fn bounded(path: PathBuf, max_bytes: u64) -> Result<Self, Stop> {
         let file = File::open(&path).map_err(|error| cannot_read(&path, error))?;
         Ok(Self {
-            input: BufReader::new(file),
+            input: Box::new(BufReader::new(file)),
+            path,
+            max_bytes,
+            line: Vec::new(),
+        })
+    }
+
+    /// Opens a file that is compressed: its window is bounded as everywhere, and all of it as a catalog is.
+    pub(super) fn compressed(path: PathBuf, max_bytes: u64) -> Result<Self, Stop> {
+        let decoder = File::open(&path).and_then(|file| {
+            let mut decoder = zstd::stream::read::Decoder::new(file)?;
+            decoder.window_log_max(MAX_ZSTD_WINDOW_LOG)?;
+            Ok(decoder.single_frame().take(MAX_CATALOG_CONTENT_BYTES))
+        });
+        let decoder = decoder.map_err(|error| cannot_read(&path, error))?;
+        Ok(Self {
+            input: Box::new(BufReader::with_capacity(128 << 10, decoder)),
             path,
             max_bytes,
             line: Vec::new(),
@@ -71,7 +88,7 @@ impl LineReader {
         self.line.clear();
         let count = self
             .input
-            .by_ref()
+            .as_mut()
             .take(self.max_bytes)
             .read_until(b'\n', &mut self.line)
             .map_err(|error| cannot_read(&self.path, error))?;

@@ -1,10 +1,14 @@
 //! An enclave's ledger and staging folder as the memory by which bundles are judged.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::authenticate::{GapRule, Imported, Memory, Position};
+use super::open::UntrustedRecord;
 use crate::ledger::Ledger;
 use crate::model::{Digest, Stop, Timestamp, Unable};
 
@@ -27,6 +31,148 @@ pub(super) fn staging(folder: &Path, manifest: &Digest) -> PathBuf {
 /// Where a waiting bundle's approvals lie.
 pub(super) fn approvals(staging: &Path) -> PathBuf {
     staging.join("approvals")
+}
+
+/// Where a waiting bundle's custody records lie.
+pub(super) fn custody(staging: &Path) -> PathBuf {
+    staging.join("custody")
+}
+
+/// What lies in a folder of kept envelopes, by file name; nothing where there is none.
+fn kept(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Stop> {
+    let failed = |error: io::Error| Unable::new(format!("cannot read {}", folder.display())).because(error);
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(failed)?,
+    };
+    let mut kept = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        kept.push((name, fs::read(entry.path()).map_err(failed)?));
+    }
+    kept.sort();
+    Ok(kept)
+}
+
+impl EnclaveMemory<'_> {
+    /// Custody records that came with earlier volumes of the same bundle; they are judged again like new ones.
+    pub(super) fn kept_custody(&self, manifest: &Digest) -> Result<Vec<UntrustedRecord>, Stop> {
+        kept(&custody(&staging(self.folder, manifest)))
+    }
+}
+
+/// What the enclave remembered of a bundle's stream when it judged its order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Order {
+    /// Whether the bundle on which it builds is here.
+    pub(super) has_base: bool,
+    /// What the site did when numbers were missing.
+    pub(super) gap: GapRule,
+    /// The last bundle of the stream.
+    pub(super) last: Option<Position>,
+    /// The bundle that has the same number.
+    pub(super) numbered: Option<Digest>,
+    /// The version of the revocations that stood before the bundle came.
+    pub(super) revocations: Option<u64>,
+}
+
+/// That memory, once more.
+pub(super) struct OrderAgain<'a> {
+    pub(super) order: &'a Order,
+    pub(super) base: Option<Digest>,
+    pub(super) known_time: Option<(Timestamp, String)>,
+    pub(super) now: Timestamp,
+}
+
+impl Memory for OrderAgain<'_> {
+    fn last(&self, _stream: &str) -> Result<Option<Position>, Stop> {
+        Ok(self.order.last)
+    }
+
+    fn numbered(&self, _stream: &str, _epoch: u64, _sequence: u64) -> Result<Option<Digest>, Stop> {
+        Ok(self.order.numbered)
+    }
+
+    fn imported(&self, manifest: &Digest) -> Result<Option<Imported>, Stop> {
+        // Of a bundle that is here already no report is written.
+        let is_here = self.base.as_ref() == Some(manifest) && self.order.has_base;
+        Ok(is_here.then_some(Imported {
+            at: self.now,
+            generation: None,
+        }))
+    }
+
+    fn known_time(&self) -> Result<Option<(Timestamp, String)>, Stop> {
+        Ok(self.known_time.clone())
+    }
+
+    fn gap_rule(&self) -> GapRule {
+        self.order.gap
+    }
+
+    fn kept_approvals(&self, _manifest: &Digest) -> Result<Vec<Vec<u8>>, Stop> {
+        Ok(Vec::new())
+    }
+}
+
+/// A memory whose answers about the stream are noted.
+pub(super) struct NotedOrder<'a> {
+    memory: &'a dyn Memory,
+    order: RefCell<Order>,
+}
+
+impl<'a> NotedOrder<'a> {
+    pub(super) fn new(memory: &'a dyn Memory, revocations: Option<u64>) -> Self {
+        Self {
+            memory,
+            order: RefCell::new(Order {
+                has_base: false,
+                gap: memory.gap_rule(),
+                last: None,
+                numbered: None,
+                revocations,
+            }),
+        }
+    }
+
+    pub(super) fn into_order(self) -> Order {
+        self.order.into_inner()
+    }
+}
+
+impl Memory for NotedOrder<'_> {
+    fn last(&self, stream: &str) -> Result<Option<Position>, Stop> {
+        let last = self.memory.last(stream)?;
+        self.order.borrow_mut().last = last;
+        Ok(last)
+    }
+
+    fn numbered(&self, stream: &str, epoch: u64, sequence: u64) -> Result<Option<Digest>, Stop> {
+        let numbered = self.memory.numbered(stream, epoch, sequence)?;
+        self.order.borrow_mut().numbered = numbered;
+        Ok(numbered)
+    }
+
+    fn imported(&self, manifest: &Digest) -> Result<Option<Imported>, Stop> {
+        let imported = self.memory.imported(manifest)?;
+        // The bundle itself is asked for first: one that is here already leaves no report.
+        self.order.borrow_mut().has_base = imported.is_some();
+        Ok(imported)
+    }
+
+    fn known_time(&self) -> Result<Option<(Timestamp, String)>, Stop> {
+        self.memory.known_time()
+    }
+
+    fn gap_rule(&self) -> GapRule {
+        self.memory.gap_rule()
+    }
+
+    fn kept_approvals(&self, manifest: &Digest) -> Result<Vec<Vec<u8>>, Stop> {
+        self.memory.kept_approvals(manifest)
+    }
 }
 
 impl Memory for EnclaveMemory<'_> {
@@ -69,16 +215,7 @@ impl Memory for EnclaveMemory<'_> {
     }
 
     fn kept_approvals(&self, manifest: &Digest) -> Result<Vec<Vec<u8>>, Stop> {
-        let folder = approvals(&staging(self.folder, manifest));
-        let failed = |error: io::Error| Unable::new(format!("cannot read {}", folder.display())).because(error);
-        let entries = match fs::read_dir(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            other => other.map_err(failed)?,
-        };
-        let mut kept = Vec::new();
-        for entry in entries {
-            kept.push(fs::read(entry.map_err(failed)?.path()).map_err(failed)?);
-        }
-        Ok(kept)
+        let kept = kept(&approvals(&staging(self.folder, manifest)))?;
+        Ok(kept.into_iter().map(|(_, envelope)| envelope).collect())
     }
 }

@@ -5,6 +5,7 @@
 )]
 
 pub mod open;
+pub mod custody;
 pub mod authenticate;
 pub mod verify_objects;
 pub mod judge;
@@ -17,14 +18,20 @@ pub mod decide;
 pub mod stage;
 pub mod commit;
 pub mod recheck;
+pub mod replay;
+pub mod replay_today;
 pub mod record;
+pub mod basis;
+mod ahead;
 mod parts;
-mod journal;
+pub(crate) mod journal;
 mod checks;
 mod forward;
 mod lazy_file;
 mod lines;
 mod memory;
+mod mover;
+mod ordered;
 mod planned;
 mod today;
 
@@ -41,21 +48,24 @@ use crate::model::{Code, Digest, Refusal, Stop, Timestamp, Unable};
 use crate::policy::RecordOrRefuse;
 use crate::scan::Scanners;
 use crate::store::Store;
+use crate::trust::custody::Chain;
 use crate::trust::folder::TrustFolder;
 use crate::trust::review::{Asked, Reviews};
 use crate::trust::{Profile, Role, TrustedRoot};
 
 use authenticate::{Approvals, Authenticated, GapRule, Judgement, Memory, Outcome, Voucher, authenticate};
 use commit::{Committed, commit};
-use decide::{Deciding, Decisions, Occasion, decide, weigh};
+use custody::Custodied;
+use decide::{Deciding, Decisions, Noted, Occasion, Recollection, decide, weigh};
 pub use memory::EnclaveMemory;
+use memory::NotedOrder;
 use open::{Input, open};
-use record::Recorder;
+use record::{DecidedBy, Recorder};
 use scan::{Scanned, scan};
 use site::{Brought, InForce, Site};
 use stage::stage;
 pub use surroundings::ECOSYSTEMS;
-use verify_evidence::{EvidenceSummary, Judged, Pins, verify_evidence};
+use verify_evidence::{EvidenceSummary, Pins, verify_evidence};
 use verify_objects::{ExaminedReader, Incomplete, Intact, Progress, Verified, Workspace, verify_objects};
 
 /// What a run needs from outside.
@@ -119,17 +129,19 @@ fn import_steps(
     let site = Site::load(trust)?;
     site.check_not_rolled_back(&enclave.ledger)?;
     recorder.begun(&site);
-    let opened = open(inputs)?;
+    let mut opened = open(inputs)?;
+    let mut records = opened.take_custody();
     recorder.opened();
     let memory = EnclaveMemory {
         ledger: &enclave.ledger,
         folder,
         gap: gap_rule(&site),
     };
+    let noted = NotedOrder::new(&memory, site.revocations().map(|(standing, _)| standing.version));
     let judgement = Judgement {
         root: &root,
         now: run.now,
-        memory: Some(&memory),
+        memory: Some(&noted),
         approvals: Approvals::Needed,
         revocations: site.revocations().map(|(_, document)| document),
     };
@@ -138,8 +150,12 @@ fn import_steps(
         sealed,
         result,
     } = authenticate(opened, &judgement);
-    if let Some((manifest, digest)) = &sealed {
-        recorder.sealed(manifest, *digest);
+    if let Some(sealed) = &sealed {
+        let newest = new_roots.last().unwrap_or(&root);
+        recorder.sealed(sealed, newest, &noted.into_order())?;
+        records.extend(memory.kept_custody(&sealed.digest)?);
+        let about = (&sealed.manifest, sealed.digest);
+        recorder.custody(&custody::chain(&records, newest.document(), about, &site, run.now));
     }
     // Kept even where the bundle is refused, so that a bad bundle cannot block a rotation.
     trust.store_roots(new_roots)?;
@@ -151,9 +167,9 @@ fn import_steps(
     }
     let authenticated = result?;
     let (manifest_digest, volumes) = (authenticated.manifest_digest(), authenticated.manifest().volumes.len());
-    recorder.authenticated(authenticated.voucher(), trust.current());
+    recorder.authenticated(authenticated.voucher(), trust.current())?;
     let staging = memory::staging(folder, &manifest_digest);
-    let result = run_import(authenticated, folder, enclave, trust, site, run, recorder);
+    let result = run_import((authenticated, records), folder, enclave, trust, site, run, recorder);
     if volumes == 1 && result.is_err() {
         // Nothing of a single volume is worth keeping; of several, those that were good are.
         let _ = fs::remove_dir_all(&staging);
@@ -162,7 +178,7 @@ fn import_steps(
 }
 
 fn run_import(
-    authenticated: Authenticated,
+    (mut authenticated, records): (Authenticated, Vec<open::UntrustedRecord>),
     folder: &Path,
     enclave: &mut Enclave,
     trust: &mut TrustFolder,
@@ -178,6 +194,9 @@ fn run_import(
         .map_err(|error| verify_objects::write_failed(staging, error))?;
     let (manifest, manifest_digest) = (authenticated.manifest().clone(), authenticated.manifest_digest());
     let approvals = authenticated.approvals().to_vec();
+    let newest = trust.current().document().clone();
+    let chain = custody::chain(&records, &newest, (&manifest, manifest_digest), &site, run.now);
+    authenticated.keep_custody(custody::counting(&chain, &records));
     check_space(&manifest, staging)?;
     let write_behind = enclave.repository.write_behind();
     let workspace = Workspace {
@@ -188,7 +207,8 @@ fn run_import(
     };
     match verify_objects(authenticated, &workspace)? {
         Verified::Incomplete(incomplete) => {
-            keep_approvals(staging, &approvals)?;
+            keep(&memory::approvals(staging), approvals.iter())?;
+            keep(&memory::custody(staging), records.iter().map(|(_, envelope)| envelope))?;
             note_volumes(enclave, &manifest_digest, &incomplete, run.now)?;
             Ok(Imported::Incomplete(incomplete))
         }
@@ -207,22 +227,29 @@ fn run_import(
             }
             check_not_revoked(&intact, &site)?;
             recorder.trusted();
+            // Once more, since the bundle may have brought revocations.
+            let chain = custody::chain(&records, &newest, (intact.manifest(), manifest_digest), &site, run.now);
+            recorder.custody(&chain);
+            let custody = Custodied::of(&chain, intact.manifest(), intact.voucher());
             let store = Some(enclave.repository.store());
             let in_force = site.in_force();
             let pins = pins(&site, Some(&enclave.ledger))?;
             let judged = verify_evidence(*intact, &pins, store, run.now, run.threads, run.progress)?;
             recorder.judged();
             let scanned = scan(judged.intact(), store, run.scanners, run.now, run.progress)?;
-            let reviews = reviews_of(folder, &judged, trust, &site, run.now)?;
+            let signed = reviews::signed(folder, &manifest_digest)?;
+            let reviews = reviews_of(&signed, judged.intact(), trust, &site, run.now);
+            let memory = Noted::new(&enclave.ledger, recorder.lines(basis::MEMORY)?);
             let deciding = Deciding {
                 in_force,
                 profile: profile(trust),
                 importers: importers(trust),
-                ledger: Some(&enclave.ledger),
+                memory: Some(&memory),
                 trust_data: site.trust_data().map(|(_, data)| data),
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
                 scanned: &scanned,
+                custody: Some(&custody),
                 now: run.now,
                 occasion: Occasion::Import,
                 waiting: Some(&reviews::waiting_path(folder, &manifest_digest)),
@@ -230,6 +257,14 @@ fn run_import(
             };
             let weighed = weigh(judged, store, &deciding)?;
             recorder.weighed(&weighed)?;
+            let by = DecidedBy {
+                memory: &memory,
+                reviews: &signed,
+                scanned: &scanned,
+                seen: &pins.seen,
+                custody: &records,
+            };
+            recorder.decided_by(weighed.intact(), by)?;
             let decided = weighed.admit(&deciding)?;
             recorder.admitted();
             let before = enclave.ledger.generation()?.map(|generation| generation.root);
@@ -237,7 +272,7 @@ fn run_import(
             let mut staged = stage(decided, brought, enclave, run.now, run.progress, journal)?;
             let log = recorder.staged(&mut staged, before)?;
             drop(write_behind);
-            let committed = commit(staged, log.as_ref())?;
+            let committed = commit(staged, log.as_ref(), recorder.folders())?;
             recorder.committed();
             reviews::clear(folder, &manifest_digest);
             Ok(Imported::Committed(Box::new(committed)))
@@ -267,14 +302,7 @@ fn importers(trust: &TrustFolder) -> BTreeSet<String> {
 }
 
 /// What persons have signed about a bundle in an enclave.
-fn reviews_of(
-    enclave: &Path,
-    judged: &Judged,
-    trust: &TrustFolder,
-    site: &Site,
-    now: Timestamp,
-) -> Result<Reviews, Stop> {
-    let intact = judged.intact();
+fn reviews_of(signed: &[Vec<u8>], intact: &Intact, trust: &TrustFolder, site: &Site, now: Timestamp) -> Reviews {
     let asked = Asked {
         manifest: intact.manifest_digest(),
         policy: site.in_force().policy.digest(),
@@ -282,8 +310,7 @@ fn reviews_of(
         revocations: site.revocations().map(|(_, document)| document),
         now,
     };
-    let signed = reviews::signed(enclave, &asked.manifest)?;
-    Ok(Reviews::count(trust.current().document(), &signed, &asked))
+    Reviews::count(trust.current().document(), signed, &asked)
 }
 
 /// What the site does when numbers are missing. Until a signed policy says otherwise they are refused.
@@ -307,11 +334,10 @@ fn pins(site: &Site, ledger: Option<&Ledger>) -> Result<Pins, Stop> {
     })
 }
 
-/// Keeps the approvals of a bundle that has not come whole, so that they need not come with each volume.
-fn keep_approvals(staging: &Path, approvals: &[Vec<u8>]) -> Result<(), Stop> {
-    let folder = memory::approvals(staging);
-    fs::create_dir_all(&folder).map_err(|error| verify_objects::write_failed(&folder, error))?;
-    for envelope in approvals {
+/// Keeps approvals or custody records of a bundle that has not come whole, so that they need not come with each volume.
+fn keep<'a>(folder: &Path, envelopes: impl Iterator<Item = &'a Vec<u8>>) -> Result<(), Stop> {
+    fs::create_dir_all(folder).map_err(|error| verify_objects::write_failed(folder, error))?;
+    for envelope in envelopes {
         let path = folder.join(format!("{}.dsse.json", Digest::of(envelope).hex()));
         fs::write(&path, envelope).map_err(|error| verify_objects::write_failed(&path, error))?;
     }
@@ -369,6 +395,8 @@ pub struct Checked {
     pub decisions: Option<Decisions>,
     /// The volumes that are missing, if any are.
     pub incomplete: Option<Incomplete>,
+    /// The records of who had the media.
+    pub custody: Chain,
 }
 
 /// By what a check without the change judges.
@@ -385,7 +413,8 @@ pub struct Against<'a> {
 
 /// The very same steps as [`import`], stopped before anything is staged.
 pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Result<Checked, Stop> {
-    let opened = open(inputs)?;
+    let mut opened = open(inputs)?;
+    let mut records = opened.take_custody();
     let mut site = Site::load(against.trust)?;
     if let Some(memory) = &against.memory {
         site.check_not_rolled_back(memory.ledger)?;
@@ -399,6 +428,11 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
     };
     let authenticated = authenticate(opened, &judgement).result?;
     let (manifest, manifest_digest) = (authenticated.manifest().clone(), authenticated.manifest_digest());
+    if let Some(memory) = against.memory {
+        records.extend(memory.kept_custody(&manifest_digest)?);
+    }
+    let roots = &authenticated.voucher().new_roots;
+    let newest = roots.last().unwrap_or(against.trust.current()).document().clone();
     check_space(&manifest, &against.scratch)?;
     let workspace = Workspace {
         staging: against.scratch.clone(),
@@ -414,6 +448,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
         evidence: EvidenceSummary::default(),
         decisions: None,
         incomplete: None,
+        custody: Chain::default(),
     };
     match verify_objects(authenticated, &workspace)? {
         Verified::Intact(intact) => {
@@ -422,24 +457,31 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
                 intact.locate(digest, against.store)
             })?;
             check_not_revoked(&intact, &site)?;
+            let chain = custody::chain(&records, &newest, (intact.manifest(), manifest_digest), &site, run.now);
+            let custody = Custodied::of(&chain, intact.manifest(), intact.voucher());
+            checked.custody = chain;
             let trust = against.trust;
             let in_force = site.in_force();
             let pins = pins(&site, against.memory.map(|memory| memory.ledger))?;
             let judged = verify_evidence(*intact, &pins, against.store, run.now, run.threads, run.progress)?;
             let scanned = scan(judged.intact(), against.store, run.scanners, run.now, run.progress)?;
             let reviews = match against.memory {
-                Some(memory) => reviews_of(memory.folder, &judged, trust, &site, run.now)?,
+                Some(memory) => {
+                    let signed = reviews::signed(memory.folder, &manifest_digest)?;
+                    reviews_of(&signed, judged.intact(), trust, &site, run.now)
+                }
                 None => Reviews::default(),
             };
             let deciding = Deciding {
                 in_force,
                 profile: profile(trust),
                 importers: importers(trust),
-                ledger: against.memory.map(|memory| memory.ledger),
+                memory: against.memory.map(|memory| memory.ledger as &dyn Recollection),
                 trust_data: site.trust_data().map(|(_, data)| data),
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
                 scanned: &scanned,
+                custody: Some(&custody),
                 now: run.now,
                 occasion: Occasion::Import,
                 waiting: None,
@@ -498,11 +540,12 @@ pub fn rehearse(inputs: Vec<Input>, rehearsal: &Rehearsal<'_>, run: &Run<'_>) ->
         in_force: rehearsal.in_force,
         profile: rehearsal.profile,
         importers: BTreeSet::new(),
-        ledger: None,
+        memory: None,
         trust_data: site.trust_data().map(|(_, data)| data),
         carried_revocations: revocations.map(|document| document.created),
         reviews: &Reviews::default(),
         scanned: &Scanned::default(),
+        custody: None,
         now: run.now,
         occasion: Occasion::Export,
         waiting: None,
@@ -549,10 +592,19 @@ pub struct Looked {
     pub exporters: Vec<String>,
     /// Its artifacts, every content examined; read from the scratch folder.
     pub artifacts: ExaminedReader,
+    /// What scanners said of its objects.
+    pub scanned: Scanned,
 }
 
-/// Verifies all volumes of a bundle but its approvals, for the person who is asked for one.
-pub fn look(inputs: Vec<Input>, root: &TrustedRoot, scratch: PathBuf, run: &Run<'_>) -> Result<Looked, Stop> {
+/// Verifies all volumes of a bundle but its approvals, for the person who is asked for one, or who has it scanned. What a delta leaves out is looked
+/// for in a store.
+pub fn look(
+    inputs: Vec<Input>,
+    root: &TrustedRoot,
+    store: Option<&Store>,
+    scratch: PathBuf,
+    run: &Run<'_>,
+) -> Result<Looked, Stop> {
     let judgement = Judgement {
         root,
         now: run.now,
@@ -565,7 +617,7 @@ pub fn look(inputs: Vec<Input>, root: &TrustedRoot, scratch: PathBuf, run: &Run<
     check_space(&manifest, &scratch)?;
     let workspace = Workspace {
         staging: scratch,
-        store: None,
+        store,
         threads: run.threads,
         progress: run.progress,
     };
@@ -574,6 +626,7 @@ pub fn look(inputs: Vec<Input>, root: &TrustedRoot, scratch: PathBuf, run: &Run<
             manifest,
             manifest_digest,
             exporters: intact.voucher().exporters.clone(),
+            scanned: scan(&intact, store, run.scanners, run.now, run.progress)?,
             artifacts: intact.examined()?,
         }),
         Verified::Incomplete(incomplete) => Err(Refusal::new(

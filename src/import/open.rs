@@ -14,10 +14,11 @@ use rustix::fs::{Mode, OFlags};
 use crate::bundle::container::{self, BLOCK};
 use crate::bundle::limits::MAX_MANIFEST_ENVELOPE_BYTES;
 use crate::model::{Code, Refusal, Stop, Unable};
+use crate::trust::custody::{MAX_CUSTODY_BYTES, MAX_CUSTODY_RECORDS};
 
 /// What may be imported: files and folders on media, or a stream.
 pub enum Input {
-    /// A volume, an approval, or a folder that holds some.
+    /// A volume, an approval, a custody record, or a folder that holds some.
     Path(PathBuf),
     /// One volume as a stream, read once.
     Stream(Box<dyn Read + Send>),
@@ -27,7 +28,11 @@ pub enum Input {
 pub struct Opened {
     volumes: Vec<UntrustedVolume>,
     approvals: Vec<UntrustedApproval>,
+    custody: Vec<UntrustedRecord>,
 }
+
+/// A custody record's file: its name and its bytes, of which nobody has read anything.
+pub type UntrustedRecord = (String, Vec<u8>);
 
 /// A volume, read up to the end of its envelope.
 pub struct UntrustedVolume {
@@ -46,12 +51,34 @@ impl Opened {
     pub fn into_parts(self) -> (Vec<UntrustedVolume>, Vec<UntrustedApproval>) {
         (self.volumes, self.approvals)
     }
+
+    /// Whether any volume was given.
+    pub(super) const fn has_volumes(&self) -> bool {
+        !self.volumes.is_empty()
+    }
+
+    /// Takes the custody records out, which say nothing about who sealed the bundle.
+    pub(super) fn take_custody(&mut self) -> Vec<UntrustedRecord> {
+        std::mem::take(&mut self.custody)
+    }
 }
 
 /// Opens what was given and reads the first envelope of each volume.
 pub fn open(inputs: Vec<Input>) -> Result<Opened, Stop> {
+    let opened = gather(inputs)?;
+    if !opened.has_volumes() {
+        return Err(Unable::new("no volume was given")
+            .hint("name the files `*.tar` that the exporter wrote, or their folder")
+            .into());
+    }
+    Ok(opened)
+}
+
+/// The same, where there may be no volume any more: records of custody outlive media.
+pub(super) fn gather(inputs: Vec<Input>) -> Result<Opened, Stop> {
     let mut volumes = Vec::new();
     let mut approvals = Vec::new();
+    let mut custody = Vec::new();
     for input in inputs {
         match input {
             Input::Stream(stream) => volumes.push(open_volume("-".to_owned(), stream, None)?),
@@ -61,6 +88,11 @@ pub fn open(inputs: Vec<Input>) -> Result<Opened, Stop> {
                     let name = display_name(&path);
                     if is_approval(&path) {
                         approvals.push(read_approval(name, file)?);
+                    } else if is_custody(&path) {
+                        // One more than anybody looks at, so that it is seen that there are more.
+                        if custody.len() <= MAX_CUSTODY_RECORDS {
+                            custody.push(read_custody(name, file)?);
+                        }
                     } else {
                         volumes.push(open_file(name, file)?);
                     }
@@ -68,16 +100,15 @@ pub fn open(inputs: Vec<Input>) -> Result<Opened, Stop> {
             }
         }
     }
-    if volumes.is_empty() {
-        return Err(Unable::new("no volume was given")
-            .hint("name the files `*.tar` that the exporter wrote, or their folder")
-            .into());
-    }
-    Ok(Opened { volumes, approvals })
+    Ok(Opened {
+        volumes,
+        approvals,
+        custody,
+    })
 }
 
-/// A folder's volumes and approvals by name, or the one file.
-fn list(path: &Path) -> Result<Vec<PathBuf>, Stop> {
+/// A folder's volumes, approvals and custody records by name, or the one file.
+pub(super) fn list(path: &Path) -> Result<Vec<PathBuf>, Stop> {
     let kind = std::fs::symlink_metadata(path).map_err(|error| cannot_read(path, error))?;
     if !kind.is_dir() {
         return Ok(vec![path.to_owned()]);
@@ -85,7 +116,7 @@ fn list(path: &Path) -> Result<Vec<PathBuf>, Stop> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(path).map_err(|error| cannot_read(path, error))? {
         let file = entry.map_err(|error| cannot_read(path, error))?.path();
-        if is_volume(&file) || is_approval(&file) {
+        if is_volume(&file) || is_approval(&file) || is_custody(&file) {
             found.push(file);
         }
     }
@@ -93,18 +124,26 @@ fn list(path: &Path) -> Result<Vec<PathBuf>, Stop> {
     Ok(found)
 }
 
-fn is_volume(path: &Path) -> bool {
+pub(super) fn is_volume(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "tar")
 }
 
 fn is_approval(path: &Path) -> bool {
+    is_envelope(path, ".approval-")
+}
+
+fn is_custody(path: &Path) -> bool {
+    is_envelope(path, ".custody-")
+}
+
+fn is_envelope(path: &Path, kind: &str) -> bool {
     path.file_name()
         .and_then(|name| name.to_str())
-        .is_some_and(|name| name.contains(".approval-") && name.ends_with(".dsse.json"))
+        .is_some_and(|name| name.contains(kind) && name.ends_with(".dsse.json"))
 }
 
 /// Opens a plain file for reading: no link is followed, no device or pipe is opened (facts B4, B10).
-fn open_plain(path: &Path) -> Result<File, Stop> {
+pub(super) fn open_plain(path: &Path) -> Result<File, Stop> {
     let special = |found: &str| {
         Refusal::new(Code::SpecialFile, display_name(path), "it is not a plain file")
             .comparing("a plain file", found)
@@ -219,6 +258,15 @@ fn read_approval(name: String, file: File) -> Result<UntrustedApproval, Stop> {
         name,
         untrusted_envelope,
     })
+}
+
+/// Reads a custody record. One that is too long is read as far as that can be seen: it counts for nothing, and stops no import.
+fn read_custody(name: String, file: File) -> Result<UntrustedRecord, Stop> {
+    let mut untrusted = Vec::new();
+    file.take(MAX_CUSTODY_BYTES as u64 + 1)
+        .read_to_end(&mut untrusted)
+        .map_err(|error| Unable::new(format!("cannot read {name}")).because(error))?;
+    Ok((name, untrusted))
 }
 
 /// Reads one volume from its first byte to its last, once and in order.

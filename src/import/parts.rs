@@ -36,6 +36,7 @@ pub(super) fn bundle(manifest: &Manifest, digest: Digest) -> Bundle {
     Bundle {
         artifacts: manifest.catalog.artifacts,
         base: manifest.base,
+        base_source: manifest.base_source,
         created: manifest.created,
         documents: manifest.catalog.documents,
         epoch: manifest.epoch,
@@ -150,6 +151,7 @@ fn scan(told: ScanTold) -> report::Scan {
         detail: told.detail.as_deref().map(short),
         engine: short(&told.engine),
         result: told.result,
+        side: told.side,
     }
 }
 

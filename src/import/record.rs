@@ -4,26 +4,34 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::authenticate::Voucher;
+use super::authenticate::{SealedManifest, Voucher};
+use super::basis::{self, Basis, Lines};
 use super::checks::{Step, checks};
-use super::decide::Weighed;
+use super::custody;
+use super::decide::{Noted, Weighed};
 use super::journal;
+use super::memory::Order;
+use super::open::UntrustedRecord;
 use super::parts::{bundle, people, policy, record, refused, stands, version};
+use super::scan::Scanned;
 use super::site::{Brought, Site};
 use super::stage::Staged;
 use super::verify_evidence::EvidenceSummary;
-use crate::bundle::manifest::Manifest;
+use super::verify_objects::Intact;
 use crate::crypto::key::Signer;
 use crate::crypto::merkle::Frontier;
+use crate::crypto::strict_json;
 use crate::enclave;
 use crate::ledger::{Ledger, LedgerError, Sink};
 use crate::log::{self, Checkpoint, Log};
-use crate::model::{Digest, LogState, Refusal, Stop, Timestamp, Unable};
+use crate::model::{Digest, LogState, Refusal, SeenState, Stop, Timestamp, Unable};
 use crate::report::{
-    Aside, FORMAT, Folder, Head, KnownTime, LogPart, Outcome, Previous, Published, Records, ReportError, Shortened,
-    Station, TrustThen, short,
+    Aside, Custody, FORMAT, Folder, Head, KnownTime, LogPart, LostReport, Outcome, Previous, Published, Records,
+    ReportError, Shortened, Station, TrustThen, short,
 };
+use crate::store;
 use crate::trust::TrustedRoot;
+use crate::trust::custody::Chain;
 
 /// How much of the head the reasons for a refusal may take, in bytes.
 const MAX_REFUSAL_BYTES: usize = 192 * 1024;
@@ -31,11 +39,11 @@ const MAX_REFUSAL_BYTES: usize = 192 * 1024;
 /// How much of the head what a bundle changed of the site's trust may take, in bytes.
 const MAX_CHANGE_BYTES: usize = 96 * 1024;
 
+/// How much of the head the reports that are lost may take, in bytes.
+const MAX_LOST_BYTES: usize = 32 * 1024;
+
 /// What nobody checks yet, in every report: an auditor must not take silence for a pass.
-const NEVER_CHECKED: [&str; 2] = [
-    "custody: who carried the media, and in what state they came",
-    "this machine's clock: it is only known not to be before the last proven time",
-];
+const NEVER_CHECKED: [&str; 1] = ["this machine's clock: it is only known not to be before the last proven time"];
 
 /// Hears what the steps of an import find.
 #[derive(Default)]
@@ -66,10 +74,21 @@ pub(super) struct Keeping<'a> {
     pub(super) head: Head,
     pub(super) reached: Step,
     aside: Option<Aside>,
+    basis: Option<Basis>,
     pub(super) evidence: EvidenceSummary,
     pub(super) waived: u64,
     pub(super) kept_out: u64,
     pending: Option<Pending>,
+}
+
+/// What a decision rests on beside the catalog and the proofs.
+pub(super) struct DecidedBy<'a> {
+    pub(super) memory: &'a Noted<'a>,
+    pub(super) reviews: &'a [Vec<u8>],
+    pub(super) scanned: &'a Scanned,
+    pub(super) seen: &'a [SeenState],
+    /// The custody records that came.
+    pub(super) custody: &'a [UntrustedRecord],
 }
 
 /// A report that is written, and counts once what it tells of is committed.
@@ -87,12 +106,14 @@ impl<'a> Recorder<'a> {
     }
 
     /// Keeps reports in an enclave's folder and leaves in its log, signed if there are keys to sign with. Completes what a killed
-    /// run left there, and fails where the reports or the log are not those that the ledger knows.
+    /// run left there, and fails where the reports or the log are not those that the ledger knows. `lost` are reports of whose loss enough persons
+    /// have taken note.
     pub fn of(
         enclave: &Path,
         root: &TrustedRoot,
         ledger: &Ledger,
         signers: Signers<'a>,
+        lost: &[LostReport],
         now: Timestamp,
     ) -> Result<Self, Stop> {
         let folder = folder(enclave);
@@ -103,28 +124,38 @@ impl<'a> Recorder<'a> {
             (None, Some(bundle)) => Ok(ledger.bundle(&bundle.manifest)?.is_some()),
             (None, None) => Ok(false),
         })?;
-        let (number, previous) = folder.next()?;
-        check_last(state.as_ref(), previous.as_ref())?;
-        folder.remove_journals_from(number)?;
+        let (number, previous) = next(&folder, lost, state.as_ref())?;
+        folder.remove_unfinished(number)?;
         let log_folder = enclave::log_folder(enclave);
         let log = Log::open(&log_folder, state.as_ref())?;
         let origin = log::origin(&root.document().enclave);
         let enclave = &root.document().enclave;
         let mut not_checked: Vec<String> = NEVER_CHECKED.map(str::to_owned).to_vec();
+        let noted = Shortened::of(lost.iter().cloned(), MAX_LOST_BYTES);
+        if !lost.is_empty() {
+            not_checked.push(format!(
+                "{} earlier reports: they are lost, and persons with the role trust have signed that work goes on",
+                lost.len()
+            ));
+        }
         if signers.report.is_none() {
             not_checked.push("who wrote this report: it is not signed".to_owned());
         }
         let head = Head {
+            basis: Vec::new(),
             bundle: None,
             checks: Vec::new(),
             created: now,
             critical: Default::default(),
+            custody: None,
             ecosystems: Vec::new(),
             ext: BTreeMap::new(),
             format: FORMAT,
             journal: None,
             generator: concat!("sealift ", env!("CARGO_PKG_VERSION")).to_owned(),
             log: None,
+            lost: noted.kept,
+            lost_left_out: noted.left_out,
             known_time: ledger.known_time()?.map(|(time, source)| KnownTime {
                 source: short(&source),
                 time,
@@ -172,6 +203,7 @@ impl<'a> Recorder<'a> {
                 head,
                 reached: Step::Begun,
                 aside: None,
+                basis: None,
                 evidence: EvidenceSummary::default(),
                 waived: 0,
                 kept_out: 0,
@@ -204,14 +236,55 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    pub(super) fn sealed(&mut self, manifest: &Manifest, digest: Digest) {
+    /// Begins to keep what is judged by: from here on somebody vouches for it.
+    pub(super) fn sealed(&mut self, sealed: &SealedManifest, root: &TrustedRoot, order: &Order) -> Result<(), Stop> {
+        let Some(keeping) = &mut self.keeping else {
+            return Ok(());
+        };
+        keeping.head.bundle = Some(bundle(&sealed.manifest, sealed.digest));
+        keeping.head.trust.root = version(root);
+        let mut kept = Basis::begin(keeping.folder.basis(&keeping.head))?;
+        kept.put(basis::MANIFEST, &sealed.envelope)?;
+        kept.put(basis::ORDER, &strict_json::write(order))?;
+        keeping.basis = Some(kept);
+        Ok(())
+    }
+
+    /// Takes down what is recorded of the media.
+    pub(super) fn custody(&mut self, chain: &Chain) {
         if let Some(keeping) = &mut self.keeping {
-            keeping.head.bundle = Some(bundle(manifest, digest));
+            keeping.head.custody = Custody::of(chain);
         }
     }
 
-    pub(super) fn authenticated(&mut self, voucher: &Voucher, root: &TrustedRoot) {
-        let Some(keeping) = &mut self.keeping else { return };
+    /// A file of lines among what is kept; none where nothing is.
+    pub(super) fn lines(&self, name: &str) -> Result<Option<Lines>, Stop> {
+        let kept = self.keeping.as_ref().and_then(|keeping| keeping.basis.as_ref());
+        kept.map(|kept| kept.lines(name)).transpose()
+    }
+
+    /// Keeps what a decision rests on beside the proofs. What the enclave remembered is complete only now.
+    pub(super) fn decided_by(&mut self, intact: &Intact, by: DecidedBy<'_>) -> Result<(), Stop> {
+        let Some(kept) = self.keeping.as_mut().and_then(|keeping| keeping.basis.as_mut()) else {
+            return Ok(());
+        };
+        kept.copy(basis::CATALOG, &intact.catalog())?;
+        kept.put_envelopes(basis::REVIEWS, by.reviews)?;
+        kept.put_lines(basis::SCANS, by.scanned.lines())?;
+        if !by.custody.is_empty() {
+            kept.put_lines(basis::CUSTODY, custody::kept(by.custody))?;
+        }
+        kept.put_lines(basis::SEEN, by.seen.iter())?;
+        by.memory.take_lines().map_or(Ok(()), |lines| kept.take(lines))
+    }
+
+    pub(super) fn authenticated(&mut self, voucher: &Voucher, root: &TrustedRoot) -> Result<(), Stop> {
+        let Some(keeping) = &mut self.keeping else {
+            return Ok(());
+        };
+        if let Some(kept) = &mut keeping.basis {
+            kept.put_envelopes(basis::APPROVALS, &voucher.approvals)?;
+        }
         keeping.reached = Step::Authenticated;
         let head = &mut keeping.head;
         head.people = people(voucher, root);
@@ -223,6 +296,7 @@ impl<'a> Recorder<'a> {
             head.not_checked
                 .push(format!("numbers {from} to {to} of the stream: they never came"));
         }
+        Ok(())
     }
 
     pub(super) fn intact(&mut self) {
@@ -269,13 +343,21 @@ impl<'a> Recorder<'a> {
         keeping.waived = decisions.waived;
         keeping.kept_out = decisions.kept_out_count;
         let mut aside = Aside::begin(keeping.folder.path())?;
+        let kept = keeping.basis.as_ref();
+        let mut examined = kept.map(|kept| kept.lines(basis::EXAMINED)).transpose()?;
         let mut artifacts = weighed.artifacts()?;
         while let Some(artifact) = artifacts.next()? {
             keeping.evidence.count(&artifact.judged);
+            if let Some(examined) = &mut examined {
+                examined.write(&basis::Examined::of(&artifact.judged))?;
+            }
             let (record, digest) = aside.add(record(artifact))?;
             keeping.log.add(&record.leaf(head.number, digest))?;
         }
         keeping.aside = Some(aside);
+        if let (Some(kept), Some(examined)) = (&mut keeping.basis, examined) {
+            kept.take(examined)?;
+        }
         Ok(())
     }
 
@@ -318,6 +400,11 @@ impl<'a> Recorder<'a> {
         keeping.write().map(Some)
     }
 
+    /// The folders in which an attempt's record lies: durable before it is committed.
+    pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.keeping.iter().flat_map(|keeping| keeping.folders())
+    }
+
     /// Shows the report of an import that is committed. What fails here is mended when the next report is written.
     pub(super) fn committed(&mut self) {
         let Some(keeping) = &mut self.keeping else { return };
@@ -357,8 +444,13 @@ impl Keeping<'_> {
 
     fn write_refusal(&mut self, ledger: &Ledger) -> Result<Option<PathBuf>, Stop> {
         let state = self.write()?;
+        store::sync_file_systems(self.folders())?;
         ledger.note_log(&state)?;
         self.show()
+    }
+
+    fn folders(&self) -> [&Path; 2] {
+        [self.folder.path(), &self.log_folder]
     }
 
     /// Shows the report and the checkpoint of what is committed.
@@ -372,7 +464,7 @@ impl Keeping<'_> {
         Ok(Some(pending.shown))
     }
 
-    /// Writes the report beside its place and its leaves into the log, all of it durable. Says what of the log counts once that is
+    /// Writes the report beside its place and its leaves into the log. Says what of the log counts once all of it is durable and
     /// committed.
     fn write(&mut self) -> Result<LogState, Stop> {
         let aside = match self.aside.take() {
@@ -387,6 +479,12 @@ impl Keeping<'_> {
         };
         self.head.ecosystems = aside.tally().ecosystems();
         (self.head.vouchers, self.head.vouchers_left_out) = aside.tally().vouchers();
+        self.head.not_checked.push(match &self.head.custody {
+            Some(custody) if custody.counting() > 0 => {
+                "custody: what persons recorded of the media is what they say".to_owned()
+            }
+            _ => "custody: who carried the media, and in what state they came".to_owned(),
+        });
         if self.head.scanners.is_empty() {
             self.head.not_checked.push("malware: no scanner was asked".to_owned());
         }
@@ -396,8 +494,11 @@ impl Keeping<'_> {
                 .push("whether this site wants these artifacts: its policy was not reached".to_owned());
         }
         self.head.records = aside.records();
+        if let Some(kept) = &mut self.basis {
+            self.head.basis = kept.parts()?;
+        }
         self.log.add(&self.head.leaf())?;
-        self.log.flush()?;
+        self.log.write_edge()?;
         let head = self.log.head();
         let checkpoint = Checkpoint::make(&self.origin, head, self.signers.log)?;
         self.head.log = Some(LogPart::of(&self.log, &self.start, &checkpoint)?);
@@ -443,6 +544,27 @@ pub fn check_last_report(enclave: &Path, last: Option<&(u64, Digest)>) -> Result
         check_last(state.as_ref(), last.as_ref())?;
     }
     Ok(())
+}
+
+/// The number of the next report, and the one before it: the last that lies there, or that is known to be lost.
+fn next(
+    folder: &Folder,
+    lost: &[LostReport],
+    state: Option<&LogState>,
+) -> Result<(u64, Option<Previous>), ReportError> {
+    let (number, previous) = folder.next()?;
+    let known = state.and_then(|state| Some((state.report, state.report_digest?)));
+    if let Some(lost) = lost.iter().find(|lost| known == Some((lost.number, lost.digest)))
+        && lost.number >= number
+    {
+        let previous = Previous {
+            digest: lost.digest,
+            number: lost.number,
+        };
+        return Ok((lost.number.saturating_add(1), Some(previous)));
+    }
+    check_last(state, previous.as_ref())?;
+    Ok((number, previous))
 }
 
 /// The last report is the one that the ledger knows: otherwise it was removed or exchanged, or the ledger was put back.

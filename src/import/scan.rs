@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use super::decide::objects_of;
 use super::verify_objects::{Intact, Progress};
 use crate::bundle::catalog::Record;
@@ -30,6 +32,18 @@ pub struct Scanned {
     runs: Vec<ScannerRun>,
     told: Vec<BTreeMap<Digest, Answer>>,
     time: Option<Timestamp>,
+}
+
+/// What a scanner said of an object that is not clean, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Told {
+    /// What was found, or why it was not scanned.
+    pub(super) detail: String,
+    pub(super) digest: Digest,
+    pub(super) engine: String,
+    /// Whether something was found.
+    pub(super) found: bool,
 }
 
 /// Has every scanner look at every object. A scanner that fails stops nothing: the policy decides what that means.
@@ -83,6 +97,43 @@ impl Scanned {
                 }
             })
             .collect()
+    }
+
+    /// What is not clean, as it is kept: engine by engine, by digest.
+    pub(super) fn lines(&self) -> impl Iterator<Item = Told> + '_ {
+        self.told().map(|(digest, engine, answer)| {
+            let (found, detail) = match answer {
+                Answer::Found(name) => (true, name.clone()),
+                Answer::Unclear(why) => (false, why.clone()),
+                Answer::Clean => (false, String::new()),
+            };
+            Told {
+                detail,
+                digest: *digest,
+                engine: engine.to_owned(),
+                found,
+            }
+        })
+    }
+
+    /// What the scanners said then: `runs` from the report, and what was not clean from what is kept beside it.
+    pub(super) fn again(runs: &[ScannerRun], lines: impl IntoIterator<Item = Told>, now: Timestamp) -> Self {
+        let mut told = vec![BTreeMap::new(); runs.len()];
+        for line in lines {
+            let answer = if line.found {
+                Answer::Found(line.detail)
+            } else {
+                Answer::Unclear(line.detail)
+            };
+            if let Some(place) = runs.iter().position(|run| run.engine == line.engine) {
+                told[place].insert(line.digest, answer);
+            }
+        }
+        Self {
+            runs: runs.to_vec(),
+            told,
+            time: Some(now),
+        }
     }
 
     /// Whether an object is not clean.

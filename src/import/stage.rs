@@ -6,6 +6,7 @@ use std::thread;
 
 use super::decide::{Decided, Decisions};
 use super::forward::Newest;
+use super::mover::Mover;
 use super::open::display_path;
 use super::site::Brought;
 use super::verify_evidence::EvidenceSummary;
@@ -16,7 +17,6 @@ use crate::enclave::Enclave;
 use crate::ledger::{BundleRecord, Import, Judgement, Sink};
 use crate::model::{Code, Digest, Name, Refusal, RelativePath, Stop, Timestamp, Unable};
 use crate::repository::{Repository, RootNode, StagedGeneration, Stager};
-use crate::store::Adopted;
 
 /// An import that is written and not yet visible.
 pub struct Staged<'a> {
@@ -84,9 +84,15 @@ pub fn stage<'a>(
     import.export_keys(&keys)?;
     progress.begin("stage", manifest.catalog.objects + manifest.catalog.artifacts);
     let mut summary = Summary::default();
-    take_objects(&decided, &import, repository, &mut summary, progress)?;
-    keep_seals(intact, &import, repository)?;
-    let evidence = record_artifacts(&decided, &import, repository, &mut summary, now, progress)?;
+    let evidence = thread::scope(|scope| {
+        let mover = Mover::start(scope, intact, repository, progress);
+        let recorded = take_objects(&decided, &import, repository, &mover, progress)
+            .and_then(|()| keep_seals(intact, &import, repository))
+            .and_then(|()| record_artifacts(&decided, &import, &mover, &mut summary, now, progress));
+        // Where the thread has failed, the rest is stopped by that, and it says why.
+        (summary.new_objects, summary.new_bytes) = mover.finish()?;
+        recorded
+    })?;
     let mut stager = repository.stager(base)?;
     let mut shared = BTreeMap::new();
     import.for_each_touched(|name| {
@@ -116,93 +122,50 @@ pub fn stage<'a>(
     })
 }
 
-/// Objects that go to the thread that moves them together: a send costs as much as a move.
-const TOGETHER: usize = 256;
-
 /// Moves what was verified and admitted into the store, while the ledger records it.
 fn take_objects(
     decided: &Decided,
     import: &Import<'_>,
     repository: &Repository,
-    summary: &mut Summary,
+    mover: &Mover<'_>,
     progress: &dyn Progress,
 ) -> Result<(), Stop> {
-    let store = repository.store();
     let intact = decided.intact();
     let mut records = intact.records()?;
     let mut next = records.next()?;
-    thread::scope(|scope| {
-        let (sender, queue) = crossbeam_channel::bounded::<Vec<(Digest, u64)>>(4);
-        let moving = scope.spawn(move || {
-            let mut moved = (0, 0);
-            for (digest, size) in queue.into_iter().flatten() {
-                if adopt(intact, repository, &digest)? {
-                    moved = (moved.0 + 1, moved.1 + size);
-                }
-                progress.advance(1);
-            }
-            Ok::<_, Stop>(moved)
-        });
-        let mut together = Vec::with_capacity(TOGETHER);
-        while let Some(Record::Object(object)) = &next {
-            if decided.is_kept_out(&object.digest) {
-                progress.advance(1);
-                next = records.next()?;
-                continue;
-            }
-            together.push((object.digest, object.size));
+    while let Some(Record::Object(object)) = &next {
+        if decided.is_kept_out(&object.digest) {
+            progress.advance(1);
+        } else {
+            mover.take(object.digest, Some(object.size))?;
             import.object(&object.digest, object.size)?;
-            if together.len() == TOGETHER && sender.send(std::mem::take(&mut together)).is_err() {
-                // The other thread has ended, and says why below.
-                break;
-            }
-            next = records.next()?;
         }
-        let _ = sender.send(together);
-        drop(sender);
-        let moved = moving
-            .join()
-            .map_err(|_| Unable::new("the thread that fills the store has ended"))?;
-        (summary.new_objects, summary.new_bytes) = moved?;
-        Ok::<_, Stop>(())
-    })?;
+        next = records.next()?;
+    }
     while let Some(Record::Document(document)) = next {
         // A name of which nothing comes in gets no page.
-        if decided.is_name_kept_out(&document.ecosystem, &document.name) {
-            next = records.next()?;
-            continue;
+        if !decided.is_name_kept_out(&document.ecosystem, &document.name) {
+            let size = size_of(intact, repository, &document.digest)?;
+            import.document(&document, size)?;
         }
-        let path = store.path(&document.digest);
-        let size = fs::metadata(&path)
-            .map_err(|error| Unable::new(format!("cannot read {}", display_path(&path))).because(error))?
-            .len();
-        import.document(&document, size)?;
         next = records.next()?;
     }
     Ok(())
 }
 
-/// Moves one object into the store, and says whether it was new there.
-fn adopt(intact: &Intact, repository: &Repository, digest: &Digest) -> Result<bool, Stop> {
-    let adopted = repository
-        .store()
-        .adopt_new(&intact.staged(digest), digest)
-        .map_err(|error| Unable::new("cannot fill the store").because(error))?;
-    match adopted {
-        Adopted::New => Ok(true),
-        Adopted::Held => Ok(false),
-        Adopted::Missing => Err(
-            Unable::new(format!("object {digest} is no longer in the staging folder"))
-                .code(Code::PublicationRolledBack)
-                .hint("import again")
-                .into(),
-        ),
-    }
+/// The size of an object that is in the store or on its way there: looked for in that order, it is always found.
+fn size_of(intact: &Intact, repository: &Repository, digest: &Digest) -> Result<u64, Stop> {
+    let stored = repository.store().path(digest);
+    let metadata = fs::metadata(intact.staged(digest)).or_else(|_| fs::metadata(&stored));
+    let failed = |error| Unable::new(format!("cannot read {}", display_path(&stored))).because(error);
+    Ok(metadata.map_err(failed)?.len())
 }
 
-/// Keeps the manifest's envelope and the approvals beside the objects that they vouch for.
+/// Keeps the manifest's envelope, the approvals and the custody records beside the objects that they vouch for.
 fn keep_seals(intact: &Intact, import: &Import<'_>, repository: &Repository) -> Result<(), Stop> {
-    for envelope in std::iter::once(intact.envelope()).chain(intact.voucher().approvals.iter().map(Vec::as_slice)) {
+    let voucher = intact.voucher();
+    let beside = voucher.approvals.iter().chain(&voucher.custody);
+    for envelope in std::iter::once(intact.envelope()).chain(beside.map(Vec::as_slice)) {
         let digest = repository
             .store()
             .put_bytes(envelope)
@@ -215,7 +178,7 @@ fn keep_seals(intact: &Intact, import: &Import<'_>, repository: &Repository) -> 
 fn record_artifacts(
     decided: &Decided,
     import: &Import<'_>,
-    repository: &Repository,
+    mover: &Mover<'_>,
     summary: &mut Summary,
     now: Timestamp,
     progress: &dyn Progress,
@@ -235,7 +198,7 @@ fn record_artifacts(
         let (item, findings) = (artifact.judged.examined, artifact.judged.findings);
         newest.take(&item.artifact, &findings);
         for (digest, _) in item.derived.values() {
-            adopt(decided.intact(), repository, digest)?;
+            mover.take(*digest, None)?;
         }
         let counts = summary.ecosystems.entry(item.artifact.ecosystem.clone()).or_default();
         counts.artifacts += 1;

@@ -13,10 +13,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::decide::Recollection;
 use super::verify_objects::Intact;
 use crate::bundle::manifest::SideData;
 use crate::ecosystem;
-use crate::ledger::Ledger;
 use crate::model::{Code, Digest, Material, Name, Refusal, Stop, Timestamp, Unable};
 use crate::policy::{Advisories, CompareWith, Ecosystems, KnownNames, MAX_RECORD_BYTES};
 use crate::store::Store;
@@ -45,10 +45,10 @@ pub(super) struct Around {
 }
 
 impl Around {
-    /// Reads the side data of a verified bundle, and from the ledger the names that new ones may look like.
+    /// Reads the side data of a verified bundle, and from the memory the names that new ones may look like.
     pub(super) fn read(
         intact: &Intact,
-        ledger: Option<&Ledger>,
+        memory: Option<&dyn Recollection>,
         trust_data: Option<&TrustData>,
         store: Option<&Store>,
     ) -> Result<Self, Stop> {
@@ -70,9 +70,9 @@ impl Around {
             if last.as_ref() == Some(&name) {
                 continue;
             }
-            if let Some(ledger) = ledger
+            if let Some(memory) = memory
                 && !with_new_names.contains(&name.ecosystem)
-                && !ledger.knows(&name)?
+                && !memory.knows(&name)?
             {
                 with_new_names.insert(name.ecosystem.clone());
             }
@@ -91,12 +91,11 @@ impl Around {
         if let Some(digest) = side_data.get(&SideData::PopularNames) {
             popular_names(&path_of(digest), &mut names)?;
         }
-        if let Some(ledger) = ledger {
+        if let Some(memory) = memory {
             // Names are compared where one is new; where all are known nothing is asked.
             for id in &with_new_names {
-                ledger.names(id, |name| {
+                memory.each_name(id, &mut |name| {
                     names.add(id, &ecosystem::collision_key(id, name), CompareWith::AlreadyHere);
-                    Ok::<_, Stop>(())
                 })?;
             }
         }

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::ahead::Ahead;
 use super::forward::Forward;
-use super::judge::{Judge, Subject};
+use super::judge::{Asked, Judge, Objects, Opinion, Subject};
 use super::lines::{LineReader, LineWriter};
+use super::ordered::{Next, in_order};
 use super::planned::Planned;
 use super::verify_objects::{Examined, ExaminedReader, Intact, Progress};
 use crate::evidence::Context;
@@ -15,8 +17,8 @@ use crate::model::{Anchor, Artifact, Claim, Digest, Finding, Level, SeenState, S
 use crate::store::Store;
 use crate::trust::Revocations;
 
-/// Artifacts that are judged side by side: enough for all cores, few enough to stay small in memory.
-const ROUND: usize = 256;
+/// Artifacts that one thread judges in a row: few enough to stay small in memory, and enough that handing them over costs nothing.
+const TOGETHER: usize = 32;
 
 /// What proofs are judged by.
 #[derive(Debug, Clone)]
@@ -43,6 +45,8 @@ pub struct JudgedArtifact {
     pub examined: Examined,
     /// What its proofs came to.
     pub findings: Vec<Finding>,
+    /// What they asked of its bytes.
+    pub asked: Asked,
 }
 
 impl JudgedArtifact {
@@ -54,6 +58,7 @@ impl JudgedArtifact {
 
 #[derive(Serialize, Deserialize)]
 struct Line {
+    asked: Asked,
     findings: Vec<Finding>,
 }
 
@@ -76,18 +81,52 @@ pub fn verify_evidence(
     threads: usize,
     progress: &dyn Progress,
 ) -> Result<Judged, Stop> {
-    write_findings(&intact, pins, store, now, threads, progress)?;
+    let here = Judging {
+        pins,
+        now,
+        threads,
+        progress,
+        objects: Objects::Held,
+    };
+    write_findings(&intact, store, &here, &mut |_, opinion| Ok(opinion))?;
     Ok(Judged { intact })
 }
 
+/// The same of a bundle of which objects may be left out: `complete` says what their proofs had come to.
+pub(super) fn verify_evidence_again(
+    intact: Intact,
+    judging: &Judging<'_>,
+    complete: Complete<'_>,
+) -> Result<Judged, Stop> {
+    write_findings(&intact, None, judging, complete)?;
+    Ok(Judged { intact })
+}
+
+/// By what and how it is judged.
+pub(super) struct Judging<'a> {
+    pub(super) pins: &'a Pins,
+    pub(super) now: Timestamp,
+    pub(super) threads: usize,
+    pub(super) progress: &'a dyn Progress,
+    pub(super) objects: Objects,
+}
+
+/// Completes what was found about an artifact, in the catalog's order.
+pub(super) type Complete<'c> = &'c mut dyn FnMut(&Artifact, Opinion) -> Result<Opinion, Stop>;
+
 fn write_findings(
     intact: &Intact,
-    pins: &Pins,
     store: Option<&Store>,
-    now: Timestamp,
-    threads: usize,
-    progress: &dyn Progress,
+    judging: &Judging<'_>,
+    complete: Complete<'_>,
 ) -> Result<(), Stop> {
+    let &Judging {
+        pins,
+        now,
+        threads,
+        progress,
+        objects,
+    } = judging;
     let context = Context {
         anchors: &pins.anchors,
         now,
@@ -96,37 +135,45 @@ fn write_findings(
     };
     let locate = |digest: &Digest| intact.locate(digest, store);
     let planned = Planned::read(&locate(&intact.manifest().plan))?;
-    let judge = Judge::new(&context, pins.revocations.as_ref(), &planned, &locate);
+    let judge = Judge::new(&context, pins.revocations.as_ref(), &planned, &locate).with(objects);
     let mut forward = Forward::new(&pins.seen, intact.manifest().created);
     if !pins.seen.is_empty() {
         let mut examined = intact.examined()?;
         while let Some(item) = examined.next_part::<Judgeable>()? {
             if forward.asks_first(&item.artifact) {
-                forward.note(&item.artifact, &judge.judge(&subject(&item))?);
+                forward.note(&item.artifact, &judge.judge(&subject(&item))?.findings);
             }
         }
     }
     let mut output = LineWriter::create(intact.staging().join(FINDINGS))?;
     progress.begin("judge", intact.manifest().catalog.artifacts);
     let mut examined = intact.examined()?;
-    loop {
-        let mut round = Vec::with_capacity(ROUND);
-        while round.len() < ROUND
+    let next = || {
+        let mut part = Vec::with_capacity(TOGETHER);
+        while part.len() < TOGETHER
             && let Some(item) = examined.next_part::<Judgeable>()?
         {
-            round.push(item);
+            part.push(item);
         }
-        if round.is_empty() {
-            break;
+        Ok((!part.is_empty()).then_some(part))
+    };
+    let work = |part: Vec<Judgeable>| {
+        part.into_iter()
+            .map(|item| Ok((judge.judge(&subject(&item))?, item.artifact)))
+            .collect::<Result<Vec<_>, Stop>>()
+    };
+    in_order(threads, next, work, |judged| {
+        let judged = judged?;
+        progress.advance(judged.len() as u64);
+        for (opinion, artifact) in judged {
+            let Opinion {
+                mut findings, asked, ..
+            } = complete(&artifact, opinion)?;
+            forward.weigh(&artifact, &mut findings);
+            output.write(&Line { asked, findings })?;
         }
-        let subjects: Vec<Subject<'_>> = round.iter().map(subject).collect();
-        let judged = judge.judge_all(&subjects, threads)?;
-        for (subject, mut findings) in subjects.iter().zip(judged) {
-            forward.weigh(subject.artifact, &mut findings);
-            output.write(&Line { findings })?;
-        }
-        progress.advance(round.len() as u64);
-    }
+        Ok(Next::Go)
+    })?;
     progress.finish();
     output.finish()
 }
@@ -193,18 +240,13 @@ impl EvidenceSummary {
     }
 }
 
-/// The judged artifacts of a bundle, in the catalog's order.
-pub struct JudgedReader {
-    examined: ExaminedReader,
-    lines: LineReader,
-}
+/// The judged artifacts of a bundle, in the catalog's order, read ahead.
+pub struct JudgedReader(Ahead<JudgedArtifact>);
 
 impl JudgedReader {
     fn open(intact: &Intact) -> Result<Self, Stop> {
-        Ok(Self {
-            examined: intact.examined()?,
-            lines: LineReader::open(intact.staging().join(FINDINGS))?,
-        })
+        let mut lines = JudgedLines::open(intact)?;
+        Ahead::start(move || lines.next()).map(Self)
     }
 
     /// The next artifact.
@@ -213,6 +255,25 @@ impl JudgedReader {
         reason = "each step may fail: an iterator of results would go on after a failure"
     )]
     pub fn next(&mut self) -> Result<Option<JudgedArtifact>, Stop> {
+        self.0.next()
+    }
+}
+
+/// The lines that the artifacts are read from.
+pub(super) struct JudgedLines {
+    examined: ExaminedReader,
+    lines: LineReader,
+}
+
+impl JudgedLines {
+    pub(super) fn open(intact: &Intact) -> Result<Self, Stop> {
+        Ok(Self {
+            examined: intact.examined()?,
+            lines: LineReader::open(intact.staging().join(FINDINGS))?,
+        })
+    }
+
+    pub(super) fn next(&mut self) -> Result<Option<JudgedArtifact>, Stop> {
         let Some(examined) = self.examined.next()? else {
             return Ok(None);
         };
@@ -220,6 +281,7 @@ impl JudgedReader {
         Ok(Some(JudgedArtifact {
             examined,
             findings: line.findings,
+            asked: line.asked,
         }))
     }
 }

@@ -19,6 +19,7 @@ mod record;
 mod rejudge;
 mod rollback;
 mod same;
+mod statement;
 mod upstream;
 
 use std::fs;
@@ -38,6 +39,7 @@ pub use record::{
 };
 pub use rejudge::Rejudging;
 pub use same::{TableDiffers, Tables};
+pub use statement::{Shown, StatementRecord};
 
 /// Schema 1; later ones are steps from the one before, chosen by `user_version`.
 const MIGRATIONS: &[&str] = &[
@@ -46,6 +48,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema3.sql"),
     include_str!("schema4.sql"),
     include_str!("schema5.sql"),
+    include_str!("schema6.sql"),
 ];
 
 /// Marks the file as sealift's in SQLite's header: "seal" in ASCII.
@@ -53,6 +56,10 @@ const APPLICATION_ID: i32 = 0x7365_616c;
 
 /// How long a reader waits for a checkpoint: far more than one takes.
 const BUSY_MILLISECONDS: u64 = 10_000;
+
+/// How much of the database is kept in memory, in KiB. What a transaction of some thousand artifacts changes fits, so that nothing of it is
+/// written, and waited for, before it commits.
+const CACHE_KIB: i64 = 16 << 10;
 
 /// SQL statements kept prepared: a little more than an import uses.
 const PREPARED_STATEMENTS: usize = 64;
@@ -152,6 +159,9 @@ impl Ledger {
             .map_err(failed("open"))?;
         connection
             .pragma_update(None, "foreign_keys", true)
+            .map_err(failed("open"))?;
+        connection
+            .pragma_update(None, "cache_size", -CACHE_KIB)
             .map_err(failed("open"))?;
         // Nothing in a row of the database may name a function or table to run.
         connection

@@ -132,6 +132,15 @@ impl Log {
 
     /// Writes the tiles of the right edge, so that the whole tree lies on the disk, and makes all of it durable.
     pub fn flush(&self) -> Result<(), LogError> {
+        self.write_edge()?;
+        let folder = self.files.folder();
+        File::open(folder)
+            .and_then(|folder| store::sync_file_system(&folder))
+            .map_err(failed("sync", folder))
+    }
+
+    /// The same for who makes it durable together with more.
+    pub fn write_edge(&self) -> Result<(), LogError> {
         let size = self.frontier.size();
         for (level, hashes) in self.levels.beginnings() {
             self.files.write(edge_part(level, size), &tile_bytes(hashes))?;
@@ -146,10 +155,7 @@ impl Log {
                 &self.bundle,
             )?;
         }
-        let folder = self.files.folder();
-        File::open(folder)
-            .and_then(|folder| store::sync_file_system(&folder))
-            .map_err(failed("sync", folder))
+        Ok(())
     }
 
     /// The proof that the tree, which must be flushed, holds the one of an earlier size.
@@ -177,7 +183,7 @@ impl Log {
     }
 
     /// Puts a checkpoint in its place: whole or not at all.
-    fn show(&self, checkpoint: &Checkpoint) -> Result<(), LogError> {
+    pub(super) fn show(&self, checkpoint: &Checkpoint) -> Result<(), LogError> {
         let (aside, path) = (self.files.path(ASIDE), self.files.path(super::read::CHECKPOINT));
         let mut file = File::create(&aside).map_err(failed("make", &aside))?;
         file.write_all(checkpoint.text().as_bytes())

@@ -309,6 +309,27 @@ codes! {
     /// Export again from a whole lockfile.
     IncompleteClosure = "incomplete-closure" in Evidence;
 
+    /// Records of the chain of custody do not follow one another: one is missing, was changed, was put elsewhere, or has an impossible time.
+    ///
+    /// `sealift custody show` names the record. Ask both sides for the records that they signed, and find out who had the medium in between.
+    CustodyChainBroken = "custody-chain-broken" in Evidence;
+    /// A record of the chain of custody counts for nothing: nobody whom the root knows has signed it, it is about another bundle, or it is no record.
+    ///
+    /// It is shown, and decides nothing. A courier's key counts once the root names it.
+    CustodyRecordUnproven = "custody-record-unproven" in Evidence;
+    /// The number of the seal on a medium is another one than before, or the seal was found broken.
+    ///
+    /// Keep medium and seal, and tell your security officer. Whoever opens a medium on its way records that with `sealift custody add --event opened`, and the new seal after it.
+    CustodySealDiffers = "custody-seal-differs" in Evidence;
+    /// A medium's serial number, or the digest of a whole volume, is another one than the chain of custody said before.
+    ///
+    /// The medium was exchanged, or somebody copied the volumes: such a copy is recorded with `sealift custody add --event written`.
+    CustodyMediumDiffers = "custody-medium-differs" in Evidence;
+    /// The chain of custody lacks what the policy asks for: an event, a seal on both sides, write protection, or a scan.
+    ///
+    /// `sealift custody show` prints what there is; have whoever did it sign a record with `sealift custody add`.
+    CustodyIncomplete = "custody-incomplete" in Evidence;
+
     /// The enclave's log is not the one that a checkpoint or a report speaks of: leaves were cut off, changed or exchanged, or its tiles are damaged.
     ///
     /// A log only grows. Restore the enclave's folder from its own backup, compare it with the reports that were archived elsewhere (`sealift audit --report`), and find out who changed it.
@@ -317,6 +338,10 @@ codes! {
     ///
     /// `sealift audit` names each such file. Restore them from the enclave's own backup, or take the last generation that is whole with `sealift rollback`; and find out who changed them.
     EnclaveDiffers = "enclave-differs" in State;
+    /// A capsule, judged again by what was trusted and known then, does not come to what its report says.
+    ///
+    /// Either the report does not tell the truth, or this program judges otherwise than the one that wrote it. Compare with that version, named in the report, and ask the enclave for what differs.
+    ReverifyDiffers = "reverify-differs" in State;
     /// The enclave's state is missing, older than the repository, or damaged.
     ///
     /// Restore the enclave's folder from its own backup.

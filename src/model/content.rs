@@ -32,23 +32,34 @@ impl<C: Content + ?Sized> Content for &mut C {
 #[derive(Debug)]
 pub struct Remembering<C> {
     content: C,
+    is_read: bool,
     known: Vec<Claim>,
 }
 
 impl<C> Remembering<C> {
     /// Content with the digests that are known of exactly these bytes.
     pub const fn new(content: C, known: Vec<Claim>) -> Self {
-        Self { content, known }
+        Self {
+            content,
+            is_read: false,
+            known,
+        }
     }
 
     /// The handle within.
     pub const fn inner_mut(&mut self) -> &mut C {
         &mut self.content
     }
+
+    /// The digests that are known by now, and whether anything but digests was asked for.
+    pub fn into_known(self) -> (Vec<Claim>, bool) {
+        (self.known, self.is_read)
+    }
 }
 
 impl<C: Read> Read for Remembering<C> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.is_read = true;
         self.content.read(buffer)
     }
 }

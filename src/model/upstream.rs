@@ -1,5 +1,7 @@
 //! How far upstreams have come: logs, repositories and indexes whose signed state only ever moves forward.
 
+use serde::{Deserialize, Serialize};
+
 use super::Timestamp;
 
 /// A signed state of an upstream, as a confirmed proof shows it.
@@ -43,7 +45,8 @@ impl Order {
 }
 
 /// The newest state of an upstream that was ever accepted here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SeenState {
     /// The evidence kind's id.
     pub kind: String,

@@ -1,17 +1,18 @@
 //! The client: one exchange at a time, redirects by hand, retries, and the documents' cache.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::access::{Access, AccessError, Permit, Purpose};
-use super::address::{Address, AddressError, Origin};
-use super::cache::{Cache, CacheError, Kept};
-use super::pace::Pace;
+use super::access::{Access, Permit, Purpose};
+use super::address::{Address, Origin};
+use super::cache::{Cache, Kept};
+use super::error::ClientError;
 use super::proxy::Proxies;
-use crate::ecosystem::{DocumentRequest, Fetched, Upstream, UpstreamBase, UpstreamError};
+use super::transfer::Transfer;
+use super::view::View;
+use crate::ecosystem::{DocumentRequest, Fetched, UpstreamBase};
 use crate::model::Timestamp;
 
 /// What a client is made from.
@@ -88,74 +89,9 @@ impl Default for Limits {
     }
 }
 
-/// A request did not succeed. Addresses are without credentials.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClientError {
-    /// The client could not be made.
-    #[error("the certificate authorities that were given cannot be read")]
-    Certificates,
-    /// The address cannot be asked.
-    #[error("an upstream's address cannot be used")]
-    Address(#[from] AddressError),
-    /// The host may not be contacted, or not so.
-    #[error("{url} is not contacted")]
-    Access {
-        /// The address.
-        url: String,
-        /// Why.
-        source: AccessError,
-    },
-    /// An error status.
-    #[error("{url} answered {status}")]
-    Status {
-        /// The address.
-        url: String,
-        /// The status.
-        status: u16,
-        /// What `Retry-After` asks for.
-        retry_after: Option<Duration>,
-    },
-    /// No connection, or the transfer broke off.
-    #[error("{url}: {reason}")]
-    Transport {
-        /// The address.
-        url: String,
-        /// What happened.
-        reason: String,
-    },
-    /// The connection would not be secure: an unknown certificate authority, another host's certificate.
-    #[error("{url} is not securely reached: {reason}")]
-    Insecure {
-        /// The address.
-        url: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// More bytes than expected.
-    #[error("{url} gives more than {max_bytes} bytes")]
-    TooLarge {
-        /// The address.
-        url: String,
-        /// The limit.
-        max_bytes: u64,
-    },
-    /// The answer is not one to this question.
-    #[error("{url}: {reason}")]
-    Answer {
-        /// The address.
-        url: String,
-        /// What is wrong.
-        reason: &'static str,
-    },
-    /// The cache cannot be written.
-    #[error("the cache cannot be used")]
-    Cache(#[from] CacheError),
-}
-
 /// The HTTPS client.
 pub struct Client {
-    bases: Vec<UpstreamBase>,
+    pub(super) bases: Vec<UpstreamBase>,
     access: Access,
     proxies: Proxies,
     agents: HashMap<Option<ureq::Proxy>, ureq::Agent>,
@@ -436,7 +372,11 @@ impl Client {
             .min(self.limits.longest_pause)
     }
 
-    fn document(&self, request: &DocumentRequest, freshness: Freshness) -> Result<Option<Fetched>, ClientError> {
+    pub(super) fn document(
+        &self,
+        request: &DocumentRequest,
+        freshness: Freshness,
+    ) -> Result<Option<Fetched>, ClientError> {
         let slot = Arc::clone(locked(&self.asked).entry(request.clone()).or_default());
         let mut asked = locked(&slot);
         let cache_is_enough =
@@ -511,134 +451,6 @@ impl Client {
             media_type: header(&answer.headers, "content-type").unwrap_or_default().to_owned(),
             bytes,
         }))
-    }
-}
-
-impl ClientError {
-    /// Whether the same request may succeed a little later.
-    pub(crate) const fn may_pass(&self) -> bool {
-        match self {
-            Self::Transport { .. } => true,
-            Self::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504),
-            _ => false,
-        }
-    }
-}
-
-/// A body's transfer, watched: each read is bounded by the agent, the pace and the deadline here.
-pub(crate) struct Transfer<'a> {
-    url: &'a str,
-    began: Instant,
-    deadline: Instant,
-    pace: Pace,
-}
-
-impl<'a> Transfer<'a> {
-    pub(crate) const fn new(url: &'a str, began: Instant, deadline: Instant, limits: &Limits) -> Self {
-        Self {
-            url,
-            began,
-            deadline,
-            pace: Pace::new(limits.window, limits.least_bytes),
-        }
-    }
-
-    pub(crate) fn read(&mut self, body: &mut dyn Read, buffer: &mut [u8]) -> Result<usize, ClientError> {
-        let broken = |reason: String| ClientError::Transport {
-            url: self.url.to_owned(),
-            reason,
-        };
-        let count = body.read(buffer).map_err(|error| broken(error.to_string()))?;
-        if count > 0 {
-            self.pace
-                .note(self.began.elapsed(), count)
-                .map_err(|error| broken(error.to_string()))?;
-            if Instant::now() > self.deadline {
-                return Err(broken("it takes longer than allowed".to_owned()));
-            }
-        }
-        Ok(count)
-    }
-}
-
-/// A client whose documents are at least so fresh.
-pub struct View<'a> {
-    client: &'a Client,
-    freshness: Freshness,
-    lockfiles: &'a [UpstreamBase],
-}
-
-impl<'a> View<'a> {
-    /// The same for a name for which lockfiles name these upstreams.
-    #[must_use]
-    pub const fn with_lockfiles(self, upstreams: &'a [UpstreamBase]) -> Self {
-        Self {
-            lockfiles: upstreams,
-            ..self
-        }
-    }
-}
-
-impl Upstream for View<'_> {
-    fn document(&self, request: &DocumentRequest) -> Result<Option<Fetched>, UpstreamError> {
-        self.client
-            .document(request, self.freshness)
-            .map_err(|error| to_upstream_error(error, &request.url))
-    }
-
-    fn bases(&self, ecosystem: &str) -> Vec<UpstreamBase> {
-        let all = self.client.bases.iter().chain(self.lockfiles);
-        let mut bases: Vec<_> = all.filter(|base| base.ecosystem == ecosystem).cloned().collect();
-        // A stable sort: what one source names keeps its order.
-        bases.sort_by_key(|base| base.named_by);
-        bases
-    }
-}
-
-impl Upstream for Client {
-    fn document(&self, request: &DocumentRequest) -> Result<Option<Fetched>, UpstreamError> {
-        self.view(Freshness::Cached).document(request)
-    }
-
-    fn bases(&self, ecosystem: &str) -> Vec<UpstreamBase> {
-        self.view(Freshness::Cached).bases(ecosystem)
-    }
-}
-
-/// The asked address is repeated only if it can be read, since only then it is known to carry no password.
-fn to_upstream_error(error: ClientError, asked: &str) -> UpstreamError {
-    let asked = || Address::read(asked).map_or_else(|_| "an upstream".to_owned(), |address| address.to_string());
-    match error {
-        ClientError::Status { url, status, .. } => UpstreamError::Status { url, status },
-        ClientError::Transport { url, reason } => UpstreamError::Transport { url, reason },
-        ClientError::Insecure { url, reason } => UpstreamError::Transport {
-            url,
-            reason: format!("it is not securely reached: {reason}"),
-        },
-        ClientError::Answer { url, reason } => UpstreamError::Malformed {
-            url,
-            reason: reason.to_owned(),
-        },
-        ClientError::TooLarge { url, max_bytes } => UpstreamError::Malformed {
-            url,
-            reason: format!("it is larger than {max_bytes} bytes"),
-        },
-        ClientError::Access { url, source } => UpstreamError::NotContacted {
-            url,
-            reason: source.to_string(),
-        },
-        ClientError::Address(error) => UpstreamError::Transport {
-            url: asked(),
-            reason: error.to_string(),
-        },
-        ClientError::Cache(error) => UpstreamError::Transport {
-            url: asked(),
-            reason: format!("{error}: {}", error.source),
-        },
-        ClientError::Certificates => UpstreamError::Transport {
-            url: asked(),
-            reason: ClientError::Certificates.to_string(),
-        },
     }
 }
 

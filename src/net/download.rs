@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::access::Purpose;
 use super::address::Address;
 use super::cache::CacheError;
-use super::client::{Answer, Client, ClientError, Failure, Progress, Transfer, header};
+use super::client::{Answer, Client, Failure, Progress, header};
+use super::error::ClientError;
+use super::transfer::Transfer;
 use crate::model::{Algorithm, Claim, Digest, MultiHasher, Unsatisfied};
 
 /// A file to fetch.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::advisory::Advisories;
+use super::custody::CustodyFacts;
 use super::document::Side;
 use super::lookalike::KnownNames;
 use super::pattern::Ecosystems;
@@ -243,6 +244,8 @@ pub struct BundleFacts<'a> {
     pub missing: &'a [String],
     /// What scanners found in what belongs to no artifact, in words.
     pub infected: &'a [String],
+    /// What is recorded of its media; `None` where nobody can have recorded it all yet.
+    pub custody: Option<&'a CustodyFacts>,
 }
 
 /// Whether numbers of a stream are missing before a bundle.

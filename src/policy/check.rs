@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{EXPLICIT, Policy, PublisherRule, Waiver};
 use super::pattern::Pattern;
-use super::{PolicyError, WaiverProblem};
+use super::{PolicyError, RecordClass, WaiverProblem};
 use crate::model::{Code, Level, PatternError, Timestamp};
 
 /// The most entries of one list: each artifact is compared with all rules of its ecosystem.
@@ -134,6 +134,7 @@ fn numbers(policy: &Policy) -> Result<(), PolicyError> {
         [
             policy.require.revocations_max_age_days,
             policy.require.advisories_max_age_days,
+            policy.custody.as_ref().and_then(|custody| custody.scan_max_age_days),
         ]
         .into_iter()
         .flatten()
@@ -145,6 +146,10 @@ fn numbers(policy: &Policy) -> Result<(), PolicyError> {
             .iter()
             .filter_map(|scan| Some((scan.path(), scan.definitions_max_age_days?))),
     );
+    if let Some(retention) = &policy.retention {
+        let classes = RecordClass::ALL.into_iter();
+        days.extend(classes.filter_map(|class| Some((class.rule(), retention.days(class)?))));
+    }
     for (rule, count) in days {
         if count > MAX_DAYS {
             return Err(malformed(

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PolicyError;
+use super::Retention;
+use super::custody::{CustodyRule, ScanRole, SealRule};
 use super::document::{
     Action, AdvisoryRule, Closure, CompareWith, DefaultOutcome, DenyRule, EXPLICIT, EcosystemRule, Floor, HonourVex,
     IdentityMode, LicenceRule, Mode, NameRule, OnRefusal, Policy, Profile, PublisherRule, RecordOrRefuse, Require,
     ScanRule, Waiver,
 };
 use super::pattern::{Ecosystems, ecosystem_id};
-use super::written::{Written, WrittenEcosystem};
+use super::written::{Written, WrittenCustody, WrittenEcosystem, WrittenRetention};
 use crate::model::Level;
 
 /// A profile's own values.
@@ -55,6 +57,18 @@ pub(crate) fn of_profile(id: &str, version: u64, profile: Profile) -> Policy {
             },
             closure: if evaluation { Closure::Record } else { Closure::Strict },
         },
+        custody: Some(CustodyRule {
+            events: BTreeSet::new(),
+            chain: if evaluation {
+                RecordOrRefuse::Record
+            } else {
+                RecordOrRefuse::Refuse
+            },
+            seals: if evaluation { SealRule::Record } else { SealRule::Refuse },
+            write_protected: false,
+            scan_max_age_days: None,
+            scanned_by: BTreeSet::from([ScanRole::Approve, ScanRole::Export]),
+        }),
         default: DefaultOutcome::Deny,
         on_refusal: OnRefusal::Stop,
         review_persons: if strict { 2 } else { 1 },
@@ -88,6 +102,7 @@ pub(crate) fn of_profile(id: &str, version: u64, profile: Profile) -> Policy {
             unknown: if strict { Action::Review } else { Action::Record },
             other: if strict { Action::Review } else { Action::Record },
         },
+        retention: None,
         scan: Vec::new(),
         waivers: Vec::new(),
     }
@@ -148,6 +163,7 @@ pub(crate) fn expand(written: Written, ecosystems: &Ecosystems) -> Result<Policy
             sequence_gap: written.require.sequence_gap.unwrap_or(base.require.sequence_gap),
             closure: written.require.closure.unwrap_or(base.require.closure),
         },
+        custody: base.custody.map(|base| custody(written.custody, base)),
         default: written.default,
         on_refusal: written.on_refusal.unwrap_or(base.on_refusal),
         review_persons: written.review_persons.unwrap_or(base.review_persons),
@@ -195,6 +211,7 @@ pub(crate) fn expand(written: Written, ecosystems: &Ecosystems) -> Result<Policy
             },
             None => base.licences,
         },
+        retention: written.retention.map(retention),
         scan: written.scan.map_or(base.scan, |rules| {
             rules
                 .into_iter()
@@ -234,6 +251,19 @@ pub(crate) fn expand(written: Written, ecosystems: &Ecosystems) -> Result<Policy
     Ok(policy.ordered(ecosystems))
 }
 
+fn custody(written: WrittenCustody, base: CustodyRule) -> CustodyRule {
+    CustodyRule {
+        events: written.events.unwrap_or(base.events),
+        chain: written.chain.unwrap_or(base.chain),
+        seals: written.seals.unwrap_or(base.seals),
+        write_protected: written.write_protected.unwrap_or(base.write_protected),
+        scan_max_age_days: written
+            .scan_max_age_days
+            .map_or(base.scan_max_age_days, |limit| limit.0),
+        scanned_by: written.scanned_by.unwrap_or(base.scanned_by),
+    }
+}
+
 fn named_ecosystems(
     named: BTreeMap<String, WrittenEcosystem>,
     mut base: BTreeMap<String, EcosystemRule>,
@@ -271,6 +301,20 @@ fn named_ecosystems(
         rules.insert(id, explicit);
     }
     Ok(rules)
+}
+
+/// Who says something of retention says all of it in the explicit form.
+fn retention(written: WrittenRetention) -> Retention {
+    let base = Retention::default();
+    Retention {
+        approval_days: written.approval_days.map_or(base.approval_days, |limit| limit.0),
+        artifact_days: written.artifact_days.map_or(base.artifact_days, |limit| limit.0),
+        capsule_days: written.capsule_days.map_or(base.capsule_days, |limit| limit.0),
+        proof_days: written.proof_days.map_or(base.proof_days, |limit| limit.0),
+        refusal_days: written.refusal_days.map_or(base.refusal_days, |limit| limit.0),
+        report_days: written.report_days.map_or(base.report_days, |limit| limit.0),
+        review_days: written.review_days.map_or(base.review_days, |limit| limit.0),
+    }
 }
 
 fn publisher(written: super::written::WrittenPublisher) -> Result<PublisherRule, PolicyError> {

@@ -191,6 +191,9 @@ impl<'a> Judge<'a> {
     pub fn decide_bundle(&self, facts: &BundleFacts<'_>) -> Decision {
         let mut hits = Hits::default();
         rules::bundle(&self.policy.require, facts, &self.surroundings, &mut hits);
+        if let (Some(rule), Some(custody)) = (&self.policy.custody, facts.custody) {
+            rules::custody(rule, custody, &self.surroundings, &mut hits);
+        }
         let required = rules::Required {
             level: Level::None,
             rule: "require".to_owned(),

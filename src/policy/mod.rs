@@ -23,6 +23,7 @@
 mod advisory;
 mod case;
 mod check;
+mod custody;
 mod day;
 mod document;
 mod error;
@@ -33,6 +34,7 @@ mod glob;
 mod judge;
 mod lookalike;
 mod pattern;
+mod retention;
 mod rules;
 mod signer;
 mod spdx;
@@ -45,6 +47,7 @@ pub use case::{
     Verdict, level, publishers,
 };
 pub use check::{MAX_PUBLISHERS, MAX_RULES, MAX_UNTIL_DAYS, MAX_WAIVER_DAYS, MIN_WAIVER_PERSONS};
+pub use custody::{CustodyFacts, CustodyRule, ScanRole, SealRule, VolumeCustody};
 pub use day::{Day, DayError};
 pub use document::{
     Action, AdvisoryRule, Closure, CompareWith, DefaultOutcome, DenyRule, EcosystemRule, Floor, HonourVex,
@@ -57,3 +60,4 @@ pub use flat::{Difference, differences, values};
 pub use judge::{Applied, Ending, Judge, NOTICE_DAYS};
 pub use lookalike::{KnownNames, Likeness};
 pub use pattern::{Ecosystems, MalformedPattern, Pattern, Versions};
+pub use retention::{RecordClass, Retention};

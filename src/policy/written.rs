@@ -10,6 +10,7 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::custody::{ScanRole, SealRule};
 use super::document::{
     Action, Closure, CompareWith, DefaultOutcome, Floor, HonourVex, IdentityMode, IdentityRule, MAX_POLICY_BYTES, Mode,
     OnRefusal, Policy, Profile, RecordOrRefuse, Side,
@@ -17,7 +18,7 @@ use super::document::{
 use super::pattern::{Ecosystems, Pattern};
 use super::{Day, PolicyError, check, expand};
 use crate::crypto::yaml;
-use crate::model::{Digest, Level, Timestamp};
+use crate::model::{CustodyEvent, Digest, Level, Timestamp};
 
 /// The name of the written form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -38,6 +39,8 @@ pub(crate) struct Written {
     #[serde(default)]
     pub(crate) require: WrittenRequire,
     #[serde(default)]
+    pub(crate) custody: WrittenCustody,
+    #[serde(default)]
     pub(crate) default: DefaultOutcome,
     pub(crate) on_refusal: Option<OnRefusal>,
     pub(crate) review_persons: Option<u32>,
@@ -53,6 +56,7 @@ pub(crate) struct Written {
     #[serde(default)]
     pub(crate) deny: Vec<WrittenDeny>,
     pub(crate) licences: Option<WrittenLicences>,
+    pub(crate) retention: Option<WrittenRetention>,
     pub(crate) scan: Option<Vec<WrittenScan>>,
     #[serde(default)]
     pub(crate) waivers: Vec<WrittenWaiver>,
@@ -69,6 +73,17 @@ pub(crate) struct WrittenRequire {
     pub(crate) advisories_max_age_days: Option<Limit>,
     pub(crate) sequence_gap: Option<RecordOrRefuse>,
     pub(crate) closure: Option<Closure>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WrittenCustody {
+    pub(crate) events: Option<BTreeSet<CustodyEvent>>,
+    pub(crate) chain: Option<RecordOrRefuse>,
+    pub(crate) seals: Option<SealRule>,
+    pub(crate) write_protected: Option<bool>,
+    pub(crate) scan_max_age_days: Option<Limit>,
+    pub(crate) scanned_by: Option<BTreeSet<ScanRole>>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -138,6 +153,18 @@ pub(crate) struct WrittenLicences {
     pub(crate) allow: BTreeSet<String>,
     pub(crate) unknown: Option<Action>,
     pub(crate) other: Option<Action>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WrittenRetention {
+    pub(crate) approval_days: Option<Limit>,
+    pub(crate) artifact_days: Option<Limit>,
+    pub(crate) capsule_days: Option<Limit>,
+    pub(crate) proof_days: Option<Limit>,
+    pub(crate) refusal_days: Option<Limit>,
+    pub(crate) report_days: Option<Limit>,
+    pub(crate) review_days: Option<Limit>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

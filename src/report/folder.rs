@@ -20,6 +20,9 @@ const SUFFIX: &str = ".report.ndjson";
 /// How the file ends with what state.db took in.
 const JOURNAL: &str = ".journal.ndjson.zst";
 
+/// How the folder ends with what an attempt was judged by.
+const BASIS: &str = ".basis";
+
 /// A folder of reports.
 #[derive(Debug, Clone)]
 pub struct Folder {
@@ -90,8 +93,32 @@ impl Folder {
         self.path.join(format!("{}{JOURNAL}", name_of(head)))
     }
 
+    /// Where the journal of a report lies, by the name of the report's file.
+    pub fn journal_of(&self, file: &str) -> PathBuf {
+        let name = file.strip_suffix(SUFFIX).unwrap_or(file);
+        self.path.join(format!("{name}{JOURNAL}"))
+    }
+
+    /// The folder with what an attempt was judged by, as the head lists it.
+    pub fn basis(&self, head: &Head) -> PathBuf {
+        self.path.join(format!("{}{BASIS}", name_of(head)))
+    }
+
+    /// The folders of that kind that lie here, by the numbers in their names.
+    pub fn bases(&self) -> Result<Vec<(u64, PathBuf)>, ReportError> {
+        self.numbered(BASIS)
+    }
+
+    /// Removes what attempts that did not end left beside their reports: journals and bases from a number on.
+    pub fn remove_unfinished(&self, number: u64) -> Result<(), ReportError> {
+        for (_, path) in self.bases()?.into_iter().filter(|(found, _)| *found >= number) {
+            fs::remove_dir_all(&path).map_err(failed("remove", &path))?;
+        }
+        self.remove_journals_from(number)
+    }
+
     /// Removes the journals of imports that did not commit: those from a number on.
-    pub fn remove_journals_from(&self, number: u64) -> Result<(), ReportError> {
+    fn remove_journals_from(&self, number: u64) -> Result<(), ReportError> {
         for path in self
             .journals()?
             .into_iter()
@@ -104,9 +131,13 @@ impl Folder {
 
     /// The journals that lie here, by the numbers in their names.
     pub fn journals(&self) -> Result<Vec<(u64, PathBuf)>, ReportError> {
+        self.numbered(JOURNAL)
+    }
+
+    fn numbered(&self, suffix: &str) -> Result<Vec<(u64, PathBuf)>, ReportError> {
         let mut found = Vec::new();
         for name in self.names()? {
-            if let Some(number) = number_with(&name, JOURNAL) {
+            if let Some(number) = number_with(&name, suffix) {
                 found.push((number, self.path.join(name)));
             }
         }

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::tally::{EcosystemTally, VoucherTally};
-use super::{DecisionHit, LogPart};
+use super::{Custody, DecisionHit, LogPart};
 use crate::crypto::strict_json::{Critical, Extensions};
-use crate::model::{Digest, Timestamp};
+use crate::model::{BaseSource, Digest, Part, Timestamp, delta_words};
 
 /// The format that this program reads and writes.
 pub const FORMAT: u64 = 1;
@@ -14,6 +14,9 @@ pub const FORMAT: u64 = 1;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Head {
+    /// What the enclave keeps of what the attempt was judged by, beside the report; empty where it keeps nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub basis: Vec<Part>,
     /// The bundle, once its seal was confirmed: nothing that a medium says stands here before.
     pub bundle: Option<Bundle>,
     /// What was checked, in its order.
@@ -23,6 +26,9 @@ pub struct Head {
     /// What a reader must know.
     #[serde(default)]
     pub critical: Critical,
+    /// Records of who had the media; left out where none came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custody: Option<Custody>,
     /// What the artifacts came to, by ecosystem.
     pub ecosystems: Vec<EcosystemTally>,
     /// Facts that decide nothing.
@@ -40,6 +46,12 @@ pub struct Head {
     /// What it proves of the log; none where no log was kept.
     #[serde(default)]
     pub log: Option<LogPart>,
+    /// Earlier reports that are lost, of which persons have taken note; left out where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<LostReport>,
+    /// How many more there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost_left_out: u64,
     /// What was not checked, one phrase each.
     pub not_checked: Vec<String>,
     /// The number among this enclave's reports, from 1.
@@ -73,6 +85,27 @@ pub struct Head {
     pub vouchers_left_out: u64,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// A report that is lost, as a signed statement says (`bundle-spec/retention.md` §6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LostReport {
+    /// The digest of its head.
+    pub digest: Digest,
+    /// Its number.
+    pub number: u64,
+    /// Who signed that work goes on.
+    pub persons: Vec<String>,
+    /// Why, in their words.
+    pub reason: String,
+    /// The statement's number.
+    pub statement: u64,
+}
+
 /// What became of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -101,6 +134,9 @@ pub struct Bundle {
     pub artifacts: u64,
     /// The bundle on which it builds, if it is a delta.
     pub base: Option<Digest>,
+    /// Who says what was held of it; left out where the manifest does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_source: Option<BaseSource>,
     /// When the exporter says that it was made.
     pub created: Timestamp,
     /// How many documents of registries it lists.
@@ -131,6 +167,13 @@ pub struct Bundle {
     pub stream: String,
     /// How many volumes it has.
     pub volumes: u64,
+}
+
+impl Bundle {
+    /// On what it builds, in words; none where it stands alone.
+    pub fn delta_words(&self) -> Option<String> {
+        self.base.map(|base| delta_words(&base, self.base_source))
+    }
 }
 
 /// Somebody who vouched for the bundle.

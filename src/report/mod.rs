@@ -8,6 +8,7 @@
 
 mod bound;
 pub mod controls;
+mod custody;
 mod error;
 mod folder;
 mod head;
@@ -22,11 +23,12 @@ mod text;
 mod write;
 
 pub use bound::{Shortened, short};
+pub use custody::{Custody, CustodyTrouble};
 pub use error::ReportError;
 pub use folder::{ASIDE, Folder, Listed, check_order};
 pub use head::{
-    Bundle, Check, CheckResult, Consent, FORMAT, Head, KnownTime, Method, Outcome, Person, Policy, Previous, Published,
-    Records, Refused, ScannerRun, Standing, Station, TrustThen, Version,
+    Bundle, Check, CheckResult, Consent, FORMAT, Head, KnownTime, LostReport, Method, Outcome, Person, Policy,
+    Previous, Published, Records, Refused, ScannerRun, Standing, Station, TrustThen, Version,
 };
 pub use log::{LogPart, Proven};
 pub use pdf::PdfError;
@@ -36,4 +38,5 @@ pub(crate) use render::csv_row;
 pub use render::{Format, RenderError, render, signed};
 pub use tally::{EcosystemTally, Tally, VoucherTally};
 pub use text::summary;
+pub(crate) use write::shorten;
 pub use write::{Aside, MAX_REPORT_RECORD_BYTES};

@@ -54,6 +54,9 @@ pub struct Scan {
     pub engine: String,
     /// `clean`, `found` or `not-scanned`.
     pub result: String,
+    /// `export` where somebody on the sending side recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub side: Option<String>,
 }
 
 impl Scan {
@@ -63,7 +66,8 @@ impl Scan {
             .detail
             .as_ref()
             .map_or_else(String::new, |detail| format!(": {detail}"));
-        format!("{} {}{detail}", self.engine, self.result)
+        let side = if self.side.is_some() { " (sending side)" } else { "" };
+        format!("{}{side} {}{detail}", self.engine, self.result)
     }
 }
 

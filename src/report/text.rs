@@ -1,7 +1,8 @@
 //! A report in words, for a terminal: who vouched for what, and what was refused and why. Escaping is the printer's.
 
 use super::controls::{self, REGIMES};
-use super::{Check, CheckResult, Head, Outcome, Standing};
+use super::custody::{happened, signed};
+use super::{Bundle, Check, CheckResult, Head, Outcome, Standing};
 use crate::model::Level;
 
 /// How many vouchers a summary names; the report has them all.
@@ -38,6 +39,9 @@ pub fn summary(head: &Head) -> Vec<String> {
             bundle.created, bundle.not_after, bundle.artifacts, bundle.volumes
         ));
     }
+    if let Some(words) = head.bundle.as_ref().and_then(Bundle::delta_words) {
+        lines.push(format!("            {words}"));
+    }
     lines.push(format!("  people    {}", people(head)));
     for person in &head.people {
         if let Some(approval) = &person.approval {
@@ -64,6 +68,18 @@ pub fn summary(head: &Head) -> Vec<String> {
         lines.push(format!("  log       {}", log.said()));
     }
     lines.extend(head.scanners.iter().map(|run| format!("  scanned   {}", run.words())));
+    if let Some(custody) = &head.custody {
+        lines.push(format!("  custody   {}", custody.words()));
+        for link in &custody.records {
+            lines.push(format!("            {}: {}", happened(link), signed(link)));
+        }
+        for trouble in &custody.troubles {
+            lines.push(format!(
+                "            {}: {} [{}]",
+                trouble.subject, trouble.message, trouble.code
+            ));
+        }
+    }
     lines.extend(head.trust.changes.iter().map(|change| format!("  changed   {change}")));
     checks(head, &mut lines);
     let word = match head.outcome {

@@ -1,6 +1,6 @@
 //! Writing a report: records aside, one by one, then the head before them.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -81,8 +81,8 @@ impl Aside {
         &self.tally
     }
 
-    /// Seals the head and writes the whole report under a path that does not exist. Appears whole or not at all. Gives the
-    /// digest of the head.
+    /// Seals the head and writes the whole report under a path that does not exist, which the caller makes durable together with what
+    /// else belongs to the attempt. Gives the digest of the head.
     pub fn finish(self, head: &mut Head, signer: Option<&dyn Signer>, path: &Path) -> Result<Digest, ReportError> {
         head.records = self.records();
         let Self { file, bytes, .. } = self;
@@ -107,17 +107,13 @@ impl Aside {
             .and_then(|()| io::copy(&mut BufReader::new(records.take(bytes)), &mut output))
             .map_err(&write)?;
         let whole = output.into_inner().map_err(|error| write(error.into_error()))?;
-        whole.as_file().sync_all().map_err(&write)?;
         whole.persist_noclobber(path).map_err(|error| write(error.error))?;
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(failed("sync", folder))?;
         Ok(digest)
     }
 }
 
 /// Cuts what no proof needs to be understood: a record must stay readable whatever a proof holds.
-fn shorten(record: &mut Record) {
+pub(crate) fn shorten(record: &mut Record) {
     let left_out = record.findings.len().saturating_sub(MAX_FINDINGS);
     record.findings.truncate(MAX_FINDINGS);
     for finding in &mut record.findings {

@@ -4,6 +4,7 @@
 
 mod compare;
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -234,9 +235,17 @@ pub fn sync_file_system(folder: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Where an object lies below a folder of objects.
-pub fn object_path(objects: &Path, digest: &Digest) -> PathBuf {
-    objects.join(relative(digest))
+/// Makes everything durable on the file systems on which some folders lie, with one call for each of them.
+pub fn sync_file_systems<'a>(folders: impl IntoIterator<Item = &'a Path>) -> Result<(), StoreError> {
+    let mut synced = BTreeSet::new();
+    for folder in folders {
+        let file = File::open(folder).map_err(failed("open", folder))?;
+        let device = file.metadata().map_err(failed("look at", folder))?.dev();
+        if synced.insert(device) {
+            sync_file_system(&file).map_err(failed("sync", folder))?;
+        }
+    }
+    Ok(())
 }
 
 /// The path of an object below `objects`.

@@ -4,6 +4,7 @@
 //! it, and every other document is judged by the root that is current.
 
 pub mod approval;
+pub mod custody;
 pub mod data;
 pub mod folder;
 pub mod receipt;

@@ -219,7 +219,7 @@ impl Statement {
                 found: receipt.enclave,
             });
         }
-        let objects = read_list(untrusted, &receipt.objects)?;
+        let objects = receipt.objects.read(untrusted)?;
         Ok(Self {
             receipt,
             persons: vouched.persons,
@@ -236,22 +236,13 @@ impl Receipt {
         signer: &dyn Signer,
         output: &mut impl Write,
     ) -> Result<(), ReceiptError> {
-        let mut hasher = Hasher::new();
-        for object in objects {
-            hasher.update(&list_line(object));
-        }
         self.format = FORMAT;
-        self.objects = ObjectList {
-            count: objects.len() as u64,
-            digest: hasher.finish(),
-        };
+        self.objects = ObjectList::write(objects.iter().copied(), &mut io::sink())?;
         self.check()?;
         let envelope = super::sign(Kind::Receipt, strict_json::write(self), &[signer])?;
         output.write_all(&envelope.write())?;
         output.write_all(b"\n")?;
-        for object in objects {
-            output.write_all(&list_line(object))?;
-        }
+        ObjectList::write(objects.iter().copied(), output)?;
         Ok(())
     }
 
@@ -279,39 +270,57 @@ fn list_line(object: &Digest) -> Vec<u8> {
     line
 }
 
-/// Reads as many lines as were signed, and finds that nothing follows.
-fn read_list(mut untrusted: impl BufRead, signed: &ObjectList) -> Result<Vec<Digest>, ReceiptError> {
-    let mut hasher = Hasher::new();
-    let mut objects: Vec<Digest> = Vec::new();
-    let mut line = Vec::with_capacity(LINE_BYTES);
-    loop {
-        line.clear();
-        (&mut untrusted).take(LINE_BYTES as u64).read_until(b'\n', &mut line)?;
-        if line.is_empty() {
-            break;
+impl ObjectList {
+    /// Writes a list, and gives what a head says of it. `objects` are ascending, each once.
+    pub fn write(objects: impl Iterator<Item = Digest>, output: &mut impl Write) -> io::Result<Self> {
+        let mut hasher = Hasher::new();
+        let mut count = 0;
+        for object in objects {
+            let line = list_line(&object);
+            hasher.update(&line);
+            output.write_all(&line)?;
+            count += 1;
         }
-        let number = objects.len() as u64 + 1;
-        if number > signed.count {
+        Ok(Self {
+            count,
+            digest: hasher.finish(),
+        })
+    }
+
+    /// Reads as many lines as there are, and finds that nothing follows.
+    pub fn read(&self, mut untrusted: impl BufRead) -> Result<Vec<Digest>, ReceiptError> {
+        let mut hasher = Hasher::new();
+        let mut objects: Vec<Digest> = Vec::new();
+        let mut line = Vec::with_capacity(LINE_BYTES);
+        loop {
+            line.clear();
+            (&mut untrusted).take(LINE_BYTES as u64).read_until(b'\n', &mut line)?;
+            if line.is_empty() {
+                break;
+            }
+            let number = objects.len() as u64 + 1;
+            if number > self.count {
+                return Err(ReceiptError::ListDiffers {
+                    expected: format!("{} objects", self.count),
+                    found: "more".to_owned(),
+                });
+            }
+            hasher.update(&line);
+            let digest = std::str::from_utf8(&line)
+                .ok()
+                .and_then(|text| text.strip_suffix('\n'))
+                .and_then(|digits| format!("sha256:{digits}").parse::<Digest>().ok())
+                .filter(|digest| objects.last().is_none_or(|last| last < digest))
+                .ok_or(ReceiptError::Line { number })?;
+            objects.push(digest);
+        }
+        let found = hasher.finish();
+        if objects.len() as u64 != self.count || found != self.digest {
             return Err(ReceiptError::ListDiffers {
-                expected: format!("{} objects", signed.count),
-                found: "more".to_owned(),
+                expected: format!("{} objects, {}", self.count, self.digest),
+                found: format!("{} objects, {found}", objects.len()),
             });
         }
-        hasher.update(&line);
-        let digest = std::str::from_utf8(&line)
-            .ok()
-            .and_then(|text| text.strip_suffix('\n'))
-            .and_then(|digits| format!("sha256:{digits}").parse::<Digest>().ok())
-            .filter(|digest| objects.last().is_none_or(|last| last < digest))
-            .ok_or(ReceiptError::Line { number })?;
-        objects.push(digest);
+        Ok(objects)
     }
-    let found = hasher.finish();
-    if objects.len() as u64 != signed.count || found != signed.digest {
-        return Err(ReceiptError::ListDiffers {
-            expected: format!("{} objects, {}", signed.count, signed.digest),
-            found: format!("{} objects, {found}", objects.len()),
-        });
-    }
-    Ok(objects)
 }

@@ -29,6 +29,7 @@ SMALL_FILE_BYTES = 20_000_000
 TINY_FILES = 50_000
 LARGE_BYTES = 2_000_000_000
 OBJECTS = 1_000_000
+MANY = 100_000
 GIANT_BYTES = 8 << 30
 
 
@@ -191,7 +192,15 @@ def objects(folder, _place, note):
     if shutil.disk_usage(folder).free < 40 << 30:
         note("objects: less than 40 GiB of disk are free, left out")
         return None
-    for number in range(OBJECTS):
+    return write_objects(folder, OBJECTS)
+
+
+def many(folder, _place, _note):
+    return write_objects(folder, MANY)
+
+
+def write_objects(folder, count):
+    for number in range(count):
         if number % 1000 == 0:
             part = folder / f"{number // 1000:03}"
             part.mkdir()
@@ -215,4 +224,5 @@ def write_noise(path, size, noise):
             size -= len(part)
 
 
-MAKERS = {"small": small, "crates": crates, "tiny": tiny, "large": large, "objects": objects, "giant": giant}
+MAKERS = {"small": small, "crates": crates, "tiny": tiny, "large": large, "objects": objects, "many": many,
+          "giant": giant}

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::log::{by_python, copy, keep_state, put_state_back, report, three_attempts};
-use crate::world::{World, tree};
+use crate::log::{copy, keep_state, put_state_back, report, three_attempts};
+use crate::world::{World, by_python, tree};
 
 fn audit(world: &World, more: &str) -> (i32, Value) {
     let ran = world.run(&format!("audit --enclave en --json{more}"));
@@ -73,8 +73,12 @@ fn replace(path: &Path, bytes: &[u8]) {
 fn edit_in_place(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
     let mut bytes = fs::read(path).unwrap();
-    let place = bytes.len() / 2;
-    bytes[place] ^= 1;
+    let middle = bytes.len() / 2;
+    // The worlds hold an empty object too, which can only grow.
+    match bytes.get_mut(middle) {
+        Some(byte) => *byte ^= 1,
+        None => bytes.push(1),
+    }
     fs::write(path, bytes).unwrap();
 }
 
@@ -121,7 +125,7 @@ fn files_of_the_repository_and_the_store_that_differ_are_named() {
     let restore = || copy(&world, "good", "en");
     let code = "enclave-differs";
     // Every object: edited where it lies, and every file of the tree that is not a link to one.
-    for file in plain(&world, "en/store/objects").iter().step_by(4) {
+    for file in &plain(&world, "en/store/objects") {
         edit_in_place(&world.path(file));
         differs(&world, "", "store", code, "other", file);
         restore();

@@ -10,7 +10,8 @@ use sealift::report::Format;
 
 use crate::judged;
 use crate::reports::{reports, rewritten, rewritten_as, varied};
-use crate::world::{World, say};
+use crate::tools;
+use crate::world::World;
 
 fn paper(world: &World, report: &str, name: &str) -> Vec<u8> {
     world
@@ -36,10 +37,10 @@ fn attached(document: &[u8]) -> Vec<u8> {
 
 /// What a program of others says of a file; nothing where it is not here.
 fn asked(program: &str, arguments: &[&str], file: &Path) -> Option<String> {
-    let Ok(output) = Command::new(program).args(arguments).arg(file).output() else {
-        say(&format!("skipped: {program} (it is not here)"));
+    if !tools::has(program) {
         return None;
-    };
+    }
+    let output = Command::new(program).args(arguments).arg(file).output().unwrap();
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert!(output.status.success(), "{program}: {text}");
     Some(text)

@@ -1,7 +1,6 @@
 //! Receipts: what an enclave signs that it holds, the bundle that then brings only what is missing, and what is refused.
 
 use std::fs;
-use std::path::Path;
 
 use sealift::crypto::dsse::Envelope;
 use sealift::model::Digest;
@@ -12,7 +11,7 @@ use crate::export::sending;
 use crate::judged;
 use crate::people;
 use crate::raw_bundle::noise;
-use crate::world::World;
+use crate::world::{World, by_python};
 
 const EXPORT: &str = "export --exporter ex --select sealift.yaml --offline --threads 1 --out";
 
@@ -35,20 +34,6 @@ fn arrived() -> World {
 
 fn receipt(world: &World) -> Value {
     world.json("receipt --enclave en --out r")
-}
-
-/// Whether the program that shares no code with this one takes the receipt `r`; nothing where there is no Python.
-fn by_python(world: &World, file: &str) -> Option<(i32, String)> {
-    let output = std::process::Command::new("python3")
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/verify_bundle.py"))
-        .arg("--root")
-        .arg(world.path("en/trust/roots/1.dsse.json"))
-        .arg("--receipt")
-        .arg(world.path(file))
-        .output()
-        .ok()?;
-    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-    Some((output.status.code().unwrap(), text))
 }
 
 fn bytes_of(world: &World, folder: &str) -> u64 {
@@ -77,7 +62,7 @@ fn a_receipt_says_what_is_held() {
     let schema = include_str!("../../bundle-spec/schemas/receipt.schema.json");
     let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
     assert!(schema.is_valid(head), "{head}");
-    if let Some((status, text)) = by_python(&world, "r") {
+    if let Some((status, text)) = by_python(&world, &["--receipt", "r"]) {
         assert_eq!(status, 0, "{text}");
     }
     let verified = world.json("receipt verify r --trust en/trust");
@@ -189,7 +174,7 @@ fn receipts_that_somebody_touched_are_refused() {
         } else {
             world.refused("receipt verify bad --trust en/trust", code);
         }
-        if let Some((status, text)) = by_python(&world, "bad") {
+        if let Some((status, text)) = by_python(&world, &["--receipt", "bad"]) {
             assert_eq!(status, 1, "{why}: {text}");
             assert!(code.is_empty() || text.contains(&format!("[{code}]")), "{why}: {text}");
         }
@@ -252,4 +237,117 @@ fn the_receipt_of_another_enclave_is_refused() {
     world.run("receipt verify r --trust en/trust").done();
     judged::revoke(&world, 1, vec![Revoked::Key(people::id(people::STATION).to_string())]);
     world.refused("receipt verify r --trust en/trust", "key-revoked");
+}
+
+/// What status says of the newest bundle's manifest.
+fn last_manifest(world: &World) -> String {
+    let status = world.json("status --enclave en");
+    status["last_bundle"]["manifest"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_was_acknowledged_stays_with_the_exporter() {
+    let world = arrived();
+    add(&world, 4, 500);
+    // Nobody has said anything yet.
+    let ran = world.run(&format!("{EXPORT} m0 --since-memory --stream side")).done();
+    assert!(ran.stderr.contains("stands alone"), "{}", ran.stderr);
+    let manifest = last_manifest(&world);
+    let wrong = Digest::of(b"another");
+    world.refused(
+        &format!("acknowledge 1 --exporter ex --manifest {wrong}"),
+        "digest-mismatch",
+    );
+    world.unable(&format!("acknowledge 2 --exporter ex --manifest {manifest}"));
+    world.unable(&format!(
+        "acknowledge 1 --exporter ex --stream other --manifest {manifest}"
+    ));
+    world.unable("acknowledge 1 --exporter ex");
+    let ran = world
+        .run(&format!("acknowledge 1 --exporter ex --manifest {manifest}"))
+        .done();
+    assert!(ran.stderr.contains("your word alone"), "{}", ran.stderr);
+    let exported = world.json(&format!("{EXPORT} m2 --since-memory"));
+    assert_eq!(exported["base"], json!(manifest));
+    assert_eq!(exported["base_source"], "memory");
+    assert!(bytes_of(&world, "m2") < 100_000, "{}", bytes_of(&world, "m2"));
+    let weaker = "nobody signed: weaker than a receipt";
+    let text = world.run("verify --enclave en m2").done().stdout;
+    assert!(text.contains(weaker), "{text}");
+    world.run("import --enclave en m2").done();
+    let text = world.run("report show --enclave en").done().stdout;
+    assert!(text.contains(weaker), "{text}");
+    let report = world.json("report show --enclave en");
+    assert_eq!(report["head"]["bundle"]["base_source"], "memory");
+    assert_eq!(
+        world.json("list --enclave en")["artifacts"].as_array().unwrap().len(),
+        4
+    );
+    // What bundle 2 carried is not acknowledged, and travels again.
+    add(&world, 5, 600);
+    world.run(&format!("{EXPORT} m3 --since-memory")).done();
+    let third = bytes_of(&world, "m3");
+    world
+        .run(&format!(
+            "acknowledge 2 --exporter ex --manifest {}",
+            last_manifest(&world)
+        ))
+        .done();
+    let exported = world.json(&format!("{EXPORT} m4 --since-memory"));
+    assert_eq!(exported["base"], json!(last_manifest(&world)));
+    assert!(bytes_of(&world, "m4") < third, "{} {third}", bytes_of(&world, "m4"));
+    assert_eq!(world.run(&format!("{EXPORT} m5 --since-memory --since r")).status, 2);
+}
+
+#[test]
+fn a_base_that_was_never_imported_and_objects_that_are_gone_are_refused() {
+    let world = sending();
+    let exported = world.json(&format!("{EXPORT} m1"));
+    let manifest = exported["bundle"]["manifest"].as_str().unwrap();
+    // Somebody acknowledged what never arrived.
+    world
+        .run(&format!("acknowledge 1 --exporter ex --manifest {manifest}"))
+        .done();
+    add(&world, 4, 500);
+    world.run(&format!("{EXPORT} m2 --since-memory")).done();
+    world.refused("import --enclave en m2", "base-missing");
+    world.run("import --enclave en m1").done();
+    let digest = Digest::of(&fs::read(world.path("set/1.bin")).unwrap());
+    let store = sealift::store::Store::open(world.path("en/store")).unwrap();
+    fs::remove_file(store.path(&digest)).unwrap();
+    world.refused("import --enclave en m2", "object-not-listed");
+    // A memory that somebody cut is no memory.
+    let list = fs::read_dir(world.path("ex/streams/plant-7/main+sent"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|extension| extension == "list"))
+        .unwrap();
+    let text = fs::read_to_string(&list).unwrap();
+    fs::write(&list, &text[..text.len() - 65]).unwrap();
+    world.unable(&format!("{EXPORT} m3 --since-memory"));
+}
+
+#[test]
+fn an_approver_with_the_store_sees_a_delta() {
+    let world = arrived();
+    add(&world, 4, 500);
+    receipt(&world);
+    world.run(&format!("{EXPORT} m2 --since r")).done();
+    world.key(people::APPROVER, "eve.pem");
+    let manifest = {
+        let text = world.json("verify --enclave en m2");
+        text["bundle"]["manifest"].as_str().unwrap().to_owned()
+    };
+    let approve = format!("approve m2 --key eve.pem --manifest {manifest} --reason fine");
+    let said = world.refused(&format!("{approve} --trust en/trust"), "object-not-listed");
+    assert!(said.contains("give --enclave"), "{said}");
+    let ran = world.run(&format!("{approve} --enclave en"));
+    assert!(
+        ran.stderr.contains("only what changed since manifest"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("4 artifacts"), "{}", ran.stderr);
+    assert_eq!(world.run(&approve).status, 2);
+    assert_eq!(world.run(&format!("{approve} --enclave en --trust en/trust")).status, 2);
 }

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use sealift::crypto::dsse::Envelope;
 use sealift::crypto::strict_json;
@@ -15,7 +14,8 @@ use serde_json::{Value, json};
 
 use crate::judged;
 use crate::people;
-use crate::world::{World, say};
+use crate::public_schema;
+use crate::world::{World, by_python};
 
 /// An enclave and two media that follow each other.
 fn plain() -> World {
@@ -29,7 +29,10 @@ pub(crate) fn reports(world: &World) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = fs::read_dir(world.path("en/reports"))
         .map(|entries| entries.map(|entry| entry.unwrap().path()).collect())
         .unwrap_or_default();
-    paths.retain(|path| !path.to_str().unwrap().ends_with(".journal.ndjson.zst"));
+    paths.retain(|path| {
+        let name = path.to_str().unwrap();
+        !name.ends_with(".journal.ndjson.zst") && !name.ends_with(".basis")
+    });
     paths.sort();
     paths
 }
@@ -40,34 +43,9 @@ fn names(world: &World) -> Vec<String> {
 }
 
 /// Checks a document by the schema of reports, with a validator of others.
-fn validate(document: &Value) {
-    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("bundle-spec/schemas/report.schema.json");
-    let script = "import json, sys\n\
-        try:\n    import jsonschema\nexcept ImportError:\n    sys.exit(77)\n\
-        schema = json.load(open(sys.argv[1]))\n\
-        jsonschema.Draft202012Validator.check_schema(schema)\n\
-        errors = list(jsonschema.Draft202012Validator(schema).iter_errors(json.load(sys.stdin)))\n\
-        print('\\n'.join(f'{list(error.absolute_path)}: {error.message[:300]}' for error in errors))\n\
-        sys.exit(1 if errors else 0)\n";
-    let child = Command::new("python3")
-        .args(["-c", script])
-        .arg(schema)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn();
-    let Ok(mut child) = child else {
-        say("skipped: the schema of reports (there is no python3)");
-        return;
-    };
-    let mut input = child.stdin.take().unwrap();
-    let text = document.to_string();
-    let writer = std::thread::spawn(move || input.write_all(text.as_bytes()));
-    let output = child.wait_with_output().unwrap();
-    let _ = writer.join();
-    match output.status.code() {
-        Some(77) => say("skipped: the schema of reports (the package jsonschema is not here)"),
-        code => assert_eq!(code, Some(0), "{}", String::from_utf8_lossy(&output.stdout)),
-    }
+pub(crate) fn validate(document: &Value) {
+    let schema = include_str!("../../bundle-spec/schemas/report.schema.json");
+    public_schema::validate_by(&serde_json::from_str(schema).unwrap(), document);
 }
 
 /// Fails unless a part of a report has the fields that the closed schema asks for, and no others.
@@ -91,21 +69,6 @@ fn has_the_fields_of(part: &Value, definition: &str) {
     let found: BTreeSet<&str> = part.as_object().unwrap().keys().map(String::as_str).collect();
     assert!(required.is_subset(&found), "{:?}", required.difference(&found));
     assert!(found.is_subset(&known), "{:?}", found.difference(&known));
-}
-
-/// Verifies a report with the program that shares no code with this one; nothing where there is no Python.
-fn by_python(world: &World, report: &Path) -> Option<(i32, String)> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/verify_bundle.py");
-    let output = Command::new("python3")
-        .arg(script)
-        .arg("--root")
-        .arg(world.path("en/trust/roots/1.dsse.json"))
-        .arg("--report")
-        .arg(report)
-        .output()
-        .ok()?;
-    let text = [output.stdout, output.stderr].concat();
-    Some((output.status.code().unwrap(), String::from_utf8(text).unwrap()))
 }
 
 fn checks(document: &Value) -> Vec<(&str, &str)> {
@@ -166,7 +129,7 @@ fn an_import_leaves_a_report_that_says_who_vouched_for_what() {
     assert_eq!(verified["digest"], document["digest"]);
     assert_eq!(verified["signers"], json!(["station-plant-7"]));
     assert_eq!(world.json("report verify --enclave en"), verified);
-    if let Some((status, text)) = by_python(&world, &reports(&world)[0]) {
+    if let Some((status, text)) = by_python(&world, &["--report", reports(&world)[0].to_str().unwrap()]) {
         assert_eq!(status, 0, "{text}");
         assert!(text.contains(document["digest"].as_str().unwrap()), "{text}");
     }
@@ -321,7 +284,7 @@ fn a_report_that_somebody_touched_is_refused() {
         ));
         assert_eq!(ran.status, 1, "{name}: {}", ran.stderr);
         assert!(!world.path(&format!("{name}.html")).exists(), "{name}");
-        if let Some((status, text)) = by_python(&world, &path) {
+        if let Some((status, text)) = by_python(&world, &["--report", path.to_str().unwrap()]) {
             assert_eq!(status, 1, "{name}: {text}");
             assert!(text.contains(&format!("[{code}]")), "{name}: {text}");
         }

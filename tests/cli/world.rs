@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::people;
 use crate::raw_bundle::{Edits, RawBundle};
+use crate::tools;
 
 /// The journeys of other tests are about persons and media: their plain files have no proofs, and their bundles no side data.
 pub(crate) const PLAIN_POLICY: &str = "
@@ -42,6 +43,23 @@ pub(crate) const PASSPHRASE: &str = "correct horse battery staple";
 )]
 pub(crate) fn say(text: &str) {
     println!("{text}");
+}
+
+/// Verifies with the program that shares no code with this one, by an enclave's first root; nothing where there is no Python.
+pub(crate) fn by_python(world: &World, arguments: &[&str]) -> Option<(i32, String)> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/verify_bundle.py");
+    if !tools::has("python3") {
+        return None;
+    }
+    let output = Command::new("python3")
+        .arg(script)
+        .args(["--root", "en/trust/roots/1.dsse.json"])
+        .args(arguments)
+        .current_dir(world.path("."))
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    Some((output.status.code().unwrap(), String::from_utf8(text).unwrap()))
 }
 
 /// The clock of this machine.

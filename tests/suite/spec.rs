@@ -12,7 +12,7 @@ use sealift::bundle::{container, limits, volumes};
 use sealift::crypto::{dsse, strict_json};
 use sealift::ecosystem;
 use sealift::model::{Artifact, Code, Digest, Document, Proof, ProofState, Timestamp};
-use sealift::trust::{self, approval, data, revocations};
+use sealift::trust::{self, approval, custody, data, revocations};
 use serde_json::Value;
 
 fn place(path: &str) -> PathBuf {
@@ -71,6 +71,9 @@ fn constants() -> BTreeMap<&'static str, u64> {
         ("MAX_PROOFS_BESIDES", small(limits::MAX_PROOFS_BESIDES)),
         ("MAX_KIND_BYTES", small(limits::MAX_KIND_BYTES)),
         ("MAX_NAME_BYTES", small(limits::MAX_NAME_BYTES)),
+        ("MAX_PARTS", sealift::capsule::MAX_PARTS),
+        ("MAX_INDEX_BYTES", sealift::capsule::MAX_INDEX_BYTES),
+        ("MAX_INDEX_LINE_BYTES", small(sealift::capsule::MAX_INDEX_LINE_BYTES)),
         ("MAX_SEQUENCE_JUMP", limits::MAX_SEQUENCE_JUMP),
         ("MAX_CREATED_AHEAD_SECONDS", positive(limits::MAX_CREATED_AHEAD_SECONDS)),
         ("MAX_CLOCK_BEHIND_SECONDS", positive(limits::MAX_CLOCK_BEHIND_SECONDS)),
@@ -92,7 +95,14 @@ fn constants() -> BTreeMap<&'static str, u64> {
         ),
         ("MAX_HELD_OBJECTS", sealift::trust::receipt::MAX_HELD_OBJECTS),
         ("MAX_STREAMS", small(sealift::trust::receipt::MAX_STREAMS)),
+        ("MAX_CUSTODY_RECORDS", small(custody::MAX_CUSTODY_RECORDS)),
+        ("MAX_CUSTODY_BYTES", small(custody::MAX_CUSTODY_BYTES)),
+        ("MAX_CUSTODY_TEXT_BYTES", small(custody::MAX_CUSTODY_TEXT_BYTES)),
+        ("MAX_CUSTODY_NOTE_BYTES", small(custody::MAX_CUSTODY_NOTE_BYTES)),
+        ("MAX_CUSTODY_SCANS", small(custody::MAX_CUSTODY_SCANS)),
+        ("MAX_CUSTODY_TOLD", small(custody::MAX_CUSTODY_TOLD)),
         ("MAX_CHECKPOINT_BYTES", small(sealift::log::MAX_CHECKPOINT_BYTES)),
+        ("MAX_PRUNED", small(sealift::statement::MAX_PRUNED)),
         ("MAX_ENTRY_BYTES", small(sealift::log::MAX_ENTRY_BYTES)),
         ("MAX_PROOF_HASHES", small(sealift::crypto::merkle::MAX_PROOF_HASHES)),
         ("MAX_ANCHORS", small(data::MAX_ANCHORS)),
@@ -119,8 +129,11 @@ fn no_constant_of_the_format_is_left_out() {
         "src/trust/approval.rs",
         "src/trust/data.rs",
         "src/trust/receipt.rs",
+        "src/trust/custody/mod.rs",
+        "src/trust/custody/record.rs",
         "src/trust/revocations.rs",
         "src/trust/trusted.rs",
+        "src/capsule/index.rs",
         "src/crypto/dsse.rs",
         "src/crypto/strict_json.rs",
     ] {
@@ -389,6 +402,7 @@ fn the_manifests_schema_has_its_fields() {
     };
     let bare = Manifest {
         base: None,
+        base_source: None,
         catalog: catalog.clone(),
         created: Timestamp::from_seconds(1000),
         critical: Vec::new(),
@@ -408,6 +422,7 @@ fn the_manifests_schema_has_its_fields() {
     };
     let full = Manifest {
         base: Some(digest),
+        base_source: Some(sealift::model::BaseSource::Memory),
         critical: vec!["x".into()],
         previous: Some(digest),
         side_data: [(sealift::bundle::manifest::SideData::Advisories, digest)].into(),

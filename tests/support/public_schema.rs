@@ -20,8 +20,13 @@ fn json(name: &str) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// Fails unless a document fits a schema; formats such as `date-time` count. What a schema names lies beside it.
+/// Fails unless a document fits a public schema; formats such as `date-time` count. What a schema names lies beside it.
 pub(crate) fn validate(schema: &str, document: &Value) {
+    validate_by(&json(schema), document);
+}
+
+/// The same for a schema at hand.
+pub(crate) fn validate_by(schema: &Value, document: &Value) {
     let mut registry = Registry::new();
     for (uri, name) in [
         (
@@ -36,11 +41,10 @@ pub(crate) fn validate(schema: &str, document: &Value) {
         registry = registry.add(uri, json(name)).unwrap();
     }
     let registry = registry.prepare().unwrap();
-    let schema = json(schema);
     let validator = jsonschema::options()
         .with_registry(&registry)
         .should_validate_formats(true)
-        .build(&schema)
+        .build(schema)
         .unwrap();
     let errors: Vec<String> = validator
         .iter_errors(document)

@@ -33,7 +33,7 @@ pub(super) fn write_catalog(
     let failed = |error: io::Error| cannot_spool(spool, error);
     let file = Arc::new(tempfile::tempfile_in(spool).map_err(failed)?);
     let proof_kinds = |id: &str| ecosystem::find(id).map(Ecosystem::proof_kinds);
-    let elsewhere = |digest: &Digest| since.is_some_and(|since| since.statement.holds(digest));
+    let elsewhere = |digest: &Digest| since.is_some_and(|since| since.holds(digest));
     let mut writer = Writer {
         checker: Checker::new(stored.segment_size(), &proof_kinds, &elsewhere),
         segment_size: stored.segment_size(),

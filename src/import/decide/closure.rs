@@ -10,7 +10,6 @@ use super::{Deciding, Occasion};
 use crate::ecosystem::{self, Need, purl};
 use crate::import::verify_evidence::JudgedArtifact;
 use crate::import::verify_objects::Intact;
-use crate::ledger::Ledger;
 use crate::model::{Name, Stop};
 
 /// The most different needs that are kept: those of some 50,000 crates.
@@ -55,7 +54,7 @@ impl Closure {
         if self.needs.is_empty() {
             return Ok((Vec::new(), Vec::new()));
         }
-        let Some(ledger) = deciding.ledger.filter(|_| deciding.occasion == Occasion::Import) else {
+        let Some(memory) = deciding.memory.filter(|_| deciding.occasion == Occasion::Import) else {
             let why =
                 "what the artifacts need and is not in the bundle: only the enclave knows what it holds".to_owned();
             return Ok((Vec::new(), vec![why]));
@@ -75,7 +74,8 @@ impl Closure {
         let mut missing = BTreeSet::new();
         for (name, asked) in &open {
             for (requirement, by) in asked {
-                if !is_here(ledger, name, requirement.as_deref())? {
+                let fitting = memory.held(name, &|version| fits(name, requirement.as_deref(), version))?;
+                if fitting.is_none() {
                     let which = requirement
                         .as_deref()
                         .map_or_else(String::new, |text| format!(" {text}"));
@@ -98,9 +98,4 @@ fn fits(name: &Name, requirement: Option<&str>, version: &str) -> bool {
             .and_then(|known| known.satisfies(requirement, version))
             .unwrap_or(true)
     })
-}
-
-fn is_here(ledger: &Ledger, name: &Name, requirement: Option<&str>) -> Result<bool, Stop> {
-    let held = ledger.held(name)?;
-    Ok(held.iter().any(|held| fits(name, requirement, &held.artifact.version)))
 }

@@ -5,8 +5,9 @@ use std::io;
 use super::admit::KeptOut;
 use super::decision::{ArtifactDecision, Decisions};
 use super::pass::DECISIONS;
+use crate::import::ahead::Ahead;
 use crate::import::lines::LineReader;
-use crate::import::verify_evidence::{EvidenceSummary, Judged, JudgedArtifact, JudgedReader};
+use crate::import::verify_evidence::{EvidenceSummary, Judged, JudgedArtifact, JudgedLines};
 use crate::import::verify_objects::Intact;
 use crate::model::{Digest, Name, Stop};
 
@@ -67,18 +68,15 @@ impl Decided {
     }
 }
 
-/// The decided artifacts of a bundle, in the catalog's order.
-pub struct DecidedReader {
-    judged: JudgedReader,
-    lines: LineReader,
-}
+/// The decided artifacts of a bundle, in the catalog's order, read ahead.
+pub struct DecidedReader(Ahead<DecidedArtifact>);
 
 impl DecidedReader {
     pub(super) fn open(judged: &Judged) -> Result<Self, Stop> {
-        Ok(Self {
-            judged: judged.artifacts()?,
-            lines: LineReader::open(judged.intact().staging().join(DECISIONS))?,
-        })
+        let intact = judged.intact();
+        let mut judged = JudgedLines::open(intact)?;
+        let mut lines = LineReader::open(intact.staging().join(DECISIONS))?;
+        Ahead::start(move || next(&mut judged, &mut lines)).map(Self)
     }
 
     /// The next artifact.
@@ -87,14 +85,18 @@ impl DecidedReader {
         reason = "each step may fail: an iterator of results would go on after a failure"
     )]
     pub fn next(&mut self) -> Result<Option<DecidedArtifact>, Stop> {
-        let Some(judged) = self.judged.next()? else {
-            return Ok(None);
-        };
-        let decided: ArtifactDecision = self.lines.following()?;
-        if decided.digest != judged.examined.artifact.digest {
-            let mixed = io::Error::new(io::ErrorKind::InvalidData, "a decision is about another artifact");
-            return Err(self.lines.wrong(mixed));
-        }
-        Ok(Some(DecidedArtifact { judged, decided }))
+        self.0.next()
     }
+}
+
+fn next(judged: &mut JudgedLines, lines: &mut LineReader) -> Result<Option<DecidedArtifact>, Stop> {
+    let Some(judged) = judged.next()? else {
+        return Ok(None);
+    };
+    let decided: ArtifactDecision = lines.following()?;
+    if decided.digest != judged.examined.artifact.digest {
+        let mixed = io::Error::new(io::ErrorKind::InvalidData, "a decision is about another artifact");
+        return Err(lines.wrong(mixed));
+    }
+    Ok(Some(DecidedArtifact { judged, decided }))
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::crypto::strict_json;
 use crate::import::site::Origin;
 use crate::model::{Code, Digest, Level, Refusal};
-use crate::policy::{Decision, Hit, Mode, Policy, Scan, ScanResult, Verdict};
+use crate::policy::{Decision, Hit, Mode, Policy, Scan, ScanResult, Side, Verdict};
 use crate::report::ScannerRun;
 use crate::trust::Profile;
 
@@ -31,6 +31,19 @@ impl Admission {
     /// Whether it is published.
     pub const fn is_admitted(self) -> bool {
         matches!(self, Self::Allowed | Self::Reviewed | Self::Evaluation)
+    }
+
+    /// Reads the word in reports.
+    pub fn read(word: &str) -> Option<Self> {
+        [
+            Self::Allowed,
+            Self::Reviewed,
+            Self::Evaluation,
+            Self::Waiting,
+            Self::Denied,
+        ]
+        .into_iter()
+        .find(|admission| admission.word() == word)
     }
 
     /// The word in reports.
@@ -81,6 +94,9 @@ pub struct ScanTold {
     pub engine: String,
     /// `clean`, `found` or `not-scanned`.
     pub result: String,
+    /// `export` where somebody on the sending side recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub side: Option<String>,
 }
 
 impl From<&Scan> for ScanTold {
@@ -94,6 +110,7 @@ impl From<&Scan> for ScanTold {
             detail,
             engine: scan.engine.clone(),
             result: result.to_owned(),
+            side: (scan.side == Side::Export).then(|| "export".to_owned()),
         }
     }
 }

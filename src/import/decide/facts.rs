@@ -32,6 +32,7 @@ pub(super) fn bundle_facts<'a>(
         unplanned,
         missing,
         infected,
+        custody: deciding.custody.map(|custody| &custody.facts),
     }
 }
 

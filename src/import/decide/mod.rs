@@ -23,15 +23,15 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::custody::Custodied;
 use super::planned::Planned;
 use super::scan::Scanned;
 use super::site::InForce;
 use super::surroundings::{Around, ECOSYSTEMS};
 use super::verify_evidence::Judged;
-use super::verify_objects::{Progress, write_failed};
-use crate::ledger::Ledger;
+use super::verify_objects::{Intact, Progress, write_failed};
 use crate::model::{Stop, Timestamp};
-use crate::policy::{Judge, Policy, Side, Surroundings};
+use crate::policy::{Judge, Policy, Surroundings};
 use crate::store::Store;
 use crate::trust::review::Reviews;
 use crate::trust::{Profile, TrustData};
@@ -43,6 +43,8 @@ pub use decision::{Admission, ArtifactDecision, Counts, Decisions, ScanTold};
 pub(super) use decision::{codes, is_wrong, only_shows, open_hits};
 pub(super) use facts::{published, release};
 use pass::Pass;
+pub(super) use remembered::{Noted, Told};
+pub use remembered::{Recollection, Remembered};
 pub use waiting::{Waiting, WaitingHeader};
 
 /// What deciding needs beside the bundle.
@@ -54,7 +56,7 @@ pub struct Deciding<'a> {
     /// The persons with the role `import`.
     pub importers: BTreeSet<String>,
     /// The enclave's memory; without one, floors, pinned publishers and known names are not asked for, and the result says so.
-    pub ledger: Option<&'a Ledger>,
+    pub memory: Option<&'a dyn Recollection>,
     /// What the site believes of the outside world.
     pub trust_data: Option<&'a TrustData>,
     /// When the revocations that the bundle carries were made.
@@ -63,6 +65,8 @@ pub struct Deciding<'a> {
     pub reviews: &'a Reviews,
     /// What this site's scanners said of its objects.
     pub scanned: &'a Scanned,
+    /// What is recorded of its media; before the export there is nothing.
+    pub custody: Option<&'a Custodied>,
     /// The clock.
     pub now: Timestamp,
     /// On what occasion it is asked.
@@ -97,7 +101,7 @@ pub fn decide(judged: Judged, store: Option<&Store>, deciding: &Deciding<'_>) ->
 /// Applies the policy to every artifact, and refuses nothing yet: what becomes of those that are not admitted can be recorded.
 pub fn weigh(judged: Judged, store: Option<&Store>, deciding: &Deciding<'_>) -> Result<Weighed, Stop> {
     let policy = &deciding.in_force.policy;
-    let around = Around::read(judged.intact(), deciding.ledger, deciding.trust_data, store)?;
+    let around = Around::read(judged.intact(), deciding.memory, deciding.trust_data, store)?;
     let manifest = judged.intact().manifest();
     let asked = asked_now(policy, deciding.occasion);
     let judge = Judge::new(
@@ -113,7 +117,7 @@ pub fn weigh(judged: Judged, store: Option<&Store>, deciding: &Deciding<'_>) -> 
     );
     let planned = Planned::read(&judged.intact().locate(&manifest.plan, store))?;
     deciding.progress.begin("decide", manifest.catalog.artifacts);
-    let mut pass = Pass::new(policy, deciding, &judge, &planned, judged.intact())?;
+    let mut pass = Pass::new(policy, deciding, &judge, &around.names, &planned, judged.intact())?;
     let mut artifacts = judged.artifacts()?;
     while let Some(artifact) = artifacts.next()? {
         pass.take(&artifact)?;
@@ -128,17 +132,23 @@ pub fn weigh(judged: Judged, store: Option<&Store>, deciding: &Deciding<'_>) -> 
     })
 }
 
-/// The policy as far as it can be asked: before the export nobody has scanned anything on the receiving side.
+/// The policy as far as it can be asked: before the export nobody has scanned the bundle.
 fn asked_now(policy: &Policy, occasion: Occasion) -> Cow<'_, Policy> {
     if occasion == Occasion::Import {
         return Cow::Borrowed(policy);
     }
     let mut asked = policy.clone();
-    asked.scan.retain(|rule| rule.side == Side::Export);
+    // Who exports has not handed the media over yet, and records the scan afterwards.
+    asked.scan.clear();
     Cow::Owned(asked)
 }
 
 impl Weighed {
+    /// The bundle.
+    pub const fn intact(&self) -> &Intact {
+        self.judged.intact()
+    }
+
     /// What was decided, in numbers.
     pub const fn decisions(&self) -> &Decisions {
         &self.decisions

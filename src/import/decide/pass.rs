@@ -7,7 +7,7 @@ use super::closure::Closure;
 use super::decision::{Admission, ArtifactDecision, Decisions, ScanTold, codes, is_wrong, only_shows, says};
 use super::facts::{bundle_facts, comes_unasked, published, release};
 use super::refusals::refusal;
-use super::remembered::{Remembered, remember};
+use super::remembered::Remembered;
 use super::waiting::{WAITING, Waiting, WaitingHeader};
 use super::{Deciding, Occasion};
 use crate::ecosystem::{self, Stated, purl};
@@ -15,8 +15,8 @@ use crate::import::lines::LineWriter;
 use crate::import::planned::Planned;
 use crate::import::verify_evidence::JudgedArtifact;
 use crate::import::verify_objects::Intact;
-use crate::model::{Artifact, Code, Digest, Refusal, Stop};
-use crate::policy::{Case, Decision, Hit, Judge, OnRefusal, Policy, Side, Verdict};
+use crate::model::{Artifact, Code, Digest, Name, Refusal, Stop};
+use crate::policy::{Case, CompareWith, Decision, Hit, Judge, KnownNames, OnRefusal, Policy, Verdict};
 use crate::scan::Answer;
 use crate::trust::review::Answer as Reviewed;
 
@@ -34,6 +34,7 @@ pub(super) struct Pass<'a> {
     digest: Digest,
     deciding: &'a Deciding<'a>,
     judge: &'a Judge<'a>,
+    names: &'a KnownNames,
     planned: &'a Planned,
     remembered: Option<Remembered>,
     output: LineWriter,
@@ -55,12 +56,13 @@ impl<'a> Pass<'a> {
         policy: &'a Policy,
         deciding: &'a Deciding<'a>,
         judge: &'a Judge<'a>,
+        names: &'a KnownNames,
         planned: &'a Planned,
         intact: &Intact,
     ) -> Result<Self, Stop> {
         let digest = policy.digest();
         let mut not_asked = deciding.reviews.passed_over.clone();
-        if deciding.ledger.is_none() {
+        if deciding.memory.is_none() {
             not_asked.push(
                 "floors, pinned publishers and names seen before: without an enclave's memory nobody knows them"
                     .to_owned(),
@@ -68,8 +70,11 @@ impl<'a> Pass<'a> {
         }
         if deciding.occasion == Occasion::Export {
             not_asked.push("approvals, gaps in the stream, who imports, and reviews: they come later".to_owned());
-            if policy.scan.iter().any(|rule| rule.side == Side::Import) {
-                not_asked.push("scans on the receiving side: they come later".to_owned());
+            if !policy.scan.is_empty() {
+                not_asked.push("scans: they come later, also on the sending side".to_owned());
+            }
+            if policy.custody.is_some() {
+                not_asked.push("custody of the media: it comes later".to_owned());
             }
         }
         if planned.states_nothing() {
@@ -80,6 +85,7 @@ impl<'a> Pass<'a> {
             digest,
             deciding,
             judge,
+            names,
             planned,
             remembered: None,
             output: LineWriter::create(intact.staging().join(DECISIONS))?,
@@ -134,14 +140,20 @@ impl<'a> Pass<'a> {
         let name = artifact.full_name();
         let remembered = match self.remembered.take().filter(|remembered| remembered.name == name) {
             Some(remembered) => remembered,
-            None => remember(name, self.deciding.ledger)?,
+            None => match self.deciding.memory {
+                Some(memory) => memory.of(&name)?,
+                None => Remembered::nothing(name),
+            },
         };
         let advised_as = stated
             .advised_as
             .as_ref()
             .map(|(name, version)| (ecosystem::collision_key(&artifact.ecosystem, name), version.as_str()));
         self.closure.take(judged);
-        let scans = self.deciding.scanned.of(artifact);
+        let mut scans = self.deciding.scanned.of(artifact);
+        if let Some(custody) = self.deciding.custody {
+            scans.extend(custody.scans_of(artifact, self.policy.custody.as_ref()));
+        }
         self.told
             .extend(objects_of(artifact).filter(|digest| self.deciding.scanned.tells_of(digest)));
         let case = Case {
@@ -150,12 +162,13 @@ impl<'a> Pass<'a> {
             advised_as: advised_as.as_ref().map(|(key, version)| (key.as_str(), *version)),
             floor: remembered.floor,
             pinned: &remembered.pinned,
-            standing: remembered.standing,
+            standing: remembered.standing(),
             published: published(&judged.findings, &stated),
             licence: stated.licence.as_deref(),
             ..Case::new(artifact, &judged.findings)
         };
         let mut decision = self.judge.decide(&case);
+        self.note_alike(artifact, &decision)?;
         let url = purl(artifact);
         let (admission, reviewed_by) = self.admit(artifact, &url, &mut decision);
         let decided = ArtifactDecision {
@@ -171,6 +184,23 @@ impl<'a> Pass<'a> {
         self.remembered = Some(remembered);
         self.count(artifact, &url, &decided)?;
         self.output.write(&decided)
+    }
+
+    /// Tells the memory which of its names this one looks like.
+    fn note_alike(&self, artifact: &Artifact, decision: &Decision) -> Result<(), Stop> {
+        let is_alike = decision.hits.iter().any(|hit| hit.code == Code::SimilarName);
+        let Some(memory) = self.deciding.memory.filter(|_| is_alike) else {
+            return Ok(());
+        };
+        let key = ecosystem::collision_key(&artifact.ecosystem, &artifact.name);
+        let with = BTreeSet::from([CompareWith::AlreadyHere]);
+        match self.names.similar(&artifact.ecosystem, &key, &with) {
+            Some((other, _)) => memory.looks_like(&Name {
+                ecosystem: artifact.ecosystem.clone(),
+                name: other.to_owned(),
+            }),
+            None => Ok(()),
+        }
     }
 
     /// What becomes of an artifact: the policy's verdict, and where that is left to persons, theirs.

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write as _};
 use std::path::Path;
 
-use super::{Workspace, write_failed};
+use super::write_failed;
 use crate::bundle::catalog::{Checker, Encoding, Object, Record, RecordError, Totals};
 use crate::bundle::container;
 use crate::bundle::frame::{self, DecodeError, FrameError};
@@ -53,10 +53,10 @@ pub(super) fn receive(reader: &mut VolumeReader, manifest: &Manifest, keep: Opti
 }
 
 /// Decodes the catalog and checks every record. The digest of the bytes has been confirmed before.
-pub(super) fn check(path: &Path, manifest: &Manifest, workspace: &Workspace<'_>) -> Result<(), Stop> {
+pub(super) fn check(path: &Path, manifest: &Manifest, holds: &dyn Fn(&Digest) -> bool) -> Result<(), Stop> {
     let proof_kinds = |id: &str| ecosystem::find(id).map(ecosystem::Ecosystem::proof_kinds);
     let delta = manifest.base.is_some();
-    let held = |digest: &Digest| delta && workspace.holds(digest);
+    let held = |digest: &Digest| delta && holds(digest);
     let mut checker = Checker::new(manifest.segment_size, &proof_kinds, &held);
     let mut tally = VolumeTally::new(manifest);
     let mut line = Vec::new();

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::thread;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -14,10 +13,12 @@ use super::{Workspace, staged_path, write_failed};
 use crate::bundle::catalog::Record;
 use crate::bundle::manifest::Manifest;
 use crate::ecosystem::{self, DocumentContent};
+use crate::import::basis::Examined as Kept;
 use crate::import::lazy_file::LazyFile;
 use crate::import::lines::{LineReader, LineWriter};
 use crate::import::open::cannot_read;
-use crate::model::{Artifact, Claim, Code, Digest, Document, Refusal, Stop, Unable};
+use crate::import::ordered::{Next, in_order};
+use crate::model::{Artifact, Claim, Code, Digest, Document, Refusal, Stop};
 
 /// An artifact and what its content says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,8 +38,8 @@ pub struct Examined {
 
 const EXAMINED: &str = "examined.ndjson";
 
-/// Artifacts that are inspected side by side: enough for all cores, few enough to stay small in memory.
-const ROUND: usize = 256;
+/// Artifacts that one thread inspects in a row: few enough to stay small in memory, and enough that neighbours share their documents.
+const TOGETHER: usize = 32;
 
 /// The largest registry document that is read into memory, in bytes: packuments of the largest names have 30 MB.
 const MAX_DOCUMENT_BYTES: u64 = 256 << 20;
@@ -52,12 +53,13 @@ pub(super) fn inspect(catalog: &Path, manifest: &Manifest, workspace: &Workspace
     workspace.progress.begin("inspect", manifest.catalog.artifacts);
     let mut artifacts = Records::open(catalog)?;
     let mut documents = Documents::open(catalog)?;
-    let mut refusals: Vec<Refusal> = Vec::new();
-    let mut round: Vec<(Artifact, Vec<Document>)> = Vec::new();
     let mut current: Option<(String, String, Vec<Document>)> = None;
-    loop {
-        let record = artifacts.next()?;
-        if let Some(Record::Artifact(artifact)) = &record {
+    let next = || {
+        let mut part: Vec<(Artifact, Vec<Document>)> = Vec::with_capacity(TOGETHER);
+        while part.len() < TOGETHER
+            && let Some(record) = artifacts.next()?
+        {
+            let Record::Artifact(artifact) = record else { continue };
             if !current
                 .as_ref()
                 .is_some_and(|(ecosystem, name, _)| *ecosystem == artifact.ecosystem && *name == artifact.name)
@@ -69,27 +71,33 @@ pub(super) fn inspect(catalog: &Path, manifest: &Manifest, workspace: &Workspace
                 .as_ref()
                 .map(|(_, _, documents)| documents.clone())
                 .unwrap_or_default();
-            round.push((artifact.clone(), found));
+            part.push((artifact, found));
         }
-        if round.len() == ROUND || record.is_none() {
-            let count = round.len() as u64;
-            for result in inspect_round(&round, workspace) {
-                match result {
-                    Ok(examined) => output.write(&examined)?,
-                    Err(Stop::Refused(more)) => refusals.extend(more),
-                    Err(unable) => return Err(unable),
-                }
+        Ok((!part.is_empty()).then_some(part))
+    };
+    let mut refusals: Vec<Refusal> = Vec::new();
+    let inspect_part = |part: Vec<(Artifact, Vec<Document>)>| {
+        // Neighbours share their documents: each is read once.
+        let mut cache = None;
+        part.iter()
+            .map(|(artifact, documents)| inspect_one(artifact, documents, &mut cache, workspace))
+            .collect::<Vec<_>>()
+    };
+    in_order(workspace.threads, next, inspect_part, |results| {
+        workspace.progress.advance(results.len() as u64);
+        for result in results {
+            match result {
+                Ok(examined) => output.write(&examined)?,
+                Err(Stop::Refused(more)) => refusals.extend(more),
+                Err(unable) => return Err(unable),
             }
-            workspace.progress.advance(count);
-            round.clear();
-            if refusals.len() >= MAX_REFUSALS {
-                break;
-            }
         }
-        if record.is_none() {
-            break;
-        }
-    }
+        Ok(if refusals.len() < MAX_REFUSALS {
+            Next::Go
+        } else {
+            Next::Enough
+        })
+    })?;
     workspace.progress.finish();
     output.finish()?;
     if refusals.is_empty() {
@@ -97,6 +105,24 @@ pub(super) fn inspect(catalog: &Path, manifest: &Manifest, workspace: &Workspace
     }
     refusals.truncate(MAX_REFUSALS);
     Err(Stop::Refused(refusals))
+}
+
+/// Writes what contents said once more, from what was kept of it: a line for each artifact of the catalog.
+pub(super) fn examined_again(catalog: &Path, folder: &Path, mut kept: LineReader) -> Result<(), Stop> {
+    let mut output = LineWriter::create(folder.join(EXAMINED))?;
+    let mut records = Records::open(catalog)?;
+    while let Some(record) = records.next()? {
+        let Record::Artifact(artifact) = record else { continue };
+        let said: Kept = kept.following()?;
+        output.write(&Examined {
+            artifact,
+            size: said.size,
+            facts: said.facts,
+            derived: BTreeMap::new(),
+            digests: said.digests,
+        })?;
+    }
+    output.finish()
 }
 
 /// The catalog's documents, name by name, in step with its artifacts.
@@ -145,33 +171,6 @@ impl Documents {
     }
 }
 
-/// Inspects some artifacts on all cores; the results are in their order.
-fn inspect_round(round: &[(Artifact, Vec<Document>)], workspace: &Workspace<'_>) -> Vec<Result<Examined, Stop>> {
-    let share = round.len().div_ceil(workspace.threads.max(1)).max(1);
-    thread::scope(|scope| {
-        let handles: Vec<_> = round
-            .chunks(share)
-            .map(|part| {
-                scope.spawn(move || {
-                    // Neighbours share their documents: each is read once.
-                    let mut cache: Option<(Vec<Document>, Vec<DocumentContent>)> = None;
-                    part.iter()
-                        .map(|(artifact, documents)| inspect_one(artifact, documents, &mut cache, workspace))
-                        .collect::<Vec<_>>()
-                })
-            })
-            .collect();
-        handles
-            .into_iter()
-            .flat_map(|handle| {
-                handle
-                    .join()
-                    .unwrap_or_else(|_| vec![Err(Unable::new("an inspection ended unexpectedly").into())])
-            })
-            .collect()
-    })
-}
-
 fn inspect_one(
     artifact: &Artifact,
     documents: &[Document],
@@ -205,7 +204,7 @@ fn inspect_one(
     for (label, bytes) in facts.derived {
         let digest = Digest::of(&bytes);
         if !workspace.holds(&digest) {
-            let target = staged_path(&workspace.staging, &digest)?;
+            let target = staged_path(&workspace.staging, &digest);
             fs::write(&target, &bytes).map_err(|error| write_failed(&target, error))?;
         }
         derived.insert(label, (digest, bytes.len() as u64));

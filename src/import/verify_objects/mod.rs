@@ -14,9 +14,10 @@ use std::path::{Path, PathBuf};
 use crate::bundle::container;
 use crate::bundle::manifest::Manifest;
 use crate::model::{Code, Digest, Refusal, Stop, Unable};
-use crate::store::{Store, object_path};
+use crate::store::Store;
 
 use super::authenticate::{Authenticated, Voucher};
+use super::lines::LineReader;
 use super::open::VolumeReader;
 pub(super) use catalog::Records;
 pub use inspect::{Examined, ExaminedReader};
@@ -83,6 +84,36 @@ pub enum Verified {
 }
 
 impl Intact {
+    /// A bundle that was verified before, of which the catalog and what its contents said were kept in a folder. Objects lie there too, as far as
+    /// they were kept; a delta's base is not looked for.
+    pub(super) fn again(
+        (manifest, manifest_digest, voucher): (Manifest, Digest, Voucher),
+        envelope: Vec<u8>,
+        folder: &Path,
+        examined: LineReader,
+    ) -> Result<Self, Stop> {
+        let catalog = folder.join(CATALOG);
+        let found = pipeline::hash_file(&catalog)?;
+        if found != manifest.catalog.digest {
+            return Err(Refusal::new(
+                Code::DigestMismatch,
+                CATALOG,
+                "the catalog is not the one that was signed",
+            )
+            .comparing(manifest.catalog.digest, found)
+            .into());
+        }
+        catalog::check(&catalog, &manifest, &|_| true)?;
+        inspect::examined_again(&catalog, folder, examined)?;
+        Ok(Self {
+            manifest,
+            manifest_digest,
+            envelope,
+            voucher,
+            staging: folder.to_owned(),
+        })
+    }
+
     /// The manifest.
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
@@ -113,9 +144,14 @@ impl Intact {
         Records::open(&self.staging.join(CATALOG))
     }
 
+    /// Where the catalog lies, as the bundle brought it.
+    pub(super) fn catalog(&self) -> PathBuf {
+        self.staging.join(CATALOG)
+    }
+
     /// Where a verified object lies aside; it may be in the store instead.
     pub(super) fn staged(&self, digest: &Digest) -> PathBuf {
-        object_path(&self.staging.join(OBJECTS), digest)
+        staged_path(&self.staging, digest)
     }
 
     /// Where an object's verified bytes lie: aside, or in the store that held it before.
@@ -157,7 +193,7 @@ pub fn verify_objects(authenticated: Authenticated, workspace: &Workspace<'_>) -
         catalog::receive(&mut reader, &manifest, keep)?;
         workspace.progress.advance(manifest.catalog.size);
         if first && !already {
-            catalog::check(&catalog_path, &manifest, workspace)?;
+            catalog::check(&catalog_path, &manifest, &|digest| workspace.holds(digest))?;
             mark(&workspace.staging.join(CHECKED))?;
         }
         let number = which_volume(&mut reader, manifest.volumes.len())?;
@@ -205,22 +241,27 @@ fn catalog_checked(staging: &Path) -> bool {
     staging.join(CHECKED).is_file()
 }
 
+/// How many hexadecimal digits of an object's digest name its folder in the staging folder: one, so that threads seldom wait for each
+/// other, and there is little to make and to remove.
+const SHARD_DIGITS: usize = 1;
+
 /// Makes the staging folder's own folders.
 fn prepare(staging: &Path) -> Result<(), Stop> {
-    for folder in [VOLUMES, STORED] {
-        let path = staging.join(folder);
+    let objects = staging.join(OBJECTS);
+    let shards = (0..1 << (4 * SHARD_DIGITS)).map(|shard| objects.join(format!("{shard:0SHARD_DIGITS$x}")));
+    for path in [staging.join(VOLUMES), staging.join(STORED)].into_iter().chain(shards) {
         fs::create_dir_all(&path).map_err(|error| write_failed(&path, error))?;
     }
     Ok(())
 }
 
-/// Where a verified object is to lie; its shard's folder is made where it is missing.
-fn staged_path(staging: &Path, digest: &Digest) -> Result<PathBuf, Stop> {
-    let path = object_path(&staging.join(OBJECTS), digest);
-    if let Some(shard) = path.parent().filter(|shard| !shard.is_dir()) {
-        fs::create_dir_all(shard).map_err(|error| write_failed(shard, error))?;
-    }
-    Ok(path)
+/// Where a verified object lies, or is to lie.
+pub(crate) fn staged_path(staging: &Path, digest: &Digest) -> PathBuf {
+    let digits = digest.hex();
+    let (shard, rest) = digits.split_at(SHARD_DIGITS);
+    [staging, Path::new(OBJECTS), Path::new(shard), Path::new(rest)]
+        .iter()
+        .collect()
 }
 
 /// Leaves a mark that a piece of work is done.
@@ -262,7 +303,7 @@ impl Workspace<'_> {
 
     /// Where an object's verified bytes lie.
     fn locate(&self, digest: &Digest) -> PathBuf {
-        let staged = object_path(&self.staging.join(OBJECTS), digest);
+        let staged = staged_path(&self.staging, digest);
         match self.store {
             Some(store) if !staged.is_file() => store.path(digest),
             _ => staged,

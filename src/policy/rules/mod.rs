@@ -4,6 +4,7 @@
 mod advisories;
 mod age;
 mod bundle;
+mod custody;
 mod evidence;
 mod licence;
 mod listed;
@@ -13,6 +14,7 @@ mod scan;
 pub(crate) use advisories::advisories;
 pub(crate) use age::age;
 pub(crate) use bundle::bundle;
+pub(crate) use custody::custody;
 pub(crate) use evidence::{Required, contradictions, evidence, required};
 pub(crate) use licence::licence;
 pub(crate) use listed::{denied, internal};

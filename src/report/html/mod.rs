@@ -4,6 +4,7 @@
 //! a style, a link or a script, and the page forbids itself everything but its own style (Content Security Policy).
 
 mod controls;
+mod custody;
 mod picture;
 mod sections;
 
@@ -65,6 +66,7 @@ impl Page {
         // Whoever opens the report of a refusal asks why, first.
         sections::refusals(head, out)?;
         sections::journey(head, out)?;
+        custody::custody(head, out)?;
         picture::levels(&head.ecosystems, out)?;
         sections::vouchers(head, out)?;
         sections::trust_changes(head, out)?;

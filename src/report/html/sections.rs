@@ -13,7 +13,7 @@ const STATIONS: [(&str, &[&str]); 8] = [
     ("Bytes", &["objects", "contents"]),
     ("Proofs", &["trust", "evidence"]),
     ("Scan", &["malware"]),
-    ("Policy", &["policy"]),
+    ("Policy", &["custody", "policy"]),
     ("Publish", &["publication"]),
 ];
 
@@ -66,6 +66,7 @@ pub(super) fn facts(head: &Head, out: &mut dyn Write) -> io::Result<()> {
                 if bundle.volumes == 1 { "volume" } else { "volumes" }
             ),
         ));
+        facts.extend(bundle.delta_words().map(|words| ("Brings", text(&words))));
         facts.push(("Asked for", code(&bundle.plan.to_string())));
     }
     for (role, title) in [("export", "Exported by"), ("approve", "Approved by")] {

@@ -4,8 +4,9 @@ use super::PdfError;
 use super::sheet::{Cell, Colour, INK, LINE, QUIET, Sheet, Text};
 use crate::model::{Finding, Level};
 use crate::report::controls::{self, Status};
+use crate::report::custody::{happened, signed};
 use crate::report::tally::signer_words;
-use crate::report::{CheckResult, Head, Outcome, Record, Report, Standing};
+use crate::report::{Bundle, CheckResult, Head, Outcome, Record, Report, Standing};
 
 const GOOD: Colour = (29, 107, 69);
 const BAD: Colour = (163, 34, 44);
@@ -165,6 +166,19 @@ fn transfer(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
     }
     for run in &head.scanners {
         fact(sheet, "Scanned", vec![Text::plain(run.words())])?;
+    }
+    if let Some(custody) = &head.custody {
+        let mut texts = vec![Text::plain(custody.words())];
+        texts.extend(
+            custody
+                .records
+                .iter()
+                .map(|link| Text::small(format!("{}: {}", happened(link), signed(link)))),
+        );
+        fact(sheet, "Custody", texts)?;
+    }
+    if let Some(words) = head.bundle.as_ref().and_then(Bundle::delta_words) {
+        fact(sheet, "Brings", vec![Text::plain(words)])?;
     }
     if let Some(time) = &head.known_time {
         let words = format!(

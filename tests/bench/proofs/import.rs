@@ -233,7 +233,7 @@ fn hash(digests: &[Digest], objects: &Path, threads: usize, others: &[Algorithm]
     let started = Instant::now();
     share(digests.len(), threads, &|number| {
         let hex = digests[number].hex();
-        let mut file = File::open(objects.join(&hex[..2]).join(&hex[2..])).unwrap();
+        let mut file = File::open(objects.join(&hex[..1]).join(&hex[1..])).unwrap();
         let (mut plain, mut claims) = (Hasher::new(), ClaimHasher::new(others.iter().copied()));
         let mut buffer = vec![0; 256 << 10];
         loop {

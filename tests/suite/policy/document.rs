@@ -79,6 +79,7 @@ fn profiles_say_every_value_and_are_good_policies() {
     evaluation.mode = standard.mode;
     evaluation.profile = standard.profile;
     evaluation.require = standard.require.clone();
+    evaluation.custody = standard.custody.clone();
     assert_eq!(evaluation, standard);
 }
 
@@ -275,6 +276,7 @@ fn the_schema_has_the_programs_fields() {
         ("advisories: {xyz: 1}\n", part("advisories")),
         ("deny: [{xyz: 1}]\n", &part("deny")["items"]),
         ("licences: {xyz: 1}\n", part("licences")),
+        ("retention: {xyz: 1}\n", part("retention")),
         ("scan: [{xyz: 1}]\n", &part("scan")["items"]),
         ("waivers: [{xyz: 1}]\n", &part("waivers")["items"]),
     ] {

@@ -9,6 +9,7 @@ use sealift::policy::{
     PublishedBy, Standing, Surroundings, Verdict,
 };
 
+mod custody;
 mod document;
 mod explicit;
 mod judge;
@@ -153,6 +154,7 @@ fn good_bundle() -> BundleFacts<'static> {
         unplanned: &[],
         missing: &[],
         infected: &[],
+        custody: None,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::model::{Code, Hasher, Refusal, Stop, Unable};
 impl Worker<'_> {
     /// Verifies an object from what lies in the staging folder.
     pub(super) fn complete_object(&self, object: &Object) -> Result<(), Stop> {
-        let (stored, staged) = (self.stored(object), self.staged(object)?);
+        let (stored, staged) = (self.stored(object), self.staged(object));
         if stored.is_file() {
             if is_encoded(object) {
                 self.verify_stored_segments(object, &stored)?;
@@ -106,6 +106,6 @@ impl Worker<'_> {
             let _ = fs::remove_file(&aside);
             return Err(self.wrong_content(object, found).into());
         }
-        fs::rename(&aside, self.staged(object)?).map_err(|error| write_failed(&aside, error).into())
+        fs::rename(&aside, self.staged(object)).map_err(|error| write_failed(&aside, error).into())
     }
 }

@@ -132,7 +132,7 @@ impl Worker<'_> {
             }
         }
         if large.target.is_some() {
-            fs::rename(&large.target_path, self.staged(object)?)
+            fs::rename(&large.target_path, self.staged(object))
                 .map_err(|error| write_failed(&large.target_path, error))?;
         }
         Ok(())
@@ -164,7 +164,7 @@ impl Worker<'_> {
 
     /// Decodes a small object's stored bytes, which have been verified, verifies the content and writes it.
     fn write_decoded(&self, object: &Object, data: &[u8], decoder: &mut Decoder) -> Result<(), Stop> {
-        let path = self.staged(object)?;
+        let path = self.staged(object);
         let mut target = if self.workspace.holds(&object.digest) {
             None
         } else {
@@ -204,11 +204,11 @@ impl Worker<'_> {
         if self.workspace.holds(digest) {
             return Ok(());
         }
-        let path = staged_path(&self.workspace.staging, digest)?;
+        let path = staged_path(&self.workspace.staging, digest);
         fs::write(&path, data).map_err(|error| write_failed(&path, error).into())
     }
 
-    pub(super) fn staged(&self, object: &Object) -> Result<PathBuf, Stop> {
+    pub(super) fn staged(&self, object: &Object) -> PathBuf {
         staged_path(&self.workspace.staging, &object.digest)
     }
 

@@ -40,7 +40,10 @@ const REGISTRY: Basis = Reaches(Level::Registry);
 const PUBLISHER: Basis = Reaches(Level::Publisher);
 const PROVENANCE: Basis = Reaches(Level::Provenance);
 
-const CUSTODY: &str = "who carried the media, and in what state they came, is not in this report";
+const RECORDS: Basis = Check("custody");
+
+const RECORDED: &str = "what nobody recorded, and whether what was recorded is so";
+const CUSTODY: &str = "who carried the media, and in what state they came, is not what this report checks";
 const OTHER_WAYS: &str = "the enclave's machines, and what comes another way";
 const THIS_BUNDLE: &str = "all that did not come with this bundle";
 

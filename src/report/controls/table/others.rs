@@ -117,7 +117,7 @@ pub(super) const ISO_27001: Regime = Regime {
             &[SignedReport, ReportChain],
             "how long they are kept",
         ),
-        open("A.7.10", "storage media", CUSTODY),
+        answered("A.7.10", "storage media", &[RECORDS], RECORDED),
         answered(
             "A.8.8",
             "technical vulnerabilities",

@@ -89,7 +89,7 @@ pub(super) const SP_800_53_R5: Regime = Regime {
         ),
         open("MP-3", "mark media", CUSTODY),
         open("MP-4", "store media safely", CUSTODY),
-        open("MP-5", "account for media in transport", CUSTODY),
+        answered("MP-5", "account for media in transport", &[RECORDS], RECORDED),
         open("MP-6", "sanitise media", CUSTODY),
         open("MP-7", "restrict the use of media", CUSTODY),
         answered(

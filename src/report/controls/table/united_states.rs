@@ -45,7 +45,7 @@ pub(super) const SP_800_171_R2: Regime = Regime {
             "what users install from elsewhere",
         ),
         open("MP.L2-3.8.4", "mark media", CUSTODY),
-        open("MP.L2-3.8.5", "account for media in transport", CUSTODY),
+        answered("MP.L2-3.8.5", "account for media in transport", &[RECORDS], RECORDED),
         open("MP.L2-3.8.7", "control removable media", CUSTODY),
         open("MP.L2-3.8.8", "no media without an owner", CUSTODY),
         open(
@@ -163,7 +163,12 @@ pub(super) const SP_1334: Regime = Regime {
     title: "NIST SP 1334",
     text: Text::Catalog,
     controls: &[
-        open("media", "owned, labelled, scanned and wiped media", CUSTODY),
+        answered(
+            "media",
+            "owned, labelled, scanned and wiped media",
+            &[RECORDS],
+            RECORDED,
+        ),
         answered(
             "log",
             "log system, user, device and time",

@@ -1,0 +1,233 @@
+//! Making a capsule from an enclave: two passes, one that finds and weighs the parts, and one that copies them.
+#![expect(clippy::disallowed_methods, reason = "an enclave is files")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::index::{
+    ANCHORS, BASIS, FORMAT, INDEX, Index, LeftOut, POLICIES, REPORT, REVOCATIONS, ROOTS, cannot, object_name, versioned,
+};
+use crate::bundle::container::MAX_MEMBER_BYTES;
+use crate::bundle::parts::PartsWriter;
+use crate::crypto::strict_json;
+use crate::import::basis;
+use crate::import::record;
+use crate::import::replay::{Need, each_needed, revocations_before};
+use crate::model::{Code, Digest, Part, Refusal, Stop};
+use crate::report::Head;
+use crate::store::Store;
+use crate::trust::folder::TrustFolder;
+
+/// What a capsule is made of.
+pub struct Making<'a> {
+    /// The enclave's folder.
+    pub enclave: &'a Path,
+    /// The report, which has been verified.
+    pub report: &'a Path,
+    /// Its head.
+    pub head: &'a Head,
+    /// The digest of the head.
+    pub digest: Digest,
+    /// The enclave's trust.
+    pub trust: &'a TrustFolder,
+    /// Whether bytes of artifacts are carried.
+    pub carry: Carry,
+    /// An empty folder that may be written to.
+    pub scratch: &'a Path,
+}
+
+/// Whether a capsule carries the bytes of those artifacts whose proofs read them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carry {
+    /// It does, so that every proof can be judged again.
+    Content,
+    /// It does not: those proofs cannot be judged again.
+    NoContent,
+}
+
+/// What a capsule holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Made {
+    /// Its parts, the index apart.
+    pub parts: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What it does not carry.
+    pub left_out: LeftOut,
+}
+
+/// Writes a capsule. The same enclave and report give the same bytes.
+pub fn make(making: &Making<'_>, output: impl Write) -> Result<Made, Stop> {
+    let found = find(making)?;
+    let index = Index {
+        format: FORMAT,
+        generator: making.head.generator.clone(),
+        left_out: found.left_out,
+        parts: (found.files.len() + found.objects.len()) as u64,
+        report: making.digest,
+    };
+    let path = making.scratch.join(INDEX);
+    let bytes = write_index(&path, &index, &found)?;
+    let mut writer = PartsWriter::new(BufWriter::with_capacity(1 << 20, output));
+    let size = fs::metadata(&path).map_err(|error| cannot("read", &path, error))?.len();
+    add(&mut writer, INDEX, &path, size)?;
+    for part in found.parts() {
+        let (part, path) = part?;
+        let written = add(&mut writer, &part.name, &path, part.bytes)?;
+        if written != part.digest {
+            return Err(Refusal::new(
+                Code::DigestMismatch,
+                path.display().to_string(),
+                "its bytes are not those that are named by digest",
+            )
+            .comparing(part.digest, written)
+            .hint("`sealift audit` compares the whole enclave")
+            .into());
+        }
+    }
+    let mut output = writer
+        .finish()
+        .map_err(|error| cannot("write", Path::new("the capsule"), error))?;
+    output
+        .flush()
+        .map_err(|error| cannot("write", Path::new("the capsule"), error))?;
+    Ok(Made {
+        parts: index.parts,
+        bytes,
+        left_out: index.left_out,
+    })
+}
+
+/// What belongs into a capsule, by name.
+struct Found {
+    files: BTreeMap<String, PathBuf>,
+    objects: BTreeSet<Digest>,
+    left_out: LeftOut,
+    store: Store,
+}
+
+impl Found {
+    /// The parts in their order, each with the file that holds it.
+    fn parts(&self) -> impl Iterator<Item = Result<(Part, PathBuf), Stop>> + '_ {
+        let (before, after): (Vec<_>, Vec<_>) = self.files.iter().partition(|(name, _)| name.starts_with(BASIS));
+        let file = |(name, path): (&String, &PathBuf)| Ok((weigh(name, path)?, path.clone()));
+        let objects = self.objects.iter().map(|digest| {
+            let path = self.store.path(digest);
+            let bytes = fs::metadata(&path).map_err(|error| cannot("read", &path, error))?.len();
+            let name = object_name(digest);
+            let digest = *digest;
+            Ok((Part { bytes, digest, name }, path))
+        });
+        before
+            .into_iter()
+            .map(file)
+            .chain(objects)
+            .chain(after.into_iter().map(file))
+    }
+}
+
+fn find(making: &Making<'_>) -> Result<Found, Stop> {
+    let Making { head, trust, .. } = *making;
+    let folder = record::folder(making.enclave).basis(head);
+    let mut found = Found {
+        files: BTreeMap::from([(REPORT.to_owned(), making.report.to_owned())]),
+        objects: BTreeSet::new(),
+        left_out: LeftOut::default(),
+        store: Store::open(making.enclave.join("store"))?,
+    };
+    for part in &head.basis {
+        let path = folder.join(&part.name);
+        match basis::weigh(&path)? {
+            Some((_, digest)) if digest == part.digest => {}
+            Some((_, digest)) => return Err(differs(&path, part.digest, digest)),
+            None => return Err(missing(&path)),
+        }
+        found.files.insert(format!("{BASIS}{}", part.name), path);
+    }
+    for root in trust.roots() {
+        let version = root.document().version;
+        let path = trust.path().join("roots").join(format!("{version}.dsse.json"));
+        found.files.insert(versioned(ROOTS, version), path);
+    }
+    let mut stands = |kind: &str, version: u64| {
+        let name = versioned(kind, version);
+        let path = trust.path().join(name.trim_start_matches("trust/"));
+        found.files.insert(name, path);
+    };
+    if let Some(standing) = &head.trust.trust_data {
+        stands(ANCHORS, standing.version);
+    }
+    let revocations = head.trust.revocations.as_ref().map(|standing| standing.version);
+    let before = revocations_before(&folder)?;
+    revocations
+        .into_iter()
+        .chain(before)
+        .for_each(|version| stands(REVOCATIONS, version));
+    if let Some(policy) = head.policy.as_ref().filter(|policy| !policy.signed_by.is_empty()) {
+        stands(POLICIES, policy.version);
+    }
+    each_needed(&folder, &mut |digest, need| {
+        if found.objects.contains(&digest) {
+            return Ok(());
+        }
+        let size = found.store.size(&digest)?.filter(|size| *size <= MAX_MEMBER_BYTES);
+        match (need, size) {
+            (Need::Content, _) if making.carry == Carry::NoContent => found.left_out.content += 1,
+            (_, None) => found.left_out.missing += 1,
+            (_, Some(_)) => {
+                found.objects.insert(digest);
+            }
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+fn write_index(path: &Path, index: &Index, found: &Found) -> Result<u64, Stop> {
+    let failed = |error| cannot("write", path, error);
+    let mut output = BufWriter::new(File::create(path).map_err(failed)?);
+    let mut line = |bytes: Vec<u8>| output.write_all(&bytes).and_then(|()| output.write_all(b"\n"));
+    line(strict_json::write(index)).map_err(failed)?;
+    let mut bytes = 0;
+    for part in found.parts() {
+        let (part, _) = part?;
+        bytes += part.bytes;
+        line(strict_json::write(&part)).map_err(failed)?;
+    }
+    output.flush().map_err(failed)?;
+    Ok(bytes)
+}
+
+fn add(writer: &mut PartsWriter<impl Write>, name: &str, path: &Path, size: u64) -> Result<Digest, Stop> {
+    let failed = |error| cannot("copy", path, error);
+    let mut file = BufReader::with_capacity(256 << 10, File::open(path).map_err(failed)?);
+    writer.add(name, size, &mut file).map_err(failed)
+}
+
+fn weigh(name: &str, path: &Path) -> Result<Part, Stop> {
+    let (bytes, digest) = basis::weigh(path)?.ok_or_else(|| missing(path))?;
+    Ok(Part {
+        bytes,
+        digest,
+        name: name.to_owned(),
+    })
+}
+
+fn missing(path: &Path) -> Stop {
+    Refusal::new(Code::StateRolledBack, path.display().to_string(), "it is missing")
+        .hint("restore it from the enclave's own backup; `sealift audit` names all that differs")
+        .into()
+}
+
+fn differs(path: &Path, expected: Digest, found: Digest) -> Stop {
+    Refusal::new(
+        Code::DigestMismatch,
+        path.display().to_string(),
+        "it is not the one that the report names",
+    )
+    .comparing(expected, found)
+    .hint("restore it from the enclave's own backup; `sealift audit` names all that differs")
+    .into()
+}

@@ -1,0 +1,131 @@
+//! `sealift report capsule`: everything that is needed to judge an attempt again, in one file.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+use tempfile::NamedTempFile;
+
+use super::import::scratch;
+use super::output::{bytes, escape};
+use super::report::{Judge, find, subject};
+use super::shown::holder;
+use super::{Context, Exit};
+use crate::capsule::{Carry, Made, Making, make};
+use crate::model::{Stop, Unable};
+use crate::repository::Lock;
+use crate::trust::folder::TrustFolder;
+
+/// Of which report, and where to.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The report: its number among the enclave's reports, or its file there [default: the newest]
+    #[arg(value_name = "FILE|NUMBER")]
+    report: Option<PathBuf>,
+    /// The enclave's folder
+    #[arg(long, value_name = "FOLDER")]
+    enclave: PathBuf,
+    /// The file to write [default: `NUMBER-BUNDLE.capsule.tar` here]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Leave out the bytes of artifacts: signatures over the bytes themselves cannot be judged again
+    #[arg(long)]
+    without_content: bool,
+    /// Where the list of parts may be put together [default: the system's folder for temporary files]
+    #[arg(long, value_name = "FOLDER")]
+    scratch: Option<PathBuf>,
+}
+
+/// Verifies the report, and writes its capsule whole or not at all.
+pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop> {
+    let enclave = &arguments.enclave;
+    let path = find(enclave, arguments.report.as_deref())?;
+    let folder = enclave.join("trust");
+    let judge = Judge::of(&folder)?;
+    // Nothing is swept or replaced while it is copied.
+    let _lock = Lock::take(enclave, &holder("report capsule"))?;
+    let mut report = judge.open(&path).map_err(|error| error.stop(subject(&path)))?;
+    while report.next().map_err(|error| error.stop(subject(&path)))?.is_some() {}
+    let out = arguments.out.clone().unwrap_or_else(|| default_name(&path));
+    if out.exists() {
+        return Err(Unable::new(format!("`{}` exists already", out.display()))
+            .hint("name another file with --out")
+            .into());
+    }
+    let trust = TrustFolder::open(&folder)?;
+    let scratch = scratch(arguments.scratch.as_deref())?;
+    let making = Making {
+        enclave,
+        report: &path,
+        head: &report.head,
+        digest: report.digest,
+        trust: &trust,
+        carry: if arguments.without_content {
+            Carry::NoContent
+        } else {
+            Carry::Content
+        },
+        scratch: scratch.path(),
+    };
+    let made = write(&making, &out)?;
+    say(&made, report.head.number, &out, context);
+    Ok(Exit::Done)
+}
+
+fn default_name(report: &Path) -> PathBuf {
+    let name = report.file_name().and_then(|name| name.to_str()).unwrap_or("report");
+    let name = name.trim_end_matches(".report.ndjson");
+    PathBuf::from(format!("{name}.capsule.tar"))
+}
+
+fn write(making: &Making<'_>, out: &Path) -> Result<Made, Stop> {
+    let folder = match out.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let failed = |error| Stop::from(Unable::new(format!("cannot write `{}`", out.display())).because(error));
+    let file: NamedTempFile = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .tempfile_in(folder)
+        .map_err(failed)?;
+    let made = make(making, file.as_file())?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist_noclobber(out).map_err(|error| failed(error.error))?;
+    std::fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(failed)?;
+    Ok(made)
+}
+
+fn say(made: &Made, number: u64, out: &Path, context: &Context) {
+    let left_out = made.left_out;
+    if context.output.wants_json() {
+        context.output.json(&json!({
+            "schema": "sealift-report-capsule/1",
+            "number": number,
+            "file": out.display().to_string(),
+            "parts": made.parts,
+            "bytes": made.bytes,
+            "left_out": left_out,
+        }));
+        return;
+    }
+    context.output.answer(&format!(
+        "wrote the capsule of report {number}: {} parts of {} in {}",
+        made.parts,
+        bytes(made.bytes),
+        escape(&out.display().to_string())
+    ));
+    if left_out.content > 0 {
+        context.output.answer(&format!(
+            "  left out  the bytes of {} artifacts, which their proofs read: these cannot be judged again",
+            left_out.content
+        ));
+    }
+    if left_out.missing > 0 {
+        context.output.answer(&format!(
+            "  missing   {} objects, which the enclave does not hold: of what was kept out, or has been swept",
+            left_out.missing
+        ));
+    }
+}

@@ -1,0 +1,161 @@
+//! `sealift reverify`: a capsule judged once more, with no enclave and no network.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::files;
+use super::import::{scratch, threads};
+use super::output::{Lines, escape};
+use super::progress::Bars;
+use super::reverify_today::{self, Today};
+use super::{Context, Exit};
+use crate::capsule::{Capsule, open, unpack};
+use crate::import::replay::{Differs, Replay, Replayed, replay};
+use crate::model::{Code, Stop, Unable, escaped_json};
+use crate::trust::{MAX_ROOT_BYTES, TrustedRoot};
+
+/// Which capsule, and by what.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The capsule
+    #[arg(value_name = "CAPSULE")]
+    capsule: PathBuf,
+    /// The root that is pinned: one that counted when the report was written, or an earlier one
+    #[arg(long, value_name = "FILE")]
+    root: PathBuf,
+    /// Judge by what was trusted and known then: it must come to what the report says [default]
+    #[arg(long)]
+    as_of_report: bool,
+    #[command(flatten)]
+    today: Today,
+    /// Where the capsule may be unpacked [default: the system's folder for temporary files]
+    #[arg(long, value_name = "FOLDER")]
+    scratch: Option<PathBuf>,
+    /// How many threads judge [default: all cores]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+/// Judges once more. Ends as refused where something comes out otherwise.
+pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop> {
+    let pinned = TrustedRoot::pinned(&files::read(&arguments.root, MAX_ROOT_BYTES)?)
+        .map_err(|error| error.refusal(format!("root {}", arguments.root.display())))?;
+    let scratch = scratch(arguments.scratch.as_deref())?;
+    let capsule = opened(&arguments.capsule, &pinned, scratch.path())?;
+    let threads = threads(arguments.threads);
+    if arguments.today.today {
+        let stands = reverify_today::run(&arguments.today, &capsule, threads, context)?;
+        return Ok(if stands { Exit::Done } else { Exit::Refused });
+    }
+    let bars = Bars::new(context);
+    let work = capsule.work();
+    let again = Replay {
+        folder: &work,
+        head: &capsule.head,
+        trust: &capsule.trust,
+        threads,
+        progress: &bars,
+    };
+    let mut lines = context.output.lines();
+    let is_json = context.output.wants_json();
+    // Nothing is printed before something is judged: a refusal is a document of its own.
+    let mut count = 0_u64;
+    let replayed = replay(&again, &mut || capsule.report(), &mut |differs| {
+        if is_json {
+            let before = if count == 0 { BEGIN } else { "," };
+            lines.line(&escaped_json(&format!("{before}{}", differs_json(&differs))));
+        } else {
+            differs_text(&differs, &mut lines);
+        }
+        count += 1;
+        Ok(())
+    })?;
+    drop(bars);
+    if is_json {
+        let before = if count == 0 { BEGIN } else { "" };
+        lines.line(&escaped_json(&format!(
+            "{before}],\"total\":{}}}",
+            total_json(&capsule, &replayed)
+        )));
+    } else {
+        total_text(&capsule, &replayed, &mut lines);
+    }
+    Ok(if replayed.differences > 0 {
+        Exit::Refused
+    } else {
+        Exit::Done
+    })
+}
+
+const BEGIN: &str = "{\"schema\":\"sealift-reverify/1\",\"mode\":\"as-of-report\",\"differences\":[";
+
+fn opened(path: &Path, pinned: &TrustedRoot, scratch: &Path) -> Result<Capsule, Stop> {
+    let file =
+        File::open(path).map_err(|error| Unable::new(format!("cannot read `{}`", path.display())).because(error))?;
+    open(&unpack(file, scratch)?, pinned)
+}
+
+fn differs_text(differs: &Differs, lines: &mut Lines) {
+    lines.line(&format!(
+        "differs   {}: {} [{}]",
+        escape(&differs.subject),
+        differs.what,
+        Code::ReverifyDiffers
+    ));
+    lines.line(&format!("  expected  {}", escape(&differs.expected)));
+    lines.line(&format!("  found     {}", escape(&differs.found)));
+}
+
+fn differs_json(differs: &Differs) -> Value {
+    json!({
+        "code": Code::ReverifyDiffers.name(),
+        "subject": differs.subject,
+        "what": differs.what,
+        "expected": differs.expected,
+        "found": differs.found,
+    })
+}
+
+fn total_json(capsule: &Capsule, replayed: &Replayed) -> Value {
+    let head = &capsule.head;
+    json!({
+        "report": head.number,
+        "digest": capsule.digest,
+        "created": head.created,
+        "outcome": head.outcome.word(),
+        "signers": capsule.persons,
+        "artifacts": replayed.artifacts,
+        "differences": replayed.differences,
+        "method_not_available": replayed.not_available,
+        "not_judged_again": replayed.not_taken,
+    })
+}
+
+fn total_text(capsule: &Capsule, replayed: &Replayed, lines: &mut Lines) {
+    let head = &capsule.head;
+    lines.line(&format!(
+        "judged report {} of {} again, as of {}: {} artifacts, {}",
+        head.number,
+        escape(&head.station.name),
+        head.created,
+        replayed.artifacts,
+        head.outcome.word()
+    ));
+    lines.line(&match replayed.differences {
+        0 => "  it comes to what the report says".to_owned(),
+        1 => "  1 difference".to_owned(),
+        count => format!("  {count} differences"),
+    });
+    for (kind, count) in &replayed.not_available {
+        lines.line(&format!(
+            "  method not available  {} of {count} artifacts: what it reads is left out, and the report is believed",
+            escape(kind)
+        ));
+    }
+    for why in &replayed.not_taken {
+        lines.line(&format!("  not judged again      {}", escape(why)));
+    }
+}

@@ -1,0 +1,238 @@
+//! What an exporter remembers of a stream: which objects each bundle carried, and of which bundles an operator has heard that they were imported
+//! (`bundle-spec/custody.md` §6).
+//!
+//! Nobody signs it, and it is no more than what this side believes. A list that was cut or edited is found; that the enclave still holds what it
+//! once took is not known here, and an import that misses an object refuses.
+
+use std::fs::{self, File};
+use std::io::{BufReader, BufWriter, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::bundle::manifest::Manifest;
+use crate::crypto::strict_json;
+use crate::model::{Digest, Stop, Timestamp, Unable, bundle_label};
+use crate::trust::folder::{read_bounded, write_whole};
+use crate::trust::receipt::{MAX_HELD_OBJECTS, ObjectList};
+
+/// A head and an acknowledgement hold a few values.
+const MAX_HEAD_BYTES: usize = 4096;
+
+/// The memory of one stream.
+#[derive(Debug)]
+pub struct Sent {
+    folder: PathBuf,
+    stream: String,
+}
+
+/// What a bundle carried: the head of its list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Carried {
+    /// The epoch.
+    pub epoch: u64,
+    /// The manifest.
+    pub manifest: Digest,
+    /// The list beside it.
+    pub objects: ObjectList,
+    /// The number.
+    pub sequence: u64,
+}
+
+/// That somebody said that a bundle was imported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acknowledged {
+    /// When somebody said so.
+    pub at: Timestamp,
+    /// The bundle.
+    pub manifest: Digest,
+}
+
+/// What the enclave holds, as far as this side remembers.
+#[derive(Debug)]
+pub struct Remembered {
+    /// The last bundle that was acknowledged.
+    pub base: Carried,
+    /// When that was acknowledged.
+    pub at: Timestamp,
+    /// Ascending, each once.
+    objects: Vec<Digest>,
+}
+
+impl Remembered {
+    /// Whether an acknowledged bundle carried an object.
+    pub fn holds(&self, digest: &Digest) -> bool {
+        self.objects.binary_search(digest).is_ok()
+    }
+
+    /// How many objects acknowledged bundles carried.
+    pub const fn count(&self) -> usize {
+        self.objects.len()
+    }
+}
+
+/// A list that is written before its bundle is, and counts once the bundle has its number.
+pub(super) struct Draft {
+    list: tempfile::NamedTempFile,
+    objects: ObjectList,
+}
+
+impl Sent {
+    /// The memory of a stream, beside its numbers.
+    pub fn of(streams: &Path, stream: &str) -> Self {
+        Self {
+            // A stream's name holds no `+`.
+            folder: streams.join(format!("{stream}+sent")),
+            stream: stream.to_owned(),
+        }
+    }
+
+    /// Writes what a bundle will carry aside.
+    pub(super) fn draft(&self, objects: impl Iterator<Item = Digest>) -> Result<Draft, Stop> {
+        let cannot = |error: std::io::Error| cannot(&self.folder, "write into", error);
+        fs::create_dir_all(&self.folder).map_err(cannot)?;
+        let list = tempfile::Builder::new()
+            .prefix(".list-")
+            .tempfile_in(&self.folder)
+            .map_err(cannot)?;
+        let mut output = BufWriter::new(list.as_file());
+        let objects = ObjectList::write(objects, &mut output).map_err(cannot)?;
+        output.flush().map_err(cannot)?;
+        drop(output);
+        list.as_file().sync_all().map_err(cannot)?;
+        Ok(Draft { list, objects })
+    }
+
+    /// Remembers a bundle that has its number. The list comes before the head, so that a head has its list.
+    pub(super) fn keep(&self, draft: Draft, manifest: &Manifest, digest: Digest) -> Result<(), Stop> {
+        let carried = Carried {
+            epoch: manifest.epoch,
+            manifest: digest,
+            objects: draft.objects,
+            sequence: manifest.sequence,
+        };
+        let path = self.path(carried.epoch, carried.sequence, "list");
+        draft
+            .list
+            .persist(&path)
+            .map_err(|error| cannot(&path, "write", error.error))?;
+        write_whole(
+            &self.path(carried.epoch, carried.sequence, "json"),
+            &strict_json::write(&carried),
+        )?;
+        Ok(())
+    }
+
+    /// What is remembered of a bundle.
+    pub fn carried(&self, epoch: u64, sequence: u64) -> Result<Option<Carried>, Stop> {
+        let found: Option<Carried> = self.read(epoch, sequence, "json")?;
+        Ok(found.filter(|carried| (carried.epoch, carried.sequence) == (epoch, sequence)))
+    }
+
+    /// Remembers that somebody said that a bundle was imported.
+    pub fn acknowledge(&self, carried: &Carried, at: Timestamp) -> Result<(), Stop> {
+        let acknowledged = Acknowledged {
+            at,
+            manifest: carried.manifest,
+        };
+        write_whole(
+            &self.path(carried.epoch, carried.sequence, "acknowledged"),
+            &strict_json::write(&acknowledged),
+        )?;
+        Ok(())
+    }
+
+    /// When a bundle was acknowledged, if it was.
+    pub fn acknowledged(&self, carried: &Carried) -> Result<Option<Acknowledged>, Stop> {
+        let found: Option<Acknowledged> = self.read(carried.epoch, carried.sequence, "acknowledged")?;
+        Ok(found.filter(|acknowledged| acknowledged.manifest == carried.manifest))
+    }
+
+    /// What all acknowledged bundles of an epoch carried, up to a number; none where there is no such bundle.
+    pub fn remembered(&self, epoch: u64, before: u64) -> Result<Option<Remembered>, Stop> {
+        let mut last = None;
+        let mut objects: Vec<Digest> = Vec::new();
+        for sequence in self.sequences(epoch)?.into_iter().filter(|number| *number < before) {
+            let Some(carried) = self.carried(epoch, sequence)? else {
+                continue;
+            };
+            let Some(acknowledged) = self.acknowledged(&carried)? else {
+                continue;
+            };
+            objects.extend(self.list(&carried)?);
+            if objects.len() as u64 > MAX_HELD_OBJECTS {
+                return Err(
+                    Unable::new("acknowledged bundles carried more objects than anybody remembers")
+                        .hint("export without --since-memory: the bundle then stands alone")
+                        .into(),
+                );
+            }
+            last = Some((carried, acknowledged.at));
+        }
+        objects.sort_unstable();
+        objects.dedup();
+        Ok(last.map(|(base, at)| Remembered { base, at, objects }))
+    }
+
+    fn list(&self, carried: &Carried) -> Result<Vec<Digest>, Stop> {
+        let path = self.path(carried.epoch, carried.sequence, "list");
+        let file = File::open(&path).map_err(|error| cannot(&path, "read", error))?;
+        carried
+            .objects
+            .read(BufReader::new(file).take(u64::MAX))
+            .map_err(|error| damaged(&path).because(error).into())
+    }
+
+    /// The numbers of an epoch that are remembered, ascending.
+    fn sequences(&self, epoch: u64) -> Result<Vec<u64>, Stop> {
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(|error| cannot(&self.folder, "read", error))?,
+        };
+        let prefix = format!("{epoch}-");
+        let mut numbers = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(|error| cannot(&self.folder, "read", error))?.file_name();
+            let number = name
+                .to_str()
+                .and_then(|name| name.strip_prefix(&prefix)?.strip_suffix(".json")?.parse::<u64>().ok());
+            numbers.extend(number);
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// How people call one of its bundles.
+    pub fn label(&self, carried: &Carried) -> String {
+        bundle_label(&self.stream, carried.epoch, carried.sequence)
+    }
+
+    fn read<T: serde::de::DeserializeOwned + Serialize>(
+        &self,
+        epoch: u64,
+        sequence: u64,
+        kind: &str,
+    ) -> Result<Option<T>, Stop> {
+        let path = self.path(epoch, sequence, kind);
+        let Some(bytes) = read_bounded(&path, MAX_HEAD_BYTES)? else {
+            return Ok(None);
+        };
+        let value = strict_json::read(&bytes).map_err(|error| damaged(&path).because(error))?;
+        Ok(Some(value))
+    }
+
+    fn path(&self, epoch: u64, sequence: u64, kind: &str) -> PathBuf {
+        self.folder.join(format!("{epoch}-{sequence}.{kind}"))
+    }
+}
+
+fn cannot(path: &Path, what: &str, error: std::io::Error) -> Unable {
+    Unable::new(format!("cannot {what} {}", path.display())).because(error)
+}
+
+fn damaged(path: &Path) -> Unable {
+    Unable::new(format!("{} does not say what a bundle carried", path.display()))
+        .hint("remove it, or restore it from a backup; without it that bundle counts for nothing")
+}

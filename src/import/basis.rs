@@ -1,0 +1,264 @@
+//! What an attempt was judged by, as far as nothing else keeps it: files beside the report, which the report names by their digests
+//! (`bundle-spec/capsule.md` §3).
+//!
+//! A report says what was decided. Whoever wants to decide again needs what the decision rested on: the catalog, what the contents said, and what
+//! the enclave remembered then. Proofs, side data, roots and policies lie in the store and the trust folder under their own digests.
+#![expect(clippy::disallowed_methods, reason = "the basis lies beside the reports")]
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Read as _, Write};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+
+use super::open::cannot_read;
+use super::verify_evidence::JudgedArtifact;
+use super::verify_objects::write_failed;
+use crate::model::{Claim, Digest, Hasher, Part, Stop};
+
+/// The manifest's envelope.
+pub const MANIFEST: &str = "manifest.dsse.json";
+/// The approvals that counted, an envelope a line.
+pub const APPROVALS: &str = "approvals.ndjson";
+/// The catalog, as the bundle brought it.
+pub const CATALOG: &str = "catalog.ndjson.zst";
+/// Custody records that are envelopes, each with its file's name; not there where none came.
+pub const CUSTODY: &str = "custody.ndjson";
+/// What each artifact's content said, and what its proofs asked of its bytes.
+pub const EXAMINED: &str = "examined.ndjson.zst";
+/// What the enclave remembered of names.
+pub const MEMORY: &str = "memory.ndjson.zst";
+/// What the enclave remembered of the stream.
+pub const ORDER: &str = "order.json";
+/// The reviews that were there, an envelope a line.
+pub const REVIEWS: &str = "reviews.ndjson";
+/// What scanners found or did not scan.
+pub const SCANS: &str = "scans.ndjson";
+/// The newest states of upstreams that had been accepted before.
+pub const SEEN: &str = "seen.ndjson";
+
+/// Every part that there can be.
+pub const PARTS: &[&str] = &[
+    APPROVALS, CATALOG, CUSTODY, EXAMINED, MANIFEST, MEMORY, ORDER, REVIEWS, SCANS, SEEN,
+];
+
+/// What is kept of an artifact's content: enough to decide about it without the bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Examined {
+    /// Whether a proof reads the bytes themselves.
+    pub content: bool,
+    /// Digests of the bytes that proofs ask for, beside the catalog's.
+    pub digests: Vec<Claim>,
+    /// The ecosystem's facts.
+    pub facts: serde_json::Value,
+    /// The size in bytes.
+    pub size: u64,
+}
+
+impl Examined {
+    pub(super) fn of(judged: &JudgedArtifact) -> Self {
+        Self {
+            content: judged.asked.bytes,
+            digests: judged.asked.digests.clone(),
+            facts: judged.examined.facts.clone(),
+            size: judged.examined.size,
+        }
+    }
+}
+
+/// Lines are written while everything else waits, and hold what compresses well: the fastest level.
+const LEVEL: i32 = 1;
+
+/// The basis of one attempt, part by part.
+pub(super) struct Basis {
+    folder: PathBuf,
+    parts: Vec<Part>,
+}
+
+impl Basis {
+    /// Begins in a folder of its own. What a run that was killed left there is removed.
+    pub(super) fn begin(folder: PathBuf) -> Result<Self, Stop> {
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(write_failed(&folder, error).into()),
+            _ => {}
+        }
+        fs::create_dir_all(&folder).map_err(|error| write_failed(&folder, error))?;
+        Ok(Self {
+            folder,
+            parts: Vec::new(),
+        })
+    }
+
+    /// Keeps a file that is small enough to lie in memory.
+    pub(super) fn put(&mut self, name: &str, bytes: &[u8]) -> Result<(), Stop> {
+        let mut file = Counted::begin(&self.folder, name)?;
+        file.put(bytes)?;
+        self.parts.push(file.finish()?);
+        Ok(())
+    }
+
+    /// Keeps envelopes, one a line. What is no envelope was not counted, and is left out.
+    pub(super) fn put_envelopes(&mut self, name: &str, envelopes: &[Vec<u8>]) -> Result<(), Stop> {
+        let mut text = Vec::new();
+        for envelope in envelopes {
+            if let Ok(envelope) = crate::crypto::dsse::Envelope::read(envelope) {
+                text.extend(envelope.write());
+                text.push(b'\n');
+            }
+        }
+        self.put(name, &text)
+    }
+
+    /// Keeps values, one a line.
+    pub(super) fn put_lines<T: Serialize>(&mut self, name: &str, values: impl Iterator<Item = T>) -> Result<(), Stop> {
+        let mut file = Counted::begin(&self.folder, name)?;
+        for value in values {
+            let mut line = crate::crypto::strict_json::write(&value);
+            line.push(b'\n');
+            file.put(&line)?;
+        }
+        self.parts.push(file.finish()?);
+        Ok(())
+    }
+
+    /// Keeps a file that lies elsewhere.
+    pub(super) fn copy(&mut self, name: &str, from: &Path) -> Result<(), Stop> {
+        let failed = |error| cannot_read(from, error);
+        let mut input = BufReader::with_capacity(256 << 10, File::open(from).map_err(failed)?);
+        let mut file = Counted::begin(&self.folder, name)?;
+        let mut buffer = vec![0; 256 << 10];
+        loop {
+            let count = input.read(&mut buffer).map_err(failed)?;
+            if count == 0 {
+                break;
+            }
+            file.put(&buffer[..count])?;
+        }
+        self.parts.push(file.finish()?);
+        Ok(())
+    }
+
+    /// Begins a file of lines, compressed.
+    pub(super) fn lines(&self, name: &str) -> Result<Lines, Stop> {
+        Lines::begin(Counted::begin(&self.folder, name)?)
+    }
+
+    /// Takes a file of lines that is complete.
+    pub(super) fn take(&mut self, lines: Lines) -> Result<(), Stop> {
+        self.parts.push(lines.finish()?);
+        Ok(())
+    }
+
+    /// The parts, by their names, all of them durable.
+    pub(super) fn parts(&mut self) -> Result<Vec<Part>, Stop> {
+        self.parts.sort_by(|one, other| one.name.cmp(&other.name));
+        for folder in [self.folder.as_path(), self.folder.parent().unwrap_or(Path::new("."))] {
+            File::open(folder)
+                .and_then(|folder| folder.sync_all())
+                .map_err(|error| write_failed(folder, error))?;
+        }
+        Ok(self.parts.clone())
+    }
+}
+
+/// A file that is hashed as it is written, and shows whole or not at all.
+struct Counted {
+    output: BufWriter<NamedTempFile>,
+    hasher: Hasher,
+    bytes: u64,
+    path: PathBuf,
+    name: String,
+}
+
+impl Counted {
+    fn begin(folder: &Path, name: &str) -> Result<Self, Stop> {
+        let file = tempfile::Builder::new()
+            .prefix(crate::report::ASIDE)
+            .permissions(fs::Permissions::from_mode(0o644))
+            .tempfile_in(folder)
+            .map_err(|error| write_failed(folder, error))?;
+        Ok(Self {
+            output: BufWriter::with_capacity(128 << 10, file),
+            hasher: Hasher::new(),
+            bytes: 0,
+            path: folder.join(name),
+            name: name.to_owned(),
+        })
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+        self.write_all(bytes)
+            .map_err(|error| write_failed(&self.path, error).into())
+    }
+
+    fn finish(self) -> Result<Part, Stop> {
+        let failed = |error| Stop::from(write_failed(&self.path, error));
+        let file = self.output.into_inner().map_err(|error| failed(error.into_error()))?;
+        file.as_file().sync_all().map_err(failed)?;
+        file.persist(&self.path).map_err(|error| failed(error.error))?;
+        Ok(Part {
+            bytes: self.bytes,
+            digest: self.hasher.finish(),
+            name: self.name,
+        })
+    }
+}
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.output.write_all(bytes)?;
+        self.hasher.update(bytes);
+        self.bytes += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+}
+
+/// A file of lines, compressed as it is written.
+pub(super) struct Lines {
+    encoder: zstd::stream::write::Encoder<'static, Counted>,
+    path: PathBuf,
+}
+
+impl Lines {
+    fn begin(file: Counted) -> Result<Self, Stop> {
+        let path = file.path.clone();
+        let encoder =
+            zstd::stream::write::Encoder::new(file, LEVEL).map_err(|error| Stop::from(write_failed(&path, error)))?;
+        Ok(Self { encoder, path })
+    }
+
+    pub(super) fn write(&mut self, value: &impl Serialize) -> Result<(), Stop> {
+        let written = serde_json::to_vec(value).map_err(io::Error::from).and_then(|mut line| {
+            line.push(b'\n');
+            self.encoder.write_all(&line)
+        });
+        written.map_err(|error| write_failed(&self.path, error).into())
+    }
+
+    fn finish(self) -> Result<Part, Stop> {
+        let Self { encoder, path } = self;
+        encoder
+            .finish()
+            .map_err(|error| Stop::from(write_failed(&path, error)))?
+            .finish()
+    }
+}
+
+/// The digest of a part and its size, as they are on the disk; `None` where there is none.
+pub fn weigh(path: &Path) -> Result<Option<(u64, Digest)>, Stop> {
+    let failed = |error| Stop::from(cannot_read(path, error));
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(failed)?,
+    };
+    let mut hasher = Hasher::new();
+    let bytes = io::copy(&mut file, &mut hasher).map_err(failed)?;
+    Ok(Some((bytes, hasher.finish())))
+}

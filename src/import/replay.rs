@@ -1,0 +1,530 @@
+//! An attempt judged once more from what was kept of it: the very same steps from the seal to the decision, with no enclave, by the trust, the
+//! policy, the memory and the time of then (`bundle-spec/capsule.md` §5). Whatever comes out otherwise than the report says is told.
+//!
+//! Threats, each with its defence:
+//! - A report that says something else than its steps come to: every record and the head are compared with what they come to now.
+//! - Something that was left out to hide what it would say: proofs of what was published must all be there; what may be left out is counted and named.
+#![expect(clippy::disallowed_methods, reason = "what was kept lies in files")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::authenticate::{Approvals, Judgement, authenticate_again};
+use super::basis;
+use super::custody::{self, Custodied};
+use super::decide::{Deciding, Occasion, Told as Memory, Weighed, weigh};
+use super::judge::{Objects, Opinion};
+use super::lines::LineReader;
+use super::memory::{Order, OrderAgain};
+use super::open::cannot_read;
+use super::parts::{people, policy, record, refused};
+use super::scan::{Scanned, Told};
+use super::site::Site;
+use super::verify_evidence::{Judging, Pins, verify_evidence_again};
+use super::verify_objects::{Intact, Progress, staged_path};
+use super::{check_not_revoked, importers, profile, reviews_of};
+use crate::bundle::catalog::Record as Catalogued;
+use crate::bundle::limits::MAX_CATALOG_LINE_BYTES;
+use crate::bundle::manifest::Manifest;
+use crate::crypto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
+use crate::crypto::strict_json;
+use crate::model::{Artifact, Code, Digest, ProofState, Refusal, SeenState, Stop};
+use crate::report::{self, CheckResult, Custody, Head, Outcome, Record, Refused, Report};
+use crate::trust::folder::TrustFolder;
+use crate::trust::review::MAX_REVIEWS;
+use crate::trust::{Kind, Revocations};
+
+/// The longest line of what was kept: what an artifact's content says, as a catalog's line.
+pub(super) const MAX_LINE_BYTES: u64 = 64 << 20;
+
+/// What is judged once more.
+pub struct Replay<'a> {
+    /// A folder with the parts of the basis under their names, and objects as a store keeps them. It is written to.
+    pub folder: &'a Path,
+    /// The report's head.
+    pub head: &'a Head,
+    /// The trust of then, and nothing later.
+    pub trust: &'a TrustFolder,
+    /// How many threads judge.
+    pub threads: usize,
+    /// Hears how far it is.
+    pub progress: &'a dyn Progress,
+}
+
+/// Something that comes out otherwise than the report says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Differs {
+    /// The artifact, or the part of the head.
+    pub subject: String,
+    /// What of it.
+    pub what: &'static str,
+    /// What the report says.
+    pub expected: String,
+    /// What it comes to.
+    pub found: String,
+}
+
+/// What judging once more came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// Artifacts that were judged and decided about.
+    pub artifacts: u64,
+    /// Findings that were taken over from the report, by kind: what their proofs need is left out.
+    pub not_available: BTreeMap<String, u64>,
+    /// Steps that were not taken once more, each with the reason, in words.
+    pub not_taken: Vec<String>,
+    /// How many differences were told.
+    pub differences: u64,
+}
+
+/// Judges once more. `report` opens the report anew, whose records are read in step; `visit` hears of each difference.
+pub fn replay(
+    replay: &Replay<'_>,
+    report: &mut dyn FnMut() -> Result<Report, Stop>,
+    visit: &mut dyn FnMut(Differs) -> Result<(), Stop>,
+) -> Result<Replayed, Stop> {
+    let mut this = Running {
+        replay,
+        replayed: Replayed::default(),
+        visit,
+    };
+    this.run(report)?;
+    Ok(this.replayed)
+}
+
+struct Running<'a> {
+    replay: &'a Replay<'a>,
+    replayed: Replayed,
+    visit: &'a mut dyn FnMut(Differs) -> Result<(), Stop>,
+}
+
+impl Running<'_> {
+    fn run(&mut self, report: &mut dyn FnMut() -> Result<Report, Stop>) -> Result<(), Stop> {
+        let Replay { head, trust, .. } = *self.replay;
+        let mut site = Site::load(trust)?;
+        let Some(envelope) = self.read(basis::MANIFEST, MAX_ENVELOPE_BYTES)? else {
+            if head.outcome == Outcome::Imported {
+                return Err(Refusal::new(
+                    Code::ObjectMissing,
+                    "the capsule",
+                    "its report names nothing of what the import was judged by: an older version kept none of it",
+                )
+                .hint("`sealift report verify` verifies the report itself")
+                .into());
+            }
+            return self.not_taken("the seal and all that follows: no seal was confirmed");
+        };
+        let Some(order) = read_order(self.replay.folder)? else {
+            return self.not_taken("the seal and all that follows: what the enclave remembered was not kept");
+        };
+        let before = match order.revocations {
+            Some(version) => Some(
+                Revocations::read(&trust.standing_version(Kind::Revocations, version)?.payload)
+                    .map_err(|error| error.refusal("the revocations of before"))?,
+            ),
+            None => None,
+        };
+        let memory = OrderAgain {
+            order: &order,
+            base: head.bundle.as_ref().and_then(|bundle| bundle.base),
+            known_time: head.known_time.clone().map(|known| (known.time, known.source)),
+            now: head.created,
+        };
+        let judgement = Judgement {
+            root: trust.current(),
+            now: head.created,
+            memory: Some(&memory),
+            approvals: Approvals::Needed,
+            revocations: before.as_ref(),
+        };
+        let named = |envelope: Vec<u8>| ("an approval".to_owned(), envelope);
+        let approvals = self.envelopes(basis::APPROVALS)?.into_iter().map(named).collect();
+        let (manifest, digest, voucher) = match authenticate_again(&envelope, approvals, &judgement) {
+            Ok(authenticated) => authenticated,
+            Err(Stop::Refused(found)) => return self.compare_refusals(&found),
+            Err(unable) => return Err(unable),
+        };
+        self.differs(
+            "the report",
+            "manifest",
+            &head.bundle.as_ref().map(|bundle| bundle.manifest),
+            &Some(digest),
+        )?;
+        self.differs("the report", "people", &head.people, &people(&voucher, trust.current()))?;
+        if let Some(why) = self.ends_here(&manifest) {
+            if head.outcome == Outcome::Imported {
+                return Err(Refusal::new(Code::ObjectMissing, "the capsule", why)
+                    .hint("have it made again from the enclave")
+                    .into());
+            }
+            return self.not_taken(&format!("the steps after the seal: {why}"));
+        }
+        let examined = LineReader::compressed(self.part(basis::EXAMINED), MAX_LINE_BYTES)?;
+        let intact = Intact::again((manifest, digest, voucher), envelope, self.replay.folder, examined)?;
+        let brought = site.take(intact.manifest(), trust, |digest| self.object(digest))?;
+        if !brought.standing.is_empty() {
+            let expected = format!("{:?}", head.trust.trust_data.as_ref().map(|standing| standing.version));
+            self.tell("the report", "trust", expected, brought.changes.join("; "))?;
+        }
+        if let Err(refusal) = check_not_revoked(&intact, &site) {
+            return self.compare_refusals(&[refusal]);
+        }
+        self.judge(intact, &site, report)
+    }
+
+    /// Why nothing can be decided once more, if it cannot.
+    fn ends_here(&self, manifest: &Manifest) -> Option<String> {
+        let parts = [
+            basis::CATALOG,
+            basis::EXAMINED,
+            basis::MEMORY,
+            basis::SEEN,
+            basis::SCANS,
+            basis::REVIEWS,
+        ];
+        if let Some(missing) = parts.into_iter().find(|name| !self.part(name).is_file()) {
+            return Some(format!("{missing} was not kept"));
+        }
+        let named = std::iter::once(&manifest.plan).chain(manifest.side_data.values());
+        let missing = named.into_iter().find(|digest| !self.object(digest).is_file());
+        missing.map(|digest| format!("the plan or side data {digest} is left out"))
+    }
+
+    fn judge(
+        &mut self,
+        intact: Intact,
+        site: &Site,
+        report: &mut dyn FnMut() -> Result<Report, Stop>,
+    ) -> Result<(), Stop> {
+        let Replay { head, trust, .. } = *self.replay;
+        let pins = Pins {
+            seen: self.lines::<SeenState>(basis::SEEN)?,
+            ..super::pins(site, None)?
+        };
+        let judging = Judging {
+            pins: &pins,
+            now: head.created,
+            threads: self.replay.threads,
+            progress: self.replay.progress,
+            objects: Objects::MayLack,
+        };
+        let mut told = report()?;
+        let mut not_available = BTreeMap::new();
+        let folder = self.replay.folder;
+        let locate = |digest: &Digest| staged_path(folder, digest);
+        let judged = verify_evidence_again(intact, &judging, &mut |artifact, opinion| {
+            let record = next(&mut told)?.filter(|record| record.digest == artifact.digest);
+            let record = record.ok_or_else(|| other_artifacts(artifact))?;
+            check_proofs(artifact, &record, &|digest| locate(digest).is_file())?;
+            Ok(complete(&record, opinion, &mut not_available))
+        })?;
+        self.replayed.not_available = not_available;
+        let intact = judged.intact();
+        let signed = self.envelopes(basis::REVIEWS)?;
+        let reviews = reviews_of(&signed, intact, trust, site, head.created);
+        let scanned = Scanned::again(&head.scanners, self.lines::<Told>(basis::SCANS)?, head.created);
+        let memory = Memory::open(&self.part(basis::MEMORY))?;
+        let kept = match self.part(basis::CUSTODY).is_file() {
+            true => self.lines::<custody::Kept>(basis::CUSTODY)?,
+            false => Vec::new(),
+        };
+        let bundle = (intact.manifest(), intact.manifest_digest());
+        let root = trust.current().document();
+        let chain = custody::chain_again(kept, head.custody.as_ref(), root, bundle, site, head.created);
+        self.differs("the report", "custody", &head.custody, &Custody::of(&chain))?;
+        let custody = Custodied::of(&chain, intact.manifest(), intact.voucher());
+        let deciding = Deciding {
+            in_force: site.in_force(),
+            profile: profile(trust),
+            importers: importers(trust),
+            memory: Some(&memory),
+            trust_data: site.trust_data().map(|(_, data)| data),
+            carried_revocations: site.carried_revocations(),
+            reviews: &reviews,
+            scanned: &scanned,
+            custody: Some(&custody),
+            now: head.created,
+            occasion: Occasion::Import,
+            waiting: None,
+            progress: self.replay.progress,
+        };
+        let weighed = weigh(judged, None, &deciding)?;
+        self.differs("the report", "custody", &head.custody, &report::Custody::of(&chain))?;
+        self.compare_records(&weighed, &mut report()?)?;
+        self.differs("the report", "policy", &head.policy, &Some(policy(weighed.decisions())))?;
+        match weighed.admit(&deciding) {
+            Ok(_) => self.compare_admitted(),
+            Err(Stop::Refused(found)) => self.compare_refusals(&found),
+            Err(unable) => Err(unable),
+        }
+    }
+
+    fn compare_records(&mut self, weighed: &Weighed, report: &mut Report) -> Result<(), Stop> {
+        let mut artifacts = weighed.artifacts()?;
+        while let Some(artifact) = artifacts.next()? {
+            let mut found = record(artifact);
+            report::shorten(&mut found);
+            let Some(expected) = next(report)? else {
+                return self.tell("the report", "records", "no more".to_owned(), found.purl);
+            };
+            self.replayed.artifacts += 1;
+            if expected != found {
+                self.compare_record(&expected, &found)?;
+            }
+        }
+        match next(report)? {
+            Some(more) => self.tell("the report", "records", more.purl, "no more".to_owned()),
+            None => Ok(()),
+        }
+    }
+
+    fn compare_record(&mut self, expected: &Record, found: &Record) -> Result<(), Stop> {
+        let before = self.replayed.differences;
+        let subject = &expected.purl;
+        self.differs(subject, "purl", &expected.purl, &found.purl)?;
+        self.differs(subject, "digest", &expected.digest, &found.digest)?;
+        self.differs(subject, "level", &expected.level, &found.level)?;
+        self.differs(subject, "required", &expected.required, &found.required)?;
+        self.differs(subject, "floor", &expected.floor, &found.floor)?;
+        self.differs(subject, "findings", &expected.findings, &found.findings)?;
+        self.differs(subject, "absent", &expected.absent, &found.absent)?;
+        self.differs(subject, "scans", &expected.scans, &found.scans)?;
+        self.differs(subject, "decision", &expected.decision, &found.decision)?;
+        if before == self.replayed.differences {
+            self.differs(subject, "record", expected, found)?;
+        }
+        Ok(())
+    }
+
+    /// What is admitted must have been imported, or refused by what only an enclave can tell.
+    fn compare_admitted(&mut self) -> Result<(), Stop> {
+        let head = self.replay.head;
+        if head.outcome == Outcome::Imported {
+            return Ok(());
+        }
+        let mut failed = head.checks.iter().filter(|check| check.result == CheckResult::Fail);
+        if failed.any(|check| check.id == "publication") {
+            return self.not_taken("the publication: only the enclave knows what stood in its way");
+        }
+        self.tell("the report", "outcome", codes(&head.refusals), "imported".to_owned())
+    }
+
+    fn compare_refusals(&mut self, found: &[Refusal]) -> Result<(), Stop> {
+        let head = self.replay.head;
+        let found: Vec<Refused> = found.iter().map(refused).collect();
+        if head.outcome == Outcome::Imported {
+            return self.tell("the report", "outcome", "imported".to_owned(), codes(&found));
+        }
+        let kept =
+            usize::try_from(head.refusals_left_out).map_or(usize::MAX, |left_out| found.len().saturating_sub(left_out));
+        // The head holds those that fit.
+        let found = &found[..found.len().min(kept.max(head.refusals.len()))];
+        let is_same = |one: &Refused, other: &Refused| (&one.code, &one.reason) == (&other.code, &other.reason);
+        if head.refusals.len() == found.len() && head.refusals.iter().zip(found).all(|(one, other)| is_same(one, other))
+        {
+            return Ok(());
+        }
+        self.tell("the report", "refusals", codes(&head.refusals), codes(found))
+    }
+
+    fn differs<T: Serialize + PartialEq>(
+        &mut self,
+        subject: &str,
+        what: &'static str,
+        expected: &T,
+        found: &T,
+    ) -> Result<(), Stop> {
+        if expected == found {
+            return Ok(());
+        }
+        let text = |value: &T| String::from_utf8_lossy(&strict_json::write(value)).into_owned();
+        self.tell(subject, what, text(expected), text(found))
+    }
+
+    fn tell(&mut self, subject: &str, what: &'static str, expected: String, found: String) -> Result<(), Stop> {
+        self.replayed.differences += 1;
+        (self.visit)(Differs {
+            subject: subject.to_owned(),
+            what,
+            expected: report::short(&expected),
+            found: report::short(&found),
+        })
+    }
+
+    fn not_taken(&mut self, why: &str) -> Result<(), Stop> {
+        self.replayed.not_taken.push(why.to_owned());
+        Ok(())
+    }
+
+    fn part(&self, name: &str) -> PathBuf {
+        self.replay.folder.join(name)
+    }
+
+    fn object(&self, digest: &Digest) -> PathBuf {
+        staged_path(self.replay.folder, digest)
+    }
+
+    fn read(&self, name: &str, max_bytes: usize) -> Result<Option<Vec<u8>>, Stop> {
+        Ok(crate::trust::folder::read_bounded(&self.part(name), max_bytes)?)
+    }
+
+    /// The envelopes of a part, one a line; none where it was not kept.
+    fn envelopes(&self, name: &str) -> Result<Vec<Vec<u8>>, Stop> {
+        let path = self.part(name);
+        if !path.is_file() {
+            return Ok(Vec::new());
+        }
+        let size = fs::metadata(&path).map_err(|error| cannot_read(&path, error))?.len();
+        if size > (MAX_REVIEWS * MAX_ENVELOPE_BYTES) as u64 {
+            return Err(Refusal::new(Code::SizeExceeded, name, "it is larger than all that is ever counted").into());
+        }
+        let bytes = fs::read(&path).map_err(|error| cannot_read(&path, error))?;
+        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        Ok(lines.map(<[u8]>::to_vec).collect())
+    }
+
+    fn lines<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<Vec<T>, Stop> {
+        let mut lines = LineReader::bounded(self.part(name), MAX_LINE_BYTES)?;
+        let mut read = Vec::new();
+        while let Some(line) = lines.next()? {
+            read.push(line);
+        }
+        Ok(read)
+    }
+}
+
+/// Why an object is needed to judge once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// It is the plan, or travelled beside the artifacts.
+    SideData,
+    /// It is a proof, or a part of one.
+    Proof,
+    /// It is an artifact whose bytes its proofs read.
+    Content,
+}
+
+/// Names every object that is needed to judge once more, as the parts of a basis in a folder say it; one may be named more than once. Nothing
+/// where the attempt did not come that far.
+pub fn each_needed(folder: &Path, visit: &mut dyn FnMut(Digest, Need) -> Result<(), Stop>) -> Result<(), Stop> {
+    let Some(envelope) = crate::trust::folder::read_bounded(&folder.join(basis::MANIFEST), MAX_ENVELOPE_BYTES)? else {
+        return Ok(());
+    };
+    let manifest = untrusted_manifest(&envelope)?;
+    if !folder.join(basis::CATALOG).is_file() || !folder.join(basis::EXAMINED).is_file() {
+        return Ok(());
+    }
+    visit(manifest.plan, Need::SideData)?;
+    for digest in manifest.side_data.values() {
+        visit(*digest, Need::SideData)?;
+    }
+    let mut examined = LineReader::compressed(folder.join(basis::EXAMINED), MAX_LINE_BYTES)?;
+    let mut records = LineReader::compressed(folder.join(basis::CATALOG), MAX_CATALOG_LINE_BYTES as u64)?;
+    while let Some(record) = records.next::<Catalogued>()? {
+        let Catalogued::Artifact(artifact) = record else {
+            continue;
+        };
+        let said: basis::Examined = examined.following()?;
+        let present = artifact
+            .proofs
+            .iter()
+            .filter(|proof| proof.state == ProofState::Present);
+        for digest in present
+            .flat_map(|proof| &proof.objects)
+            .filter(|digest| **digest != artifact.digest)
+        {
+            visit(*digest, Need::Proof)?;
+        }
+        if said.content {
+            visit(artifact.digest, Need::Content)?;
+        }
+    }
+    Ok(())
+}
+
+/// The version of the revocations that stood before an attempt, as its basis in a folder says it.
+pub fn revocations_before(folder: &Path) -> Result<Option<u64>, Stop> {
+    Ok(read_order(folder)?.and_then(|order| order.revocations))
+}
+
+fn read_order(folder: &Path) -> Result<Option<Order>, Stop> {
+    let bytes = crate::trust::folder::read_bounded(&folder.join(basis::ORDER), MAX_ENVELOPE_BYTES)?;
+    let read = bytes.map(|bytes| strict_json::read(&bytes));
+    read.transpose()
+        .map_err(|error| Refusal::new(Code::JsonNotStrict, basis::ORDER, error.to_string()).into())
+}
+
+/// The manifest of an envelope whose seal is judged elsewhere.
+fn untrusted_manifest(envelope: &[u8]) -> Result<Manifest, Stop> {
+    let malformed = |reason: String| Stop::from(Refusal::new(Code::JsonNotStrict, basis::MANIFEST, reason));
+    let envelope = Envelope::read(envelope).map_err(|error| malformed(error.to_string()))?;
+    strict_json::read(&envelope.payload).map_err(|error| malformed(error.to_string()))
+}
+
+pub(super) fn next(report: &mut Report) -> Result<Option<Record>, Stop> {
+    Ok(report.next()?)
+}
+
+pub(super) fn other_artifacts(artifact: &Artifact) -> Stop {
+    Refusal::new(
+        Code::ReverifyDiffers,
+        "the report",
+        format!("its records are not about the artifacts of the catalog, first about {artifact}"),
+    )
+    .into()
+}
+
+/// The proofs of what was published must be there: whoever leaves one out hides what it says. Those of what was kept out were never kept.
+fn check_proofs(artifact: &Artifact, record: &Record, is_here: &dyn Fn(&Digest) -> bool) -> Result<(), Stop> {
+    if !record.decision.as_ref().is_some_and(report::Decided::is_admitted) {
+        return Ok(());
+    }
+    let present = artifact
+        .proofs
+        .iter()
+        .filter(|proof| proof.state == ProofState::Present);
+    let mut objects = present
+        .flat_map(|proof| &proof.objects)
+        .filter(|digest| **digest != artifact.digest);
+    match objects.find(|digest| !is_here(digest)) {
+        None => Ok(()),
+        Some(digest) => Err(Refusal::new(
+            Code::ObjectMissing,
+            record.purl.clone(),
+            format!("the object {digest} of a proof is not in the capsule"),
+        )
+        .hint("have it made again from the enclave, before `sealift gc` sweeps what it needs")
+        .into()),
+    }
+}
+
+/// Puts what the report says in the place of what cannot be judged here.
+pub(super) fn complete(record: &Record, opinion: Opinion, not_available: &mut BTreeMap<String, u64>) -> Opinion {
+    if opinion.lacking.is_empty() {
+        return opinion;
+    }
+    let lacking: BTreeSet<usize> = opinion.lacking.iter().copied().collect();
+    let mut findings = Vec::with_capacity(opinion.findings.len());
+    for (place, finding) in opinion.findings.into_iter().enumerate() {
+        if !lacking.contains(&place) {
+            findings.push(finding);
+            continue;
+        }
+        *not_available.entry(finding.kind.clone()).or_default() += 1;
+        let said = record.findings.iter().filter(|said| said.kind == finding.kind);
+        findings.extend(said.cloned());
+    }
+    Opinion {
+        findings,
+        asked: opinion.asked,
+        lacking: Vec::new(),
+    }
+}
+
+fn codes(refusals: &[Refused]) -> String {
+    let codes: BTreeSet<&str> = refusals.iter().map(|refusal| refusal.code.as_str()).collect();
+    format!("refused: {}", codes.into_iter().collect::<Vec<_>>().join(", "))
+}

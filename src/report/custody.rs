@@ -1,0 +1,107 @@
+//! Who had the media, as far as records say it (`bundle-spec/custody.md` §4, §5).
+
+use serde::{Deserialize, Serialize};
+
+use super::bound::{Shortened, short};
+use crate::trust::custody::{Chain, Link, Word};
+
+/// How much of the head the records may take, in bytes.
+const MAX_RECORD_BYTES: usize = 96 * 1024;
+
+/// How much of the head what does not fit together may take, in bytes.
+const MAX_TROUBLE_BYTES: usize = 16 * 1024;
+
+/// The custody records that lay beside a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Custody {
+    /// The records: those that count in their order, then those that do not.
+    pub records: Vec<Link>,
+    /// How many more there were.
+    pub records_left_out: u64,
+    /// What does not fit together.
+    pub troubles: Vec<CustodyTrouble>,
+    /// How many more of that there were.
+    pub troubles_left_out: u64,
+}
+
+/// Something about the records that does not fit together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustodyTrouble {
+    /// The stable code.
+    pub code: String,
+    /// In words.
+    pub message: String,
+    /// The record's file.
+    pub subject: String,
+}
+
+impl Custody {
+    /// Takes a chain; nothing where there are no records.
+    pub fn of(chain: &Chain) -> Option<Self> {
+        if chain.links.is_empty() && chain.troubles.is_empty() {
+            return None;
+        }
+        let link = |link: &Link| Link {
+            file: short(&link.file),
+            reason: link.reason.as_deref().map(short),
+            ..link.clone()
+        };
+        let records = Shortened::of(chain.links.iter().map(link), MAX_RECORD_BYTES);
+        let troubles = Shortened::of(
+            chain.troubles.iter().map(|trouble| CustodyTrouble {
+                code: trouble.code.name().to_owned(),
+                message: short(&trouble.message),
+                subject: short(&trouble.subject),
+            }),
+            MAX_TROUBLE_BYTES,
+        );
+        Some(Self {
+            records: records.kept,
+            records_left_out: records.left_out,
+            troubles: troubles.kept,
+            troubles_left_out: troubles.left_out,
+        })
+    }
+
+    /// How many records count, of those that are here.
+    pub fn counting(&self) -> usize {
+        self.records.iter().filter(|link| link.word == Word::Counts).count()
+    }
+
+    /// What it came to, in a phrase.
+    pub fn words(&self) -> String {
+        let counting = self.counting();
+        let mut words = format!(
+            "{counting} {} of who had the media",
+            if counting == 1 { "record" } else { "records" }
+        );
+        let others = self.records.len() - counting;
+        if others > 0 {
+            words.push_str(&format!(", and {others} that count for nothing"));
+        }
+        let troubles = self.troubles.len() as u64 + self.troubles_left_out;
+        if troubles > others as u64 {
+            words.push_str("; they do not fit together");
+        }
+        words
+    }
+}
+
+/// Who signed a record, or why it counts for nothing.
+pub(super) fn signed(link: &Link) -> String {
+    match (&link.reason, link.word) {
+        (_, Word::Counts) => link.persons.iter().map(String::as_str).collect::<Vec<_>>().join(", "),
+        (Some(reason), _) => format!("counts for nothing: {reason}"),
+        (None, word) => word.words().to_owned(),
+    }
+}
+
+/// When and what.
+pub(super) fn happened(link: &Link) -> String {
+    link.record.as_ref().map_or_else(
+        || "unreadable".to_owned(),
+        |record| format!("{} {}", record.at, record.event),
+    )
+}
