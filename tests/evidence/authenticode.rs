@@ -294,6 +294,16 @@ fn the_message_is_about_this_program() {
             &anchors,
             Outcome::Contradicted(Fault::ChainWrong),
         );
+        // Pinned itself, it is held to its purpose too.
+        let alone = Holder::alone(&Says {
+            purposes,
+            ..Says::default()
+        });
+        expect(
+            &about().program(&alone),
+            &[pinned(&[&alone])],
+            Outcome::Contradicted(Fault::ChainWrong),
+        );
     }
     let content = about().content();
     let how = How {
