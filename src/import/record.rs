@@ -495,7 +495,7 @@ impl Keeping<'_> {
         }
         self.head.records = aside.records();
         if let Some(kept) = &mut self.basis {
-            self.head.basis = kept.parts()?;
+            self.head.basis = kept.parts();
         }
         self.log.add(&self.head.leaf())?;
         self.log.write_edge()?;
