@@ -481,7 +481,7 @@ impl Keeping<'_> {
         (self.head.vouchers, self.head.vouchers_left_out) = aside.tally().vouchers();
         self.head.not_checked.push(match &self.head.custody {
             Some(custody) if custody.counting() > 0 => {
-                "custody: what persons recorded of the media is what they say".to_owned()
+                "custody: whether what persons recorded of the media is so".to_owned()
             }
             _ => "custody: who carried the media, and in what state they came".to_owned(),
         });
@@ -495,7 +495,7 @@ impl Keeping<'_> {
         }
         self.head.records = aside.records();
         if let Some(kept) = &mut self.basis {
-            self.head.basis = kept.parts()?;
+            self.head.basis = kept.parts();
         }
         self.log.add(&self.head.leaf())?;
         self.log.write_edge()?;
