@@ -278,7 +278,7 @@ fn level(text: &str) -> Result<Level, String> {
 }
 
 /// A day, which begins at midnight UTC, or a time.
-fn time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     text.parse()
         .or_else(|_| format!("{text}T00:00:00Z").parse())
         .map_err(|_| "write it as 2026-03-31 or 2026-03-31T12:00:00Z".to_owned())

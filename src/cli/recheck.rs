@@ -13,10 +13,11 @@ use super::{Context, Exit};
 use crate::ecosystem::purl;
 use crate::enclave::{self, Enclave};
 use crate::import::decide::Admission;
+use crate::import::journal;
 use crate::import::recheck::{Again, Change, NotAdmitted, Rechecked, recheck};
 use crate::import::site::Site;
 use crate::ledger::{Ledger, Rejudging};
-use crate::log::Leaf;
+use crate::log::{Leaf, LogLines};
 use crate::model::{Stop, Unable};
 use crate::store::Store;
 use crate::trust::folder::TrustFolder;
@@ -48,10 +49,20 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         return Ok(judge(arguments, &enclave::read(folder)?, None, context)?.0);
     }
     let enclave = Enclave::open(folder, &holder("recheck"))?;
-    let record = enclave.ledger.rejudge()?;
+    // The place of the leaf that will tell of it.
+    let leaf = enclave.ledger.log()?.map(|state| state.size);
+    let journal = leaf.map(|leaf| journal::begin(&enclave::recheck_journal(folder, leaf)));
+    let mut record = enclave.ledger.rejudge(journal.transpose()?)?;
     let (exit, judged) = judge(arguments, &enclave.ledger, Some(&record), context)?;
+    let journal = record.end_journal();
+    let journal = journal.map_err(|error| Unable::new("cannot write what state.db takes in").because(error))?;
     let leaf = Leaf::Recheck {
         judged,
+        lines: journal.map(|journal| LogLines {
+            bytes: journal.bytes,
+            count: journal.count,
+            digest: journal.digest,
+        }),
         time: context.now,
     };
     let mut logged = enclave.logged(&leaf)?;
@@ -117,19 +128,28 @@ fn judge(
 }
 
 fn change_text(change: &Change, lines: &mut Lines) {
+    let entry = &change.entry;
+    let rolled_back = if entry.is_current { "" } else { " (rolled back)" };
+    let came = bundle_text(&entry.last_bundle);
+    fallen_text(change, &purl(&entry.artifact), &[&came], rolled_back, lines);
+}
+
+/// What became of an artifact, in lines.
+pub(super) fn fallen_text<E>(change: &Change<E>, purl: &str, came_in: &[&str], more: &str, lines: &mut Lines) {
     let word = match (change.fell(), change.gained.is_empty()) {
         (true, _) => "fell",
         (false, false) => "rose",
         (false, true) => "held",
     };
     lines.line(&format!(
-        "{word} {}  {} -> {}{}",
-        escape(&purl(&change.entry.artifact)),
+        "{word} {}  {} -> {}{more}",
+        escape(purl),
         change.was,
-        change.now,
-        if change.entry.is_current { "" } else { " (rolled back)" }
+        change.now
     ));
-    lines.line(&format!("  came in   {}", bundle_text(&change.entry.last_bundle)));
+    for bundle in came_in {
+        lines.line(&format!("  came in   {bundle}"));
+    }
     if let Some(why) = &change.unreadable {
         lines.line(&format!("  not read  {}", escape(why)));
     }
@@ -179,6 +199,11 @@ fn not_admitted_json(found: &NotAdmitted) -> Value {
 }
 
 fn change_json(change: &Change) -> Value {
+    fallen_json(change, entry_json(&change.entry))
+}
+
+/// What became of an artifact.
+pub(super) fn fallen_json<E>(change: &Change<E>, artifact: Value) -> Value {
     json!({
         "fell": change.fell(),
         "was": change.was,
@@ -188,7 +213,7 @@ fn change_json(change: &Change) -> Value {
         "gained": change.gained,
         "unreadable": change.unreadable,
         "not_admitted": change.not_admitted.as_ref().map(not_admitted_json),
-        "artifact": entry_json(&change.entry),
+        "artifact": artifact,
     })
 }
 

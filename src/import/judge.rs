@@ -3,8 +3,9 @@
 #![expect(clippy::disallowed_methods, reason = "proofs lie in files")]
 
 use std::collections::VecDeque;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::io::Read as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -283,7 +284,8 @@ impl<'a> Judge<'a> {
         for digest in objects {
             let path = (self.locate)(digest);
             let failed = |error| cannot_read(&path, error);
-            let size = fs::metadata(&path).map_err(failed)?.len();
+            let file = File::open(&path).map_err(failed)?;
+            let size = file.metadata().map_err(failed)?.len();
             if size > MAX_PROOF_BYTES {
                 return Ok(Err(Box::new(Finding::undecided(
                     kind,
@@ -291,7 +293,9 @@ impl<'a> Judge<'a> {
                     format!("an object of the proof has {size} bytes, and at most {MAX_PROOF_BYTES} are judged"),
                 ))));
             }
-            read.push(fs::read(&path).map_err(failed)?);
+            let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+            file.take(MAX_PROOF_BYTES).read_to_end(&mut bytes).map_err(failed)?;
+            read.push(bytes);
         }
         Ok(Ok(read))
     }

@@ -32,13 +32,13 @@ use crate::bundle::manifest::Manifest;
 use crate::crypto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
 use crate::crypto::strict_json;
 use crate::model::{Artifact, Code, Digest, ProofState, Refusal, SeenState, Stop};
-use crate::report::{self, CheckResult, Head, Outcome, Record, Refused, Report};
+use crate::report::{self, CheckResult, Custody, Head, Outcome, Record, Refused, Report};
 use crate::trust::folder::TrustFolder;
 use crate::trust::review::MAX_REVIEWS;
 use crate::trust::{Kind, Revocations};
 
 /// The longest line of what was kept: what an artifact's content says, as a catalog's line.
-const MAX_LINE_BYTES: u64 = 64 << 20;
+pub(super) const MAX_LINE_BYTES: u64 = 64 << 20;
 
 /// What is judged once more.
 pub struct Replay<'a> {
@@ -106,6 +106,15 @@ impl Running<'_> {
         let Replay { head, trust, .. } = *self.replay;
         let mut site = Site::load(trust)?;
         let Some(envelope) = self.read(basis::MANIFEST, MAX_ENVELOPE_BYTES)? else {
+            if head.outcome == Outcome::Imported {
+                return Err(Refusal::new(
+                    Code::ObjectMissing,
+                    "the capsule",
+                    "its report names nothing of what the import was judged by: an older version kept none of it",
+                )
+                .hint("`sealift report verify` verifies the report itself")
+                .into());
+            }
             return self.not_taken("the seal and all that follows: no seal was confirmed");
         };
         let Some(order) = read_order(self.replay.folder)? else {
@@ -146,7 +155,7 @@ impl Running<'_> {
         )?;
         self.differs("the report", "people", &head.people, &people(&voucher, trust.current()))?;
         if let Some(why) = self.ends_here(&manifest) {
-            if head.outcome == Outcome::Imported || head.records.count > 0 {
+            if head.outcome == Outcome::Imported {
                 return Err(Refusal::new(Code::ObjectMissing, "the capsule", why)
                     .hint("have it made again from the enclave")
                     .into());
@@ -210,7 +219,7 @@ impl Running<'_> {
             let record = next(&mut told)?.filter(|record| record.digest == artifact.digest);
             let record = record.ok_or_else(|| other_artifacts(artifact))?;
             check_proofs(artifact, &record, &|digest| locate(digest).is_file())?;
-            complete(&record, opinion, &mut not_available)
+            Ok(complete(&record, opinion, &mut not_available))
         })?;
         self.replayed.not_available = not_available;
         let intact = judged.intact();
@@ -225,6 +234,7 @@ impl Running<'_> {
         let bundle = (intact.manifest(), intact.manifest_digest());
         let root = trust.current().document();
         let chain = custody::chain_again(kept, head.custody.as_ref(), root, bundle, site, head.created);
+        self.differs("the report", "custody", &head.custody, &Custody::of(&chain))?;
         let custody = Custodied::of(&chain, intact.manifest(), intact.voucher());
         let deciding = Deciding {
             in_force: site.in_force(),
@@ -454,11 +464,11 @@ fn untrusted_manifest(envelope: &[u8]) -> Result<Manifest, Stop> {
     strict_json::read(&envelope.payload).map_err(|error| malformed(error.to_string()))
 }
 
-fn next(report: &mut Report) -> Result<Option<Record>, Stop> {
+pub(super) fn next(report: &mut Report) -> Result<Option<Record>, Stop> {
     Ok(report.next()?)
 }
 
-fn other_artifacts(artifact: &Artifact) -> Stop {
+pub(super) fn other_artifacts(artifact: &Artifact) -> Stop {
     Refusal::new(
         Code::ReverifyDiffers,
         "the report",
@@ -492,9 +502,9 @@ fn check_proofs(artifact: &Artifact, record: &Record, is_here: &dyn Fn(&Digest) 
 }
 
 /// Puts what the report says in the place of what cannot be judged here.
-fn complete(record: &Record, opinion: Opinion, not_available: &mut BTreeMap<String, u64>) -> Result<Opinion, Stop> {
+pub(super) fn complete(record: &Record, opinion: Opinion, not_available: &mut BTreeMap<String, u64>) -> Opinion {
     if opinion.lacking.is_empty() {
-        return Ok(opinion);
+        return opinion;
     }
     let lacking: BTreeSet<usize> = opinion.lacking.iter().copied().collect();
     let mut findings = Vec::with_capacity(opinion.findings.len());
@@ -507,11 +517,11 @@ fn complete(record: &Record, opinion: Opinion, not_available: &mut BTreeMap<Stri
         let said = record.findings.iter().filter(|said| said.kind == finding.kind);
         findings.extend(said.cloned());
     }
-    Ok(Opinion {
+    Opinion {
         findings,
         asked: opinion.asked,
         lacking: Vec::new(),
-    })
+    }
 }
 
 fn codes(refusals: &[Refused]) -> String {

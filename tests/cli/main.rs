@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
 mod audit;
+mod capsule;
 mod custody;
 mod decided;
 mod export;
@@ -12,12 +13,14 @@ mod lines;
 mod world;
 
 mod journey;
+mod kept_capsules;
 mod kill;
 mod log;
 mod media;
 mod paper;
 mod reasons;
 mod renderings;
+mod retention;
 mod questions;
 mod receipts;
 mod rebuild;
@@ -32,6 +35,8 @@ mod people;
 #[path = "../support/raw_bundle.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]
 mod raw_bundle;
+#[path = "../support/json_schema.rs"]
+mod json_schema;
 #[path = "../support/tools.rs"]
 mod tools;
 #[path = "../support/public_schema.rs"]

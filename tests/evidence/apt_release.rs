@@ -146,11 +146,15 @@ fn signed_apart(text: &[u8], key: &Key) -> Vec<u8> {
         .kind(sequoia_openpgp::armor::Kind::Signature)
         .build()
         .unwrap();
+    sign_apart(message, text, key);
+    signed
+}
+
+fn sign_apart(message: Message<'_>, text: &[u8], key: &Key) {
     let signer = Signer::new(message, key.pair()).unwrap().detached();
     let mut message = signer.creation_time(system(MADE)).build().unwrap();
     message.write_all(text).unwrap();
     message.finalize().unwrap();
-    signed
 }
 
 /// An archive with one package, whose every part a test may change before it is signed.
@@ -372,8 +376,18 @@ fn a_changed_text_is_contradicted() {
     let release = archive.release();
     let apart = signed_apart(release.as_bytes(), &key);
     let changed = release.replace("Suite: stable", "Suite: Stable").into_bytes();
-    let judged = archive.judge(vec![changed, apart, archive.packages.clone()], &[key.anchor()]);
+    let judged = archive.judge(vec![changed.clone(), apart, archive.packages.clone()], &[key.anchor()]);
     assert_eq!(judged[0].outcome, wrong);
+    // Another key's that fits, beside it, neither outweighs it nor vouches with it.
+    let other = Key::new("other");
+    let mut packets = Vec::new();
+    sign_apart(Message::new(&mut packets), &changed, &key);
+    sign_apart(Message::new(&mut packets), release.as_bytes(), &other);
+    let objects = vec![release.into_bytes(), packets, archive.packages.clone()];
+    let judged = archive.judge(objects, &[key.anchor(), other.anchor()]);
+    assert_eq!((judged[0].outcome, judged[0].signers.len()), (wrong, 1), "{judged:?}");
+    let told = |note: &String| note.contains("another signature did not count");
+    assert!(judged[0].notes.iter().any(told), "{judged:?}");
 }
 
 #[test]

@@ -194,6 +194,21 @@ fn the_table_closes_the_file_and_holds_one_message() {
     let mut few = right.clone();
     few[0x58 + 108] = 4;
     expect(&few, &anchors, Outcome::Undecided(Doubt::Incomplete));
+    // A header that ends before the table's place; one that reaches into the table; another format.
+    let mut short = right.clone();
+    short[0x54..0x56].copy_from_slice(&151_u16.to_le_bytes());
+    expect(&short, &anchors, Outcome::Undecided(Doubt::Incomplete));
+    let mut long = program(true);
+    long[0x54..0x56].copy_from_slice(&0x1f0_u16.to_le_bytes());
+    let about_long = About {
+        digest: hash(&long, true),
+        ..about()
+    };
+    let about_long = table(&about_long.message(&leaf, |_| Vec::new()), b"");
+    expect(&with_table(&long, true, &about_long), &anchors, MALFORMED);
+    let mut other = right.clone();
+    other[0x43] = 1;
+    expect(&other, &anchors, Outcome::Undecided(Doubt::UnknownFormat));
     let mut longer = right.clone();
     longer.extend([0; 8]);
     expect(&longer, &anchors, MALFORMED);
@@ -287,6 +302,13 @@ fn the_message_is_about_this_program() {
     };
     let head = if content[1] < 0x80 { 2 } else { 3 };
     let info = || Info::new(&leaf, &content[head..], &how).finish(&[]);
+    // Signed as about a program, in a message that says that it holds something else.
+    let relabelled = forge::message(forge::DATA, Some(content.clone()), &[&leaf], &[info()]);
+    expect(
+        &with_table(&program(true), true, &table(&relabelled, b"")),
+        &anchors,
+        MALFORMED,
+    );
     let twice = forge::message(INDIRECT, Some(content.clone()), &[&leaf], &[info(), info()]);
     expect(
         &with_table(&program(true), true, &table(&twice, b"")),

@@ -200,6 +200,20 @@ fn each_check_fails_alone() {
     };
     let by_key = |payload: &Value| told(payload, "1.0", &[pinned(&key)]);
     assert_eq!(by_key(&good), CONFIRMED);
+    let object = |change: &dyn Fn(&mut Value)| {
+        let whole = attachment(&key, good.to_string().as_bytes());
+        let mut json: Value = serde_json::from_slice(&whole[15..]).unwrap();
+        change(&mut json);
+        let object = [&whole[..15], json.to_string().as_bytes()].concat();
+        judged(vec![object], NAME, "1.0", manifest, &[pinned(&key)])
+    };
+    let finding = &object(&|_| {})[0];
+    assert!(finding.claims.contains(&("creator".to_owned(), "tester".to_owned())));
+    assert!(finding.notes.is_empty(), "{:?}", finding.notes);
+    let logged = &object(&|json| json["annotations"]["dev.sigstore.cosign/bundle"] = "{}".into())[0];
+    assert!(logged.is_confirmed() && logged.notes[0].contains("log entry was not checked"));
+    let other_type = object(&|json| json["mimeType"] = "text/plain".into());
+    assert_eq!(outcome(&other_type), Outcome::Undecided(Doubt::UnknownFormat));
     assert_eq!(
         by_key(&payload(b"other", NAME)),
         Outcome::Contradicted(Fault::SubjectDiffers)

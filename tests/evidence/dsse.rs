@@ -213,6 +213,17 @@ fn a_bad_verdict_lifts_nothing() {
         let payload = statement(about(b"bytes"), "https://slsa.dev/verification_summary/v1", predicate);
         told(&signed(&key, &payload), &[pinned(&key)])
     };
+    let other = signed(
+        &key,
+        &statement(about(b"bytes"), "https://example.com/weather", json!({})),
+    );
+    let finding = &judged(other.to_string().as_bytes(), b"bytes", &[pinned(&key)])[0];
+    assert_eq!(finding.outcome, CONFIRMED);
+    let says_nothing = |note: &String| note.contains("says nothing about the artifact's origin");
+    assert!(finding.notes.iter().any(says_nothing), "{:?}", finding.notes);
+    let origin = signed(&key, &provenance(b"bytes"));
+    let finding = &judged(origin.to_string().as_bytes(), b"bytes", &[pinned(&key)])[0];
+    assert!(!finding.notes.iter().any(says_nothing), "{:?}", finding.notes);
     assert_eq!(verdict("PASSED"), CONFIRMED);
     assert_eq!(verdict("FAILED"), Outcome::Confirmed(Level::None));
     assert_eq!(verdict(""), Outcome::Confirmed(Level::None));

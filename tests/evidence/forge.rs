@@ -184,8 +184,24 @@ pub(crate) fn key_info(key: &EcdsaKeyPair) -> Vec<u8> {
     ])
 }
 
+/// An RSA key with this modulus and the usual exponent (RFC 8017 §A.1.1).
+pub(crate) fn rsa_info(modulus: &[u8]) -> Vec<u8> {
+    rsa_info_of(&seq(&[tlv(2, &[&[0], modulus].concat()), int(65_537)]))
+}
+
+/// An RSA key from its two numbers in DER.
+pub(crate) fn rsa_info_of(numbers: &[u8]) -> Vec<u8> {
+    let bits = [&[0], numbers].concat();
+    seq(&[seq(&[oid("1.2.840.113549.1.1.1"), tlv(5, &[])]), tlv(3, &bits)])
+}
+
 /// A certificate for a key, issued under a name with another key.
 pub(crate) fn certify(says: &Says<'_>, subject_key: &EcdsaKeyPair, issuer: &str, issuer_key: &EcdsaKeyPair) -> Vec<u8> {
+    certify_info(says, &key_info(subject_key), issuer, issuer_key)
+}
+
+/// The same for a key of any algorithm.
+pub(crate) fn certify_info(says: &Says<'_>, info: &[u8], issuer: &str, issuer_key: &EcdsaKeyPair) -> Vec<u8> {
     let mut extensions = says.more.clone();
     if let Some(length) = says.authority {
         let mut parts = vec![tlv(1, &[0xff])];
@@ -207,7 +223,7 @@ pub(crate) fn certify(says: &Says<'_>, subject_key: &EcdsaKeyPair, issuer: &str,
         name(issuer),
         seq(&[time(says.from), time(says.until)]),
         name(says.name),
-        key_info(subject_key),
+        info.to_vec(),
     ];
     if !extensions.is_empty() {
         parts.push(tlv(0xa3, &seq(&extensions)));

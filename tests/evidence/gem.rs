@@ -1,5 +1,7 @@
 //! Signed gems: RubyGems' own, and what changes in them.
 
+use std::io::Write as _;
+
 use sealift::evidence::{Context, gem};
 use sealift::model::{Anchor, Doubt, Fault, Finding, Level, Material, Outcome, ScopePattern};
 
@@ -114,8 +116,47 @@ fn every_member_is_signed_and_as_it_was() {
         expect(&without, &anchors, Outcome::Contradicted(Fault::SubjectDiffers));
         // Twice.
         let twice = [&SOLO[..at + 1024], &SOLO[at..]].concat();
+        assert!(one(&twice, &anchors).reason.contains("twice"));
         expect(&twice, &anchors, MALFORMED);
+        let start = header(SOLO, name);
+        let twice = [&SOLO[..at], &SOLO[start..]].concat();
+        assert!(one(&twice, &anchors).reason.contains("twice"));
+        expect(&twice, &anchors, MALFORMED);
+        // It and its signature are gone.
+        let gone = [&SOLO[..start], &SOLO[at + 1024..]].concat();
+        expect(&gone, &anchors, MALFORMED);
+        // Larger than any.
+        for (name, size, outcome) in [
+            (format!("{name}.sig"), 4097, MALFORMED),
+            (
+                "metadata.gz".to_owned(),
+                (16 << 20) + 1,
+                Outcome::Undecided(Doubt::TooLarge),
+            ),
+        ] {
+            let at = header(SOLO, &name);
+            let mut large = SOLO[..at + 512].to_vec();
+            large[at + 124..at + 136].copy_from_slice(format!("{size:011o}\0").as_bytes());
+            sum(&mut large, at);
+            large.resize(large.len() + 5120, 0);
+            large.extend(&SOLO[at + 1024..]);
+            expect(&large, &anchors, outcome);
+        }
     }
+    // Metadata that unpack to more than is judged.
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    for _ in 0..=16 {
+        packed.write_all(&vec![b' '; 1 << 20]).unwrap();
+    }
+    let packed = packed.finish().unwrap();
+    let (at, end) = (header(SOLO, "metadata.gz"), header(SOLO, "metadata.gz.sig"));
+    let mut bomb = SOLO[..at + 512].to_vec();
+    bomb[at + 124..at + 136].copy_from_slice(format!("{:011o}\0", packed.len()).as_bytes());
+    sum(&mut bomb, at);
+    bomb.extend(&packed);
+    bomb.resize(bomb.len().next_multiple_of(512), 0);
+    bomb.extend(&SOLO[end..]);
+    expect(&bomb, &anchors, Outcome::Undecided(Doubt::TooLarge));
     let at = header(SOLO, "data.tar.gz");
     let end = header(SOLO, "data.tar.gz.sig");
     expect(&[&SOLO[..at], &SOLO[end..]].concat(), &anchors, MALFORMED);
@@ -194,6 +235,34 @@ fn chains_are_held_from_the_pinned_certificate_on() {
     assert_eq!(
         chain(&pem, &anchors, NOW).outcome,
         Outcome::Contradicted(Fault::ChainWrong)
+    );
+    // One that may sign certificates by its key's use, and is no authority.
+    let root = Holder::alone(&Says {
+        usage: Some(0x04),
+        ..Says::default()
+    });
+    let pem = forge::pem(&[&root, &root.issue(&Says::default())]);
+    let anchors = [held(&forge::pem(&[&root]))];
+    assert_eq!(
+        chain(&pem, &anchors, NOW).outcome,
+        Outcome::Contradicted(Fault::ChainWrong)
+    );
+    // One of another name, whose key signed.
+    let root = Holder::alone(&Says::authority("Root"));
+    let key = forge::key();
+    let other = forge::certify(&Says::default(), &key, "Other", &root.key);
+    let pem = format!("{}{}", forge::pem(&[&root]), forge::pem_of(&[&other]));
+    let anchors = [held(&forge::pem(&[&root]))];
+    assert_eq!(
+        chain(&pem, &anchors, NOW).outcome,
+        Outcome::Contradicted(Fault::ChainWrong)
+    );
+    // A key that no longer proves anything, though it is pinned.
+    let short = forge::certify_info(&Says::default(), &forge::rsa_info(&[0xc1; 128]), "Root", &root.key);
+    let pem = forge::pem_of(&[&short]);
+    assert_eq!(
+        chain(&pem, &[held(&pem)], NOW).outcome,
+        Outcome::Contradicted(Fault::Weak)
     );
     let root = Holder::alone(&Says {
         usage: Some(0x80),

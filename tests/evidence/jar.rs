@@ -178,6 +178,22 @@ fn files_are_held_to_the_manifest_and_it_to_the_signature() {
         let found = findings(&jar.jar(), &anchors);
         assert_eq!(found[0].outcome, *outcome, "case {position}: {}", found[0].reason);
     }
+    // More than is judged.
+    let too_large = Outcome::Undecided(Doubt::TooLarge);
+    for ending in ["SF", "EC"] {
+        let mut many = made(&leaf);
+        let more = (0..17).map(|number| (format!("META-INF/M{number}.{ending}"), Vec::new()));
+        many.files.extend(more);
+        expect(&many.jar(), &anchors, too_large);
+    }
+    let mut wide = made(&leaf);
+    let attributes: String = (0..200).map(|number| format!("A{number}: b\r\n")).collect();
+    wide.manifest = wide.manifest.replacen("\r\n\r\n", &format!("\r\n{attributes}\r\n"), 1);
+    expect(&wide.jar(), &anchors, too_large);
+    let mut long = made(&leaf);
+    long.manifest
+        .extend((0..200_000).map(|number| format!("Name: {number}\r\n\r\n")));
+    expect(&long.jar(), &anchors, too_large);
     // A second manifest, in other letters.
     let twice = forge::insert(
         &made(&leaf).jar(),

@@ -6,7 +6,8 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sealift::crypto::key::PublicKey;
+use sealift::crypto::file_key::FileKey;
+use sealift::crypto::key::{PublicKey, Signer as _};
 use sealift::evidence::{self, Context};
 use sealift::model::{
     Algorithm, Anchor, ClaimHasher, Doubt, Fault, Finding, Level, Material, Outcome, Remembering, Signer, TimeSource,
@@ -245,6 +246,16 @@ fn each_check_fails_alone() {
         told(&changed("/dist/signatures", json!(many)), &pinned()),
         Outcome::Undecided(Doubt::TooLarge)
     );
+    // A key of another algorithm than its list says cannot be used.
+    let Material::NpmKeys(list) = registry.keys("K", None) else {
+        unreachable!("keys are keys");
+    };
+    let own = PublicKey::p256(registry.pair.public_key().as_ref())
+        .unwrap()
+        .to_base64();
+    let other_key = FileKey::from_seed(&[1; 32]).public().to_base64();
+    let relabelled = anchor("npm", Material::NpmKeys(list.replace(&own, &other_key)));
+    assert_eq!(told(&good, &[relabelled]), Outcome::Undecided(Doubt::NoAnchor));
     // Well signed, and too weak to name bytes.
     for weak in [
         "sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=".to_owned(),
@@ -286,6 +297,11 @@ fn the_entry_must_be_the_artifacts() {
     assert_eq!(told(packument("@corp/x", "1.0.0"), "@corp/x", "1.0.0"), CONFIRMED);
     assert_eq!(
         told(packument("@corp/x", "1.0.0"), "@corp/y", "1.0.0"),
+        Outcome::Contradicted(Fault::SubjectDiffers)
+    );
+    // The right entry on another's page.
+    assert_eq!(
+        told(packument("@corp/y", "1.0.0"), "@corp/x", "1.0.0"),
         Outcome::Contradicted(Fault::SubjectDiffers)
     );
     assert_eq!(

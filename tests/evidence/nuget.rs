@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sealift::model::{Anchor, Doubt, Fault, Finding, Level, Material, Outcome, SpeaksFor};
+use sha1::Digest as _;
 
 use crate::cms::{clock, pinned};
 use crate::data::{Judged, Row};
@@ -200,6 +201,18 @@ fn the_hash_is_that_of_the_package_before_it_was_signed() {
     expect(&more, &anchors, Outcome::Contradicted(Fault::SubjectDiffers));
     let other = sign(&leaf, by_author(&leaf), &self::content(&[0; 32]));
     expect(&other, &anchors, Outcome::Contradicted(Fault::SubjectDiffers));
+    let text = String::from_utf8(content.clone()).unwrap();
+    for broken in [text.replacen("\n\n", "\nmore\n", 1), text.replacen("\n\n", "\n", 1)] {
+        let broken = sign(&leaf, by_author(&leaf), broken.as_bytes());
+        expect(&broken, &anchors, Outcome::Contradicted(Fault::Malformed));
+    }
+    // The signature's own entry is not hashed, so nothing may be said in its header.
+    let mut flagged = package(&signature);
+    for (head, flags) in [(&b"PK\x03\x04"[..], 6), (b"PK\x01\x02", 8)] {
+        let at = flagged.windows(4).rposition(|window| window == head).unwrap();
+        flagged[at + flags + 1] |= 0x08;
+    }
+    expect(&flagged, &anchors, Outcome::Contradicted(Fault::Malformed));
     expect(&unsigned(), &anchors, Outcome::Undecided(Doubt::Incomplete));
     expect(b"no zip", &anchors, Outcome::Contradicted(Fault::Malformed));
 }
@@ -239,7 +252,11 @@ fn attributes_that_must_be_there_are() {
     let content = right_content();
     let malformed = Outcome::Contradicted(Fault::Malformed);
     let named = names_certificate(&leaf.certificate);
+    // The older attribute names the right certificate by SHA-1 (RFC 2634 §5.4).
+    let older = octets(&sha1::Sha1::digest(&leaf.certificate));
+    let older = attribute("1.2.840.113549.1.9.16.2.12", seq(&[seq(&[seq(&[older])])]));
     let cases = [
+        (vec![named.clone(), commitment(ORIGIN), older], malformed),
         (vec![], malformed),
         (vec![commitment(ORIGIN)], malformed),
         (vec![named.clone()], malformed),

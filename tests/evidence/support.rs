@@ -58,8 +58,11 @@ pub(crate) fn judge(
         max_transit_seconds: 30 * 86_400,
     };
     let kind = evidence::find(kind).unwrap_or_else(|| panic!("no kind {kind}"));
+    // Whoever read the bytes before left them at their end.
+    let mut content = Cursor::new(bytes);
+    content.set_position(bytes.len() as u64);
     match kind.open(objects, &context) {
-        Ok(evidence) => evidence.judge(artifact, &mut Cursor::new(bytes)),
+        Ok(evidence) => evidence.judge(artifact, &mut content),
         Err(finding) => vec![*finding],
     }
 }

@@ -162,7 +162,7 @@ fn entry(line: &str) -> Option<Entry<'_>> {
     let line = line.strip_prefix('\\').unwrap_or(line);
     let end = line.find([' ', '\t']).unwrap_or(line.len());
     let (digits, rest) = line.split_at(end);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     let stated = by_length(digits)?;

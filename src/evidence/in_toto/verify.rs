@@ -12,7 +12,7 @@ use crate::evidence::reading::shown;
 use crate::evidence::securesystems::Document;
 use crate::evidence::sigstore::refusal::Refusal;
 use crate::evidence::sigstore::statement::{Comparison, Digests, Subject};
-use crate::model::{Anchor, Artifact, Digest, Doubt, Fault, Finding, Signer, Timestamp};
+use crate::model::{Anchor, Artifact, Digest, Doubt, Fault, Finding, Outcome, Signer, Timestamp};
 
 /// How much of a chain is told: who took the first steps, and what is said beside.
 const MAX_TOLD: usize = 64;
@@ -64,7 +64,7 @@ pub(super) fn owners<'k>(
                 ),
             ),
         };
-        if best.weight() < refusal.weight() || best.outcome == crate::model::Outcome::Undecided(Doubt::Incomplete) {
+        if best.weight() < refusal.weight() || best.outcome == Outcome::Undecided(Doubt::Incomplete) {
             best = refusal;
         }
     }
@@ -256,7 +256,7 @@ fn link_of(step: &Step, links: &[Link], layout: &Layout) -> Result<(usize, BTree
             .signers(&layout.keys, step.keys.iter().map(String::as_str));
         if own.is_empty() {
             let refusal = why_not(step, link, layout);
-            if best.weight() < refusal.weight() || first.is_none() {
+            if best.weight() < refusal.weight() || best.outcome == Outcome::Undecided(Doubt::Incomplete) {
                 best = refusal;
             }
             continue;

@@ -5,9 +5,10 @@
 //! - two values behind one key, of which two readers take different ones: refused wherever something is kept
 //! - nesting: what is passed over costs a byte for each level and no stack, and what is kept is flat
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -18,107 +19,239 @@ const MAX_VERSIONS: usize = 200_000;
 /// A version has one signature, two while the registry changes its key.
 pub(crate) const MAX_SIGNATURES: usize = 8;
 
-/// What is kept of a packument.
-#[derive(Debug, Deserialize)]
+/// What is kept of a packument. Its texts lie in one string: there are hundreds of them, and one version is asked about.
+#[derive(Debug)]
 pub(crate) struct Packument {
-    pub(crate) name: String,
-    #[serde(deserialize_with = "unique", default)]
-    pub(crate) versions: BTreeMap<String, Version>,
-    #[serde(deserialize_with = "unique", default)]
-    pub(crate) time: BTreeMap<String, Time>,
+    texts: String,
+    name: Place,
+    // By their keys.
+    versions: Vec<(Place, Places)>,
+    times: Vec<(Place, Option<Place>)>,
+    signatures: Vec<(Place, Place)>,
+}
+
+/// Where a text lies.
+type Place = Range<usize>;
+
+/// Where what is kept of a version lies.
+#[derive(Debug)]
+struct Places {
+    name: Option<Place>,
+    version: Option<Place>,
+    integrity: Option<Place>,
+    signatures: Range<usize>,
 }
 
 /// What is kept of a version.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Version {
-    pub(crate) name: Option<String>,
-    pub(crate) version: Option<String>,
-    pub(crate) dist: Option<Dist>,
-}
-
-/// What is kept of a version's `dist`.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Dist {
-    pub(crate) integrity: Option<String>,
-    #[serde(default)]
-    pub(crate) signatures: Vec<Signature>,
+#[derive(Debug)]
+pub(crate) struct Version<'p> {
+    pub(crate) name: Option<&'p str>,
+    pub(crate) version: Option<&'p str>,
+    pub(crate) integrity: Option<&'p str>,
+    pub(crate) signatures: Vec<Signature<'p>>,
 }
 
 /// A registry's signature.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Signature {
-    pub(crate) keyid: String,
-    pub(crate) sig: String,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Signature<'p> {
+    pub(crate) keyid: &'p str,
+    pub(crate) sig: &'p str,
 }
 
-/// When something happened; `None` where the registry wrote no text there, as it does for what was unpublished.
-#[derive(Debug)]
-pub(crate) struct Time(pub(crate) Option<String>);
+impl Packument {
+    pub(crate) fn name(&self) -> &str {
+        &self.texts[self.name.clone()]
+    }
+
+    /// What is kept of a version.
+    pub(crate) fn version(&self, version: &str) -> Option<Version<'_>> {
+        let places = self.find(&self.versions, version)?;
+        let text = |place: &Option<Place>| place.clone().map(|place| &self.texts[place]);
+        let signatures = self.signatures[places.signatures.clone()].iter();
+        Some(Version {
+            name: text(&places.name),
+            version: text(&places.version),
+            integrity: text(&places.integrity),
+            signatures: signatures
+                .map(|(keyid, sig)| Signature {
+                    keyid: &self.texts[keyid.clone()],
+                    sig: &self.texts[sig.clone()],
+                })
+                .collect(),
+        })
+    }
+
+    /// When a version was published; `None` also where the registry wrote no text there, as it does for what was unpublished.
+    pub(crate) fn time(&self, version: &str) -> Option<&str> {
+        self.find(&self.times, version)?.clone().map(|place| &self.texts[place])
+    }
+
+    fn find<'p, V>(&self, entries: &'p [(Place, V)], key: &str) -> Option<&'p V> {
+        let found = entries.binary_search_by(|(place, _)| self.texts[place.clone()].cmp(key));
+        found.ok().map(|index| &entries[index].1)
+    }
+}
 
 /// Reads a packument.
 pub(crate) fn read(bytes: &[u8]) -> Result<Packument, serde_json::Error> {
-    serde_json::from_slice(bytes)
+    let read: PackumentText<'_> = serde_json::from_slice(bytes)?;
+    let mut texts = String::new();
+    let mut keep = |text: &str| {
+        let start = texts.len();
+        texts.push_str(text);
+        start..texts.len()
+    };
+    let mut signatures = Vec::new();
+    let name = keep(&read.name.0);
+    let versions = read.versions.0.iter().map(|(key, version)| {
+        let start = signatures.len();
+        let dist = version.dist.as_ref();
+        for signature in dist.map_or(&[][..], |dist| &dist.signatures) {
+            signatures.push((keep(&signature.keyid.0), keep(&signature.sig.0)));
+        }
+        let integrity = dist.and_then(|dist| dist.integrity.as_ref());
+        let [name, version, integrity] =
+            [version.name.as_ref(), version.version.as_ref(), integrity].map(|text| text.map(|text| keep(&text.0)));
+        let places = Places {
+            name,
+            version,
+            integrity,
+            signatures: start..signatures.len(),
+        };
+        (keep(&key.0), places)
+    });
+    let versions = versions.collect();
+    let times = read.time.0.iter();
+    let times = times
+        .map(|(key, time)| (keep(&key.0), time.0.as_ref().map(|text| keep(text))))
+        .collect();
+    Ok(Packument {
+        texts,
+        name,
+        versions,
+        times,
+        signatures,
+    })
 }
 
-/// A map in which no key stands twice.
-fn unique<'de, D: Deserializer<'de>, V: Deserialize<'de>>(deserializer: D) -> Result<BTreeMap<String, V>, D::Error> {
-    struct Unique<V>(PhantomData<V>);
+/// A packument as it is read; its texts lie in its bytes.
+#[derive(Deserialize)]
+struct PackumentText<'a> {
+    #[serde(borrow)]
+    name: Text<'a>,
+    #[serde(borrow, default)]
+    versions: Unique<'a, VersionText<'a>>,
+    #[serde(borrow, default)]
+    time: Unique<'a, TimeText<'a>>,
+}
 
-    impl<'de, V: Deserialize<'de>> Visitor<'de> for Unique<V> {
-        type Value = BTreeMap<String, V>;
+#[derive(Deserialize)]
+struct VersionText<'a> {
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    #[serde(borrow)]
+    version: Option<Text<'a>>,
+    #[serde(borrow)]
+    dist: Option<DistText<'a>>,
+}
 
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
+#[derive(Deserialize)]
+struct DistText<'a> {
+    #[serde(borrow)]
+    integrity: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    signatures: Vec<SignatureText<'a>>,
+}
 
-        fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-            let mut map = BTreeMap::new();
-            while let Some((key, value)) = access.next_entry()? {
-                if map.len() >= MAX_VERSIONS {
-                    return Err(A::Error::custom(format_args!("more than {MAX_VERSIONS} entries")));
+#[derive(Deserialize)]
+struct SignatureText<'a> {
+    #[serde(borrow)]
+    keyid: Text<'a>,
+    #[serde(borrow)]
+    sig: Text<'a>,
+}
+
+#[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// When something happened; `None` where no text stands there.
+struct TimeText<'a>(Option<Cow<'a, str>>);
+
+/// A map in which no key stands twice, in the order of its keys.
+struct Unique<'a, V>(Vec<(Text<'a>, V)>);
+
+impl<V> Default for Unique<'_, V> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de: 'a, 'a, V: Deserialize<'de>> Deserialize<'de> for Unique<'a, V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<'a, V>(PhantomData<(&'a (), V)>);
+
+        impl<'de: 'a, 'a, V: Deserialize<'de>> Visitor<'de> for Entries<'a, V> {
+            type Value = Unique<'a, V>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+                let mut entries: Vec<(Text<'a>, V)> = Vec::new();
+                while let Some(entry) = access.next_entry()? {
+                    if entries.len() >= MAX_VERSIONS {
+                        return Err(A::Error::custom(format_args!("more than {MAX_VERSIONS} entries")));
+                    }
+                    entries.push(entry);
                 }
-                if map.insert(key, value).is_some() {
+                entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+                if entries.windows(2).any(|pair| pair[0].0 == pair[1].0) {
                     return Err(A::Error::custom("a key stands twice in one object"));
                 }
+                Ok(Unique(entries))
             }
-            Ok(map)
         }
-    }
 
-    deserializer.deserialize_map(Unique(PhantomData))
+        deserializer.deserialize_map(Entries(PhantomData))
+    }
 }
 
-impl<'de> Deserialize<'de> for Time {
+impl<'de: 'a, 'a> Deserialize<'de> for TimeText<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
+        struct Time;
 
-        impl<'de> Visitor<'de> for Text {
-            type Value = Time;
+        impl<'de> Visitor<'de> for Time {
+            type Value = TimeText<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a time")
             }
 
-            fn visit_str<E>(self, text: &str) -> Result<Time, E> {
-                Ok(Time(Some(text.to_owned())))
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<TimeText<'de>, E> {
+                Ok(TimeText(Some(Cow::Borrowed(text))))
             }
 
-            fn visit_unit<E>(self) -> Result<Time, E> {
-                Ok(Time(None))
+            fn visit_str<E>(self, text: &str) -> Result<TimeText<'de>, E> {
+                Ok(TimeText(Some(Cow::Owned(text.to_owned()))))
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Time, A::Error> {
+            fn visit_unit<E>(self) -> Result<TimeText<'de>, E> {
+                Ok(TimeText(None))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<TimeText<'de>, A::Error> {
                 while access.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Time(None))
+                Ok(TimeText(None))
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Time, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<TimeText<'de>, A::Error> {
                 while access.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Time(None))
+                Ok(TimeText(None))
             }
         }
 
-        deserializer.deserialize_any(Text)
+        deserializer.deserialize_any(Time)
     }
 }
 
@@ -134,9 +267,40 @@ mod tests {
             "time":{"1.0.0":"2024-01-01T00:00:00.000Z","unpublished":{"versions":["0.1.0"]},"list":[1],"none":null}}"#,
         )
         .unwrap();
-        let dist = packument.versions["1.0.0"].dist.as_ref().unwrap();
-        assert_eq!(dist.signatures[0].keyid, "k");
-        assert!(packument.time["unpublished"].0.is_none());
+        let version = packument.version("1.0.0").unwrap();
+        assert_eq!((version.name, version.version), (Some("x"), Some("1.0.0")));
+        assert_eq!(version.integrity, Some("sha512-AA=="));
+        assert_eq!((version.signatures[0].keyid, version.signatures[0].sig), ("k", "s"));
+        assert_eq!(packument.time("1.0.0"), Some("2024-01-01T00:00:00.000Z"));
+        for key in ["unpublished", "list", "none", "absent"] {
+            assert_eq!(packument.time(key), None);
+        }
+    }
+
+    #[test]
+    fn each_version_has_its_own_whatever_their_order_and_spelling() {
+        let entry = |key: &str, number: usize| {
+            let signatures = vec![format!(r#"{{"keyid":"k{number}","sig":"s"}}"#); number].join(",");
+            format!(
+                r#""{key}":{{"version":"\u0031.{number}","dist":{{"integrity":"i{number}","signatures":[{signatures}]}}}}"#
+            )
+        };
+        let keys = ["2.0.0", "10.0.0", "1.0.0", "1.0.0-\\u0062"];
+        let entries: Vec<_> = keys.iter().zip(0..).map(|(key, number)| entry(key, number)).collect();
+        let packument = read(format!(r#"{{"name":"x","versions":{{{}}}}}"#, entries.join(",")).as_bytes()).unwrap();
+        for (number, key) in ["2.0.0", "10.0.0", "1.0.0", "1.0.0-b"].into_iter().enumerate() {
+            let version = packument.version(key).unwrap();
+            assert_eq!(version.version, Some(format!("1.{number}").as_str()));
+            assert_eq!(version.integrity, Some(format!("i{number}").as_str()));
+            assert_eq!(version.signatures.len(), number);
+            assert!(
+                version
+                    .signatures
+                    .iter()
+                    .all(|signature| signature.keyid == format!("k{number}"))
+            );
+        }
+        assert!(packument.version("3.0.0").is_none() && packument.time("1.0.0").is_none());
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(crate) struct Signed<'a> {
 struct Statement<'a> {
     message: String,
     sha512: Claim,
-    signatures: &'a [Signature],
+    signatures: Vec<Signature<'a>>,
     published: Option<Timestamp>,
 }
 
@@ -54,8 +54,8 @@ impl<'a> Signed<'a> {
 
     /// Finds the artifact's entry, and what is signed about it.
     fn statement(&self, artifact: &Artifact) -> Result<Statement<'_>, Finding> {
-        let Packument { name, versions, time } = &self.packument;
-        if *name != artifact.name {
+        let name = self.packument.name();
+        if name != artifact.name {
             let reason = format!(
                 "the packument is of `{}`, not of `{}`",
                 reading::shown(name),
@@ -64,22 +64,22 @@ impl<'a> Signed<'a> {
             return Err(Finding::contradicted(ID, Fault::SubjectDiffers, reason));
         }
         let incomplete = |reason: String| Finding::undecided(ID, Doubt::Incomplete, reason);
-        let version = versions
-            .get(&artifact.version)
+        let version = self
+            .packument
+            .version(&artifact.version)
             .ok_or_else(|| incomplete(format!("the packument does not list version {}", artifact.version)))?;
         // What is signed are the entry's own name and version.
-        if version.name.as_ref() != Some(&artifact.name) || version.version.as_ref() != Some(&artifact.version) {
-            let found = |text: &Option<String>| text.as_deref().map_or("nothing".to_owned(), reading::shown);
+        if version.name != Some(&artifact.name) || version.version != Some(&artifact.version) {
+            let found = |text: Option<&str>| text.map_or("nothing".to_owned(), reading::shown);
             let reason = format!(
                 "the packument's entry for {} calls itself {} {}",
                 artifact.version,
-                found(&version.name),
-                found(&version.version)
+                found(version.name),
+                found(version.version)
             );
             return Err(Finding::contradicted(ID, Fault::SubjectDiffers, reason));
         }
-        let dist = version.dist.as_ref();
-        let signatures = dist.map_or(&[][..], |dist| &dist.signatures);
+        let signatures = version.signatures;
         if signatures.is_empty() {
             return Err(incomplete("the packument has no signature for this version".to_owned()));
         }
@@ -90,8 +90,8 @@ impl<'a> Signed<'a> {
             );
             return Err(Finding::undecided(ID, Doubt::TooLarge, reason));
         }
-        let integrity = dist
-            .and_then(|dist| dist.integrity.as_deref())
+        let integrity = version
+            .integrity
             .ok_or_else(|| incomplete("the packument has no integrity for this version".to_owned()))?;
         let sha512 = integrity
             .strip_prefix("sha512-")
@@ -108,23 +108,21 @@ impl<'a> Signed<'a> {
             message: format!("{}@{}:{integrity}", artifact.name, artifact.version),
             sha512,
             signatures,
-            published: time
-                .get(&artifact.version)
-                .and_then(|time| reading::time(time.0.as_deref()?)),
+            published: self.packument.time(&artifact.version).and_then(reading::time),
         })
     }
 
     fn judge_signature(
         &self,
         statement: &Statement<'_>,
-        signature: &Signature,
+        signature: Signature<'_>,
         found_sha512: &Claim,
         artifact: &Artifact,
     ) -> Finding {
         let show = |mut finding: Finding| {
             finding.algorithm = Some(ALGORITHM.to_owned());
             finding.signers.push(Signer::Key {
-                fingerprint: reading::shown(&signature.keyid),
+                fingerprint: reading::shown(signature.keyid),
                 owner: None,
             });
             finding.signed_at = statement.published.map(|time| SignedAt {
@@ -142,7 +140,7 @@ impl<'a> Signed<'a> {
             .iter()
             .flat_map(|(anchor, keys)| keys.iter().map(move |key| (*anchor, key)))
             .filter(|(_, key)| key.id == signature.keyid);
-        let bytes = STANDARD.decode(&signature.sig).unwrap_or_default();
+        let bytes = STANDARD.decode(signature.sig).unwrap_or_default();
         let made = made_by(ID, artifact, self.context.now, named, |key| {
             key.key.verify(statement.message.as_bytes(), &bytes).is_ok()
         });
@@ -153,7 +151,7 @@ impl<'a> Signed<'a> {
                 let reason = format!(
                     "the signature over `{}` does not fit key {} of anchor `{}`",
                     reading::shown(&statement.message),
-                    reading::shown(&signature.keyid),
+                    reading::shown(signature.keyid),
                     anchor.name
                 );
                 return show(Finding::contradicted(ID, Fault::SignatureWrong, reason));
@@ -161,7 +159,7 @@ impl<'a> Signed<'a> {
             Made::Unknown => {
                 let reason = format!(
                     "signed by key {}, which nobody pinned for it",
-                    reading::shown(&signature.keyid)
+                    reading::shown(signature.keyid)
                 );
                 return show(Finding::undecided(ID, Doubt::UnknownSigner, reason));
             }
@@ -201,7 +199,7 @@ impl Evidence for Signed<'_> {
         };
         let signatures = statement.signatures.iter();
         signatures
-            .map(|signature| self.judge_signature(&statement, signature, &sha512, artifact))
+            .map(|signature| self.judge_signature(&statement, *signature, &sha512, artifact))
             .collect()
     }
 }

@@ -102,6 +102,8 @@ fn a_list_names_the_file_once_and_with_its_digest() {
         (format!("release of {name}\n{short}  {name}\n"), NO_LIST),
         (format!("SHA256 ({name}) = xyz\n"), NO_LIST),
         (format!("{}  {name}\n", &short[1..]), NO_LIST),
+        (format!("{}  {name}\n{short}  {name}\n", "z".repeat(40)), NO_LIST),
+        (format!("  {name}\n{short}  {name}\n"), NO_LIST),
         (format!("{short}  {}\n", "x".repeat(6000)), NO_LIST),
     ] {
         let finding = listed(&list);
@@ -172,6 +174,15 @@ fn a_list_may_be_signed_by_any_scheme() {
     assert_eq!(finding.kind, "signed-checksums");
     let wrong = asked(&list.replace("tool-1", "tool-2"), &anchors).outcome;
     assert_eq!(wrong, Outcome::Contradicted(Fault::SignatureWrong));
+    let long = format!("untrusted comment: {}\n{made}\n", "x".repeat(1 << 20)).into_bytes();
+    let objects = vec![list.clone().into_bytes(), long];
+    let finding = one(judge("signed-checksums", objects, &artifact, TOOL, &anchors, DAY));
+    assert_eq!(
+        finding.outcome,
+        Outcome::Undecided(Doubt::TooLarge),
+        "{}",
+        finding.reason
+    );
     // Anchors of another scheme say nothing about it.
     assert_eq!(asked(&list, &pinned()).outcome, Outcome::Undecided(Doubt::NoAnchor));
 }
@@ -277,6 +288,8 @@ fn a_folders_checksums_are_about_its_author() {
         ("$cksum", "$other", MALFORMED),
         ("'size' => 8", "'size' => `id`", MALFORMED),
         ("'size' => 8", "'size' => \"8\"", MALFORMED),
+        ("'size' => 8", "'size' => ", MALFORMED),
+        ("'size' => 8", "'size' => 'a\nb'", MALFORMED),
         ("'isdir' => 1", "'isdir' => {}", MALFORMED),
         ("__END__", "system 'id';", MALFORMED),
         ("};", "}", MALFORMED),

@@ -1,0 +1,225 @@
+//! What proofs must come to: levels, publishers, thresholds, floors.
+
+use super::*;
+
+#[test]
+fn levels_are_asked_for_by_ecosystem_and_publisher() {
+    let seen = [confirmed("digest-agreement", Level::Observed)];
+    assert_eq!(judged("", &left_pad(), &seen), denied("evidence-too-low"));
+    assert_eq!(judged("", &left_pad(), &[]), denied("evidence-too-low"));
+    assert_eq!(judged("", &artifact("cargo", "x", "1.0.0"), &seen), ALLOWED);
+    let lines = "publishers: [{match: \"npm/left-*\", evidence: publisher, until: \"2027-01-01\"}]\n";
+    assert_eq!(judged(lines, &left_pad(), &signed()), denied("evidence-too-low"));
+    assert_eq!(
+        judged(lines, &artifact("npm", "right-pad", "1.0.0"), &signed()),
+        ALLOWED
+    );
+    assert_eq!(
+        judged(lines, &left_pad(), &[confirmed("sigstore", Level::Provenance)]),
+        ALLOWED
+    );
+    // A publisher's rule never lowers.
+    let lower = "publishers: [{match: npm/left-pad, evidence: observed, until: \"2027-01-01\"}]\n";
+    assert_eq!(judged(lower, &left_pad(), &seen), denied("evidence-too-low"));
+    // The narrowest decides, however they are written.
+    let narrow = "publishers:\n  - {match: \"npm/*\", evidence: provenance, until: \"2027-01-01\"}\n  - {match: npm/left-pad, \
+                  evidence: registry, until: \"2027-01-01\"}\n";
+    assert_eq!(judged(narrow, &left_pad(), &signed()), ALLOWED);
+    assert_eq!(
+        judged(narrow, &artifact("npm", "x", "1.0.0"), &signed()),
+        denied("evidence-too-low")
+    );
+    // One that is to come does not displace the present one.
+    let later = "publishers:\n  - {match: \"npm/*\", evidence: provenance, until: \"2027-01-01\"}\n  - {match: npm/left-pad, \
+                 evidence: registry, until: \"2027-01-01\", effective: \"2026-12-01\"}\n";
+    assert_eq!(judged(later, &left_pad(), &signed()), denied("evidence-too-low"));
+}
+
+#[test]
+fn the_decision_names_the_rule_that_asks() {
+    let artifact = left_pad();
+    let findings = signed();
+    let policy = policy("publishers: [{match: npm/left-pad, evidence: publisher, until: \"2027-01-01\"}]\n");
+    let decision = Around::new().decide(&policy, &plain(&artifact, &findings));
+    assert_eq!(
+        (decision.required, decision.reached),
+        (Level::Publisher, Level::Registry)
+    );
+    assert_eq!(decision.required_by, "publishers[npm/left-pad]");
+    let floor = Case {
+        floor: Some(Level::Provenance),
+        ..plain(&artifact, &findings)
+    };
+    let decision = Around::new().decide(&policy, &floor);
+    assert_eq!(
+        (decision.required, decision.required_by.as_str()),
+        (Level::Provenance, "ecosystems.npm.floor")
+    );
+}
+
+#[test]
+fn only_those_who_are_named_count() {
+    let pgp = "0123456789ABCDEF0123456789ABCDEF01234567";
+    let lines = format!(
+        "publishers: [{{match: npm/left-pad, pgp: [\"{}\"], until: \"2027-01-01\"}}]\n",
+        pgp.to_lowercase()
+    );
+    let by = |kind: &str, signer: Signer| [confirmed(kind, Level::Publisher).by(signer)];
+    assert_eq!(judged(&lines, &left_pad(), &by("openpgp", key(pgp))), ALLOWED);
+    assert_eq!(
+        judged(&lines, &left_pad(), &by("openpgp", key(&pgp.replace('0', "1")))),
+        denied("identity-mismatch")
+    );
+    // Forty digits of another kind are something else.
+    assert_eq!(
+        judged(&lines, &left_pad(), &by("minisign", key(pgp))),
+        denied("identity-mismatch")
+    );
+    assert_eq!(judged(&lines, &left_pad(), &signed()), denied("evidence-too-low"));
+    assert_eq!(judged(&lines, &left_pad(), &[]), denied("evidence-too-low"));
+    // A better level by somebody else is not what is asked for.
+    let other = [confirmed("sigstore", Level::Provenance).by(identity("acme/tool", "7"))];
+    assert_eq!(judged(&lines, &left_pad(), &other), denied("identity-mismatch"));
+    let lines = "publishers:\n  - {match: npm/left-pad, evidence: provenance, until: \"2027-01-01\", identity: {issuer: forge, owner_id: \"7\", \
+                 repository: acme/tool, workflow: .forge/release.yml}}\n";
+    assert_eq!(judged(lines, &left_pad(), &other), ALLOWED);
+    let evil = [confirmed("sigstore", Level::Provenance).by(identity("evil-acme/tool", "7"))];
+    assert_eq!(judged(lines, &left_pad(), &evil), denied("identity-mismatch"));
+    let resurrected = [confirmed("sigstore", Level::Provenance).by(identity("acme/tool", "8"))];
+    assert_eq!(judged(lines, &left_pad(), &resurrected), denied("identity-mismatch"));
+    let unknown_alias = lines.replace("issuer: forge", "issuer: elsewhere");
+    assert_eq!(judged(&unknown_alias, &left_pad(), &other), denied("identity-mismatch"));
+    // The right one, at a lower level than the rule asks for.
+    let low = [confirmed("sigstore", Level::Publisher).by(identity("acme/tool", "7"))];
+    assert_eq!(judged(lines, &left_pad(), &low), denied("evidence-too-low"));
+}
+
+#[test]
+fn thresholds_count_signers_once() {
+    let lines = "publishers: [{match: npm/left-pad, keys: [a1, a2, a3], signers: 2, until: \"2027-01-01\"}]\n";
+    let by = |names: &[&str]| -> Vec<Finding> {
+        names
+            .iter()
+            .map(|name| confirmed("minisign", Level::Publisher).by(key(name)))
+            .collect()
+    };
+    assert_eq!(judged(lines, &left_pad(), &by(&["a1", "a2"])), ALLOWED);
+    assert_eq!(
+        judged(lines, &left_pad(), &by(&["a1", "a1"])),
+        denied("evidence-too-low")
+    );
+    assert_eq!(
+        judged(lines, &left_pad(), &by(&["a1", "b1"])),
+        denied("evidence-too-low")
+    );
+    let ecosystem = "ecosystems: {npm: {signers: 2}}\n";
+    assert_eq!(judged(ecosystem, &left_pad(), &by(&["a1", "a2"])), ALLOWED);
+    assert_eq!(
+        judged(ecosystem, &left_pad(), &by(&["a1", "A1"])),
+        denied("evidence-too-low")
+    );
+    let pinned_by_nobody =
+        "publishers: [{match: npm/left-pad, evidence: publisher, signers: 2, until: \"2027-01-01\"}]\n";
+    assert_eq!(
+        judged(pinned_by_nobody, &left_pad(), &by(&["a1"])),
+        denied("evidence-too-low")
+    );
+    assert_eq!(judged(pinned_by_nobody, &left_pad(), &by(&["a1", "a2"])), ALLOWED);
+}
+
+#[test]
+fn trust_that_has_ended_refuses_and_does_not_fall_away() {
+    let lines = "publishers: [{match: npm/left-pad, keys: [a1], until: \"2026-11-21\"}]\n";
+    let policy = policy(lines);
+    let artifact = left_pad();
+    let findings = [confirmed("minisign", Level::Publisher).by(key("a1"))];
+    let case = plain(&artifact, &findings);
+    let mut around = Around::new();
+    assert_eq!(found(&around.decide(&policy, &case)), ALLOWED);
+    around.now = "2026-11-22T00:00:00Z".parse().unwrap();
+    assert_eq!(found(&around.decide(&policy, &case)), denied("publisher-trust-ended"));
+    // A document that says more than 400 days, however it came to be.
+    around.now = "2025-10-01T00:00:00Z".parse().unwrap();
+    assert_eq!(found(&around.decide(&policy, &case)), denied("publisher-trust-ended"));
+}
+
+#[test]
+fn a_scope_admits_its_anchors_alone() {
+    let lines = "ecosystems: {deb: {scope: [debian-13]}}\n";
+    let deb = artifact("deb", "hello", "2.10-3");
+    let by = |anchor: &str| [confirmed("apt-release", Level::Registry).resting_on(anchor)];
+    assert_eq!(judged(lines, &deb, &by("debian-13")), ALLOWED);
+    assert_eq!(judged(lines, &deb, &by("debian-12")), denied("evidence-too-low"));
+    assert_eq!(judged(lines, &deb, &signed()), denied("evidence-too-low"));
+}
+
+#[test]
+fn what_was_only_seen_must_be_seen_by_enough() {
+    let policy = policy("ecosystems: {cargo: {observers: 2}}\n");
+    let artifact = artifact("cargo", "x", "1.0.0");
+    let seen = [confirmed("digest-agreement", Level::Observed)];
+    let decide = |observers, findings| {
+        let case = Case {
+            observers,
+            ..plain(&artifact, findings)
+        };
+        found(&Around::new().decide(&policy, &case))
+    };
+    assert_eq!(decide(1, &seen), denied("evidence-too-low"));
+    assert_eq!(decide(2, &seen), ALLOWED);
+    // Whoever signs needs no second pair of eyes.
+    assert_eq!(decide(1, &[confirmed("sigstore", Level::Provenance)]), ALLOWED);
+}
+
+#[test]
+fn evidence_does_not_decline() {
+    let artifact = left_pad();
+    let decide = |lines: &str, floor, findings: &[Finding]| {
+        let case = Case {
+            floor: Some(floor),
+            ..plain(&artifact, findings)
+        };
+        found(&Around::new().decide(&policy(lines), &case))
+    };
+    assert_eq!(decide("", Level::Provenance, &signed()), denied("evidence-downgraded"));
+    assert_eq!(decide("", Level::Registry, &signed()), ALLOWED);
+    assert_eq!(
+        decide("ecosystems: {npm: {floor: ignore}}\n", Level::Provenance, &signed()),
+        ALLOWED
+    );
+}
+
+#[test]
+fn the_first_publisher_is_kept() {
+    let lines = "ecosystems: {npm: {identity: pin-on-first-import}}\n";
+    let artifact = left_pad();
+    let pinned = [identity("acme/tool", "7")];
+    let decide = |lines: &str, pinned: &[Signer], findings: &[Finding]| {
+        let case = Case {
+            pinned,
+            ..plain(&artifact, findings)
+        };
+        found(&Around::new().decide(&policy(lines), &case))
+    };
+    let by = |signer| [confirmed("sigstore", Level::Provenance).by(signer)];
+    assert_eq!(decide(lines, &[], &by(identity("other/tool", "9"))), ALLOWED);
+    assert_eq!(decide(lines, &pinned, &by(identity("renamed/tool", "7"))), ALLOWED);
+    assert_eq!(
+        decide(lines, &pinned, &by(identity("acme/tool", "8"))),
+        denied("publisher-changed")
+    );
+    // The same numbers and the same workflow mean somebody else at another issuer.
+    let mut elsewhere = identity("acme/tool", "7");
+    if let Signer::Identity(identity) = &mut elsewhere {
+        identity.issuer = "https://other.example.com".to_owned();
+    }
+    assert_eq!(decide(lines, &pinned, &by(elsewhere)), denied("publisher-changed"));
+    // Signed by nobody is another publisher too.
+    assert_eq!(decide(lines, &pinned, &signed()), denied("publisher-changed"));
+    assert_eq!(decide("", &pinned, &by(identity("acme/tool", "8"))), ALLOWED);
+    // A rule that names the new one pins anew.
+    let anew = format!(
+        "{lines}publishers: [{{match: npm/left-pad, until: \"2027-01-01\", identity: {{issuer: forge, owner_id: \"8\"}}}}]\n"
+    );
+    assert_eq!(decide(&anew, &pinned, &by(identity("acme/tool", "8"))), ALLOWED);
+}

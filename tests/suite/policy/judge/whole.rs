@@ -1,0 +1,141 @@
+//! A bundle as a whole, and the trail of rules.
+
+use super::waived::waiver;
+use super::*;
+
+#[test]
+fn a_bundle_is_asked_as_a_whole() {
+    let quiet = "require: {approvals: 0, release_by_other_person: false, revocations_max_age_days: none, advisories_max_age_days: none}\n";
+    let (ann, bob, cyd) = ("ann".to_owned(), "bob".to_owned(), "cyd".to_owned());
+    let (only_ann, ann_and_bob) = ([ann.clone()], [ann, bob]);
+    let words = ["npm x 1".to_owned()];
+    let judge = |lines: &str, around: &Around, facts: &BundleFacts<'_>| {
+        let policy: Policy = policy(lines);
+        let judge: Judge<'_> = around.judge(&policy);
+        found(&judge.decide_bundle(facts))
+    };
+    let around = Around::new();
+    assert_eq!(judge(quiet, &around, &good_bundle()), ALLOWED);
+
+    let one = quiet.replace("approvals: 0", "approvals: 1");
+    let by = |approvers| BundleFacts {
+        exporters: &only_ann,
+        approvers,
+        ..good_bundle()
+    };
+    assert_eq!(judge(&one, &around, &by(&ann_and_bob)), ALLOWED);
+    // The exporter's own approval is none.
+    assert_eq!(judge(&one, &around, &by(&only_ann)), denied("approvals-missing"));
+    assert_eq!(judge(&one, &around, &by(&[])), denied("approvals-missing"));
+
+    let other = quiet.replace("release_by_other_person: false", "release_by_other_person: true");
+    let released = |importer| BundleFacts {
+        importer,
+        ..by(&ann_and_bob)
+    };
+    assert_eq!(judge(&other, &around, &released(Some(&cyd))), ALLOWED);
+    for importer in [None, Some("ann"), Some("bob")] {
+        assert_eq!(
+            judge(&other, &around, &released(importer)),
+            denied("roles-not-separate")
+        );
+    }
+
+    let mut old = Around::new();
+    old.exported = old.now.plus_seconds(-45 * 86_400);
+    assert_eq!(judge(quiet, &old, &good_bundle()), ALLOWED);
+    old.exported = old.now.plus_seconds(-46 * 86_400);
+    assert_eq!(judge(quiet, &old, &good_bundle()), denied("bundle-expired"));
+
+    let revocations = quiet.replace("revocations_max_age_days: none", "revocations_max_age_days: 14");
+    let made = |days: i64| BundleFacts {
+        revocations: Some(around.exported.plus_seconds(-days * 86_400)),
+        ..good_bundle()
+    };
+    assert_eq!(judge(&revocations, &around, &made(14)), ALLOWED);
+    assert_eq!(judge(&revocations, &around, &made(15)), denied("side-data-stale"));
+    assert_eq!(judge(&revocations, &around, &good_bundle()), denied("side-data-stale"));
+    let advisories = quiet.replace("advisories_max_age_days: none", "advisories_max_age_days: 7");
+    assert_eq!(judge(&advisories, &Around::advised(&[]), &good_bundle()), ALLOWED);
+    assert_eq!(judge(&advisories, &around, &good_bundle()), denied("side-data-stale"));
+    let mut stale = Around::advised(&[]);
+    stale.exported = stale.exported.plus_seconds(8 * 86_400);
+    stale.now = stale.exported;
+    assert_eq!(judge(&advisories, &stale, &good_bundle()), denied("side-data-stale"));
+
+    let gap = BundleFacts {
+        gap: Gap::Missing,
+        ..good_bundle()
+    };
+    assert_eq!(judge(quiet, &around, &gap), ALLOWED);
+    let refusing = quiet.replace("approvals: 0", "approvals: 0, sequence_gap: refuse");
+    assert_eq!(judge(&refusing, &around, &gap), denied("sequence-gap"));
+
+    let unplanned = BundleFacts {
+        unplanned: &words,
+        ..good_bundle()
+    };
+    let missing = BundleFacts {
+        missing: &words,
+        ..good_bundle()
+    };
+    assert_eq!(judge(quiet, &around, &unplanned), denied("not-in-plan"));
+    assert_eq!(judge(quiet, &around, &missing), denied("incomplete-closure"));
+    let noting = quiet.replace("approvals: 0", "approvals: 0, closure: record");
+    assert_eq!(judge(&noting, &around, &unplanned), ALLOWED);
+    assert_eq!(judge(&noting, &around, &missing), ALLOWED);
+}
+
+#[test]
+fn the_trail_names_every_rule_about_a_name() {
+    let lines = format!(
+        "{}internal: [npm/left-*]\ndeny: [{{match: \"npm/left-pad@<2.0.0\", reason: old}}]\npublishers: [{{match: \"npm/*\", evidence: publisher, \
+         until: \"2027-01-01\"}}]\n",
+        waiver(|_| {})
+    );
+    let policy = policy(&lines);
+    let around = Around::new();
+    let judge = around.judge(&policy);
+    let rules =
+        |artifact: &Artifact| -> Vec<String> { judge.explain(artifact).into_iter().map(|one| one.rule).collect() };
+    assert_eq!(
+        rules(&left_pad()),
+        [
+            "internal[npm/left-*]",
+            "deny[npm/left-pad@<2.0.0]",
+            "ecosystems.npm",
+            "publishers[npm/*]",
+            "waivers[W-1]"
+        ]
+    );
+    assert_eq!(
+        rules(&artifact("npm", "x", "1.0.0")),
+        ["ecosystems.npm", "publishers[npm/*]"]
+    );
+    assert_eq!(rules(&artifact("cobol", "x", "1.0.0")), ["default"]);
+    let says = |lines: &str, artifact: &Artifact| {
+        let policy = crate::policy::policy(lines);
+        Around::new().judge(&policy).explain(artifact).remove(0).says
+    };
+    assert_eq!(
+        says(
+            "ecosystems: {cargo: {observers: 2, min_age_days: 0, floor: ignore}}\n",
+            &artifact("cargo", "x", "1")
+        ),
+        "asks for `observed`, seen by 2 stations"
+    );
+    assert_eq!(
+        says(
+            "ecosystems: {cargo: {observers: 1, min_age_days: 0, floor: ignore}}\n",
+            &artifact("cargo", "x", "1")
+        ),
+        "asks for `observed`"
+    );
+    let all = "ecosystems: {npm: {evidence: registry, observers: 2, signers: 2, scope: [a, b], identity: pin-on-first-import, floor: keep, \
+               min_age_days: 3}}\n";
+    assert_eq!(
+        says(all, &left_pad()),
+        "asks for `registry`, by 2 signers, resting on a or b, by whoever published it first, never less than before, published 3 days before \
+         the export"
+    );
+}
