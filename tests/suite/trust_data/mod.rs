@@ -115,7 +115,6 @@ fn manifest() -> Manifest {
     let digest = Digest::of(b"x");
     Manifest {
         base: None,
-        base_source: None,
         catalog: CatalogSummary {
             artifacts: 0,
             content_size: 0,
