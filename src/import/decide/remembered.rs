@@ -247,8 +247,8 @@ impl Recollection for Told {
     }
 
     fn held(&self, name: &Name, fits: &dyn Fn(&str) -> bool) -> Result<Option<String>, Stop> {
-        let versions = self.here.get(name).into_iter().flatten();
-        Ok(versions.cloned().find(|version| fits(version)))
+        let mut versions = self.here.get(name).into_iter().flatten();
+        Ok(versions.find(|version| fits(version)).cloned())
     }
 }
 
