@@ -2263,6 +2263,203 @@ def show_receipt(path, roots):
     print("  not checked: whether the key that signed it has been revoked since")
 
 
+# ---- custody: custody.md §4, §5
+
+A_DAY = 86400
+
+
+def custody_texts(record):
+    """Texts that persons wrote, each with the bytes that it may have."""
+    medium, seal, done = record["medium"] or {}, record["seal"] or {}, record["sanitisation"] or {}
+    scans = record["scans"] or []
+    short = [record[name] for name in ("from", "place", "to", "witness")]
+    short += [medium.get(name) for name in ("capacity", "kind", "label", "model", "owner", "serial", "vendor")]
+    short += [seal.get("number"), done.get("method"), done.get("certificate")]
+    short += [scan[name] for scan in scans for name in ("engine", "version")]
+    long = [record["note"]] + [scan["problem"] for scan in scans]
+    long += [told["detail"] for scan in scans for told in scan["told"] or []]
+    yield from ((value, MAX_CUSTODY_TEXT_BYTES) for value in short if value is not None)
+    yield from ((value, MAX_CUSTODY_NOTE_BYTES) for value in long if value is not None)
+
+
+def ascending(values):
+    return all(first < second for first, second in zip(values, values[1:]))
+
+
+def check_custody(record, name):
+    """The rules of custody.md §4 that a schema cannot say."""
+
+    def demand(holds, reason):
+        if not holds:
+            raise Refused("custody-record-unproven", name, reason)
+
+    demand(record["format"] == 1, "it is not of format 1")
+    for value, limit in custody_texts(record):
+        demand(value.strip() and len(value.encode()) <= limit, "a text is empty or too long")
+        demand(not any(unicodedata.category(letter) == "Cc" for letter in value), "a text holds a control character")
+    demand(record["at"] <= record["created"], "it was written down before it happened")
+    demand(record["time_by"] == "person" or record["at"] == record["created"], "nobody said its time")
+    demand(ascending(record["previous"]) and len(record["previous"]) <= MAX_CUSTODY_RECORDS, "`previous` is not in order")
+    numbers = [volume["number"] for volume in record["volumes"] or []]
+    demand(ascending([0] + numbers), "volumes are not in order")
+    event, seal = record["event"], record["seal"]
+    demand(event != "sealed" or (seal and seal["state"] == "intact"), "a medium is sealed without a seal")
+    demand(event != "handed-over" or record["to"] is not None, "nobody got it")
+    demand(not record["sanitisation"] or event in ("wiped", "destroyed"), "sanitisation of another event")
+    scans = record["scans"] or []
+    demand((event == "scanned") == bool(scans), "scans of another event")
+    demand(len(scans) <= MAX_CUSTODY_SCANS and ascending([scan["engine"] for scan in scans]), "scans are not in order")
+    for scan in scans:
+        told = scan["told"] or []
+        demand(len(told) <= MAX_CUSTODY_TOLD and ascending([one["object"] for one in told]), "a scan tells out of order")
+        found = sum(one["result"] == "found" for one in told)
+        counts, claimed = (found, len(told) - found), (scan["found"], scan["unclear"])
+        demand(found <= claimed[0] and counts[1] <= claimed[1], "a scan tells of more than it counts")
+        demand(scan["problem"] is not None or counts == claimed, "a scan tells of less than it counts")
+
+
+class Custody:
+    """The chain of a bundle's custody records: those that count, in order, and what does not fit together."""
+
+    def __init__(self, files, roots, manifest, volumes, now):
+        self.roots, self.manifest, self.now, self.troubles = roots, manifest, now, []
+        records = {}
+        for name, data in files[:MAX_CUSTODY_RECORDS]:
+            try:
+                key, record = self.read(name, data, volumes)
+                records.setdefault(key, (name, record))
+            except Refused as refused:
+                self.trouble("custody-record-unproven", name, refused.reason)
+        if len(files) > MAX_CUSTODY_RECORDS:
+            self.trouble("custody-record-unproven", "records", "there are more than anybody looks at")
+        told = [volume["number"] for _, record in records.values() for volume in record["volumes"] or []]
+        self.count = volumes or max(told, default=1)
+        self.heads, self.links = {}, []
+        self.place(records)
+        self.compare()
+
+    def trouble(self, code, name, reason):
+        self.troubles.append((code, name, reason))
+
+    def read(self, name, data, volumes):
+        if len(data) > MAX_CUSTODY_BYTES:
+            raise Refused("custody-record-unproven", name, "it is too long")
+        envelope = Envelope(data, name)
+        envelope.check_kind("custody", name)
+        record = read_document(envelope.payload, CUSTODY, name)
+        check_custody(record, name)
+        if not any(root.all_signers("custody", envelope, name) for root in self.roots):
+            raise Refused("custody-record-unproven", name, "nobody whom the root knows has signed it")
+        if record["manifest"] != self.manifest:
+            raise Refused("custody-record-unproven", name, "it is about another bundle")
+        if record["volumes"] and record["volumes"][-1]["number"] > (volumes or 10_000):
+            raise Refused("custody-record-unproven", name, "it is about a volume that the bundle does not have")
+        return sha256(envelope.payload), record
+
+    def numbers(self, record):
+        return [volume["number"] for volume in record["volumes"] or []] or range(1, self.count + 1)
+
+    def place(self, records):
+        open_ = sorted(records.items(), key=lambda item: (item[1][1]["at"], item[0]))
+        placed = set()
+        while open_:
+            follows = [item for item in open_ if placed.issuperset(item[1][1]["previous"])]
+            item = (follows or open_)[0]
+            open_.remove(item)
+            key, (name, record) = item
+            placed.add(key)
+            last = {self.heads[number] for number in self.numbers(record) if number in self.heads}
+            if not follows:
+                self.trouble("custody-chain-broken", name, "it follows a record that is not here")
+            elif last != set(record["previous"]):
+                self.trouble("custody-chain-broken", name, "it does not follow the last record about its volumes")
+            self.heads.update(dict.fromkeys(self.numbers(record), key))
+            self.links.append((name, record))
+
+    def compare(self):
+        for number in range(1, self.count + 1):
+            last = seal = serial = volume_digest = None
+            gone = False
+            for name, record in self.links:
+                if number not in self.numbers(record):
+                    continue
+                event, medium = record["event"], record["medium"] or {}
+                if gone and event != "written":
+                    self.trouble("custody-chain-broken", name, "its medium was destroyed before")
+                if last is not None and record["at"] + A_DAY < last:
+                    self.trouble("custody-chain-broken", name, "it happened before what it follows")
+                last = record["at"]
+                if record["seal"]:
+                    if seal is not None and seal != record["seal"]["number"]:
+                        self.trouble("custody-seal-differs", name, f"the seal was {seal}")
+                    elif record["seal"]["state"] == "broken":
+                        self.trouble("custody-seal-differs", name, "the seal was found broken")
+                if event == "opened":
+                    seal = None
+                elif event == "sealed":
+                    seal = record["seal"]["number"]
+                if event == "written":
+                    serial, gone = None, False
+                gone = gone or event == "destroyed"
+                found = medium.get("serial")
+                if None not in (serial, found) and serial != found:
+                    self.trouble("custody-medium-differs", name, f"the serial number was {serial}")
+                serial = serial or found
+                found = next((one["digest"] for one in record["volumes"] or [] if one["number"] == number), None)
+                if None not in (volume_digest, found) and volume_digest != found:
+                    self.trouble("custody-medium-differs", name, f"volume {number} had the digest {volume_digest}")
+                volume_digest = volume_digest or found
+        for name, record in self.links:
+            if record["created"] > self.now + A_DAY:
+                self.trouble("custody-chain-broken", name, "it claims to be written in the future")
+
+
+def is_custody(name):
+    return ".custody-" in name and name.endswith(".dsse.json")
+
+
+def show_custody(media, roots, now):
+    """Judges the records beside a bundle, or alone; 1 where something does not fit together."""
+    files, manifest, volumes = [], None, None
+    for path in media:
+        names = sorted(os.listdir(path), key=os.fsencode) if os.path.isdir(path) else [None]
+        for name in names:
+            file = os.path.join(path, name) if name else path
+            name = os.path.basename(file)
+            if is_custody(name):
+                files.append((name, open_plain(file).read(MAX_CUSTODY_BYTES + 1)))
+            elif name.endswith(".tar") and manifest is None:
+                envelope = Envelope(open_volume(name, open_plain(file)).envelope, name)
+                envelope.check_kind("manifest", name)
+                roots[-1].verify("export", "manifest", envelope, name)
+                manifest = sha256(envelope.payload)
+                volumes = len(read_document(envelope.payload, MANIFEST, name)["volumes"])
+    if manifest is None:
+        manifest = only_manifest(files, roots)
+    chain = Custody(files, list(reversed(roots)), manifest, volumes, now)
+    print(f"{len(chain.links)} custody records of {manifest} count")
+    for name, record in chain.links:
+        print(f"  {spell(record['at'])} {record['event']}: {printable(name)}")
+    for code, name, reason in chain.troubles:
+        print(f"  {printable(name)}: {printable(reason)} [{code}]")
+    print("  not checked: whether a key that signed one has been revoked since")
+    return int(any(code != "custody-record-unproven" for code, *_ in chain.troubles))
+
+
+def only_manifest(files, roots):
+    found = set()
+    for name, data in files:
+        try:
+            envelope = Envelope(data, name)
+            if any(root.all_signers("custody", envelope, name) for root in roots):
+                found.add(read_document(envelope.payload, CUSTODY, name)["manifest"])
+        except Refused:
+            pass
+    if len(found) != 1:
+        raise Unable("the records are about no bundle or several, and no volume is there")
+    return found.pop()
+
+
 # ---- capsules: capsule.md
 
 INDEX = struct(
@@ -2543,203 +2740,6 @@ def compare_summary(said, result, records, number, name, subject):
     )
     if result == "PASSED" and not admitted:
         raise Refused("digest-mismatch", subject, "it says PASSED, and the report does not")
-
-
-# ---- custody: custody.md §4, §5
-
-A_DAY = 86400
-
-
-def custody_texts(record):
-    """Texts that persons wrote, each with the bytes that it may have."""
-    medium, seal, done = record["medium"] or {}, record["seal"] or {}, record["sanitisation"] or {}
-    scans = record["scans"] or []
-    short = [record[name] for name in ("from", "place", "to", "witness")]
-    short += [medium.get(name) for name in ("capacity", "kind", "label", "model", "owner", "serial", "vendor")]
-    short += [seal.get("number"), done.get("method"), done.get("certificate")]
-    short += [scan[name] for scan in scans for name in ("engine", "version")]
-    long = [record["note"]] + [scan["problem"] for scan in scans]
-    long += [told["detail"] for scan in scans for told in scan["told"] or []]
-    yield from ((value, MAX_CUSTODY_TEXT_BYTES) for value in short if value is not None)
-    yield from ((value, MAX_CUSTODY_NOTE_BYTES) for value in long if value is not None)
-
-
-def ascending(values):
-    return all(first < second for first, second in zip(values, values[1:]))
-
-
-def check_custody(record, name):
-    """The rules of custody.md §4 that a schema cannot say."""
-
-    def demand(holds, reason):
-        if not holds:
-            raise Refused("custody-record-unproven", name, reason)
-
-    demand(record["format"] == 1, "it is not of format 1")
-    for value, limit in custody_texts(record):
-        demand(value.strip() and len(value.encode()) <= limit, "a text is empty or too long")
-        demand(not any(unicodedata.category(letter) == "Cc" for letter in value), "a text holds a control character")
-    demand(record["at"] <= record["created"], "it was written down before it happened")
-    demand(record["time_by"] == "person" or record["at"] == record["created"], "nobody said its time")
-    demand(ascending(record["previous"]) and len(record["previous"]) <= MAX_CUSTODY_RECORDS, "`previous` is not in order")
-    numbers = [volume["number"] for volume in record["volumes"] or []]
-    demand(ascending([0] + numbers), "volumes are not in order")
-    event, seal = record["event"], record["seal"]
-    demand(event != "sealed" or (seal and seal["state"] == "intact"), "a medium is sealed without a seal")
-    demand(event != "handed-over" or record["to"] is not None, "nobody got it")
-    demand(not record["sanitisation"] or event in ("wiped", "destroyed"), "sanitisation of another event")
-    scans = record["scans"] or []
-    demand((event == "scanned") == bool(scans), "scans of another event")
-    demand(len(scans) <= MAX_CUSTODY_SCANS and ascending([scan["engine"] for scan in scans]), "scans are not in order")
-    for scan in scans:
-        told = scan["told"] or []
-        demand(len(told) <= MAX_CUSTODY_TOLD and ascending([one["object"] for one in told]), "a scan tells out of order")
-        found = sum(one["result"] == "found" for one in told)
-        counts, claimed = (found, len(told) - found), (scan["found"], scan["unclear"])
-        demand(found <= claimed[0] and counts[1] <= claimed[1], "a scan tells of more than it counts")
-        demand(scan["problem"] is not None or counts == claimed, "a scan tells of less than it counts")
-
-
-class Custody:
-    """The chain of a bundle's custody records: those that count, in order, and what does not fit together."""
-
-    def __init__(self, files, roots, manifest, volumes, now):
-        self.roots, self.manifest, self.now, self.troubles = roots, manifest, now, []
-        records = {}
-        for name, data in files[:MAX_CUSTODY_RECORDS]:
-            try:
-                key, record = self.read(name, data, volumes)
-                records.setdefault(key, (name, record))
-            except Refused as refused:
-                self.trouble("custody-record-unproven", name, refused.reason)
-        if len(files) > MAX_CUSTODY_RECORDS:
-            self.trouble("custody-record-unproven", "records", "there are more than anybody looks at")
-        told = [volume["number"] for _, record in records.values() for volume in record["volumes"] or []]
-        self.count = volumes or max(told, default=1)
-        self.heads, self.links = {}, []
-        self.place(records)
-        self.compare()
-
-    def trouble(self, code, name, reason):
-        self.troubles.append((code, name, reason))
-
-    def read(self, name, data, volumes):
-        if len(data) > MAX_CUSTODY_BYTES:
-            raise Refused("custody-record-unproven", name, "it is too long")
-        envelope = Envelope(data, name)
-        envelope.check_kind("custody", name)
-        record = read_document(envelope.payload, CUSTODY, name)
-        check_custody(record, name)
-        if not any(root.all_signers("custody", envelope, name) for root in self.roots):
-            raise Refused("custody-record-unproven", name, "nobody whom the root knows has signed it")
-        if record["manifest"] != self.manifest:
-            raise Refused("custody-record-unproven", name, "it is about another bundle")
-        if record["volumes"] and record["volumes"][-1]["number"] > (volumes or 10_000):
-            raise Refused("custody-record-unproven", name, "it is about a volume that the bundle does not have")
-        return sha256(envelope.payload), record
-
-    def numbers(self, record):
-        return [volume["number"] for volume in record["volumes"] or []] or range(1, self.count + 1)
-
-    def place(self, records):
-        open_ = sorted(records.items(), key=lambda item: (item[1][1]["at"], item[0]))
-        placed = set()
-        while open_:
-            follows = [item for item in open_ if placed.issuperset(item[1][1]["previous"])]
-            item = (follows or open_)[0]
-            open_.remove(item)
-            key, (name, record) = item
-            placed.add(key)
-            last = {self.heads[number] for number in self.numbers(record) if number in self.heads}
-            if not follows:
-                self.trouble("custody-chain-broken", name, "it follows a record that is not here")
-            elif last != set(record["previous"]):
-                self.trouble("custody-chain-broken", name, "it does not follow the last record about its volumes")
-            self.heads.update(dict.fromkeys(self.numbers(record), key))
-            self.links.append((name, record))
-
-    def compare(self):
-        for number in range(1, self.count + 1):
-            last = seal = serial = volume_digest = None
-            gone = False
-            for name, record in self.links:
-                if number not in self.numbers(record):
-                    continue
-                event, medium = record["event"], record["medium"] or {}
-                if gone and event != "written":
-                    self.trouble("custody-chain-broken", name, "its medium was destroyed before")
-                if last is not None and record["at"] + A_DAY < last:
-                    self.trouble("custody-chain-broken", name, "it happened before what it follows")
-                last = record["at"]
-                if record["seal"]:
-                    if seal is not None and seal != record["seal"]["number"]:
-                        self.trouble("custody-seal-differs", name, f"the seal was {seal}")
-                    elif record["seal"]["state"] == "broken":
-                        self.trouble("custody-seal-differs", name, "the seal was found broken")
-                if event == "opened":
-                    seal = None
-                elif event == "sealed":
-                    seal = record["seal"]["number"]
-                if event == "written":
-                    serial, gone = None, False
-                gone = gone or event == "destroyed"
-                found = medium.get("serial")
-                if None not in (serial, found) and serial != found:
-                    self.trouble("custody-medium-differs", name, f"the serial number was {serial}")
-                serial = serial or found
-                found = next((one["digest"] for one in record["volumes"] or [] if one["number"] == number), None)
-                if None not in (volume_digest, found) and volume_digest != found:
-                    self.trouble("custody-medium-differs", name, f"volume {number} had the digest {volume_digest}")
-                volume_digest = volume_digest or found
-        for name, record in self.links:
-            if record["created"] > self.now + A_DAY:
-                self.trouble("custody-chain-broken", name, "it claims to be written in the future")
-
-
-def is_custody(name):
-    return ".custody-" in name and name.endswith(".dsse.json")
-
-
-def show_custody(media, roots, now):
-    """Judges the records beside a bundle, or alone; 1 where something does not fit together."""
-    files, manifest, volumes = [], None, None
-    for path in media:
-        names = sorted(os.listdir(path), key=os.fsencode) if os.path.isdir(path) else [None]
-        for name in names:
-            file = os.path.join(path, name) if name else path
-            name = os.path.basename(file)
-            if is_custody(name):
-                files.append((name, open_plain(file).read(MAX_CUSTODY_BYTES + 1)))
-            elif name.endswith(".tar") and manifest is None:
-                envelope = Envelope(open_volume(name, open_plain(file)).envelope, name)
-                envelope.check_kind("manifest", name)
-                roots[-1].verify("export", "manifest", envelope, name)
-                manifest = sha256(envelope.payload)
-                volumes = len(read_document(envelope.payload, MANIFEST, name)["volumes"])
-    if manifest is None:
-        manifest = only_manifest(files, roots)
-    chain = Custody(files, list(reversed(roots)), manifest, volumes, now)
-    print(f"{len(chain.links)} custody records of {manifest} count")
-    for name, record in chain.links:
-        print(f"  {spell(record['at'])} {record['event']}: {printable(name)}")
-    for code, name, reason in chain.troubles:
-        print(f"  {printable(name)}: {printable(reason)} [{code}]")
-    print("  not checked: whether a key that signed one has been revoked since")
-    return int(any(code != "custody-record-unproven" for code, *_ in chain.troubles))
-
-
-def only_manifest(files, roots):
-    found = set()
-    for name, data in files:
-        try:
-            envelope = Envelope(data, name)
-            if any(root.all_signers("custody", envelope, name) for root in roots):
-                found.add(read_document(envelope.payload, CUSTODY, name)["manifest"])
-        except Refused:
-            pass
-    if len(found) != 1:
-        raise Unable("the records are about no bundle or several, and no volume is there")
-    return found.pop()
 
 
 def arguments():

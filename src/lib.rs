@@ -16,12 +16,14 @@
 //! - [`ledger`]: what the enclave remembers: state.db, sequences
 //! - [`enclave`]: the enclave's folder as a whole: ledger and repository under one lock
 //! - [`log`]: the append-only log of decisions, with its signed checkpoints
+//! - [`statement`]: what is signed about the enclave's own records: holds, tombstones, renewals, losses
 //! - [`report`]: what an attempt to import came to, as a signed document, and what is rendered from it
 //! - [`archive`]: strict, bounded readers of the artifacts' own containers
 //! - [`crypto`]: signatures, DSSE, strict JSON: thin layers over libraries
 //! - `net`: the HTTPS client, the only room that calls out (feature `export`)
 //! - `serve`: the read-only HTTP server (feature `serve`)
 //! - [`model`]: nouns that rooms exchange
+//! - [`retention`]: how long records are kept, what holds them, and their removal
 //! - [`audit`]: an enclave compared with its own log and reports
 //! - [`capsule`]: everything that is needed to judge one attempt again, in one file
 //! - [`cli`]: talks to people: arguments, output, exit codes
@@ -46,8 +48,10 @@ pub mod net;
 pub mod policy;
 pub mod report;
 pub mod repository;
+pub mod retention;
 pub mod scan;
 #[cfg(feature = "serve")]
 pub mod serve;
+pub mod statement;
 pub mod store;
 pub mod trust;

@@ -2,9 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use crate::ledger::GenerationRecord;
+use crate::ledger::{GenerationRecord, StatementRecord};
 use crate::log::Leaf;
 use crate::model::Digest;
+
+/// The statement of which a leaf tells, if it is such a leaf.
+pub(super) fn statement(leaf: &Leaf) -> Option<StatementRecord> {
+    match leaf {
+        Leaf::Statement {
+            digest,
+            number,
+            time,
+            what,
+        } => Some(StatementRecord {
+            number: *number,
+            what: what.clone(),
+            digest: *digest,
+            time: *time,
+        }),
+        _ => None,
+    }
+}
 
 /// Everything that the log tells of what clients found.
 #[derive(Debug, Default)]
@@ -20,8 +38,8 @@ impl History {
     /// Takes the next leaf.
     pub(super) fn take(&mut self, leaf: &Leaf) {
         match leaf {
-            Leaf::Artifact { .. } => {}
-            Leaf::Recheck { .. } => self.has_recheck = true,
+            Leaf::Artifact { .. } | Leaf::Statement { .. } => {}
+            Leaf::Recheck { lines, .. } => self.has_recheck |= lines.is_none(),
             Leaf::Attempt {
                 generation, repository, ..
             } => {
@@ -44,7 +62,7 @@ impl History {
         }
     }
 
-    /// Whether judgements were put in the place of those of the imports.
+    /// Whether judgements were put in the place of those of the imports, of which no journal was kept.
     pub(super) const fn has_recheck(&self) -> bool {
         self.has_recheck
     }

@@ -1,15 +1,46 @@
 //! Reading the journal of an import, which its report names by the digest of its lines.
 
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read as _};
 use std::path::Path;
 
 use crate::bundle::frame;
+use crate::bundle::limits::MAX_ZSTD_WINDOW_LOG;
 use crate::model::{Code, Hasher, Refusal, Stop, Unable};
 use crate::report::Records;
 
 /// A line holds one artifact's facts or the paths of one name: more than a catalog's line expands to is never written.
 const MAX_LINE_BYTES: usize = 64 << 20;
+
+/// The longest journal that is measured: of millions of artifacts. It is read as a stream.
+const MAX_JOURNAL_BYTES: u64 = 64 << 30;
+
+/// What a journal's lines are, where nothing names them: whoever signs that is believed.
+pub(super) fn measure(path: &Path) -> Result<Records, Stop> {
+    let cannot = || Unable::new(format!("cannot read {}", path.display()));
+    let file = File::open(path).map_err(|error| cannot().because(error))?;
+    let mut lines = zstd::stream::read::Decoder::new(file)
+        .and_then(|mut decoder| decoder.window_log_max(MAX_ZSTD_WINDOW_LOG).map(|()| decoder))
+        .map_err(|error| cannot().because(error))?
+        .single_frame()
+        .take(MAX_JOURNAL_BYTES);
+    let (mut hasher, mut count, mut bytes) = (Hasher::new(), 0_u64, 0_u64);
+    let mut part = vec![0; 64 << 10];
+    loop {
+        let length = lines.read(&mut part).map_err(|error| cannot().because(error))?;
+        if length == 0 {
+            break;
+        }
+        hasher.update(&part[..length]);
+        bytes += length as u64;
+        count += part[..length].iter().filter(|byte| **byte == b'\n').count() as u64;
+    }
+    Ok(Records {
+        bytes,
+        count,
+        digest: hasher.finish(),
+    })
+}
 
 /// Calls back for each line of a journal. What was read is only verified when this returns.
 pub(super) fn read(

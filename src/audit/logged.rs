@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::history::History;
-use super::{Audited, Auditing, Found, Part, Tell, basis, journal};
+use super::{Audited, Auditing, Found, Part, Tell, basis, journal, stated};
 use crate::crypto::merkle::Head;
 use crate::enclave;
 use crate::import::record;
@@ -12,6 +12,7 @@ use crate::ledger::Ledger;
 use crate::log::{self, Checkpoint, Cosigned, Leaf, LogError};
 use crate::model::{Code, Difference, Digest, LogState, Stop};
 use crate::report::{self, Proven, Records, ReportError};
+use crate::statement::{Absent, Place, Renewals};
 
 /// Who has signed the last checkpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +21,12 @@ pub struct Seen {
     pub persons: Vec<String>,
     /// The others.
     pub witnesses: Vec<Cosigned>,
+}
+
+/// What statements say of reports.
+struct Known<'k> {
+    absent: &'k Absent,
+    renewals: &'k Renewals<'k>,
 }
 
 /// A head of which somebody speaks.
@@ -41,9 +48,20 @@ pub(super) fn compare(
     let state = ledger.log()?;
     let folder = enclave::log_folder(auditing.folder);
     let mut spoken = Vec::new();
-    let numbers = reports(auditing, state.as_ref(), &mut spoken, audited, tell)?;
+    let statements = stated::compare(auditing, ledger, audited, tell)?;
+    let absent = Absent::of(&statements);
+    let renewals = match Renewals::of(auditing.folder, &statements) {
+        // What is wrong with them is told already.
+        Err(Stop::Refused(_)) => Renewals::default(),
+        renewals => renewals?,
+    };
+    let known = Known {
+        absent: &absent,
+        renewals: &renewals,
+    };
+    let numbers = reports(auditing, state.as_ref(), &known, &mut spoken, audited, tell)?;
     for path in auditing.reports {
-        outside(auditing, path, &mut spoken, tell)?;
+        outside(auditing, &renewals, path, &mut spoken, tell)?;
     }
     checkpoint(auditing, &folder, state.as_ref(), &mut spoken, audited, tell)?;
     let Some(state) = state else {
@@ -63,18 +81,24 @@ pub(super) fn compare(
     });
     let mut wanted: BTreeMap<u64, Option<Digest>> = spoken.iter().map(|spoken| (spoken.head.size, None)).collect();
     let mut attempts = Vec::new();
+    let mut rejudged = BTreeMap::new();
     let (tree, differences) = log::compare(&folder, state.size, &mut |tree, leaf| {
         if let Some(root) = wanted.get_mut(&tree.size()) {
             *root = Some(tree.head().root);
         }
-        if let Leaf::Attempt { report, .. } = leaf {
-            attempts.push(*report);
+        match leaf {
+            Leaf::Attempt { report, .. } => attempts.push(*report),
+            Leaf::Recheck { lines: Some(lines), .. } => {
+                rejudged.insert(tree.size(), super::rejudged(lines));
+            }
+            _ => {}
         }
         history.take(leaf);
     })?;
     for difference in differences {
         tell(Found::new(Part::Log, Code::LogInconsistent, difference))?;
     }
+    compare_rechecks(auditing, &rejudged, state.size, tell)?;
     if let Some(tree) = tree {
         wanted.insert(state.size, Some(tree.head().root));
     }
@@ -193,6 +217,7 @@ fn checkpoint(
 fn reports(
     auditing: &Auditing<'_>,
     state: Option<&LogState>,
+    known: &Known<'_>,
     spoken: &mut Vec<Spoken>,
     audited: &mut Audited,
     tell: Tell<'_>,
@@ -202,10 +227,24 @@ fn reports(
     let mut before = None;
     let mut journals = BTreeMap::new();
     let mut bases = BTreeSet::new();
-    for listed in folder.list()? {
+    for place in known.absent.among(folder.list()?) {
+        let listed = match place {
+            Place::Lies(listed) => listed,
+            Place::Gone(gone) => {
+                let report = &gone.report;
+                numbers.insert(report.number);
+                audited.gone += 1;
+                if let Err(error) = gone.check_order(before.as_ref()) {
+                    tell(refused(&folder.path().join(&report.file), error)?)?;
+                }
+                journals.extend(report.journal.map(|lines| (folder.journal_of(&report.file), lines)));
+                before = Some((report.number, report.digest));
+                continue;
+            }
+        };
         numbers.insert(listed.number);
         audited.reports += 1;
-        let verified = verify(auditing, &listed.path);
+        let verified = verify(auditing, known.renewals, &listed.path)?;
         let result = verified.and_then(|(head, digest, proven)| {
             report::check_order(&head, listed.number, before.as_ref())?;
             let journal = head.journal.map(|lines| (folder.journal(&head), lines));
@@ -230,6 +269,10 @@ fn reports(
     }
     compare_journals(&folder, &journals, state, tell)?;
     for (number, path) in folder.bases()?.into_iter().filter(|(_, path)| !bases.contains(path)) {
+        // What goes with a report that is gone is told with the tombstone, as far as it is still there.
+        if known.absent.get(number).is_some() {
+            continue;
+        }
         tell(unnamed(number, path, state))?;
     }
     let pending = folder.pending()?;
@@ -274,22 +317,48 @@ fn compare_journals(
     tell: Tell<'_>,
 ) -> Result<(), Stop> {
     for (path, lines) in named {
-        let (code, difference) = match journal::read(path, lines, &mut |_| Ok(())) {
-            Ok(()) => continue,
-            Err(Stop::Refused(refusals)) => match refusals.into_iter().next() {
-                Some(refusal) if !path.exists() => (refusal.code, Difference::missing(path, refusal.reason)),
-                Some(refusal) => (refusal.code, Difference::other(path, refusal.reason)),
-                None => continue,
-            },
-            Err(unable) => return Err(unable),
-        };
-        tell(Found::new(Part::Reports, code, difference))?;
+        compare_journal(path, lines, tell)?;
     }
     for (number, path) in folder.journals()? {
         if named.contains_key(&path) {
             continue;
         }
         tell(unnamed(number, path, state))?;
+    }
+    Ok(())
+}
+
+/// A journal, which must have the lines that are named.
+fn compare_journal(path: &Path, lines: &Records, tell: Tell<'_>) -> Result<(), Stop> {
+    let (code, difference) = match journal::read(path, lines, &mut |_| Ok(())) {
+        Ok(()) => return Ok(()),
+        Err(Stop::Refused(refusals)) => match refusals.into_iter().next() {
+            Some(refusal) if !path.exists() => (refusal.code, Difference::missing(path, refusal.reason)),
+            Some(refusal) => (refusal.code, Difference::other(path, refusal.reason)),
+            None => return Ok(()),
+        },
+        Err(unable) => return Err(unable),
+    };
+    tell(Found::new(Part::Reports, code, difference))
+}
+
+/// The journals of judgements that were made again: each the one that its leaf names, and no others.
+fn compare_rechecks(
+    auditing: &Auditing<'_>,
+    named: &BTreeMap<u64, Records>,
+    size: u64,
+    tell: Tell<'_>,
+) -> Result<(), Stop> {
+    for (leaf, lines) in named {
+        compare_journal(&enclave::recheck_journal(auditing.folder, *leaf), lines, tell)?;
+    }
+    for (leaf, path) in enclave::recheck_journals(auditing.folder)? {
+        let difference = match leaf {
+            Some(leaf) if named.contains_key(&leaf) => continue,
+            Some(leaf) if leaf < size => Difference::extra(path, "no leaf of the log names it"),
+            _ => Difference::leftover(path, "of a judging that did not commit"),
+        };
+        tell(Found::new(Part::Reports, Code::StateRolledBack, difference))?;
     }
     Ok(())
 }
@@ -306,8 +375,14 @@ fn unnamed(number: u64, path: PathBuf, state: Option<&LogState>) -> Found {
 }
 
 /// A report that was kept elsewhere.
-fn outside(auditing: &Auditing<'_>, path: &Path, spoken: &mut Vec<Spoken>, tell: Tell<'_>) -> Result<(), Stop> {
-    match verify(auditing, path) {
+fn outside(
+    auditing: &Auditing<'_>,
+    renewals: &Renewals<'_>,
+    path: &Path,
+    spoken: &mut Vec<Spoken>,
+    tell: Tell<'_>,
+) -> Result<(), Stop> {
+    match verify(auditing, renewals, path)? {
         Ok((_, _, proven)) => {
             speak(path, proven, spoken);
             Ok(())
@@ -316,10 +391,13 @@ fn outside(auditing: &Auditing<'_>, path: &Path, spoken: &mut Vec<Spoken>, tell:
     }
 }
 
+/// A report that verifies to its end: its head, digest, and what it proves of the log.
+type Whole = (report::Head, Digest, Option<Proven>);
+
 /// Verifies a report to its end.
-fn verify(auditing: &Auditing<'_>, path: &Path) -> Result<(report::Head, Digest, Option<Proven>), ReportError> {
-    let report = report::verify(path, auditing.roots, auditing.revocations, |_| Ok::<_, ReportError>(()))?;
-    Ok((report.head, report.digest, report.log))
+fn verify(auditing: &Auditing<'_>, renewals: &Renewals<'_>, path: &Path) -> Result<Result<Whole, ReportError>, Stop> {
+    let verified = renewals.verify(path, auditing.roots, auditing.revocations, &mut |_| {})?;
+    Ok(verified.map(|report| (report.head, report.digest, report.log)))
 }
 
 fn speak(path: &Path, proven: Option<Proven>, spoken: &mut Vec<Spoken>) {

@@ -9,7 +9,9 @@ mod basis;
 mod history;
 mod journal;
 mod logged;
+mod lost;
 mod rebuild;
+mod stated;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -17,13 +19,15 @@ use std::path::{Path, PathBuf};
 use crate::enclave;
 use crate::import::verify_objects::Progress;
 use crate::ledger::{Ledger, Tables};
-use crate::log::Witness;
+use crate::log::{LogLines, Witness};
 use crate::model::{Code, Difference, How, Stop, Unable};
+use crate::report::Records;
 use crate::repository::{Generation, Repository, RootNode};
 use crate::store::{Found as Stored, Store};
 use crate::trust::{Revocations, TrustedRoot};
 use history::History;
 pub use logged::Seen;
+pub use lost::lost;
 pub use rebuild::{Rebuilt, rebuild};
 
 /// What an audit needs.
@@ -53,6 +57,8 @@ pub enum Part {
     Log,
     /// The reports, and those that were kept elsewhere.
     Reports,
+    /// What was signed about the enclave's own records.
+    Statements,
     /// state.db.
     State,
     /// The objects.
@@ -67,6 +73,7 @@ impl Part {
         match self {
             Self::Log => "log",
             Self::Reports => "reports",
+            Self::Statements => "statements",
             Self::State => "state",
             Self::Store => "store",
             Self::Repository => "repository",
@@ -100,6 +107,10 @@ pub struct Audited {
     pub seen: Seen,
     /// Reports in the enclave.
     pub reports: u64,
+    /// Reports that are gone, by a statement that counts.
+    pub gone: u64,
+    /// Statements that count.
+    pub statements: u64,
     /// Objects in the store.
     pub objects: u64,
     /// Their bytes.
@@ -143,6 +154,15 @@ pub fn audit(auditing: &Auditing<'_>, mut visit: impl FnMut(Found) -> Result<(),
 }
 
 type Tell<'t> = &'t mut dyn FnMut(Found) -> Result<(), Stop>;
+
+/// The lines of a journal of judgements, as journals are read.
+fn rejudged(lines: &LogLines) -> Records {
+    Records {
+        bytes: lines.bytes,
+        count: lines.count,
+        digest: lines.digest,
+    }
+}
 
 /// The generations of state.db, which are those that the log tells of.
 fn compare_generations(

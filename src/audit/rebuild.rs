@@ -7,14 +7,16 @@ use std::path::{Path, PathBuf};
 
 use super::history::History;
 use super::{Auditing, journal};
+use crate::crypto::dsse::Envelope;
 use crate::crypto::merkle::Frontier;
-use crate::enclave;
+use crate::enclave::{self, StatementFiles};
 use crate::import::record;
-use crate::ledger::{Ledger, LedgerError};
-use crate::log::{self, Checkpoint, Entries, Leaf};
+use crate::ledger::{Ledger, LedgerError, StatementRecord};
+use crate::log::{self, Checkpoint, Entries, Leaf, LogLines};
 use crate::model::{Code, Digest, LogState, Refusal, Stop, Unable};
-use crate::report::{self, Head, Outcome};
+use crate::report::{self, Head, Listed, Outcome, Records};
 use crate::repository;
+use crate::statement::{Absent, Place, Statements};
 use crate::trust::Standing;
 
 /// What was made again.
@@ -32,7 +34,16 @@ pub struct Rebuilt {
     pub has_recheck: bool,
 }
 
+/// A report as far as state.db is made from it.
 struct Known {
+    digest: Digest,
+    outcome: Outcome,
+    journal: Option<(PathBuf, Records)>,
+    generation: Option<(u64, Digest)>,
+}
+
+/// A report that lies in the folder.
+struct Lying {
     head: Head,
     digest: Digest,
     path: PathBuf,
@@ -49,26 +60,40 @@ pub fn rebuild(
     last: Option<Digest>,
     path: &Path,
 ) -> Result<Rebuilt, Stop> {
-    let known = reports(auditing, last)?;
+    let lying = lying(auditing, last)?;
     let folder = enclave::log_folder(auditing.folder);
+    let shown = checkpoint(auditing, &folder)?;
     let mut rebuilt = Rebuilt {
-        reports: known.len() as u64,
+        reports: lying.len() as u64,
         ..Rebuilt::default()
     };
     let mut ledger = Ledger::create(path)?;
-    if let Some(last) = known.values().next_back() {
-        let size = end(auditing.folder, &folder, last.after.head.size)?;
+    let newest = lying.values().next_back().map(|report| report.after.clone());
+    let newest = newest.into_iter().chain(shown.clone()).max_by_key(|one| one.head.size);
+    if let (Some(newest), false) = (&newest, lying.is_empty()) {
+        let size = end(auditing.folder, &folder, newest.head.size)?;
+        let statements = statements(auditing, &folder, size)?;
+        let absent = Absent::of(&statements);
+        let (known, last) = in_order(auditing, &lying, &absent)?;
         let mut spoken = outside(auditing)?;
-        spoken.extend(known.values().map(|known| (known.after.clone(), known.path.clone())));
-        let (tree, history) = tell(&mut ledger, &folder, size, &known, &spoken, &mut rebuilt)?;
+        spoken.extend(lying.values().map(|report| (report.after.clone(), report.path.clone())));
+        spoken.extend(shown.map(|shown| (shown, folder.join("checkpoint"))));
+        let telling = Telling {
+            folder: &folder,
+            size,
+            known: &known,
+            statements: &statements,
+            enclave: auditing.folder,
+        };
+        let (tree, history) = tell(&mut ledger, &telling, &spoken, &mut rebuilt)?;
         rebuilt.has_recheck = history.has_recheck();
         rebuilt.leaves = size;
         ledger.note_log(&LogState {
             size,
             root: tree.head().root,
-            checkpoint: last.after.text().to_owned(),
-            report: last.head.number,
-            report_digest: Some(last.digest),
+            checkpoint: newest.text().to_owned(),
+            report: last.0,
+            report_digest: Some(last.1),
         })?;
     } else if let Some(text) = log::checkpoint_text(&folder)? {
         let checkpoint = Checkpoint::read(&text)?;
@@ -88,24 +113,53 @@ pub fn rebuild(
 
 fn missing(reason: impl Into<String>) -> Stop {
     Refusal::new(Code::StateRolledBack, "the enclave's records", reason)
-        .hint("restore the folders `log` and `reports` from the enclave's own backup")
+        .hint("restore the folders `log`, `reports`, `rechecks` and `statements` from the enclave's own backup")
         .into()
 }
 
-/// All reports, each whole and in its order. One that is written and not shown yet is among them if it is the last that state.db knows, or if clients
+/// The checkpoint in the log's folder, without the lines of witnesses, if it is signed as it should be.
+fn checkpoint(auditing: &Auditing<'_>, folder: &Path) -> Result<Option<Checkpoint>, Stop> {
+    let Some(text) = log::checkpoint_text(folder)? else {
+        return Ok(None);
+    };
+    let Some(root) = auditing.roots.last() else {
+        return Ok(None);
+    };
+    let origin = log::origin(&root.document().enclave);
+    let read = Checkpoint::read(&text).ok();
+    Ok(read
+        .filter(|read| read.verify(&origin, auditing.roots, auditing.revocations).is_ok())
+        .map(Checkpoint::without_witnesses))
+}
+
+/// The statements of which the first leaves of the log tell.
+fn statements(auditing: &Auditing<'_>, folder: &Path, size: u64) -> Result<Statements, Stop> {
+    let mut records = Vec::new();
+    let mut entries = Entries::of(folder, size, 0)?;
+    while let Some((_, leaf, _)) = entries.next()? {
+        records.extend(super::history::statement(&leaf));
+    }
+    let statements = Statements::load(auditing.folder, records, auditing.roots, auditing.revocations)?;
+    statements.check()?;
+    Ok(statements)
+}
+
+/// All reports that lie there, each whole. One that is written and not shown yet is among them if it is the last that state.db knows, or if clients
 /// see what it published.
-fn reports(auditing: &Auditing<'_>, last: Option<Digest>) -> Result<BTreeMap<u64, Known>, Stop> {
-    let mut known = BTreeMap::new();
-    let mut before = None;
+fn lying(auditing: &Auditing<'_>, last: Option<Digest>) -> Result<BTreeMap<u64, Lying>, Stop> {
+    let mut lying = BTreeMap::new();
     let folder = record::folder(auditing.folder);
     for listed in folder.list()? {
-        let report = verified(auditing, &listed.path, listed.number, before.as_ref())?;
-        before = Some((report.head.number, report.digest));
-        known.insert(report.head.number, report);
+        let report = verified(auditing, &listed.path)?;
+        let number = listed.number;
+        if report.head.number != number || lying.insert(number, report).is_some() {
+            return Err(missing(format!(
+                "report {number} lies there under another number, or twice"
+            )));
+        }
     }
     for (path, digest) in folder.pending()? {
-        let number = before.map_or(1, |(number, _)| number + 1);
-        let Ok(report) = verified(auditing, &path, number, before.as_ref()) else {
+        let Ok(report) = verified(auditing, &path) else {
             continue;
         };
         let is_shown = report.head.published.as_ref().is_some_and(|published| {
@@ -114,26 +168,74 @@ fn reports(auditing: &Auditing<'_>, last: Option<Digest>) -> Result<BTreeMap<u64
             })
         });
         if last == Some(digest) || is_shown {
-            known.insert(number, report);
+            lying.insert(report.head.number, report);
         }
     }
-    Ok(known)
+    Ok(lying)
 }
 
-/// A report that is whole, and follows the one before.
-fn verified(auditing: &Auditing<'_>, path: &Path, number: u64, before: Option<&(u64, Digest)>) -> Result<Known, Stop> {
+/// The reports that lie there and those that are gone, each of which follows the one before. Gives the last one's number and digest too.
+fn in_order(
+    auditing: &Auditing<'_>,
+    lying: &BTreeMap<u64, Lying>,
+    absent: &Absent,
+) -> Result<(BTreeMap<u64, Known>, (u64, Digest)), Stop> {
+    let folder = record::folder(auditing.folder);
+    let listed = lying.iter().map(|(number, report)| Listed {
+        number: *number,
+        path: report.path.clone(),
+    });
+    let mut known = BTreeMap::new();
+    let mut before: Option<(u64, Digest)> = None;
+    for place in absent.among(listed.collect()) {
+        let (number, report) = match place {
+            Place::Lies(listed) => {
+                let report = &lying[&listed.number];
+                report::check_order(&report.head, listed.number, before.as_ref())
+                    .map_err(|error| error.stop(format!("report {}", report.path.display())))?;
+                let published = report.head.published.as_ref();
+                let known = Known {
+                    digest: report.digest,
+                    outcome: report.head.outcome,
+                    journal: report.head.journal.map(|lines| (folder.journal(&report.head), lines)),
+                    generation: published.map(|published| (published.generation, published.repository)),
+                };
+                (listed.number, known)
+            }
+            Place::Gone(gone) => {
+                let report = &gone.report;
+                gone.check_order(before.as_ref())
+                    .map_err(|error| error.stop(format!("report {}", report.number)))?;
+                let known = Known {
+                    digest: report.digest,
+                    outcome: report.outcome,
+                    journal: report.journal.map(|lines| (folder.journal_of(&report.file), lines)),
+                    generation: report.generation.zip(report.repository),
+                };
+                (report.number, known)
+            }
+        };
+        before = Some((number, report.digest));
+        known.insert(number, report);
+    }
+    let last = before.ok_or_else(|| missing("no report is there"))?;
+    Ok((known, last))
+}
+
+/// A report that is whole.
+fn verified(auditing: &Auditing<'_>, path: &Path) -> Result<Lying, Stop> {
     let stop = |error: report::ReportError| error.stop(format!("report {}", path.display()));
     let report = report::verify(path, auditing.roots, auditing.revocations, |_| {
         Ok::<_, report::ReportError>(())
     })
     .map_err(stop)?;
-    report::check_order(&report.head, number, before).map_err(stop)?;
+    let number = report.head.number;
     let after = report.log.map(|log| log.after).ok_or_else(|| {
         Unable::new(format!(
             "report {number} was written before there was a log, so state.db cannot be made again from it"
         ))
     })?;
-    Ok(Known {
+    Ok(Lying {
         head: report.head,
         digest: report.digest,
         path: path.to_owned(),
@@ -172,6 +274,10 @@ fn end(enclave: &Path, folder: &Path, last: u64) -> Result<u64, Stop> {
             Leaf::Rollback { generation, .. } => is_kept(*generation),
             Leaf::Sweep { generations, .. } => !generations.iter().any(|number| is_kept(*number)),
             Leaf::Recheck { .. } => true,
+            Leaf::Statement { .. } => match super::history::statement(&leaf) {
+                Some(record) => is_stated(enclave, &record)?,
+                None => false,
+            },
             Leaf::Artifact { .. } | Leaf::Attempt { .. } => false,
         };
         if !counts {
@@ -181,15 +287,30 @@ fn end(enclave: &Path, folder: &Path, last: u64) -> Result<u64, Stop> {
     }
 }
 
+/// Whether a statement is there.
+fn is_stated(enclave: &Path, record: &StatementRecord) -> Result<bool, Stop> {
+    let envelope = StatementFiles::of(enclave).read(record)?;
+    let envelope = envelope.and_then(|bytes| Envelope::read(&bytes).ok());
+    Ok(envelope.is_some_and(|envelope| Digest::of(&envelope.payload) == record.digest))
+}
+
+/// From what state.db is told.
+struct Telling<'t> {
+    enclave: &'t Path,
+    folder: &'t Path,
+    size: u64,
+    known: &'t BTreeMap<u64, Known>,
+    statements: &'t Statements,
+}
+
 /// Reads the leaves in order, compares the tree with all that speak of it, and tells the ledger what they tell.
 fn tell(
     ledger: &mut Ledger,
-    folder: &Path,
-    size: u64,
-    known: &BTreeMap<u64, Known>,
+    telling: &Telling<'_>,
     spoken: &[(Checkpoint, PathBuf)],
     rebuilt: &mut Rebuilt,
 ) -> Result<(Frontier, History), Stop> {
+    let size = telling.size;
     let mut tree = Frontier::default();
     let mut history = History::default();
     let mut wanted: BTreeMap<u64, Vec<&(Checkpoint, PathBuf)>> = BTreeMap::new();
@@ -203,9 +324,9 @@ fn tell(
         }
         wanted.entry(head.0.head.size).or_default().push(head);
     }
-    let mut entries = Entries::of(folder, size, 0)?;
+    let mut entries = Entries::of(telling.folder, size, 0)?;
     let mut told = Vec::new();
-    while let Some((_, leaf, hash)) = entries.next()? {
+    while let Some((index, leaf, hash)) = entries.next()? {
         tree.push(hash);
         for (checkpoint, path) in wanted.get(&tree.size()).into_iter().flatten() {
             if checkpoint.head != tree.head() {
@@ -220,18 +341,19 @@ fn tell(
         }
         history.take(&leaf);
         if !matches!(leaf, Leaf::Artifact { .. }) {
-            told.push(leaf);
+            told.push((index, leaf));
         }
     }
     // Only now is every leaf known to be one of the log's.
-    for leaf in told {
+    for (index, leaf) in told {
         match leaf {
             Leaf::Attempt { report, .. } => {
-                let known = known
+                let known = telling
+                    .known
                     .get(&report)
                     .ok_or_else(|| missing(format!("report {report}, whose leaves are in the log, is not there")))?;
-                if known.head.outcome == Outcome::Imported {
-                    import(ledger, known)?;
+                if known.outcome == Outcome::Imported {
+                    import(ledger, report, known)?;
                     rebuilt.imports += 1;
                 }
             }
@@ -239,49 +361,67 @@ fn tell(
                 ledger.rollback(to, &reason, time, None)?;
             }
             Leaf::Sweep { generations, .. } => ledger.forget_generations(&generations, None)?,
-            Leaf::Artifact { .. } | Leaf::Recheck { .. } => {}
+            Leaf::Statement { number, .. } => {
+                let stated = telling
+                    .statements
+                    .counting()
+                    .find(|stated| stated.record.number == number);
+                match (stated, super::history::statement(&leaf)) {
+                    (Some(stated), _) => ledger.note_statement(&stated.record, &stated.pruned_objects(), None)?,
+                    // One whose key is revoked since has been taken all the same, and what it removed is gone.
+                    (None, Some(record)) => ledger.note_statement(&record, &[], None)?,
+                    (None, None) => {}
+                }
+            }
+            Leaf::Recheck { lines: Some(lines), .. } => rejudge(ledger, telling.enclave, index, &lines)?,
+            Leaf::Artifact { .. } | Leaf::Recheck { lines: None, .. } => {}
         }
     }
     Ok((tree, history))
 }
 
 /// Tells an import again.
-fn import(ledger: &mut Ledger, known: &Known) -> Result<(), Stop> {
-    let head = &known.head;
-    let (Some(records), Some(published)) = (&head.journal, &head.published) else {
+fn import(ledger: &mut Ledger, number: u64, known: &Known) -> Result<(), Stop> {
+    let (Some((path, records)), Some((generation, repository))) = (&known.journal, known.generation) else {
         return Err(Unable::new(format!(
-            "report {} does not say what state.db took in: an earlier version wrote it",
-            head.number
+            "report {number} does not say what state.db took in: an earlier version wrote it, or it is lost with its journal"
         ))
         .into());
     };
-    let folder = known.path.parent().unwrap_or(Path::new("."));
-    let path = report::Folder::new(folder).journal(head);
     // Read twice: what is told is verified before.
     let mut first = None;
-    journal::read(&path, records, &mut |line| {
+    journal::read(path, records, &mut |line| {
         first.get_or_insert_with(|| line.to_vec());
         Ok(())
     })?;
     let mut replay = ledger.replay(&first.unwrap_or_default())?;
     let mut is_first = true;
-    journal::read(&path, records, &mut |line| {
+    journal::read(path, records, &mut |line| {
         if !std::mem::replace(&mut is_first, false) {
             replay.line(line)?;
         }
         Ok(())
     })?;
     let import = replay.into_import();
-    if import.generation() != published.generation {
+    if import.generation() != generation {
         return Err(missing(format!(
-            "report {} tells of generation {}, and the ones before give {}",
-            head.number,
-            published.generation,
+            "report {number} tells of generation {generation}, and the ones before give {}",
             import.generation()
         )));
     }
-    import.commit(published.repository, None)?;
+    import.commit(repository, None)?;
     Ok(())
+}
+
+/// Tells again what a later judging told.
+fn rejudge(ledger: &Ledger, enclave: &Path, leaf: u64, lines: &LogLines) -> Result<(), Stop> {
+    let path = enclave::recheck_journal(enclave, leaf);
+    let records = super::rejudged(lines);
+    // Read twice: what is told is verified before.
+    journal::read(&path, &records, &mut |_| Ok(()))?;
+    let rejudging = ledger.rejudge(None)?;
+    journal::read(&path, &records, &mut |line| Ok(rejudging.line(line)?))?;
+    Ok(rejudging.commit(None)?)
 }
 
 /// Forgets the paths that sweeps have removed.

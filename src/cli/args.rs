@@ -88,12 +88,22 @@ pub(crate) enum Command {
     Receipt(super::receipt::Arguments),
     /// Compare an enclave with its own log and reports, byte for byte, and name each file that differs
     Audit(super::audit::Arguments),
+    /// Keep and list what witnesses have signed of an enclave's log
+    Log(super::log::Arguments),
     /// Make an enclave's memory, state.db, again from its log and reports
     Rebuild(super::rebuild::Arguments),
     /// Show clients again what an earlier generation showed
     Rollback(super::rollback::Arguments),
     /// Remove old generations, and what only they need
     Gc(super::gc::Arguments),
+    /// Say how long each record of an enclave is kept, and what holds it
+    Retention(super::retention::Arguments),
+    /// Hold records, so that nothing removes them, release them again, and list what is held
+    Hold(super::hold::Arguments),
+    /// Remove records whose time is over and that nothing holds, and sign what was removed
+    Prune(super::prune::Arguments),
+    /// Seal an enclave's records anew, with its present key and by present digests
+    Reseal(super::reseal::Arguments),
     /// Serve an enclave's repository over HTTP, read-only
     #[cfg(feature = "serve")]
     Serve(super::serve::Arguments),

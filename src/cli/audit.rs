@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::import::{scratch, threads};
@@ -13,15 +13,18 @@ use super::shown::holder;
 use super::{Context, Exit};
 use crate::audit::{Audited, Auditing, Found, audit};
 use crate::log::Witness;
-use crate::model::{How, Stop, escaped_json};
+use crate::model::{How, Stop, Unable, escaped_json};
 use crate::repository::Lock;
 
 /// What to compare.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// The enclave's folder
-    #[arg(long, value_name = "FOLDER")]
-    enclave: PathBuf,
+    #[arg(long, value_name = "FOLDER", required = true)]
+    enclave: Option<PathBuf>,
     /// A report that was kept elsewhere: the log must hold what it proves; may be given again
     #[arg(long, value_name = "FILE")]
     report: Vec<PathBuf>,
@@ -36,10 +39,22 @@ pub(crate) struct Arguments {
     threads: Option<u16>,
 }
 
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Sign that reports are truly lost, so that imports may go on: as many persons as the role trust asks for
+    Waive(super::waive::Arguments),
+}
+
 /// Compares everything. Ends as refused where something differs.
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop> {
-    let folder = &arguments.enclave;
+    let folder = match (&arguments.command, &arguments.enclave) {
+        (Some(Command::Waive(waive)), _) => return super::waive::run(waive, context),
+        (None, Some(folder)) => folder,
+        (None, None) => return Err(Unable::new("--enclave was not given").into()),
+    };
     let judge = Judge::of(&folder.join("trust"))?;
+    let mut witnesses = judge.witnesses.clone();
+    witnesses.extend(arguments.witness.iter().cloned());
     // Nobody changes the enclave while it is compared.
     let _lock = Lock::take(folder, &holder("audit"))?;
     let scratch = scratch(arguments.scratch.as_deref())?;
@@ -49,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         roots: &judge.roots,
         revocations: judge.revocations.as_ref(),
         reports: &arguments.report,
-        witnesses: &arguments.witness,
+        witnesses: &witnesses,
         scratch: scratch.path(),
         threads: threads(arguments.threads),
         progress: &bars,
@@ -127,6 +142,8 @@ fn total_json(audited: &Audited) -> Value {
         "checkpoint_signers": audited.seen.persons,
         "witnesses": witnesses,
         "reports": audited.reports,
+        "reports_gone": audited.gone,
+        "statements": audited.statements,
         "objects": audited.objects,
         "bytes": audited.bytes,
         "generations": audited.generations,
@@ -148,6 +165,12 @@ fn total_text(audited: &Audited, lines: &mut Lines) {
         bytes(audited.bytes),
         audited.generations
     ));
+    if audited.statements > 0 {
+        lines.line(&format!(
+            "  {} statements; {} reports are gone by them",
+            audited.statements, audited.gone
+        ));
+    }
     lines.line(&match audited.differences {
         0 => "  nothing differs".to_owned(),
         1 => "  1 file differs".to_owned(),

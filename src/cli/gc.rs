@@ -1,17 +1,21 @@
 //! `sealift gc`.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
 
 use super::output::bytes;
 use super::shown::holder;
-use super::{Context, Exit};
+use super::{Context, Exit, stands};
 use crate::enclave::Enclave;
+use crate::import::site::Site;
 use crate::model::Stop;
-use crate::repository::Sweep;
+use crate::repository::{Sweep, Swept};
+use crate::statement::Holds;
+use crate::trust::folder::TrustFolder;
 
 /// How much to keep.
 #[derive(Debug, Args)]
@@ -35,7 +39,11 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     } else {
         Sweep::Remove
     };
-    let swept = enclave.sweep(arguments.keep, sweep, context.now)?;
+    let held = held(&arguments.enclave, &enclave)?;
+    let swept = match &held {
+        Held::Everything => Swept::default(),
+        Held::Generations(numbers) => enclave.sweep(arguments.keep, numbers, sweep, context.now)?,
+    };
     let unfinished = enclave.ledger.unfinished()?.len();
     if context.output.wants_json() {
         context.output.json(&json!({
@@ -65,10 +73,40 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
             bytes(swept.bytes)
         ));
     }
+    match &held {
+        Held::Everything => context
+            .output
+            .warn("everything is held, so nothing is removed (`sealift hold list`)"),
+        Held::Generations(numbers) if !numbers.is_empty() => context.output.warn(&format!(
+            "holds keep the generations {} (`sealift hold list`)",
+            numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+        )),
+        Held::Generations(_) => {}
+    }
     if unfinished > 0 {
         context
             .output
             .warn("volumes of a bundle are still to come, so no object was looked at for removal");
     }
     Ok(Exit::Done)
+}
+
+/// What holds keep from being removed.
+enum Held {
+    Everything,
+    Generations(BTreeSet<u64>),
+}
+
+fn held(folder: &Path, enclave: &Enclave) -> Result<Held, Stop> {
+    let ledger = &enclave.ledger;
+    if ledger.statements()?.is_empty() {
+        return Ok(Held::Generations(BTreeSet::new()));
+    }
+    let trust = TrustFolder::open(&folder.join("trust"))?;
+    let statements = stands::of(folder, ledger, &trust, &Site::load(&trust)?)?;
+    let holds = Holds::of(&statements);
+    if holds.is_everything() {
+        return Ok(Held::Everything);
+    }
+    Ok(Held::Generations(holds.on_generations(ledger, &ledger.generations()?)?))
 }

@@ -81,7 +81,15 @@ pub(crate) fn run_import(arguments: &ImportArguments, context: &Context) -> Resu
     let keys = arguments.signer.open(folder, trust.current())?;
     let scanners = arguments.scanners.open(Some(folder))?;
     let mut enclave = Enclave::open(folder, &holder("import"))?;
-    let mut recorder = Recorder::of(folder, trust.current(), &enclave.ledger, keys.signers(), context.now)?;
+    let lost = super::stands::lost(folder, &enclave.ledger, &trust)?;
+    let mut recorder = Recorder::of(
+        folder,
+        trust.current(),
+        &enclave.ledger,
+        keys.signers(),
+        &lost,
+        context.now,
+    )?;
     let bars = Bars::new(context);
     let run = Run {
         now: context.now,

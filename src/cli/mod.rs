@@ -23,14 +23,17 @@ mod explain;
 mod export;
 mod files;
 mod gc;
+mod hold;
 mod import;
 mod init;
 mod key;
 mod list;
+mod log;
 mod media;
 mod output;
 mod policy;
 mod progress;
+mod prune;
 mod receipt;
 mod rebuild;
 mod recheck;
@@ -38,6 +41,8 @@ mod recheck;
 mod rehearse;
 mod report;
 mod report_show;
+mod reseal;
+mod retention;
 mod reverify;
 mod reverify_today;
 mod review;
@@ -50,8 +55,11 @@ mod shown;
 mod signer;
 #[cfg(feature = "export")]
 mod since;
+mod stands;
 mod status;
+mod together;
 mod trust;
+mod waive;
 mod where_;
 
 use std::process::ExitCode;
@@ -129,11 +137,16 @@ fn run(command: Command, context: &Context) -> Result<Exit, Stop> {
         Command::Custody(arguments) => custody::run(&arguments, context),
         Command::Receipt(arguments) => receipt::run(&arguments, context),
         Command::Audit(arguments) => audit::run(&arguments, context),
+        Command::Log(arguments) => log::run(&arguments, context),
         Command::Rebuild(arguments) => rebuild::run(&arguments, context),
         Command::Report(arguments) => report::run(&arguments, context),
         Command::Reverify(arguments) => reverify::run(&arguments, context),
         Command::Rollback(arguments) => rollback::run(&arguments, context),
         Command::Gc(arguments) => gc::run(&arguments, context),
+        Command::Retention(arguments) => retention::run(&arguments, context),
+        Command::Hold(arguments) => hold::run(&arguments, context),
+        Command::Prune(arguments) => prune::run(&arguments, context),
+        Command::Reseal(arguments) => reseal::run(&arguments, context),
         #[cfg(feature = "serve")]
         Command::Serve(arguments) => serve::run(&arguments, context),
         Command::ClientConfig(arguments) => client_config::run(&arguments, context),

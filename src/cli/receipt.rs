@@ -8,8 +8,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::output::escape;
-use super::report::import_key;
-use super::signer::{PassphraseArguments, SignerArguments};
+use super::report::StationKey;
 use super::{Context, Exit};
 use crate::enclave;
 use crate::import::site::Site;
@@ -31,17 +30,8 @@ pub(crate) struct Arguments {
     /// The receipt's file
     #[arg(long, short, value_name = "FILE", default_value = "sealift.receipt")]
     out: PathBuf,
-    /// Sign with the encrypted key in this file [default: `keys/import.pem` in the enclave's folder]
-    #[arg(long, value_name = "FILE", conflicts_with = "agent")]
-    key: Option<PathBuf>,
-    /// Sign through the ssh-agent behind this socket
-    #[arg(long, value_name = "SOCKET", requires = "public_key")]
-    agent: Option<PathBuf>,
-    /// The public key of which the agent holds the other half
-    #[arg(long, value_name = "FILE", requires = "agent")]
-    public_key: Option<PathBuf>,
     #[command(flatten)]
-    passphrase: PassphraseArguments,
+    signer: StationKey,
 }
 
 #[derive(Debug, Subcommand)]
@@ -86,13 +76,7 @@ pub(super) fn read(path: &Path, trust: &TrustFolder) -> Result<Statement, Stop> 
 fn write(arguments: &Arguments, folder: &Path, context: &Context) -> Result<Exit, Stop> {
     let trust = TrustFolder::open(&folder.join("trust"))?;
     let root = trust.current();
-    let signer = SignerArguments {
-        key: arguments.key.clone(),
-        agent: arguments.agent.clone(),
-        public_key: arguments.public_key.clone(),
-        passphrase: arguments.passphrase.clone(),
-    };
-    let signer = import_key(signer, folder, root, "name it with --key or --agent")?;
+    let signer = arguments.signer.open(folder, root)?;
     let ledger = enclave::read(folder)?;
     let store = Store::open(folder.join("store"))
         .map_err(|error| Unable::new("cannot read the enclave's store").because(error))?;

@@ -13,10 +13,11 @@ use super::{Context, Exit};
 use crate::ecosystem::purl;
 use crate::enclave::{self, Enclave};
 use crate::import::decide::Admission;
+use crate::import::journal;
 use crate::import::recheck::{Again, Change, NotAdmitted, Rechecked, recheck};
 use crate::import::site::Site;
 use crate::ledger::{Ledger, Rejudging};
-use crate::log::Leaf;
+use crate::log::{Leaf, LogLines};
 use crate::model::{Stop, Unable};
 use crate::store::Store;
 use crate::trust::folder::TrustFolder;
@@ -48,10 +49,20 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         return Ok(judge(arguments, &enclave::read(folder)?, None, context)?.0);
     }
     let enclave = Enclave::open(folder, &holder("recheck"))?;
-    let record = enclave.ledger.rejudge()?;
+    // The place of the leaf that will tell of it.
+    let leaf = enclave.ledger.log()?.map(|state| state.size);
+    let journal = leaf.map(|leaf| journal::begin(&enclave::recheck_journal(folder, leaf)));
+    let mut record = enclave.ledger.rejudge(journal.transpose()?)?;
     let (exit, judged) = judge(arguments, &enclave.ledger, Some(&record), context)?;
+    let journal = record.end_journal();
+    let journal = journal.map_err(|error| Unable::new("cannot write what state.db takes in").because(error))?;
     let leaf = Leaf::Recheck {
         judged,
+        lines: journal.map(|journal| LogLines {
+            bytes: journal.bytes,
+            count: journal.count,
+            digest: journal.digest,
+        }),
         time: context.now,
     };
     let mut logged = enclave.logged(&leaf)?;

@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 
 use super::output::escape;
 use super::signer::{PassphraseArguments, SignerArguments};
-use super::{Context, Exit};
+use super::{Context, Exit, stands};
 use crate::crypto::key::Signer;
 use crate::import::record;
 use crate::import::site::Site;
 use crate::log::{LogError, Witness};
 use crate::model::{Code, Refusal, Stop, Unable};
 use crate::report::{self, Report, ReportError};
+use crate::statement::{Absent, Gone, Place, Renewal, Renewals, Stated, Statements};
 use crate::trust::folder::TrustFolder;
 use crate::trust::{Revocations, Role, TrustedRoot};
 
@@ -90,6 +91,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
 pub(super) struct Judge {
     pub(super) roots: Vec<TrustedRoot>,
     pub(super) revocations: Option<Revocations>,
+    /// The witnesses that the site's trust data pin.
+    pub(super) witnesses: Vec<Witness>,
 }
 
 impl Judge {
@@ -98,8 +101,18 @@ impl Judge {
         let site = Site::load(&trust)?;
         Ok(Self {
             roots: trust.roots().to_vec(),
+            witnesses: super::log::pinned(&trust, &site),
             revocations: site.revocations().map(|(_, document)| document.clone()),
         })
+    }
+
+    /// The same with other revocations.
+    fn with(&self, revocations: Revocations) -> Self {
+        Self {
+            roots: self.roots.clone(),
+            revocations: Some(revocations),
+            witnesses: self.witnesses.clone(),
+        }
     }
 
     pub(super) fn open(&self, path: &Path) -> Result<Report, ReportError> {
@@ -108,6 +121,10 @@ impl Judge {
 }
 
 impl Source {
+    fn number(&self) -> Option<u64> {
+        self.report.as_ref()?.to_str()?.parse().ok()
+    }
+
     pub(super) fn judge(&self) -> Result<Judge, Stop> {
         match (&self.enclave, &self.trust) {
             (Some(enclave), _) => Judge::of(&enclave.join("trust")),
@@ -153,10 +170,29 @@ fn list(arguments: &List, context: &Context) -> Result<Exit, Stop> {
     let mut before = None;
     // An enclave has thousands of reports at most; nothing is printed before all of them follow each other.
     let mut heads = Vec::new();
-    for listed in record::folder(&arguments.enclave).list()? {
-        let report = judge
-            .open(&listed.path)
-            .map_err(|error| error.stop(subject(&listed.path)))?;
+    let statements = stands::beside(&arguments.enclave, &judge)?;
+    statements.check()?;
+    let absent = Absent::of(&statements);
+    let renewals = Renewals::of(&arguments.enclave, &statements)?;
+    for place in absent.among(record::folder(&arguments.enclave).list()?) {
+        let listed = match place {
+            Place::Lies(listed) => listed,
+            Place::Gone(gone) => {
+                gone.check_order(before.as_ref())
+                    .map_err(|error| error.stop(format!("report {}", gone.report.number)))?;
+                before = Some((gone.report.number, gone.report.digest));
+                heads.push(gone_in_list(gone));
+                continue;
+            }
+        };
+        let opened = match judge.open(&listed.path) {
+            Err(error) => match renewals.spare(&listed.path, &error, judge.revocations.as_ref())? {
+                Some((without, _)) => judge.with(without).open(&listed.path),
+                None => Err(error),
+            },
+            opened => opened,
+        };
+        let report = opened.map_err(|error| error.stop(subject(&listed.path)))?;
         report::check_order(&report.head, listed.number, before.as_ref())
             .map_err(|error| error.stop(subject(&listed.path)))?;
         before = Some((report.head.number, report.digest));
@@ -177,15 +213,23 @@ fn list(arguments: &List, context: &Context) -> Result<Exit, Stop> {
             .flatten()
             .filter_map(|code| code.as_str().map(escape))
             .collect();
-        let line = format!(
-            "{:>6}  {}  {:<9} {:>8} artifacts  {}  {}",
-            head["number"],
-            text("created"),
-            text("outcome"),
-            head["artifacts"],
-            text("bundle"),
-            codes.join(", ")
-        );
+        let line = match head["statement"].as_u64() {
+            Some(statement) => format!(
+                "{:>6}  {}  {:<9} by statement {statement}",
+                head["number"],
+                text("created"),
+                text("outcome")
+            ),
+            None => format!(
+                "{:>6}  {}  {:<9} {:>8} artifacts  {}  {}",
+                head["number"],
+                text("created"),
+                text("outcome"),
+                head["artifacts"],
+                text("bundle"),
+                codes.join(", ")
+            ),
+        };
         context.output.answer(line.trim_end());
     }
     if heads.is_empty() {
@@ -196,6 +240,22 @@ fn list(arguments: &List, context: &Context) -> Result<Exit, Stop> {
 
 /// How many different codes of a report a list shows.
 const LISTED_CODES: usize = 3;
+
+fn gone_in_list(gone: &Gone) -> Value {
+    let report = &gone.report;
+    json!({
+        "number": report.number,
+        "created": report.created,
+        "outcome": if gone.is_lost { "lost" } else { "pruned" },
+        "was": report.outcome.word(),
+        "bundle": null,
+        "artifacts": null,
+        "codes": [],
+        "digest": report.digest,
+        "file": null,
+        "statement": gone.statement,
+    })
+}
 
 fn in_list(report: &Report, path: &Path) -> Value {
     let head = &report.head;
@@ -272,9 +332,30 @@ fn verified(judge: &Judge, path: &Path) -> Result<Report, Stop> {
 
 fn verify(arguments: &Verify, context: &Context) -> Result<Exit, Stop> {
     let judge = arguments.source.judge()?;
+    let statements = match &arguments.source.enclave {
+        Some(enclave) => stands::beside(enclave, &judge)?,
+        None => Statements::default(),
+    };
+    if let Some(number) = arguments.source.number()
+        && let Some(gone) = Absent::of(&statements).get(number)
+        && arguments.source.path().is_err()
+    {
+        return Ok(show_gone(gone, context));
+    }
     let path = arguments.source.path()?;
-    let report = verified(&judge, &path)?;
+    let enclave = arguments.source.enclave.as_deref().unwrap_or(Path::new("."));
+    let all = Renewals::of(enclave, &statements)?;
+    let renewals = all.covering(&path)?;
+    let (report, spared) = match judge.open(&path) {
+        Ok(_) => (verified(&judge, &path)?, None),
+        Err(error) => match all.spare(&path, &error, judge.revocations.as_ref())? {
+            Some((without, statement)) => (verified(&judge.with(without), &path)?, Some(statement)),
+            None => return Err(no_renewal_helps(error.stop(subject(&path)), &renewals)),
+        },
+    };
     let head = &report.head;
+    let mut witnesses = judge.witnesses;
+    witnesses.extend(arguments.source.witness.iter().cloned());
     if context.output.wants_json() {
         context.output.json(&json!({
             "schema": "sealift-report-verify/1",
@@ -284,7 +365,14 @@ fn verify(arguments: &Verify, context: &Context) -> Result<Exit, Stop> {
             "signers": report.persons,
             "root_version": report.root_version,
             "artifacts": head.records.count,
-            "log": logged_json(&report, &arguments.source.witness),
+            "renewals": renewals.iter().map(|(stated, renewal)| json!({
+                "statement": stated.record.number,
+                "time": renewal.created,
+                "persons": stated.persons,
+                "keys": stated.keys,
+            })).collect::<Vec<_>>(),
+            "stands_by_renewal": spared,
+            "log": logged_json(&report, &witnesses),
         }));
         return Ok(Exit::Done);
     }
@@ -296,10 +384,64 @@ fn verify(arguments: &Verify, context: &Context) -> Result<Exit, Stop> {
         head.outcome.word()
     ));
     context.output.answer(&escape(&report::signed(&report)));
-    for line in logged(&report, &arguments.source.witness) {
+    for line in logged(&report, &witnesses) {
         context.output.answer(&escape(&line));
     }
+    for (stated, renewal) in &renewals {
+        context.output.answer(&format!(
+            "  resealed  {} by {}, by statement {}, SHA-256 and SHA-512",
+            renewal.created,
+            escape(&stated.persons.join(", ")),
+            stated.record.number
+        ));
+    }
+    if let Some(statement) = spared {
+        context.output.warn(&format!(
+            "its own key is revoked since; it stands by the renewal in statement {statement}, which was made before"
+        ));
+    }
     Ok(Exit::Done)
+}
+
+/// Says of a report that is refused although it was sealed anew, why that does not help.
+fn no_renewal_helps(stop: Stop, renewals: &[(&Stated, &Renewal)]) -> Stop {
+    match stop {
+        Stop::Refused(refusals) if !renewals.is_empty() => Stop::Refused(
+            refusals
+                .into_iter()
+                .map(|refusal| match refusal.code {
+                    Code::KeyRevoked => refusal.hint(
+                        "it was sealed anew, which gives back no trust: only a renewal by another key, made before the time since which the key is not good, keeps what it signed",
+                    ),
+                    _ => refusal,
+                })
+                .collect(),
+        ),
+        other => other,
+    }
+}
+
+fn show_gone(gone: &Gone, context: &Context) -> Exit {
+    let report = &gone.report;
+    if context.output.wants_json() {
+        context.output.json(&json!({
+            "schema": "sealift-report-verify/1",
+            "outcome": if gone.is_lost { "lost" } else { "pruned" },
+            "number": report.number,
+            "digest": report.digest,
+            "statement": gone.statement,
+            "leaf": report.leaf,
+        }));
+    } else {
+        context
+            .output
+            .answer(&format!("report {} is not there: {}", report.number, gone.words()));
+        context.output.answer(&format!("  digest    {}", report.digest));
+        context
+            .output
+            .answer(&format!("  in log    its attempt is leaf {}", report.leaf));
+    }
+    Exit::Done
 }
 
 /// The key that signs the report of an import.
@@ -387,6 +529,35 @@ impl ReportKeys {
             report: self.report.as_deref(),
             log: self.log.as_deref().or(self.report.as_deref()),
         }
+    }
+}
+
+/// The enclave's own key.
+#[derive(Debug, Clone, Args)]
+pub(super) struct StationKey {
+    /// Sign with the encrypted key in this file [default: `keys/import.pem` in the enclave's folder]
+    #[arg(long, value_name = "FILE", conflicts_with = "agent")]
+    key: Option<PathBuf>,
+    /// Sign through the ssh-agent behind this socket
+    #[arg(long, value_name = "SOCKET", requires = "public_key")]
+    agent: Option<PathBuf>,
+    /// The public key of which the agent holds the other half
+    #[arg(long, value_name = "FILE", requires = "agent")]
+    public_key: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArguments,
+}
+
+impl StationKey {
+    /// Opens it. It must have the role import.
+    pub(super) fn open(&self, enclave: &Path, root: &TrustedRoot) -> Result<Box<dyn Signer>, Stop> {
+        let arguments = SignerArguments {
+            key: self.key.clone(),
+            agent: self.agent.clone(),
+            public_key: self.public_key.clone(),
+            passphrase: self.passphrase.clone(),
+        };
+        import_key(arguments, enclave, root, "name it with --key or --agent")
     }
 }
 

@@ -2,6 +2,8 @@
 //! change both. What concerns both stands here: opening, completing an interrupted switch, going back, sweeping.
 #![expect(clippy::disallowed_methods, reason = "an enclave is a folder")]
 
+mod statements;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -14,6 +16,7 @@ use crate::log::{Leaf, Log};
 use crate::model::{Artifact, Digest, LogState, Name, RelativePath, Stop, Timestamp, Unable};
 use crate::repository::{Generation, Lock, Recovered, Repository, RepositoryError, RootNode, Sweep, Swept};
 use crate::store;
+pub use statements::{Statement, StatementFiles, recheck_journal, recheck_journals};
 
 /// How the names of the files of one SQLite database end.
 const LEDGER_FILES: [&str; 3] = ["-wal", "-shm", ""];
@@ -121,7 +124,9 @@ impl Enclave {
         if let Some(state) = ledger.log()? {
             // Looks whether it is the log that the ledger knows, and clears away what a killed run had added.
             Log::open(&log_folder(folder), Some(&state))?;
+            statements::settle_rechecks(folder, state.size)?;
         }
+        StatementFiles::of(folder).settle(&ledger)?;
         Ok(Self {
             ledger,
             repository,
@@ -188,11 +193,11 @@ impl Enclave {
         Ok(Some((log, state)))
     }
 
-    /// Removes what neither the newest `keep` generations nor the ledger need. Objects of a bundle whose volumes have not all
+    /// Removes what neither the newest `keep` generations, nor those in `held`, nor the ledger need. Objects of a bundle whose volumes have not all
     /// come are in no list yet, so while there is one no object is removed.
-    pub fn sweep(&self, keep: NonZeroU32, sweep: Sweep, now: Timestamp) -> Result<Swept, Stop> {
+    pub fn sweep(&self, keep: NonZeroU32, held: &BTreeSet<u64>, sweep: Sweep, now: Timestamp) -> Result<Swept, Stop> {
         let is_waiting = !self.ledger.unfinished()?.is_empty();
-        let swept = self.repository.sweep(keep, sweep, |digest| {
+        let swept = self.repository.sweep(keep, held, sweep, |digest| {
             Ok::<_, Stop>(is_waiting || self.ledger.needs(digest)?)
         })?;
         if sweep == Sweep::Remove {

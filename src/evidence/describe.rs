@@ -12,7 +12,7 @@ use openpgp::serialize::SerializeInto as _;
 
 use super::{minisign, npm_signature, public_key, signify, sigstore, sshsig, tuf, x509};
 use crate::crypto::key::PublicKey;
-use crate::crypto::note::VerifierKey;
+use crate::crypto::note::{VerifierKey, WitnessKey};
 use crate::model::{Digest, Material, Timestamp};
 
 /// Describes a material, a line for each key, certificate or log in it. The error is one phrase.
@@ -32,6 +32,10 @@ pub fn describe(material: &Material) -> Result<Vec<String>, String> {
         Material::PublicKey(text) => public_key_line(text).map(|line| vec![line]),
         Material::Certificates(pem) | Material::TimestampCertificates(pem) => x509_lines(pem),
         Material::NoteKey(text) => {
+            // A witness of a log signs otherwise, and its key says so (C2SP tlog-cosignature).
+            if let Ok(witness) = WitnessKey::read(text.trim()) {
+                return Ok(vec![format!("a witness of logs, {}", witness.shown())]);
+            }
             let key = VerifierKey::read(text.trim()).map_err(|error| error.to_string())?;
             Ok(vec![format!(
                 "signs as {}, key hash {}",

@@ -33,7 +33,7 @@ struct JournalFile {
 }
 
 /// Begins a journal that will lie at a path. What an earlier run left there, which did not commit, is replaced.
-pub(super) fn begin(path: &Path) -> Result<Box<dyn Sink>, Stop> {
+pub(crate) fn begin(path: &Path) -> Result<Box<dyn Sink>, Stop> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let failed = |error| Stop::from(Unable::new(format!("cannot write `{}`", path.display())).because(error));
     let file = fs::create_dir_all(folder)

@@ -25,7 +25,7 @@ pub mod record;
 pub mod basis;
 mod ahead;
 mod parts;
-mod journal;
+pub(crate) mod journal;
 mod checks;
 mod forward;
 mod lazy_file;
@@ -155,8 +155,8 @@ fn import_steps(
         let newest = new_roots.last().unwrap_or(&root);
         recorder.sealed(sealed, newest, &noted.into_order())?;
         records.extend(memory.kept_custody(&sealed.digest)?);
-        let bundle = (&sealed.manifest, sealed.digest);
-        recorder.custody(&custody::chain(&records, newest.document(), bundle, &site, run.now));
+        let about = (&sealed.manifest, sealed.digest);
+        recorder.custody(&custody::chain(&records, newest.document(), about, &site, run.now));
     }
     // Kept even where the bundle is refused, so that a bad bundle cannot block a rotation.
     trust.store_roots(new_roots)?;
@@ -260,10 +260,10 @@ fn run_import(
             recorder.weighed(&weighed)?;
             let by = DecidedBy {
                 memory: &memory,
-                custody: &records,
                 reviews: &signed,
                 scanned: &scanned,
                 seen: &pins.seen,
+                custody: &records,
             };
             recorder.decided_by(weighed.intact(), by)?;
             let decided = weighed.admit(&deciding)?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::authenticate::{SealedManifest, Voucher};
 use super::basis::{self, Basis, Lines};
 use super::checks::{Step, checks};
-use super::custody::KeptRecord;
+use super::custody;
 use super::decide::{Noted, Weighed};
 use super::journal;
 use super::memory::Order;
@@ -26,8 +26,8 @@ use crate::ledger::{Ledger, LedgerError, Sink};
 use crate::log::{self, Checkpoint, Log};
 use crate::model::{Digest, LogState, Refusal, SeenState, Stop, Timestamp, Unable};
 use crate::report::{
-    Aside, Custody, FORMAT, Folder, Head, KnownTime, LogPart, Outcome, Previous, Published, Records, ReportError,
-    Shortened, Station, TrustThen, short,
+    Aside, Custody, FORMAT, Folder, Head, KnownTime, LogPart, LostReport, Outcome, Previous, Published, Records,
+    ReportError, Shortened, Station, TrustThen, short,
 };
 use crate::store;
 use crate::trust::TrustedRoot;
@@ -38,6 +38,9 @@ const MAX_REFUSAL_BYTES: usize = 192 * 1024;
 
 /// How much of the head what a bundle changed of the site's trust may take, in bytes.
 const MAX_CHANGE_BYTES: usize = 96 * 1024;
+
+/// How much of the head the reports that are lost may take, in bytes.
+const MAX_LOST_BYTES: usize = 32 * 1024;
 
 /// What nobody checks yet, in every report: an auditor must not take silence for a pass.
 const NEVER_CHECKED: [&str; 1] = ["this machine's clock: it is only known not to be before the last proven time"];
@@ -84,6 +87,7 @@ pub(super) struct DecidedBy<'a> {
     pub(super) reviews: &'a [Vec<u8>],
     pub(super) scanned: &'a Scanned,
     pub(super) seen: &'a [SeenState],
+    /// The custody records that came.
     pub(super) custody: &'a [UntrustedRecord],
 }
 
@@ -102,12 +106,14 @@ impl<'a> Recorder<'a> {
     }
 
     /// Keeps reports in an enclave's folder and leaves in its log, signed if there are keys to sign with. Completes what a killed
-    /// run left there, and fails where the reports or the log are not those that the ledger knows.
+    /// run left there, and fails where the reports or the log are not those that the ledger knows. `lost` are reports of whose loss enough persons
+    /// have taken note.
     pub fn of(
         enclave: &Path,
         root: &TrustedRoot,
         ledger: &Ledger,
         signers: Signers<'a>,
+        lost: &[LostReport],
         now: Timestamp,
     ) -> Result<Self, Stop> {
         let folder = folder(enclave);
@@ -118,14 +124,20 @@ impl<'a> Recorder<'a> {
             (None, Some(bundle)) => Ok(ledger.bundle(&bundle.manifest)?.is_some()),
             (None, None) => Ok(false),
         })?;
-        let (number, previous) = folder.next()?;
-        check_last(state.as_ref(), previous.as_ref())?;
+        let (number, previous) = next(&folder, lost, state.as_ref())?;
         folder.remove_unfinished(number)?;
         let log_folder = enclave::log_folder(enclave);
         let log = Log::open(&log_folder, state.as_ref())?;
         let origin = log::origin(&root.document().enclave);
         let enclave = &root.document().enclave;
         let mut not_checked: Vec<String> = NEVER_CHECKED.map(str::to_owned).to_vec();
+        let noted = Shortened::of(lost.iter().cloned(), MAX_LOST_BYTES);
+        if !lost.is_empty() {
+            not_checked.push(format!(
+                "{} earlier reports: they are lost, and persons with the role trust have signed that work goes on",
+                lost.len()
+            ));
+        }
         if signers.report.is_none() {
             not_checked.push("who wrote this report: it is not signed".to_owned());
         }
@@ -142,6 +154,8 @@ impl<'a> Recorder<'a> {
             journal: None,
             generator: concat!("sealift ", env!("CARGO_PKG_VERSION")).to_owned(),
             log: None,
+            lost: noted.kept,
+            lost_left_out: noted.left_out,
             known_time: ledger.known_time()?.map(|(time, source)| KnownTime {
                 source: short(&source),
                 time,
@@ -255,9 +269,11 @@ impl<'a> Recorder<'a> {
             return Ok(());
         };
         kept.copy(basis::CATALOG, &intact.catalog())?;
-        kept.put_lines(basis::CUSTODY, by.custody.iter().map(KeptRecord::from))?;
         kept.put_envelopes(basis::REVIEWS, by.reviews)?;
         kept.put_lines(basis::SCANS, by.scanned.lines())?;
+        if !by.custody.is_empty() {
+            kept.put_lines(basis::CUSTODY, custody::kept(by.custody))?;
+        }
         kept.put_lines(basis::SEEN, by.seen.iter())?;
         by.memory.take_lines().map_or(Ok(()), |lines| kept.take(lines))
     }
@@ -465,7 +481,7 @@ impl Keeping<'_> {
         (self.head.vouchers, self.head.vouchers_left_out) = aside.tally().vouchers();
         self.head.not_checked.push(match &self.head.custody {
             Some(custody) if custody.counting() > 0 => {
-                "custody: what persons recorded of the media is what they say".to_owned()
+                "custody: whether what persons recorded of the media is so".to_owned()
             }
             _ => "custody: who carried the media, and in what state they came".to_owned(),
         });
@@ -479,7 +495,7 @@ impl Keeping<'_> {
         }
         self.head.records = aside.records();
         if let Some(kept) = &mut self.basis {
-            self.head.basis = kept.parts()?;
+            self.head.basis = kept.parts();
         }
         self.log.add(&self.head.leaf())?;
         self.log.write_edge()?;
@@ -528,6 +544,27 @@ pub fn check_last_report(enclave: &Path, last: Option<&(u64, Digest)>) -> Result
         check_last(state.as_ref(), last.as_ref())?;
     }
     Ok(())
+}
+
+/// The number of the next report, and the one before it: the last that lies there, or that is known to be lost.
+fn next(
+    folder: &Folder,
+    lost: &[LostReport],
+    state: Option<&LogState>,
+) -> Result<(u64, Option<Previous>), ReportError> {
+    let (number, previous) = folder.next()?;
+    let known = state.and_then(|state| Some((state.report, state.report_digest?)));
+    if let Some(lost) = lost.iter().find(|lost| known == Some((lost.number, lost.digest)))
+        && lost.number >= number
+    {
+        let previous = Previous {
+            digest: lost.digest,
+            number: lost.number,
+        };
+        return Ok((lost.number.saturating_add(1), Some(previous)));
+    }
+    check_last(state, previous.as_ref())?;
+    Ok((number, previous))
 }
 
 /// The last report is the one that the ledger knows: otherwise it was removed or exchanged, or the ledger was put back.

@@ -8,20 +8,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::authenticate::{Approvals, Judgement, authenticate_again};
 use super::basis;
-use super::custody::{self, Custodied, KeptRecord};
+use super::custody::{self, Custodied};
 use super::decide::{Deciding, Occasion, Told as Memory, Weighed, weigh};
 use super::judge::{Objects, Opinion};
 use super::lines::LineReader;
 use super::memory::OrderAgain;
 use super::needed::read_order;
-use super::open::{UntrustedRecord, cannot_read};
+use super::open::cannot_read;
 use super::parts::{people, policy, record, refused};
 use super::scan::{Scanned, Told};
 use super::site::Site;
@@ -227,15 +226,13 @@ impl Running<'_> {
         let reviews = reviews_of(&signed, intact, trust, site, head.created);
         let scanned = Scanned::again(&head.scanners, self.lines::<Told>(basis::SCANS)?, head.created);
         let memory = Memory::open(&self.part(basis::MEMORY))?;
-        let records = self.custody_records()?;
-        let newest = trust.current().document();
-        let chain = custody::chain(
-            &records,
-            newest,
-            (intact.manifest(), intact.manifest_digest()),
-            site,
-            head.created,
-        );
+        let kept = match self.part(basis::CUSTODY).is_file() {
+            true => self.lines::<custody::Kept>(basis::CUSTODY)?,
+            false => Vec::new(),
+        };
+        let bundle = (intact.manifest(), intact.manifest_digest());
+        let root = trust.current().document();
+        let chain = custody::chain_again(kept, head.custody.as_ref(), root, bundle, site, head.created);
         self.differs("the report", "custody", &head.custody, &Custody::of(&chain))?;
         let custody = Custodied::of(&chain, intact.manifest(), intact.voucher());
         let deciding = Deciding {
@@ -254,6 +251,7 @@ impl Running<'_> {
             progress: self.replay.progress,
         };
         let weighed = weigh(judged, None, &deciding)?;
+        self.differs("the report", "custody", &head.custody, &report::Custody::of(&chain))?;
         self.compare_records(&weighed, &mut report()?)?;
         self.differs("the report", "policy", &head.policy, &Some(policy(weighed.decisions())))?;
         match weighed.admit(&deciding) {
@@ -385,17 +383,6 @@ impl Running<'_> {
         let bytes = fs::read(&path).map_err(|error| cannot_read(&path, error))?;
         let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         Ok(lines.map(<[u8]>::to_vec).collect())
-    }
-
-    /// The custody records that lay beside the volumes; none in what was kept before there were any.
-    fn custody_records(&self) -> Result<Vec<UntrustedRecord>, Stop> {
-        let path = self.part(basis::CUSTODY);
-        if !path.is_file() {
-            return Ok(Vec::new());
-        }
-        let kept = self.lines::<KeptRecord>(basis::CUSTODY)?.into_iter();
-        let records = kept.map(UntrustedRecord::try_from).collect::<Result<_, _>>();
-        records.map_err(|error| cannot_read(&path, io::Error::new(io::ErrorKind::InvalidData, error)).into())
     }
 
     fn lines<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<Vec<T>, Stop> {

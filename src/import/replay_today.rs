@@ -28,7 +28,7 @@ const ROUND: usize = 256;
 
 /// By what an attempt is judged today.
 pub struct TodayReplay<'a> {
-    /// A folder with the parts of the basis under their names, and objects as a store keeps them.
+    /// A folder with the parts of the basis under their names, and objects as an import lays them aside.
     pub folder: &'a Path,
     /// The report's head.
     pub head: &'a Head,
@@ -123,10 +123,7 @@ pub fn replay_today(
                 digests: &item.said.digests,
             })
             .collect();
-        let opinions: Vec<_> = judge
-            .judge_each(&subjects, today.threads)
-            .into_iter()
-            .collect::<Result<_, _>>()?;
+        let opinions = judge.judge_each(&subjects, today.threads);
         today.progress.advance(round.len() as u64);
         for (item, opinion) in round.iter().zip(opinions) {
             let is_admitted = item
@@ -138,7 +135,7 @@ pub fn replay_today(
                 continue;
             }
             total.judged += 1;
-            let mut findings = complete(&item.record, opinion, &mut Default::default()).findings;
+            let mut findings = complete(&item.record, opinion?, &mut Default::default()).findings;
             if let Some(revocations) = revocations {
                 // What was taken over from the report may rest on what is revoked since.
                 findings.iter_mut().for_each(|finding| revocations.apply(finding));

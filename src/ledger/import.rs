@@ -141,6 +141,11 @@ impl Import<'_> {
             .prepare_cached("INSERT OR IGNORE INTO objects (digest, size) VALUES (?1, ?2)")
             .and_then(|mut statement| statement.execute(params![digest.as_bytes(), size_of(size)?]))
             .map_err(LedgerError::sql("write"))?;
+        // What was pruned and comes again is here again.
+        self.transaction
+            .prepare_cached("DELETE FROM pruned WHERE digest = ?1")
+            .and_then(|mut statement| statement.execute([digest.as_bytes()]))
+            .map_err(LedgerError::sql("write"))?;
         Ok(())
     }
 

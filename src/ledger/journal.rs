@@ -46,7 +46,7 @@ impl std::fmt::Debug for Journal {
 }
 
 impl Journal {
-    fn new(sink: Box<dyn Sink>) -> Self {
+    pub(super) fn new(sink: Box<dyn Sink>) -> Self {
         Self {
             sink,
             hasher: Hasher::new(),
@@ -56,7 +56,7 @@ impl Journal {
         }
     }
 
-    fn note(&mut self, told: &Told<'_>) {
+    pub(super) fn note(&mut self, told: &Told<'_>) {
         if self.failure.is_some() {
             return;
         }
@@ -70,7 +70,7 @@ impl Journal {
         self.failure = written.err();
     }
 
-    fn finish(self) -> io::Result<Journaled> {
+    pub(super) fn finish(self) -> io::Result<Journaled> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
@@ -103,6 +103,13 @@ pub(super) enum Told<'t> {
         level: Level,
     },
     Document(&'t Document, u64),
+    Rejudged {
+        artifact: [&'t str; 4],
+        decision: &'t str,
+        findings: &'t [Finding],
+        judged: Timestamp,
+        level: Level,
+    },
     Paths(&'t Name, Vec<&'t str>),
     Upstream {
         exported: Timestamp,
@@ -133,6 +140,13 @@ enum Read {
         level: Level,
     },
     Document(Document, u64),
+    Rejudged {
+        artifact: [String; 4],
+        decision: String,
+        findings: Vec<Finding>,
+        judged: Timestamp,
+        level: Level,
+    },
     Paths(Name, Vec<String>),
     Upstream {
         exported: Timestamp,
@@ -222,7 +236,7 @@ impl<'l> Replay<'l> {
     pub fn line(&mut self, line: &[u8]) -> Result<(), LedgerError> {
         let import = &self.import;
         match read(line)? {
-            Read::Bundle(_) => Err(LedgerError::Journal),
+            Read::Bundle(_) | Read::Rejudged { .. } => Err(LedgerError::Journal),
             Read::ExportKey(key) => import.export_keys([&key]),
             Read::Object(digest, size) => import.object(&digest, size),
             Read::Artifact {
@@ -274,6 +288,28 @@ impl<'l> Replay<'l> {
     /// The import, all of which was told, to be committed.
     pub fn into_import(self) -> Import<'l> {
         self.import
+    }
+}
+
+/// Reads a line of what a later judging told: the artifact's ecosystem, name, version and file, and the judgement.
+pub(super) fn rejudged(line: &[u8]) -> Result<([String; 4], Judgement), LedgerError> {
+    match read(line)? {
+        Read::Rejudged {
+            artifact,
+            decision,
+            findings,
+            judged,
+            level,
+        } => {
+            let judgement = Judgement {
+                level,
+                findings,
+                decision,
+                judged,
+            };
+            Ok((artifact, judgement))
+        }
+        _ => Err(LedgerError::Journal),
     }
 }
 

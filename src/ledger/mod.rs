@@ -19,6 +19,7 @@ mod record;
 mod rejudge;
 mod rollback;
 mod same;
+mod statement;
 mod upstream;
 
 use std::fs;
@@ -38,6 +39,7 @@ pub use record::{
 };
 pub use rejudge::Rejudging;
 pub use same::{TableDiffers, Tables};
+pub use statement::{Shown, StatementRecord};
 
 /// Schema 1; later ones are steps from the one before, chosen by `user_version`.
 const MIGRATIONS: &[&str] = &[
@@ -46,6 +48,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema3.sql"),
     include_str!("schema4.sql"),
     include_str!("schema5.sql"),
+    include_str!("schema6.sql"),
 ];
 
 /// Marks the file as sealift's in SQLite's header: "seal" in ASCII.

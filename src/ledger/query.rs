@@ -113,13 +113,14 @@ impl Ledger {
     pub fn needs(&self, digest: &Digest) -> Result<bool, LedgerError> {
         self.connection
             .prepare_cached(
-                "SELECT 1 FROM objects WHERE digest = ?1 UNION ALL SELECT 1 FROM bundles WHERE manifest = ?1",
+                "SELECT 1 FROM objects WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM pruned WHERE digest = ?1)
+                 UNION ALL SELECT 1 FROM bundles WHERE manifest = ?1",
             )
             .and_then(|mut statement| statement.exists([digest.as_bytes()]))
             .map_err(LedgerError::sql("read"))
     }
 
-    /// Calls back for every object that the ledger lists, ascending by digest, with its size in bytes.
+    /// Calls back for every object that the ledger lists and that was not pruned, ascending by digest, with its size in bytes.
     pub fn for_each_object<E: From<LedgerError>>(
         &self,
         mut visit: impl FnMut(&Digest, u64) -> Result<(), E>,
@@ -127,7 +128,10 @@ impl Ledger {
         let failed = LedgerError::sql;
         let mut statement = self
             .connection
-            .prepare_cached("SELECT digest, size FROM objects ORDER BY digest")
+            .prepare_cached(
+                "SELECT digest, size FROM objects o
+                 WHERE NOT EXISTS (SELECT 1 FROM pruned p WHERE p.digest = o.digest) ORDER BY digest",
+            )
             .map_err(failed("read"))?;
         let mut rows = statement.query([]).map_err(failed("read"))?;
         while let Some(row) = rows.next().map_err(failed("read"))? {

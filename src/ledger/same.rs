@@ -18,6 +18,8 @@ const TABLES: &[(&str, &str)] = &[
     ("objects", "lower(hex(digest))"),
     ("paths", "coalesce(path, key)"),
     ("presence", "artifact"),
+    ("pruned", "lower(hex(digest))"),
+    ("statements", "number || ' ' || what"),
     ("streams", "stream"),
     ("upstream_states", "kind || ' ' || subject"),
 ];

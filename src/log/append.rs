@@ -183,7 +183,7 @@ impl Log {
     }
 
     /// Puts a checkpoint in its place: whole or not at all.
-    fn show(&self, checkpoint: &Checkpoint) -> Result<(), LogError> {
+    pub(super) fn show(&self, checkpoint: &Checkpoint) -> Result<(), LogError> {
         let (aside, path) = (self.files.path(ASIDE), self.files.path(super::read::CHECKPOINT));
         let mut file = File::create(&aside).map_err(failed("make", &aside))?;
         file.write_all(checkpoint.text().as_bytes())

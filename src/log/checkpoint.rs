@@ -49,6 +49,11 @@ pub struct Cosigned {
 pub struct Witness(WitnessKey);
 
 impl Witness {
+    /// As it is called in a checkpoint.
+    pub fn name(&self) -> String {
+        self.0.shown()
+    }
+
     /// Reads the line `name+hash+base64` (C2SP `signed-note.md`, "Verifier keys").
     pub fn read(line: &str) -> Result<Self, LogError> {
         WitnessKey::read(line).map(Self).map_err(|error| LogError::Witness {
@@ -128,6 +133,17 @@ impl Checkpoint {
         } else {
             self
         }
+    }
+
+    /// The same without the lines of witnesses: as the enclave wrote it.
+    #[must_use]
+    pub fn without_witnesses(mut self) -> Self {
+        if let Some((body, lines)) = self.text.split_once("\n\n") {
+            let own = format!("— {} ", self.origin);
+            let kept: Vec<&str> = lines.lines().filter(|line| line.starts_with(&own)).collect();
+            self.text = format!("{body}\n\n{}\n", kept.join("\n"));
+        }
+        self
     }
 
     /// Verifies that it is of a log, and that enough persons with the role `log` have signed it, by the newest root that knows

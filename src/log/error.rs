@@ -77,6 +77,12 @@ pub enum LogError {
     /// Nobody who may sign checkpoints has signed it.
     #[error("nobody with the role log has signed the checkpoint as often as the root asks")]
     NotSigned,
+    /// A witness's signature cannot be kept.
+    #[error("a witness's signature cannot be kept: {reason}")]
+    Cosignature {
+        /// Why not.
+        reason: String,
+    },
     /// The key that signed it is revoked.
     #[error("the key that signed the checkpoint is revoked: {reason}")]
     KeyRevoked {
@@ -127,6 +133,9 @@ impl LogError {
                 .hint("restore state.db from the enclave's own backup, or make it again with `sealift rebuild`")
                 .into(),
             Self::NotSigned => Refusal::new(Code::KeyNotInRole, subject, what).into(),
+            Self::Cosignature { .. } => Refusal::new(Code::KeyNotInRole, subject, what)
+                .hint("a witness is pinned in the trust data, as a note's key with the scope `log/` and the enclave's name")
+                .into(),
             Self::KeyRevoked { .. } => Refusal::new(Code::KeyRevoked, subject, what)
                 .hint("what this checkpoint says stands on no key that this site believes")
                 .into(),

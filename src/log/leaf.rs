@@ -6,6 +6,18 @@ use crate::crypto::merkle;
 use crate::crypto::strict_json::{self, JsonError};
 use crate::model::{Digest, Timestamp};
 
+/// The lines of a file, as a leaf names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogLines {
+    /// All their bytes, line ends included.
+    pub bytes: u64,
+    /// How many they are.
+    pub count: u64,
+    /// SHA-256 over all of them.
+    pub digest: Digest,
+}
+
 /// One leaf. Its text is canonical JSON, so that whoever knows what it says knows its hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -61,8 +73,22 @@ pub enum Leaf {
     Recheck {
         /// How many artifacts were judged.
         judged: u64,
+        /// What state.db took in: the lines of the file beside; none where an earlier version wrote it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lines: Option<LogLines>,
         /// When, by the enclave's clock.
         time: Timestamp,
+    },
+    /// Somebody signed something about the enclave's own records.
+    Statement {
+        /// The digest of what was signed.
+        digest: Digest,
+        /// The statement's number, from 1.
+        number: u64,
+        /// When it was taken, by the enclave's clock.
+        time: Timestamp,
+        /// Which kind of document it is.
+        what: String,
     },
     /// Generations were removed.
     Sweep {

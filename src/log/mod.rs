@@ -16,11 +16,13 @@ mod error;
 mod files;
 mod leaf;
 mod read;
+mod witness;
 
 pub use crate::model::LogState;
 pub use append::Log;
 pub use checkpoint::{Checkpoint, Cosigned, MAX_CHECKPOINT_BYTES, Witness, origin};
 pub use error::LogError;
 pub use files::MAX_ENTRY_BYTES;
-pub use leaf::Leaf;
+pub use leaf::{Leaf, LogLines};
 pub use read::{Entries, checkpoint_text, compare};
+pub use witness::cosign;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{EXPLICIT, Policy, PublisherRule, Waiver};
 use super::pattern::Pattern;
-use super::{PolicyError, WaiverProblem};
+use super::{PolicyError, RecordClass, WaiverProblem};
 use crate::model::{Code, Level, PatternError, Timestamp};
 
 /// The most entries of one list: each artifact is compared with all rules of its ecosystem.
@@ -146,6 +146,10 @@ fn numbers(policy: &Policy) -> Result<(), PolicyError> {
             .iter()
             .filter_map(|scan| Some((scan.path(), scan.definitions_max_age_days?))),
     );
+    if let Some(retention) = &policy.retention {
+        let classes = RecordClass::ALL.into_iter();
+        days.extend(classes.filter_map(|class| Some((class.rule(), retention.days(class)?))));
+    }
     for (rule, count) in days {
         if count > MAX_DAYS {
             return Err(malformed(

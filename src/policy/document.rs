@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::custody::CustodyRule;
 use super::pattern::{Ecosystems, Pattern};
-use super::{Day, PolicyError, check};
+use super::{Day, PolicyError, Retention, check};
 use crate::crypto::strict_json::{self, JsonError};
 use crate::model::{Digest, IdentityPattern, Level};
 
@@ -56,6 +56,9 @@ pub struct Policy {
     pub deny: Vec<DenyRule>,
     /// Which licences are admitted.
     pub licences: LicenceRule,
+    /// How long records are kept, where the policy says so. It came later than the rest of the form, which stays as it was without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
     /// Which scans are asked for.
     pub scan: Vec<ScanRule>,
     /// What two persons let pass all the same.
@@ -396,6 +399,11 @@ impl Policy {
     /// The explicit form's bytes: what is signed.
     pub fn to_bytes(&self) -> Vec<u8> {
         strict_json::write(self)
+    }
+
+    /// How long records are kept: what the policy says, or what counts without it.
+    pub fn retention(&self) -> Retention {
+        self.retention.clone().unwrap_or_default()
     }
 
     /// The digest that reports name.

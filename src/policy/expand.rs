@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PolicyError;
+use super::Retention;
 use super::custody::{CustodyRule, ScanRole, SealRule};
 use super::document::{
     Action, AdvisoryRule, Closure, CompareWith, DefaultOutcome, DenyRule, EXPLICIT, EcosystemRule, Floor, HonourVex,
@@ -10,7 +11,7 @@ use super::document::{
     ScanRule, Waiver,
 };
 use super::pattern::{Ecosystems, ecosystem_id};
-use super::written::{Written, WrittenCustody, WrittenEcosystem};
+use super::written::{Written, WrittenCustody, WrittenEcosystem, WrittenRetention};
 use crate::model::Level;
 
 /// A profile's own values.
@@ -101,6 +102,7 @@ pub(crate) fn of_profile(id: &str, version: u64, profile: Profile) -> Policy {
             unknown: if strict { Action::Review } else { Action::Record },
             other: if strict { Action::Review } else { Action::Record },
         },
+        retention: None,
         scan: Vec::new(),
         waivers: Vec::new(),
     }
@@ -209,6 +211,7 @@ pub(crate) fn expand(written: Written, ecosystems: &Ecosystems) -> Result<Policy
             },
             None => base.licences,
         },
+        retention: written.retention.map(retention),
         scan: written.scan.map_or(base.scan, |rules| {
             rules
                 .into_iter()
@@ -298,6 +301,20 @@ fn named_ecosystems(
         rules.insert(id, explicit);
     }
     Ok(rules)
+}
+
+/// Who says something of retention says all of it in the explicit form.
+fn retention(written: WrittenRetention) -> Retention {
+    let base = Retention::default();
+    Retention {
+        approval_days: written.approval_days.map_or(base.approval_days, |limit| limit.0),
+        artifact_days: written.artifact_days.map_or(base.artifact_days, |limit| limit.0),
+        capsule_days: written.capsule_days.map_or(base.capsule_days, |limit| limit.0),
+        proof_days: written.proof_days.map_or(base.proof_days, |limit| limit.0),
+        refusal_days: written.refusal_days.map_or(base.refusal_days, |limit| limit.0),
+        report_days: written.report_days.map_or(base.report_days, |limit| limit.0),
+        review_days: written.review_days.map_or(base.review_days, |limit| limit.0),
+    }
 }
 
 fn publisher(written: super::written::WrittenPublisher) -> Result<PublisherRule, PolicyError> {

@@ -56,6 +56,7 @@ pub(crate) struct Written {
     #[serde(default)]
     pub(crate) deny: Vec<WrittenDeny>,
     pub(crate) licences: Option<WrittenLicences>,
+    pub(crate) retention: Option<WrittenRetention>,
     pub(crate) scan: Option<Vec<WrittenScan>>,
     #[serde(default)]
     pub(crate) waivers: Vec<WrittenWaiver>,
@@ -152,6 +153,18 @@ pub(crate) struct WrittenLicences {
     pub(crate) allow: BTreeSet<String>,
     pub(crate) unknown: Option<Action>,
     pub(crate) other: Option<Action>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WrittenRetention {
+    pub(crate) approval_days: Option<Limit>,
+    pub(crate) artifact_days: Option<Limit>,
+    pub(crate) capsule_days: Option<Limit>,
+    pub(crate) proof_days: Option<Limit>,
+    pub(crate) refusal_days: Option<Limit>,
+    pub(crate) report_days: Option<Limit>,
+    pub(crate) review_days: Option<Limit>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

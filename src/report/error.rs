@@ -7,7 +7,7 @@ use crate::crypto::dsse::DsseError;
 use crate::crypto::key::SignError;
 use crate::crypto::strict_json::JsonError;
 use crate::log::LogError;
-use crate::model::{Code, Digest, Refusal, Stop, Unable};
+use crate::model::{Code, Digest, Refusal, Stop, Timestamp, Unable};
 use crate::trust::TrustError;
 
 /// A report cannot be written, read or believed.
@@ -51,8 +51,12 @@ pub enum ReportError {
     /// The key that signed it is revoked.
     #[error("the key that signed it is revoked: {reason}")]
     KeyRevoked {
+        /// Its id.
+        key: String,
         /// Why.
         reason: String,
+        /// Since when it is not good; without it, never.
+        since: Option<Timestamp>,
     },
     /// The records are not those that the head names.
     #[error("the records are not those that were signed")]

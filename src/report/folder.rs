@@ -93,6 +93,12 @@ impl Folder {
         self.path.join(format!("{}{JOURNAL}", name_of(head)))
     }
 
+    /// Where the journal of a report lies, by the name of the report's file.
+    pub fn journal_of(&self, file: &str) -> PathBuf {
+        let name = file.strip_suffix(SUFFIX).unwrap_or(file);
+        self.path.join(format!("{name}{JOURNAL}"))
+    }
+
     /// The folder with what an attempt was judged by, as the head lists it.
     pub fn basis(&self, head: &Head) -> PathBuf {
         self.path.join(format!("{}{BASIS}", name_of(head)))

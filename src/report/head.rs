@@ -46,6 +46,12 @@ pub struct Head {
     /// What it proves of the log; none where no log was kept.
     #[serde(default)]
     pub log: Option<LogPart>,
+    /// Earlier reports that are lost, of which persons have taken note; left out where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<LostReport>,
+    /// How many more there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost_left_out: u64,
     /// What was not checked, one phrase each.
     pub not_checked: Vec<String>,
     /// The number among this enclave's reports, from 1.
@@ -77,6 +83,27 @@ pub struct Head {
     pub vouchers: Vec<VoucherTally>,
     /// How many more there were.
     pub vouchers_left_out: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// A report that is lost, as a signed statement says (`bundle-spec/retention.md` §6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LostReport {
+    /// The digest of its head.
+    pub digest: Digest,
+    /// Its number.
+    pub number: u64,
+    /// Who signed that work goes on.
+    pub persons: Vec<String>,
+    /// Why, in their words.
+    pub reason: String,
+    /// The statement's number.
+    pub statement: u64,
 }
 
 /// What became of an attempt.

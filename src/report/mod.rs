@@ -27,8 +27,8 @@ pub use custody::{Custody, CustodyTrouble};
 pub use error::ReportError;
 pub use folder::{ASIDE, Folder, Listed, check_order};
 pub use head::{
-    Bundle, Check, CheckResult, Consent, FORMAT, Head, KnownTime, Method, Outcome, Person, Policy, Previous, Published,
-    Records, Refused, ScannerRun, Standing, Station, TrustThen, Version,
+    Bundle, Check, CheckResult, Consent, FORMAT, Head, KnownTime, LostReport, Method, Outcome, Person, Policy,
+    Previous, Published, Records, Refused, ScannerRun, Standing, Station, TrustThen, Version,
 };
 pub use log::{LogPart, Proven};
 pub use pdf::PdfError;

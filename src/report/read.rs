@@ -64,6 +64,8 @@ pub fn open(path: &Path, roots: &[TrustedRoot], revocations: Option<&Revocations
     for key in &vouched.keys {
         if let Some(revocation) = revocations.and_then(|document| document.key(&key.to_string())) {
             return Err(ReportError::KeyRevoked {
+                key: key.to_string(),
+                since: revocation.invalid_since,
                 reason: revocation.reason.clone(),
             });
         }

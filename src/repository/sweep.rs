@@ -1,6 +1,6 @@
 //! Removes what no kept generation needs: old generations, nodes, links of the façade, objects.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::num::NonZeroU32;
 use std::os::unix::fs::MetadataExt as _;
@@ -35,28 +35,33 @@ pub struct Swept {
 }
 
 impl Repository {
-    /// Keeps the newest `keep` generations and removes what only older ones need. `is_needed` says which objects the
+    /// Keeps the newest `keep` generations and those in `held`, and removes what only other ones need. `is_needed` says which objects the
     /// enclave needs whether or not clients see them. The order is such that a kill leaves nothing half gone: numbers
     /// first, then nodes, then links, then objects.
     pub fn sweep<E: From<RepositoryError>>(
         &self,
         keep: NonZeroU32,
+        held: &BTreeSet<u64>,
         sweep: Sweep,
         mut is_needed: impl FnMut(&Digest) -> Result<bool, E>,
     ) -> Result<Swept, E> {
         let mut swept = Swept::default();
         let generations = self.generations()?;
         let old = generations.len().saturating_sub(keep.get() as usize);
-        let (old, kept) = generations.split_at(old);
-        for generation in old {
+        let mut place = 0;
+        let (old, kept): (Vec<_>, Vec<_>) = generations.into_iter().partition(|generation| {
+            place += 1;
+            place <= old && !held.contains(&generation.number)
+        });
+        for generation in &old {
             swept.generations.push(generation.number);
             if sweep == Sweep::Remove {
                 let path = self.generation_path(generation.number);
                 fs::remove_file(&path).map_err(RepositoryError::file("remove", &path))?;
             }
         }
-        let freed = self.sweep_nodes(kept, sweep, &mut swept)?;
-        self.sweep_links(kept, sweep, &mut swept)?;
+        let freed = self.sweep_nodes(&kept, sweep, &mut swept)?;
+        self.sweep_links(&kept, sweep, &mut swept)?;
         let mut garbage = Vec::new();
         self.store.for_each(|object| {
             let freed = freed.get(&object.inode).copied().unwrap_or(0);

@@ -30,11 +30,21 @@ pub enum Kind {
     Receipt,
     /// What happened to media on their way.
     Custody,
+    /// What must not be removed for now.
+    Hold,
+    /// That a hold has ended.
+    Release,
+    /// What was removed because its time was over.
+    Tombstone,
+    /// Old seals sealed anew.
+    Renewal,
+    /// That reports are lost, and that work goes on all the same.
+    Loss,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 15] = [
         Self::Root,
         Self::Manifest,
         Self::Approval,
@@ -45,6 +55,11 @@ impl Kind {
         Self::Report,
         Self::Receipt,
         Self::Custody,
+        Self::Hold,
+        Self::Release,
+        Self::Tombstone,
+        Self::Renewal,
+        Self::Loss,
     ];
 
     /// The payload type in envelopes of this kind.
@@ -60,6 +75,11 @@ impl Kind {
             Self::Report => "application/vnd.sealift.report.v1+json",
             Self::Receipt => "application/vnd.sealift.receipt.v1+json",
             Self::Custody => "application/vnd.sealift.custody.v1+json",
+            Self::Hold => "application/vnd.sealift.hold.v1+json",
+            Self::Release => "application/vnd.sealift.release.v1+json",
+            Self::Tombstone => "application/vnd.sealift.tombstone.v1+json",
+            Self::Renewal => "application/vnd.sealift.renewal.v1+json",
+            Self::Loss => "application/vnd.sealift.loss.v1+json",
         }
     }
 
@@ -92,6 +112,11 @@ impl Kind {
             Self::Report => "report",
             Self::Receipt => "receipt",
             Self::Custody => "custody record",
+            Self::Hold => "hold",
+            Self::Release => "release",
+            Self::Tombstone => "tombstone",
+            Self::Renewal => "renewal",
+            Self::Loss => "loss",
         }
     }
 }

@@ -183,7 +183,10 @@ fn files(enclave: &Path) -> Tree {
     // A report says when it was written; which reports there are must not differ.
     for (path, text) in &mut tree {
         // The log holds digests of them.
-        if path.starts_with("reports") || path.starts_with("log") {
+        if ["reports", "log", "statements"]
+            .iter()
+            .any(|folder| path.starts_with(folder))
+        {
             text.clear();
         }
     }
@@ -361,4 +364,43 @@ fn a_rollback_and_a_sweep_survive_every_kill() {
     world.run("rollback --enclave en --to 1 --reason test").done();
     let line = "gc --enclave k --keep 1";
     survive(&world, "en", line, line, 25);
+}
+
+#[test]
+fn a_removal_of_records_survives_every_kill() {
+    if !can_trace() {
+        return;
+    }
+    let world = two_media();
+    world.run("import --enclave en m1").done();
+    fs::write(world.path("other.tar"), vec![0; 4096]).unwrap();
+    for _ in 0..2 {
+        assert_eq!(world.run("import --enclave en other.tar").status, 1);
+    }
+    world.run("import --enclave en m2").done();
+    world.policy(crate::retention::AT_ONCE);
+    let line = "prune --enclave k";
+    survive(&world, "en", line, line, 40);
+}
+
+#[test]
+fn a_hold_survives_every_kill() {
+    if !can_trace() {
+        return;
+    }
+    let world = two_media();
+    world.run("import --enclave en m1").done();
+    copy(&world, "en", "k");
+    let line = "hold add audit --everything --enclave k --reason test --key en/keys/import.pem";
+    for point in points(&world, line, 30) {
+        copy(&world, "en", "k");
+        kill_at(&world, line, &point);
+        let held = world.json("hold list --enclave k")["holds"].as_array().unwrap().len();
+        world.run("gc --enclave k").done();
+        let later = world.json("hold list --enclave k")["holds"].as_array().unwrap().len();
+        assert_eq!(held, later, "{point:?}");
+        world.run("audit --enclave k").done();
+        let again = world.run(line);
+        assert_eq!(again.status, if held == 1 { 3 } else { 0 }, "{point:?}: {again:?}");
+    }
 }

@@ -304,30 +304,35 @@ fn another_key_than_the_reports_signs_the_log_where_the_root_says_so() {
     );
 }
 
-#[test]
-fn witnesses_are_shown_and_verified_where_they_are_pinned() {
+/// The key of a witness, as it is pinned, and the line with which it signs a checkpoint (C2SP `tlog-cosignature.md`).
+pub(crate) fn witness_line(checkpoint: &str, name: &str, number: u8) -> (String, String) {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
 
-    let world = three_attempts();
-    let key = people::key(78);
-    let name = "witness.example.com";
+    let key = people::key(number);
     let bytes = [&[4][..], key.public().bytes()].concat();
     let hash = Digest::of(&[name.as_bytes(), b"\n", &bytes].concat());
     let hash = &hash.as_bytes()[..4];
     let pinned = format!("{name}+{}+{}", hex::encode(hash), STANDARD.encode(&bytes));
-    let path = world.path("en/log/checkpoint");
-    let text = fs::read_to_string(&path).unwrap();
-    let body = format!("{}\n", text.split("\n\n").next().unwrap());
+    let body = format!("{}\n", checkpoint.split("\n\n").next().unwrap());
     let time = 1_800_000_000_u64;
     let signature = key
         .sign(format!("cosignature/v1\ntime {time}\n{body}").as_bytes())
         .unwrap();
     let line = [hash, &time.to_be_bytes(), &signature].concat();
-    fs::write(&path, format!("{text}— {name} {}\n", STANDARD.encode(line))).unwrap();
+    (pinned, format!("— {name} {}", STANDARD.encode(line)))
+}
+
+#[test]
+fn witnesses_are_shown_and_verified_where_they_are_pinned() {
+    let world = three_attempts();
+    let path = world.path("en/log/checkpoint");
+    let text = fs::read_to_string(&path).unwrap();
+    let (pinned, line) = witness_line(&text, "witness.example.com", 78);
+    fs::write(&path, format!("{text}{line}\n")).unwrap();
     world.run("import --enclave en m3").done();
     let witnesses = |more: &str| world.json(&format!("report verify 4 --enclave en{more}"))["log"]["witnesses"].clone();
-    let called = format!("{name}+{}", hex::encode(hash));
+    let called = pinned.splitn(3, '+').take(2).collect::<Vec<_>>().join("+");
     assert_eq!(
         witnesses(""),
         json!([{ "name": called, "pinned": false, "time": null }])

@@ -20,6 +20,7 @@ mod media;
 mod paper;
 mod reasons;
 mod renderings;
+mod retention;
 mod questions;
 mod receipts;
 mod rebuild;
@@ -34,6 +35,8 @@ mod people;
 #[path = "../support/raw_bundle.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]
 mod raw_bundle;
+#[path = "../support/json_schema.rs"]
+mod json_schema;
 #[path = "../support/tools.rs"]
 mod tools;
 #[path = "../support/public_schema.rs"]

@@ -90,18 +90,43 @@ fn judgements_signers_and_floors_are_made_again() {
         assert!(!before[table].is_empty(), "{table}");
     }
     rebuilt_is_the_same(&world);
-    // Judgements that were made again since are said to be lost.
+    // Judgements that were made again since come again too, and are compared.
+    world.run("recheck --enclave en --record").done();
     world.run("recheck --enclave en --record").done();
     let audited = world.json("audit --enclave en");
-    assert!(
-        audited["total"]["state_not_compared"]
-            .as_str()
-            .unwrap()
-            .contains("recheck"),
+    assert_eq!(
+        audited["total"]["state_not_compared"],
+        serde_json::Value::Null,
         "{audited}"
     );
-    let ran = world.json("rebuild --enclave en");
-    assert_eq!(ran["judgements_lost"], true);
+    rebuilt_is_the_same(&world);
+    assert_eq!(world.json("rebuild --enclave en")["judgements_lost"], false);
+    copy(&world, "en", "good");
+    let mut journals: Vec<_> = fs::read_dir(world.path("en/rechecks"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    journals.sort();
+    assert_eq!(journals.len(), 2);
+    let bytes = fs::read(&journals[0]).unwrap();
+    for (what, content) in [("cut", &bytes[..bytes.len() / 2]), ("empty", &[])] {
+        fs::write(&journals[0], content).unwrap();
+        world.refused("rebuild --enclave en", "digest-mismatch");
+        assert_eq!(world.run("audit --enclave en").status, 1, "{what}");
+    }
+    fs::remove_file(&journals[0]).unwrap();
+    world.refused("rebuild --enclave en", "state-rolled-back");
+    let ran = world.run("audit --enclave en");
+    assert!(ran.stdout.contains("rechecks/"), "{ran:?}");
+    fs::write(&journals[0], bytes).unwrap();
+    world.run("audit --enclave en").done();
+    let connection = Connection::open(world.path("en/state.db")).unwrap();
+    connection
+        .execute("UPDATE judgements SET judged = judged + 1", [])
+        .unwrap();
+    drop(connection);
+    let ran = world.run("audit --enclave en");
+    assert!(ran.stdout.contains("its table judgements has"), "{ran:?}");
 }
 
 #[test]

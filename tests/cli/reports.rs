@@ -43,7 +43,7 @@ fn names(world: &World) -> Vec<String> {
 }
 
 /// Checks a document by the schema of reports, with a validator of others.
-fn validate(document: &Value) {
+pub(crate) fn validate(document: &Value) {
     let schema = include_str!("../../bundle-spec/schemas/report.schema.json");
     public_schema::validate_by(&serde_json::from_str(schema).unwrap(), document);
 }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -445,7 +445,7 @@ fn gc_leaves_objects_alone_while_a_bundle_is_still_coming() {
     let one = NonZeroU32::new(1).unwrap();
     assert_eq!(
         enclave
-            .sweep(one, Sweep::Remove, Timestamp::from_seconds(0))
+            .sweep(one, &BTreeSet::new(), Sweep::Remove, Timestamp::from_seconds(0))
             .unwrap()
             .objects,
         0
@@ -457,7 +457,7 @@ fn gc_leaves_objects_alone_while_a_bundle_is_still_coming() {
     enclave.ledger.forget_volumes(&manifest).unwrap();
     assert_eq!(
         enclave
-            .sweep(one, Sweep::Remove, Timestamp::from_seconds(0))
+            .sweep(one, &BTreeSet::new(), Sweep::Remove, Timestamp::from_seconds(0))
             .unwrap()
             .objects,
         1
@@ -503,7 +503,12 @@ fn a_swept_path_may_go_to_another_name() {
     publish(&mut enclave, "a", Vec::new()).unwrap();
     publish(&mut enclave, "b", vec![(path.clone(), digest)]).unwrap_err();
     enclave
-        .sweep(NonZeroU32::new(1).unwrap(), Sweep::Remove, Timestamp::from_seconds(0))
+        .sweep(
+            NonZeroU32::new(1).unwrap(),
+            &BTreeSet::new(),
+            Sweep::Remove,
+            Timestamp::from_seconds(0),
+        )
         .unwrap();
     enclave.repository.store().put_bytes(b"x").unwrap();
     publish(&mut enclave, "b", vec![(path, digest)]).unwrap();

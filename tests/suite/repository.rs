@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -52,7 +53,7 @@ impl Site {
 
     fn sweep(&self, keep: u32, sweep: Sweep, needed: &[Digest]) -> sealift::repository::Swept {
         self.repository
-            .sweep(NonZeroU32::new(keep).unwrap(), sweep, |digest| {
+            .sweep(NonZeroU32::new(keep).unwrap(), &BTreeSet::new(), sweep, |digest| {
                 Ok::<_, RepositoryError>(needed.contains(digest))
             })
             .unwrap()

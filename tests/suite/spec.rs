@@ -102,6 +102,7 @@ fn constants() -> BTreeMap<&'static str, u64> {
         ("MAX_CUSTODY_SCANS", small(custody::MAX_CUSTODY_SCANS)),
         ("MAX_CUSTODY_TOLD", small(custody::MAX_CUSTODY_TOLD)),
         ("MAX_CHECKPOINT_BYTES", small(sealift::log::MAX_CHECKPOINT_BYTES)),
+        ("MAX_PRUNED", small(sealift::statement::MAX_PRUNED)),
         ("MAX_ENTRY_BYTES", small(sealift::log::MAX_ENTRY_BYTES)),
         ("MAX_PROOF_HASHES", small(sealift::crypto::merkle::MAX_PROOF_HASHES)),
         ("MAX_ANCHORS", small(data::MAX_ANCHORS)),

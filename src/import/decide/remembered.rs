@@ -320,7 +320,7 @@ mod tests {
         };
         let then = asked(&noted);
         basis.take(noted.take_lines().unwrap()).unwrap();
-        let part = basis.parts().unwrap().remove(0);
+        let part = basis.parts().remove(0);
         let path = folder.path().join("1.basis").join(MEMORY);
         assert_eq!(
             crate::import::basis::weigh(&path).unwrap(),

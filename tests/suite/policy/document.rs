@@ -276,6 +276,7 @@ fn the_schema_has_the_programs_fields() {
         ("advisories: {xyz: 1}\n", part("advisories")),
         ("deny: [{xyz: 1}]\n", &part("deny")["items"]),
         ("licences: {xyz: 1}\n", part("licences")),
+        ("retention: {xyz: 1}\n", part("retention")),
         ("scan: [{xyz: 1}]\n", &part("scan")["items"]),
         ("waivers: [{xyz: 1}]\n", &part("waivers")["items"]),
     ] {

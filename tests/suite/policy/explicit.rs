@@ -12,7 +12,7 @@ use crate::spec::schema;
 fn samples() -> Vec<Value> {
     let more = "schema: sealift-policy/1\nid: test\nversion: 1\nprofile: strict\nscan: [{engine: clamav, side: export, effective: \"2027-01-01\"}]\n\
                 deny: [{match: \"npm/a@<2\", reason: r, effective: \"2027-01-01\"}]\npublishers: [{match: npm/a, keys: [\"SHA256:abc\"], \
-                evidence: publisher, until: \"2027-01-01\", effective: \"2026-12-01\"}]\n";
+                evidence: publisher, until: \"2027-01-01\", effective: \"2026-12-01\"}]\nretention: {report_days: 4000, artifact_days: none}\n";
     [read(sample()), read(more)]
         .map(|policy| json!(policy.unwrap()))
         .to_vec()
