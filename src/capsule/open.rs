@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use super::index::{ANCHORS, Named, POLICIES, REPORT, REVOCATIONS, WORK, cannot};
 use super::unpack::Unpacked;
 use crate::crypto::dsse::Envelope;
-use crate::import::replay::{Need, each_needed, revocations_before};
+use crate::import::needed::{Need, each_needed, revocations_before};
 use crate::import::site::Site;
 use crate::model::{Code, Digest, Part, Refusal, Stop};
 use crate::report::{self, Head, Report, Standing};

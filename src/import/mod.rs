@@ -18,6 +18,7 @@ pub mod decide;
 pub mod stage;
 pub mod commit;
 pub mod recheck;
+pub mod needed;
 pub mod replay;
 pub mod replay_today;
 pub mod record;

@@ -18,7 +18,8 @@ use super::custody::{self, Custodied};
 use super::decide::{Deciding, Occasion, Told as Memory, Weighed, weigh};
 use super::judge::{Objects, Opinion};
 use super::lines::LineReader;
-use super::memory::{Order, OrderAgain};
+use super::memory::OrderAgain;
+use super::needed::read_order;
 use super::open::cannot_read;
 use super::parts::{people, policy, record, refused};
 use super::scan::{Scanned, Told};
@@ -26,10 +27,8 @@ use super::site::Site;
 use super::verify_evidence::{Judging, Pins, verify_evidence_again};
 use super::verify_objects::{Intact, Progress, staged_path};
 use super::{check_not_revoked, importers, profile, reviews_of};
-use crate::bundle::catalog::Record as Catalogued;
-use crate::bundle::limits::MAX_CATALOG_LINE_BYTES;
 use crate::bundle::manifest::Manifest;
-use crate::crypto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
+use crate::crypto::dsse::MAX_ENVELOPE_BYTES;
 use crate::crypto::strict_json;
 use crate::model::{Artifact, Code, Digest, ProofState, Refusal, SeenState, Stop};
 use crate::report::{self, CheckResult, Custody, Head, Outcome, Record, Refused, Report};
@@ -394,74 +393,6 @@ impl Running<'_> {
         }
         Ok(read)
     }
-}
-
-/// Why an object is needed to judge once more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
-    /// It is the plan, or travelled beside the artifacts.
-    SideData,
-    /// It is a proof, or a part of one.
-    Proof,
-    /// It is an artifact whose bytes its proofs read.
-    Content,
-}
-
-/// Names every object that is needed to judge once more, as the parts of a basis in a folder say it; one may be named more than once. Nothing
-/// where the attempt did not come that far.
-pub fn each_needed(folder: &Path, visit: &mut dyn FnMut(Digest, Need) -> Result<(), Stop>) -> Result<(), Stop> {
-    let Some(envelope) = crate::trust::folder::read_bounded(&folder.join(basis::MANIFEST), MAX_ENVELOPE_BYTES)? else {
-        return Ok(());
-    };
-    let manifest = untrusted_manifest(&envelope)?;
-    if !folder.join(basis::CATALOG).is_file() || !folder.join(basis::EXAMINED).is_file() {
-        return Ok(());
-    }
-    visit(manifest.plan, Need::SideData)?;
-    for digest in manifest.side_data.values() {
-        visit(*digest, Need::SideData)?;
-    }
-    let mut examined = LineReader::compressed(folder.join(basis::EXAMINED), MAX_LINE_BYTES)?;
-    let mut records = LineReader::compressed(folder.join(basis::CATALOG), MAX_CATALOG_LINE_BYTES as u64)?;
-    while let Some(record) = records.next::<Catalogued>()? {
-        let Catalogued::Artifact(artifact) = record else {
-            continue;
-        };
-        let said: basis::Examined = examined.following()?;
-        let present = artifact
-            .proofs
-            .iter()
-            .filter(|proof| proof.state == ProofState::Present);
-        for digest in present
-            .flat_map(|proof| &proof.objects)
-            .filter(|digest| **digest != artifact.digest)
-        {
-            visit(*digest, Need::Proof)?;
-        }
-        if said.content {
-            visit(artifact.digest, Need::Content)?;
-        }
-    }
-    Ok(())
-}
-
-/// The version of the revocations that stood before an attempt, as its basis in a folder says it.
-pub fn revocations_before(folder: &Path) -> Result<Option<u64>, Stop> {
-    Ok(read_order(folder)?.and_then(|order| order.revocations))
-}
-
-fn read_order(folder: &Path) -> Result<Option<Order>, Stop> {
-    let bytes = crate::trust::folder::read_bounded(&folder.join(basis::ORDER), MAX_ENVELOPE_BYTES)?;
-    let read = bytes.map(|bytes| strict_json::read(&bytes));
-    read.transpose()
-        .map_err(|error| Refusal::new(Code::JsonNotStrict, basis::ORDER, error.to_string()).into())
-}
-
-/// The manifest of an envelope whose seal is judged elsewhere.
-fn untrusted_manifest(envelope: &[u8]) -> Result<Manifest, Stop> {
-    let malformed = |reason: String| Stop::from(Refusal::new(Code::JsonNotStrict, basis::MANIFEST, reason));
-    let envelope = Envelope::read(envelope).map_err(|error| malformed(error.to_string()))?;
-    strict_json::read(&envelope.payload).map_err(|error| malformed(error.to_string()))
 }
 
 pub(super) fn next(report: &mut Report) -> Result<Option<Record>, Stop> {
