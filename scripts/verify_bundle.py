@@ -3,6 +3,7 @@
 
     verify_bundle.py --root ROOT.dsse.json [--root NEXT.dsse.json ...] [--now TIME] MEDIA...
     verify_bundle.py --vectors bundle-spec/vectors
+    verify_bundle.py --root ROOT.dsse.json --report REPORT | --capsule CAPSULE | --vsa STATEMENTS [--report REPORT] | --receipt RECEIPT
     verify_bundle.py --wycheproof tests/fixtures/wycheproof
 
 It needs Python 3.9 and, beside the standard library, some zstd: Python 3.14's own, the package `zstandard`, libzstd.so.1
@@ -52,6 +53,9 @@ MAX_ROOT_ENVELOPE_BYTES = 64 << 10
 MAX_ENVELOPE_BYTES = 1 << 20
 MAX_REPORT_RECORD_BYTES = 8 << 20
 MAX_HELD_OBJECTS = 1 << 24
+MAX_PARTS = (4 << 20) + 1024
+MAX_INDEX_BYTES = 1 << 30
+MAX_INDEX_LINE_BYTES = 1024
 MAX_STREAMS = 1000
 MAX_CUSTODY_RECORDS = 500
 MAX_CUSTODY_BYTES = 256 << 10
@@ -672,7 +676,7 @@ class Envelope:
 PERSON = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 ENCLAVE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 PROFILES = ["evaluation", "standard", "strict"]
-TOO_FEW = {"root": "root-chain-broken", "export": "export-signature-invalid", "import": "key-not-in-role"}
+TOO_FEW = {"root": "root-chain-broken", "export": "export-signature-invalid", "import": "key-not-in-role", "trust": "key-not-in-role", "policy": "key-not-in-role"}
 
 
 class Root:
@@ -2456,6 +2460,288 @@ def only_manifest(files, roots):
     return found.pop()
 
 
+# ---- capsules: capsule.md
+
+INDEX = struct(
+    format=integer,
+    generator=text,
+    left_out=struct(content=integer, missing=integer),
+    parts=integer,
+    report=digest,
+)
+PART = struct(bytes=integer, digest=digest, name=text)
+PART_NAME = re.compile(
+    r"report\.ndjson|basis/[a-z]+\.(?:ndjson|ndjson\.zst|json|dsse\.json)|objects/[0-9a-f]{2}/[0-9a-f]{62}"
+    r"|trust/(?:anchors|policies|revocations|roots)/(?:0|[1-9][0-9]*)\.dsse\.json"
+)
+
+
+def index_lines(file, subject):
+    """The header and the parts of an index (capsule.md §1)."""
+    last, count, head = "", 0, None
+    while line := file.readline(MAX_INDEX_LINE_BYTES + 1):
+        if len(line) > MAX_INDEX_LINE_BYTES or not line.endswith(b"\n"):
+            raise Refused("json-not-strict", subject, "a line of its index is too long, or is cut")
+        fields = read_document(line[:-1], PART if head else INDEX, subject)
+        if canonical(fields) != line[:-1]:
+            raise Refused("json-not-strict", subject, "a line of its index is not the text that its values are written as")
+        if head is None:
+            head = fields
+            if head["format"] != 1:
+                raise Refused("unknown-format", subject, f"format {head['format']} is not known")
+            if head["parts"] > MAX_PARTS:
+                raise Refused("size-exceeded", subject, "it has more parts than a capsule may have")
+            yield head
+            continue
+        if fields["name"] <= last:
+            raise Refused("container-not-exact", subject, f"{fields['name'][:100]!r} is named twice, or out of order")
+        last, count = fields["name"], count + 1
+        yield fields
+    if head is None or count != head["parts"]:
+        raise Refused("container-not-exact", subject, "its index does not name as many parts as it says")
+
+
+def unpack_capsule(path, folder):
+    """Every part as the index says, in a folder; nothing of it is believed (capsule.md §4)."""
+    stream, subject = open_plain(path), os.path.basename(path)
+    volume = Volume(subject, stream)
+    untrusted_header = volume.header()
+    size = claimed_size(untrusted_header)
+    if size is not None and size > MAX_INDEX_BYTES:
+        raise Refused("size-exceeded", subject, "its index is larger than 1 GiB")
+    if size is None or untrusted_header != header("index.ndjson", size):
+        volume.not_exact("the first header is not that of an index")
+
+    def store(place, size):
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        hasher = hashlib.sha256()
+        with open(place, "xb") as file:
+            for data in volume.chunks(size):
+                hasher.update(data)
+                file.write(data)
+        volume.padding(size)
+        return "sha256:" + hasher.hexdigest()
+
+    index = os.path.join(folder, "index")
+    store(index, size)
+    with open(index, "rb") as file:
+        lines = index_lines(file, subject)
+        head, parts, objects = next(lines), {}, []
+        for part in lines:
+            name = part["name"]
+            if not PART_NAME.fullmatch(name):
+                raise Refused("unsafe-name", subject, f"no part of a capsule has the name {name[:100]!r}")
+            volume.expect(name, part["bytes"])
+            found = store(os.path.join(folder, name), part["bytes"])
+            own = "sha256:" + name[8:].replace("/", "") if name.startswith("objects/") else found
+            if found != part["digest"] or own != found:
+                raise Refused("digest-mismatch", f"{subject}: {name}", "its bytes are not those that are named by digest")
+            if name.startswith("objects/"):
+                objects.append(found)
+            else:
+                parts[name] = part
+    volume.end()
+    return head, parts, objects
+
+
+def verify_capsule(path, roots):
+    """capsule.md §4: whether every part follows from the root. Proofs and policy are not judged again: that is `sealift reverify`."""
+    subject = os.path.basename(path)
+    with tempfile.TemporaryDirectory() as folder:
+        index, parts, objects = unpack_capsule(path, folder)
+
+        def read(name, code="object-missing"):
+            if name not in parts:
+                raise Refused(code, subject, f"it lacks {name}")
+            with open(os.path.join(folder, name), "rb") as file:
+                return file.read(MAX_ENVELOPE_BYTES + 1)
+
+        first = f"trust/roots/{roots[0].version}.dsse.json"
+        if Root(read(first, "not-rooted-in-pin"), first).fingerprint != roots[0].fingerprint:
+            raise Refused("not-rooted-in-pin", subject, "its root of that version is another one")
+        chain = roots[:1]
+        while (name := f"trust/roots/{chain[-1].version + 1}.dsse.json") in parts:
+            chain.append(chain[-1].advance(read(name), name))
+        if "report.ndjson" not in parts:
+            raise Refused("object-missing", subject, "it lacks its report")
+        head, found, persons, proof = verify_report(os.path.join(folder, "report.ndjson"), chain)
+        if found != index["report"]:
+            raise Refused("digest-mismatch", subject, "its report is another one than the index says")
+        basis = {"basis/" + part["name"]: (part["bytes"], part["digest"]) for part in head.get("basis", [])}
+        for name, (size, expected) in basis.items():
+            if name not in parts:
+                raise Refused("object-missing", subject, f"it lacks {name}, which its report names")
+            if (parts[name]["bytes"], parts[name]["digest"]) != (size, expected):
+                raise Refused("digest-mismatch", f"{subject}: {name}", "it is not the one that the report names")
+        by_version = {root.version: root for root in chain}
+        then = by_version.get(head["trust"]["root"]["version"])
+        if then is None or then.fingerprint != head["trust"]["root"]["digest"]:
+            raise Refused("root-chain-broken", subject, "its roots do not lead to the one that the report names")
+        known = [root for root in chain if root.version <= then.version]
+        order = read_json(read("basis/order.json")) if "basis/order.json" in parts else {}
+        allowed = check_standing(head, order.get("revocations"), known, parts, read, subject)
+        allowed |= set(basis) | {"report.ndjson"}
+        for name in parts:
+            if name not in allowed and not name.startswith("trust/roots/"):
+                raise Refused("object-not-listed", f"{subject}: {name}", "its report does not name it")
+        named = named_objects(head, then, parts, folder, read, subject)
+        for name in objects:
+            if name not in named:
+                raise Refused("object-not-listed", subject, f"neither its catalog nor its manifest names the object {name}")
+    return head, found, persons, len(objects), index["left_out"]
+
+
+def check_standing(head, before, known, parts, read, subject):
+    """The documents that counted then, each signed as the roots of then ask, and of the digest that the report names."""
+    policy = head["policy"] if head["policy"] and head["policy"]["signed_by"] else None
+    stands = [
+        ("anchors", "trust-data", "trust", head["trust"]["trust_data"]),
+        ("revocations", "revocations", "trust", head["trust"]["revocations"]),
+        ("policies", "policy", "policy", policy),
+    ]
+    allowed = set()
+    for folder, kind, role, named in stands:
+        versions = [(named["version"], named["digest"])] if named else []
+        if folder == "revocations" and before is not None and before not in [version for version, _ in versions]:
+            versions.append((before, None))
+        for version, expected in versions:
+            name = f"trust/{folder}/{version}.dsse.json"
+            envelope = Envelope(read(name), name)
+            signed, newest = False, None
+            for root in reversed(known):
+                try:
+                    signed = bool(root.verify(role, kind, envelope, name))
+                    break
+                except Refused as refused:
+                    newest = newest or refused
+            if not signed:
+                raise newest
+            if expected is not None and sha256(envelope.payload) != expected:
+                raise Refused("digest-mismatch", f"{subject}: {name}", "it is not what counted then, as the report says")
+            allowed.add(name)
+    return allowed
+
+
+def named_objects(head, root, parts, folder, read, subject):
+    """The objects that the manifest and the catalog name, both of which are judged by their seals and digests."""
+    if "basis/manifest.dsse.json" not in parts:
+        return set()
+    envelope = Envelope(read("basis/manifest.dsse.json"), "the manifest")
+    root.verify("export", "manifest", envelope, "the manifest")
+    if head["bundle"] is None or sha256(envelope.payload) != head["bundle"]["manifest"]:
+        raise Refused("digest-mismatch", subject, "its manifest is not the one that the report names")
+    manifest = read_document(envelope.payload, MANIFEST, "the manifest")
+    check_manifest(manifest, "the manifest")
+    named = {manifest["plan"], *(manifest.get("side_data") or {}).values()}
+    name = "basis/catalog.ndjson.zst"
+    if name not in parts:
+        return set()
+    if parts[name]["digest"] != manifest["catalog"]["digest"]:
+        raise Refused("digest-mismatch", subject, "its catalog is not the one that was signed")
+    with open(os.path.join(folder, name), "rb") as stored:
+        for kind, fields in catalog_records(stored, manifest):
+            if kind == "artifact":
+                named.add(fields["digest"])
+                for proof in fields.get("proofs") or []:
+                    named.update(proof.get("objects") or [])
+    return named
+
+
+def show_capsule(path, roots):
+    head, name, persons, objects, left_out = verify_capsule(path, roots)
+    print(f"verified the capsule of report {head['number']} of {printable(head['station']['name'])}: {head['outcome']}")
+    print(f"  signed by {printable(', '.join(persons))}, {name}; {objects} objects")
+    print(f"  left out: {left_out['content']} contents, {left_out['missing']} objects, as its index says")
+    print("  not judged again: proofs and policy (`sealift reverify` does), and whether keys have been revoked since")
+
+
+# ---- verification summaries: report.md §5, SLSA 1.2
+
+
+def verify_vsa(path, roots, report):
+    """Statements of a report, one a line, each signed by the role `import`; held against the report if there is one. Gives how many passed and failed."""
+    records, name, imported = None, None, False
+    if report:
+        head, name, _, _ = verify_report(report, roots)
+        imported = head["outcome"] == "imported"
+        with open(report, "rb") as file:
+            file.readline()
+            records = [read_json(line.removesuffix(b"\n")) for line in file]
+    counts, number = {"PASSED": 0, "FAILED": 0}, 0
+    try:
+        file = open(path, "rb")
+    except OSError as error:
+        raise Unable(f"cannot read {path}: {error}") from None
+    with file:
+        while line := file.readline(MAX_ENVELOPE_BYTES + 2):
+            subject = f"{path}, line {number + 1}"
+            envelope = Envelope(line.removesuffix(b"\n"), subject)
+            if envelope.type != "application/vnd.in-toto+json":
+                raise Refused("wrong-document-kind", subject, f"it is no in-toto statement but {envelope.type[:100]!r}")
+            in_toto_signers(envelope, roots, subject)
+            result, said = read_summary(envelope, subject)
+            counts[result] += 1
+            if records is not None:
+                compare_summary(said, result, records, number, name, subject)
+                if result == "PASSED" and not imported:
+                    raise Refused("digest-mismatch", subject, "it says PASSED, and nothing was imported")
+            number += 1
+    if records is not None and number != len(records):
+        raise Refused("digest-mismatch", path, f"it has {number} statements, and the report {len(records)} records")
+    return counts
+
+
+def in_toto_signers(envelope, roots, subject):
+    """As `Root.verify` counts, for the payload type that belongs to no document of this format."""
+    for root in reversed(roots):
+        message = envelope.message()
+        signers = {
+            (root.person[key], key)
+            for key, signature in envelope.signatures
+            if key in root.roles["import"]["keys"] and root.verifiers[key](message, signature)
+        }
+        persons = {person for person, _ in signers}
+        if min(len(persons), len(signers)) >= max(1, root.threshold("import")):
+            return sorted(persons)
+    raise Refused("key-not-in-role", subject, "too few persons with the role import have signed it")
+
+
+def read_summary(envelope, subject):
+    try:
+        said = read_json(envelope.payload)
+        predicate = said["predicate"]
+        fits = (
+            said["_type"] == "https://in-toto.io/Statement/v1"
+            and said["predicateType"] == "https://slsa.dev/verification_summary/v1"
+            and len(said["subject"]) == 1
+            and predicate["verificationResult"] in ("PASSED", "FAILED")
+            and (predicate["verifiedLevels"] == ["FAILED"]) == (predicate["verificationResult"] == "FAILED")
+            # No anchor says which level a builder keeps, so none may be claimed.
+            and not any(re.fullmatch(r"SLSA_BUILD_LEVEL_[0-9]+", level) for level in predicate["verifiedLevels"])
+        )
+    except (KeyError, TypeError, NotStrict) as error:
+        raise Refused("json-not-strict", subject, f"it is no verification summary: {error}") from None
+    if not fits:
+        raise Refused("json-not-strict", subject, "it is no verification summary as report.md §5 has it")
+    return predicate["verificationResult"], said
+
+
+def compare_summary(said, result, records, number, name, subject):
+    if number >= len(records):
+        raise Refused("digest-mismatch", subject, "the report has no such record")
+    record, decision = records[number], records[number]["decision"] or {}
+    (about,) = said["subject"]
+    own = "urn:sealift:report"
+    report = said["predicate"].get(own, {}).get("digest", {}).get("sha256")
+    if (about["digest"].get("sha256"), about.get("uri")) != (record["digest"][7:], record["purl"]) or report != name[7:]:
+        raise Refused("digest-mismatch", subject, "it is about another artifact or report")
+    admitted = decision.get("admission") in ("allowed", "reviewed") and (
+        decision["rules_say"] == "allow" or (decision["admission"], decision["rules_say"]) == ("reviewed", "review")
+    )
+    if result == "PASSED" and not admitted:
+        raise Refused("digest-mismatch", subject, "it says PASSED, and the report does not")
+
+
 def arguments():
     parser = argparse.ArgumentParser(description="Verify a bundle without sealift: structure, trust and every byte.")
     parser.add_argument("--root", action="append", metavar="FILE", help="the pinned root; then, in order, those that follow it")
@@ -2464,13 +2750,15 @@ def arguments():
     parser.add_argument("--wycheproof", metavar="FOLDER", help="check this program's own signatures")
     parser.add_argument("--report", metavar="FILE", help="verify the report of an import or a refusal, with --root alone")
     parser.add_argument("--log", metavar="FOLDER", help="verify an enclave's log, and that it holds what --report says")
+    parser.add_argument("--capsule", metavar="FILE", help="verify that every part of a capsule follows from --root")
+    parser.add_argument("--vsa", metavar="FILE", help="verify signed verification summaries, and hold them against --report")
     parser.add_argument("--receipt", metavar="FILE", help="verify what an enclave says that it holds, with --root alone")
     parser.add_argument("--custody", action="store_true", help="judge the custody records beside MEDIA, and nothing else")
     parser.add_argument("media", nargs="*", metavar="MEDIA", help="volumes and approvals, or folders that hold them; - is standard input")
     options = parser.parse_args()
-    signed = options.report or options.log or options.receipt
+    signed = options.report or options.log or options.receipt or options.capsule or options.vsa
     if signed and (not options.root or options.media):
-        parser.error("a report, a log or a receipt needs --root, and no media")
+        parser.error("a report, a log, a capsule, a summary or a receipt needs --root, and no media")
     if not options.vectors and not options.wycheproof and not signed and not (options.root and options.media):
         parser.error("give --root and media, or --root and --report, or --vectors")
     if options.now:
@@ -2502,6 +2790,15 @@ def main():
         if options.wycheproof:
             return run_wycheproof(options.wycheproof)
         roots = load_roots(options.root)
+        if options.capsule:
+            show_capsule(options.capsule, roots)
+            return 0
+        if options.vsa:
+            counts = verify_vsa(options.vsa, roots, options.report)
+            print(f"verified {sum(counts.values())} verification summaries: {counts['PASSED']} passed, {counts['FAILED']} failed")
+            if not options.report:
+                print("  not checked: what they say against a report (--report)")
+            return 0
         if options.report or options.log:
             proof = show_report(options.report, roots) if options.report else None
             if options.log:

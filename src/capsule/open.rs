@@ -10,17 +10,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::index::{Named, REPORT, WORK, cannot};
+use super::index::{ANCHORS, Named, POLICIES, REPORT, REVOCATIONS, WORK, cannot};
 use super::unpack::Unpacked;
+use crate::crypto::dsse::Envelope;
 use crate::import::replay::{Need, each_needed, revocations_before};
 use crate::import::site::Site;
 use crate::model::{Code, Digest, Part, Refusal, Stop};
 use crate::report::{self, Head, Report, Standing};
 use crate::trust::folder::{Confirmed, TrustFolder, read_bounded};
-use crate::trust::{MAX_ROOT_BYTES, Revocations, TrustedRoot};
+use crate::trust::{Kind, MAX_ROOT_BYTES, Revocations, TrustedRoot};
 
 /// The folder with the trust of then.
 const THEN: &str = "then";
+
+/// The folder with the trust of today.
+const TODAY: &str = "today";
 
 /// A capsule whose every part follows from a pinned root.
 #[derive(Debug)]
@@ -52,6 +56,21 @@ impl Capsule {
     /// All roots that the capsule carries, from the pinned one on.
     pub fn roots(&self) -> &[TrustedRoot] {
         &self.roots
+    }
+
+    /// The trust of then, with all roots that are carried, and with newer documents that enough persons have signed: what is believed today.
+    pub fn trust_today(&self, newer: &[(String, Vec<u8>)]) -> Result<TrustFolder, Stop> {
+        let folder = self.folder.join(TODAY);
+        let (first, rest) = self.roots.split_first().expect("a capsule is opened by a root");
+        let mut trust = TrustFolder::pin(&folder, first.clone(), Confirmed::ByFingerprint, self.head.created)?;
+        trust.store_roots(rest.to_vec())?;
+        for kind in [ANCHORS, REVOCATIONS, POLICIES] {
+            copy_all(&below(self.trust.path(), kind), &below(&folder, kind))?;
+        }
+        for (name, envelope) in newer {
+            take(&mut trust, name, envelope)?;
+        }
+        Ok(trust)
     }
 
     /// Opens the report anew, by the trust of then.
@@ -262,6 +281,48 @@ fn trust_of_then(
         }
     }
     Ok(trust)
+}
+
+/// Lets a document count from now on, if it follows.
+fn take(trust: &mut TrustFolder, name: &str, envelope: &[u8]) -> Result<(), Stop> {
+    let read = Envelope::read(envelope).map_err(|error| Refusal::new(Code::JsonNotStrict, name, error.to_string()))?;
+    let kind = Kind::of_payload_type(&read.payload_type);
+    match kind {
+        Some(Kind::Root) => Ok(trust.advance(envelope)?),
+        Some(kind @ (Kind::TrustData | Kind::Revocations | Kind::Policy)) => {
+            let site = Site::load(trust)?;
+            let revocations = site.revocations().map(|(_, document)| document);
+            match trust.judge_next(kind, envelope, revocations)? {
+                Some(next) => Ok(trust.stand(&next)?),
+                None => Ok(()),
+            }
+        }
+        _ => Err(Refusal::new(
+            Code::WrongDocumentKind,
+            name,
+            "it is no root, trust data, revocations or policy",
+        )
+        .into()),
+    }
+}
+
+/// Where documents of a kind lie in a trust folder.
+fn below(trust: &Path, kind: &str) -> PathBuf {
+    trust.join(kind.trim_start_matches("trust/"))
+}
+
+fn copy_all(from: &Path, to: &Path) -> Result<(), Stop> {
+    let entries = match fs::read_dir(from) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        other => other.map_err(|error| cannot("read", from, error))?,
+    };
+    fs::create_dir_all(to).map_err(|error| cannot("make", to, error))?;
+    for entry in entries {
+        let entry = entry.map_err(|error| cannot("read", from, error))?;
+        let target = to.join(entry.file_name());
+        fs::copy(entry.path(), &target).map_err(|error| cannot("write", &target, error))?;
+    }
+    Ok(())
 }
 
 /// What stands in the folder is what the report says.

@@ -93,7 +93,8 @@ fn refused(path: &Path, error: PartsError) -> Stop {
                 .into();
         }
         PartsError::TooLarge { .. } => Code::SizeExceeded,
-        PartsError::NotExact { .. } | PartsError::Cut { .. } => Code::ContainerNotExact,
+        PartsError::NotExact { .. } => Code::ContainerNotExact,
+        PartsError::Cut { .. } => Code::ObjectMissing,
     };
     Refusal::new(code, "the capsule", error.to_string())
         .hint("copy it again from where it was made")

@@ -67,7 +67,7 @@ pub(crate) struct Arguments {
     /// How long the bundle may be imported
     #[arg(long, value_name = "DAYS", default_value_t = DEFAULT_VALID_DAYS, value_parser = clap::value_parser!(u32).range(1..=3650))]
     valid_days: u32,
-    /// Send only what is missing of what the enclave says in this receipt that it holds; such a bundle can be verified only with the enclave's store, and not be approved on this side
+    /// Send only what is missing of what the enclave says in this receipt that it holds; such a bundle can be verified and approved only with the enclave's store
     #[arg(long, value_name = "RECEIPT")]
     since: Option<PathBuf>,
     /// Send only what bundles did not carry that were acknowledged with `sealift acknowledge`: weaker than a receipt, since nobody signs what the enclave holds

@@ -44,6 +44,7 @@ mod report_show;
 mod reseal;
 mod retention;
 mod reverify;
+mod reverify_today;
 mod review;
 mod rollback;
 mod root;

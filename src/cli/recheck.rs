@@ -128,19 +128,28 @@ fn judge(
 }
 
 fn change_text(change: &Change, lines: &mut Lines) {
+    let entry = &change.entry;
+    let rolled_back = if entry.is_current { "" } else { " (rolled back)" };
+    let came = bundle_text(&entry.last_bundle);
+    fallen_text(change, &purl(&entry.artifact), &[&came], rolled_back, lines);
+}
+
+/// What became of an artifact, in lines.
+pub(super) fn fallen_text<E>(change: &Change<E>, purl: &str, came_in: &[&str], more: &str, lines: &mut Lines) {
     let word = match (change.fell(), change.gained.is_empty()) {
         (true, _) => "fell",
         (false, false) => "rose",
         (false, true) => "held",
     };
     lines.line(&format!(
-        "{word} {}  {} -> {}{}",
-        escape(&purl(&change.entry.artifact)),
+        "{word} {}  {} -> {}{more}",
+        escape(purl),
         change.was,
-        change.now,
-        if change.entry.is_current { "" } else { " (rolled back)" }
+        change.now
     ));
-    lines.line(&format!("  came in   {}", bundle_text(&change.entry.last_bundle)));
+    for bundle in came_in {
+        lines.line(&format!("  came in   {bundle}"));
+    }
     if let Some(why) = &change.unreadable {
         lines.line(&format!("  not read  {}", escape(why)));
     }
@@ -190,6 +199,11 @@ fn not_admitted_json(found: &NotAdmitted) -> Value {
 }
 
 fn change_json(change: &Change) -> Value {
+    fallen_json(change, entry_json(&change.entry))
+}
+
+/// What became of an artifact.
+pub(super) fn fallen_json<E>(change: &Change<E>, artifact: Value) -> Value {
     json!({
         "fell": change.fell(),
         "was": change.was,
@@ -199,7 +213,7 @@ fn change_json(change: &Change) -> Value {
         "gained": change.gained,
         "unreadable": change.unreadable,
         "not_admitted": change.not_admitted.as_ref().map(not_admitted_json),
-        "artifact": entry_json(&change.entry),
+        "artifact": artifact,
     })
 }
 

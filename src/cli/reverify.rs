@@ -10,6 +10,7 @@ use super::files;
 use super::import::{scratch, threads};
 use super::output::{Lines, escape};
 use super::progress::Bars;
+use super::reverify_today::{self, Today};
 use super::{Context, Exit};
 use crate::capsule::{Capsule, open, unpack};
 use crate::import::replay::{Differs, Replay, Replayed, replay};
@@ -28,6 +29,8 @@ pub(crate) struct Arguments {
     /// Judge by what was trusted and known then: it must come to what the report says [default]
     #[arg(long)]
     as_of_report: bool,
+    #[command(flatten)]
+    today: Today,
     /// Where the capsule may be unpacked [default: the system's folder for temporary files]
     #[arg(long, value_name = "FOLDER")]
     scratch: Option<PathBuf>,
@@ -42,13 +45,18 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         .map_err(|error| error.refusal(format!("root {}", arguments.root.display())))?;
     let scratch = scratch(arguments.scratch.as_deref())?;
     let capsule = opened(&arguments.capsule, &pinned, scratch.path())?;
+    let threads = threads(arguments.threads);
+    if arguments.today.today {
+        let stands = reverify_today::run(&arguments.today, &capsule, threads, context)?;
+        return Ok(if stands { Exit::Done } else { Exit::Refused });
+    }
     let bars = Bars::new(context);
     let work = capsule.work();
     let again = Replay {
         folder: &work,
         head: &capsule.head,
         trust: &capsule.trust,
-        threads: threads(arguments.threads),
+        threads,
         progress: &bars,
     };
     let mut lines = context.output.lines();

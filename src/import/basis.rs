@@ -24,7 +24,7 @@ pub const MANIFEST: &str = "manifest.dsse.json";
 pub const APPROVALS: &str = "approvals.ndjson";
 /// The catalog, as the bundle brought it.
 pub const CATALOG: &str = "catalog.ndjson.zst";
-/// The custody records beside the volumes, whoever wrote them.
+/// Custody records that are envelopes, each with its file's name; not there where none came.
 pub const CUSTODY: &str = "custody.ndjson";
 /// What each artifact's content said, and what its proofs asked of its bytes.
 pub const EXAMINED: &str = "examined.ndjson.zst";
@@ -152,15 +152,10 @@ impl Basis {
         Ok(())
     }
 
-    /// The parts, by their names, all of them durable.
-    pub(super) fn parts(&mut self) -> Result<Vec<Part>, Stop> {
+    /// The parts, by their names. They are made durable with the report that names them.
+    pub(super) fn parts(&mut self) -> Vec<Part> {
         self.parts.sort_by(|one, other| one.name.cmp(&other.name));
-        for folder in [self.folder.as_path(), self.folder.parent().unwrap_or(Path::new("."))] {
-            File::open(folder)
-                .and_then(|folder| folder.sync_all())
-                .map_err(|error| write_failed(folder, error))?;
-        }
-        Ok(self.parts.clone())
+        self.parts.clone()
     }
 }
 
@@ -197,7 +192,6 @@ impl Counted {
     fn finish(self) -> Result<Part, Stop> {
         let failed = |error| Stop::from(write_failed(&self.path, error));
         let file = self.output.into_inner().map_err(|error| failed(error.into_error()))?;
-        file.as_file().sync_all().map_err(failed)?;
         file.persist(&self.path).map_err(|error| failed(error.error))?;
         Ok(Part {
             bytes: self.bytes,
@@ -235,11 +229,11 @@ impl Lines {
     }
 
     pub(super) fn write(&mut self, value: &impl Serialize) -> Result<(), Stop> {
-        let mut line = crate::crypto::strict_json::write(value);
-        line.push(b'\n');
-        self.encoder
-            .write_all(&line)
-            .map_err(|error| write_failed(&self.path, error).into())
+        let written = serde_json::to_vec(value).map_err(io::Error::from).and_then(|mut line| {
+            line.push(b'\n');
+            self.encoder.write_all(&line)
+        });
+        written.map_err(|error| write_failed(&self.path, error).into())
     }
 
     fn finish(self) -> Result<Part, Stop> {

@@ -6,8 +6,6 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::authenticate::{Approvals, Judgement, Voucher, authenticate};
@@ -18,11 +16,13 @@ use super::site::Site;
 use crate::bundle::container::{self, BLOCK, member_bytes};
 use crate::bundle::limits::MAX_MANIFEST_ENVELOPE_BYTES;
 use crate::bundle::manifest::Manifest;
+use crate::crypto::dsse::Envelope;
 use crate::model::{Artifact, CustodyEvent, Digest, Hasher, Stop, Timestamp, Unable};
 use crate::policy::{CustodyFacts, CustodyRule, Scan, ScanResult, ScanRole, Side, VolumeCustody};
+use crate::report::Custody;
 use crate::scan::Answer;
 use crate::trust::custody::{
-    About, Chain, MAX_CUSTODY_TOLD, ScanTold as TrustTold, ScannedBy, SealState, Told, Trouble, VolumeOf,
+    About, Chain, MAX_CUSTODY_TOLD, ScanTold as TrustTold, ScannedBy, SealState, Told, Trouble, VolumeOf, Word,
 };
 use crate::trust::folder::TrustFolder;
 use crate::trust::{Revocations, Role, Root, TrustedRoot};
@@ -127,38 +127,55 @@ pub(super) fn chain(
     Chain::judge(records, &[root], &about(digest, Some(manifest), revocations, now))
 }
 
-/// A record's file as it lay beside the volumes, kept to be judged again.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct KeptRecord {
-    file: String,
-    // Whoever wrote it: it need not even be text.
-    bytes: String,
-}
-
-impl From<&UntrustedRecord> for KeptRecord {
-    fn from((file, bytes): &UntrustedRecord) -> Self {
-        Self {
-            file: file.clone(),
-            bytes: STANDARD.encode(bytes),
-        }
-    }
-}
-
-impl TryFrom<KeptRecord> for UntrustedRecord {
-    type Error = base64::DecodeError;
-
-    fn try_from(kept: KeptRecord) -> Result<Self, Self::Error> {
-        Ok((kept.file, STANDARD.decode(kept.bytes)?))
-    }
-}
-
 /// The envelopes of the records that count, each once.
 pub(super) fn counting(chain: &Chain, records: &[UntrustedRecord]) -> Vec<Vec<u8>> {
     let files: BTreeSet<&str> = chain.counting().map(|(link, _)| link.file.as_str()).collect();
     let kept = records.iter().filter(|(file, _)| files.contains(file.as_str()));
     let kept: BTreeSet<&Vec<u8>> = kept.map(|(_, envelope)| envelope).collect();
     kept.into_iter().cloned().collect()
+}
+
+/// A record that is kept to be judged once more.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Kept {
+    envelope: String,
+    file: String,
+}
+
+/// The records that are envelopes. Of others the report says all that there is to say.
+pub(super) fn kept(records: &[UntrustedRecord]) -> impl Iterator<Item = Kept> {
+    records.iter().filter_map(|(file, bytes)| {
+        let envelope = Envelope::read(bytes).ok()?;
+        Some(Kept {
+            envelope: String::from_utf8(envelope.write()).ok()?,
+            file: file.clone(),
+        })
+    })
+}
+
+/// The chain once more, from the records that were kept and what the report says of those that were none.
+pub(super) fn chain_again(
+    kept: Vec<Kept>,
+    custody: Option<&Custody>,
+    root: &Root,
+    (manifest, digest): (&Manifest, Digest),
+    site: &Site,
+    now: Timestamp,
+) -> Chain {
+    let untrusted: Vec<UntrustedRecord> = kept
+        .into_iter()
+        .map(|kept| (kept.file, kept.envelope.into_bytes()))
+        .collect();
+    let known: BTreeSet<Digest> = untrusted
+        .iter()
+        .filter_map(|(_, bytes)| Some(Digest::of(&Envelope::read(bytes).ok()?.payload)))
+        .collect();
+    let told = custody.into_iter().flat_map(|custody| &custody.records);
+    let unreadable = told.filter(|link| link.word == Word::Unreadable && !known.contains(&link.digest));
+    let revocations = site.revocations().map(|(_, document)| document);
+    let about = about(digest, Some(manifest), revocations, now);
+    Chain::judge_with(&untrusted, unreadable.cloned().collect(), &[root], &about)
 }
 
 /// What the policy asks of a bundle's custody records.

@@ -33,6 +33,35 @@ pub(super) fn approvals(staging: &Path) -> PathBuf {
     staging.join("approvals")
 }
 
+/// Where a waiting bundle's custody records lie.
+pub(super) fn custody(staging: &Path) -> PathBuf {
+    staging.join("custody")
+}
+
+/// What lies in a folder of kept envelopes, by file name; nothing where there is none.
+fn kept(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Stop> {
+    let failed = |error: io::Error| Unable::new(format!("cannot read {}", folder.display())).because(error);
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(failed)?,
+    };
+    let mut kept = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        kept.push((name, fs::read(entry.path()).map_err(failed)?));
+    }
+    kept.sort();
+    Ok(kept)
+}
+
+impl EnclaveMemory<'_> {
+    /// Custody records that came with earlier volumes of the same bundle; they are judged again like new ones.
+    pub(super) fn kept_custody(&self, manifest: &Digest) -> Result<Vec<UntrustedRecord>, Stop> {
+        kept(&custody(&staging(self.folder, manifest)))
+    }
+}
+
 /// What the enclave remembered of a bundle's stream when it judged its order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -143,35 +172,6 @@ impl Memory for NotedOrder<'_> {
 
     fn kept_approvals(&self, manifest: &Digest) -> Result<Vec<Vec<u8>>, Stop> {
         self.memory.kept_approvals(manifest)
-    }
-}
-
-/// Where a waiting bundle's custody records lie.
-pub(super) fn custody(staging: &Path) -> PathBuf {
-    staging.join("custody")
-}
-
-/// What lies in a folder of kept envelopes, by file name; nothing where there is none.
-fn kept(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Stop> {
-    let failed = |error: io::Error| Unable::new(format!("cannot read {}", folder.display())).because(error);
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other.map_err(failed)?,
-    };
-    let mut kept = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(failed)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        kept.push((name, fs::read(entry.path()).map_err(failed)?));
-    }
-    kept.sort();
-    Ok(kept)
-}
-
-impl EnclaveMemory<'_> {
-    /// Custody records that came with earlier volumes of the same bundle; they are judged again like new ones.
-    pub(super) fn kept_custody(&self, manifest: &Digest) -> Result<Vec<UntrustedRecord>, Stop> {
-        kept(&custody(&staging(self.folder, manifest)))
     }
 }
 

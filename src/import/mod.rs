@@ -19,6 +19,7 @@ pub mod stage;
 pub mod commit;
 pub mod recheck;
 pub mod replay;
+pub mod replay_today;
 pub mod record;
 pub mod basis;
 mod ahead;
@@ -153,8 +154,8 @@ fn import_steps(
         let newest = new_roots.last().unwrap_or(&root);
         recorder.sealed(sealed, newest, &noted.into_order())?;
         records.extend(memory.kept_custody(&sealed.digest)?);
-        let bundle = (&sealed.manifest, sealed.digest);
-        recorder.custody(&custody::chain(&records, newest.document(), bundle, &site, run.now));
+        let about = (&sealed.manifest, sealed.digest);
+        recorder.custody(&custody::chain(&records, newest.document(), about, &site, run.now));
     }
     // Kept even where the bundle is refused, so that a bad bundle cannot block a rotation.
     trust.store_roots(new_roots)?;
@@ -258,10 +259,10 @@ fn run_import(
             recorder.weighed(&weighed)?;
             let by = DecidedBy {
                 memory: &memory,
-                custody: &records,
                 reviews: &signed,
                 scanned: &scanned,
                 seen: &pins.seen,
+                custody: &records,
             };
             recorder.decided_by(weighed.intact(), by)?;
             let decided = weighed.admit(&deciding)?;

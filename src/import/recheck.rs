@@ -12,11 +12,11 @@ use super::judge::{DIGEST_AGREEMENT, Judge, Opinion, Subject};
 use super::site::Site;
 use super::surroundings::{ECOSYSTEMS, advisories, issuers};
 pub use super::today::NotAdmitted;
-use super::today::{Today, advised_names};
+use super::today::{OfLedger, Today, advised_names};
 use super::verify_objects::Progress;
 use crate::evidence::Context;
 use crate::ledger::{BundleRecord, Entry, Judgement, Ledger, Rejudging};
-use crate::model::{Fault, Finding, Level, Outcome, Stop, Timestamp};
+use crate::model::{Digest, Fault, Finding, Level, Outcome, Stop, Timestamp};
 use crate::policy::{self, KnownNames, Policy, Surroundings};
 use crate::store::Store;
 use crate::trust::{Profile, Revocations};
@@ -53,9 +53,9 @@ pub struct Again<'a> {
 
 /// An artifact whose judgement is another than before.
 #[derive(Debug, Clone)]
-pub struct Change {
+pub struct Change<E = Entry> {
     /// The artifact, and what brought it.
-    pub entry: Entry,
+    pub entry: E,
     /// The level that it had.
     pub was: Level,
     /// The level that it has.
@@ -72,7 +72,7 @@ pub struct Change {
     pub not_admitted: Option<NotAdmitted>,
 }
 
-impl Change {
+impl<E> Change<E> {
     /// Whether something that stood no longer stands.
     pub fn fell(&self) -> bool {
         !self.lost.is_empty() || !self.wrong.is_empty() || self.unreadable.is_some()
@@ -121,36 +121,36 @@ pub fn recheck(again: &Again<'_>, mut visit: impl FnMut(Change) -> Result<(), St
         issuers: &issuers(trust_data),
         ecosystems: ECOSYSTEMS,
     };
-    let mut today = Today {
+    let today = Today {
         judge: policy::Judge::new(&policy, surroundings),
         only_shows: only_shows(again.profile, &policy),
-        ledger: again.ledger,
-        last: None,
     };
+    let mut known = OfLedger::new(again.ledger);
     again.progress.begin("recheck", again.ledger.artifacts()?);
     for bundle in again.ledger.bundles()? {
-        recheck_bundle(again, &mut today, &bundle, &mut total, &mut visit)?;
+        recheck_bundle(again, (&today, &mut known), &bundle, &mut total, &mut visit)?;
     }
     again.progress.finish();
     Ok(total)
 }
 
+/// Today's policy, and what the ledger knows of names.
+type Asked<'t, 'a> = (&'t Today<'a>, &'t mut OfLedger<'a>);
+
 fn recheck_bundle(
     again: &Again<'_>,
-    today: &mut Today<'_>,
+    asked: Asked<'_, '_>,
     bundle: &BundleRecord,
     total: &mut Rechecked,
     visit: &mut impl FnMut(Change) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
     let anchors = again.site.trust_data().map_or(&[][..], |(_, data)| &data.anchors);
     let revocations = again.site.revocations().map(|(_, document)| document);
-    let on_its_way = bundle.imported.seconds().saturating_sub(bundle.created.seconds());
-    let in_time = u64::try_from(on_its_way).is_ok_and(|seconds| seconds <= again.max_transit_seconds);
     let context = Context {
         anchors,
         now: again.now,
         // The time by which indexes were judged when they came; that is not judged again.
-        exported: if in_time { bundle.created } else { bundle.imported },
+        exported: index_time(bundle.created, bundle.imported, again.max_transit_seconds),
         max_transit_seconds: u64::MAX,
     };
     let locate = |digest: &_| again.store.path(digest);
@@ -159,16 +159,23 @@ fn recheck_bundle(
     again.ledger.last_brought_by(&bundle.manifest, |entry| {
         round.push(entry);
         if round.len() == ROUND {
-            judge_round(again, today, &judge, std::mem::take(&mut round), total, visit)?;
+            judge_round(
+                again,
+                (asked.0, &mut *asked.1),
+                &judge,
+                std::mem::take(&mut round),
+                total,
+                visit,
+            )?;
         }
         Ok::<_, Stop>(())
     })?;
-    judge_round(again, today, &judge, round, total, visit)
+    judge_round(again, (asked.0, &mut *asked.1), &judge, round, total, visit)
 }
 
 fn judge_round(
     again: &Again<'_>,
-    today: &mut Today<'_>,
+    asked: Asked<'_, '_>,
     judge: &Judge<'_>,
     round: Vec<Entry>,
     total: &mut Rechecked,
@@ -190,7 +197,7 @@ fn judge_round(
                 let told = revoked_bundles(again, &entry)?;
                 findings.splice(0..0, told);
                 let mut change = compare(entry, &was, &findings);
-                change.not_admitted = today.ask(&change.entry, &findings, &decision)?;
+                change.not_admitted = asked.0.ask(&asked.1.about(&change.entry, &decision)?, &findings);
                 if let Some(record) = again.record {
                     let judgement = Judgement {
                         level: change.now,
@@ -223,7 +230,7 @@ fn judge_round(
 }
 
 /// How far upstreams had come is not asked again: what was older than that when it came is no better by now.
-fn keep_rolled_back(was: &[Finding], now: &mut [Finding]) {
+pub(super) fn keep_rolled_back(was: &[Finding], now: &mut [Finding]) {
     let rolled_back = Outcome::Contradicted(Fault::RolledBack);
     for (place, before) in places(was).filter(|(_, before)| before.outcome == rolled_back) {
         let mut of_kind = now.iter_mut().filter(|finding| finding.kind == before.kind);
@@ -248,7 +255,7 @@ fn in_words(stop: &Stop) -> String {
 
 /// Compares what the proofs came to with what they came to before. The same program judges the same proofs in the same order,
 /// so that findings of one kind belong together by their place.
-fn compare(entry: Entry, was: &[Finding], now: &[Finding]) -> Change {
+pub(super) fn compare<E>(entry: E, was: &[Finding], now: &[Finding]) -> Change<E> {
     let level = |findings: &[Finding]| findings.iter().map(Finding::level).max().unwrap_or_default();
     let mut change = Change {
         entry,
@@ -316,16 +323,28 @@ fn revoked_bundles(again: &Again<'_>, entry: &Entry) -> Result<Vec<Finding>, Sto
 
 fn revoked_bundle(again: &Again<'_>, bundle: &BundleRecord, revocations: &Revocations) -> Result<Vec<Finding>, Stop> {
     let label = crate::model::bundle_label(&bundle.stream, bundle.epoch, bundle.sequence);
+    let keys = again.ledger.export_keys(&bundle.manifest)?;
+    Ok(revoked(revocations, &label, &bundle.manifest, &keys, bundle.imported))
+}
+
+/// What is said against a bundle that is voided, or that a key signed which is revoked.
+pub(super) fn revoked(
+    revocations: &Revocations,
+    label: &str,
+    manifest: &Digest,
+    keys: &[String],
+    imported: Timestamp,
+) -> Vec<Finding> {
     let wrong = |text: String| Finding::contradicted(REVOCATION, Fault::Revoked, text);
     let mut told = Vec::new();
-    if let Some(revocation) = revocations.bundle(&bundle.manifest) {
+    if let Some(revocation) = revocations.bundle(manifest) {
         told.push(wrong(format!("bundle {label} was voided: {}", revocation.reason)));
     }
-    for key in again.ledger.export_keys(&bundle.manifest)? {
+    for key in keys {
         // The enclave's own clock says when the bundle came; the bundle's own date a thief could choose.
-        let counts = |since: Option<Timestamp>| since.is_none_or(|since| bundle.imported >= since);
+        let counts = |since: Option<Timestamp>| since.is_none_or(|since| imported >= since);
         if let Some(revocation) = revocations
-            .key(&key)
+            .key(key)
             .filter(|revocation| counts(revocation.invalid_since))
         {
             told.push(wrong(format!(
@@ -334,7 +353,14 @@ fn revoked_bundle(again: &Again<'_>, bundle: &BundleRecord, revocations: &Revoca
             )));
         }
     }
-    Ok(told)
+    told
+}
+
+/// The time by which signed indexes were judged when a bundle came.
+pub(super) fn index_time(created: Timestamp, imported: Timestamp, max_transit_seconds: u64) -> Timestamp {
+    let on_its_way = imported.seconds().saturating_sub(created.seconds());
+    let in_time = u64::try_from(on_its_way).is_ok_and(|seconds| seconds <= max_transit_seconds);
+    if in_time { created } else { imported }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::authenticate::{SealedManifest, Voucher};
 use super::basis::{self, Basis, Lines};
 use super::checks::{Step, checks};
-use super::custody::KeptRecord;
+use super::custody;
 use super::decide::{Noted, Weighed};
 use super::journal;
 use super::memory::Order;
@@ -87,6 +87,7 @@ pub(super) struct DecidedBy<'a> {
     pub(super) reviews: &'a [Vec<u8>],
     pub(super) scanned: &'a Scanned,
     pub(super) seen: &'a [SeenState],
+    /// The custody records that came.
     pub(super) custody: &'a [UntrustedRecord],
 }
 
@@ -268,9 +269,11 @@ impl<'a> Recorder<'a> {
             return Ok(());
         };
         kept.copy(basis::CATALOG, &intact.catalog())?;
-        kept.put_lines(basis::CUSTODY, by.custody.iter().map(KeptRecord::from))?;
         kept.put_envelopes(basis::REVIEWS, by.reviews)?;
         kept.put_lines(basis::SCANS, by.scanned.lines())?;
+        if !by.custody.is_empty() {
+            kept.put_lines(basis::CUSTODY, custody::kept(by.custody))?;
+        }
         kept.put_lines(basis::SEEN, by.seen.iter())?;
         by.memory.take_lines().map_or(Ok(()), |lines| kept.take(lines))
     }
@@ -478,7 +481,7 @@ impl Keeping<'_> {
         (self.head.vouchers, self.head.vouchers_left_out) = aside.tally().vouchers();
         self.head.not_checked.push(match &self.head.custody {
             Some(custody) if custody.counting() > 0 => {
-                "custody: what persons recorded of the media is what they say".to_owned()
+                "custody: whether what persons recorded of the media is so".to_owned()
             }
             _ => "custody: who carried the media, and in what state they came".to_owned(),
         });
@@ -492,7 +495,7 @@ impl Keeping<'_> {
         }
         self.head.records = aside.records();
         if let Some(kept) = &mut self.basis {
-            self.head.basis = kept.parts()?;
+            self.head.basis = kept.parts();
         }
         self.log.add(&self.head.leaf())?;
         self.log.write_edge()?;

@@ -8,19 +8,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::authenticate::{Approvals, Judgement, authenticate_again};
 use super::basis;
-use super::custody::{self, Custodied, KeptRecord};
+use super::custody::{self, Custodied};
 use super::decide::{Deciding, Occasion, Told as Memory, Weighed, weigh};
 use super::judge::{Objects, Opinion};
 use super::lines::LineReader;
 use super::memory::{Order, OrderAgain};
-use super::open::{UntrustedRecord, cannot_read};
+use super::open::cannot_read;
 use super::parts::{people, policy, record, refused};
 use super::scan::{Scanned, Told};
 use super::site::Site;
@@ -39,7 +38,7 @@ use crate::trust::review::MAX_REVIEWS;
 use crate::trust::{Kind, Revocations};
 
 /// The longest line of what was kept: what an artifact's content says, as a catalog's line.
-const MAX_LINE_BYTES: u64 = 64 << 20;
+pub(super) const MAX_LINE_BYTES: u64 = 64 << 20;
 
 /// What is judged once more.
 pub struct Replay<'a> {
@@ -107,6 +106,15 @@ impl Running<'_> {
         let Replay { head, trust, .. } = *self.replay;
         let mut site = Site::load(trust)?;
         let Some(envelope) = self.read(basis::MANIFEST, MAX_ENVELOPE_BYTES)? else {
+            if head.outcome == Outcome::Imported {
+                return Err(Refusal::new(
+                    Code::ObjectMissing,
+                    "the capsule",
+                    "its report names nothing of what the import was judged by: an older version kept none of it",
+                )
+                .hint("`sealift report verify` verifies the report itself")
+                .into());
+            }
             return self.not_taken("the seal and all that follows: no seal was confirmed");
         };
         let Some(order) = read_order(self.replay.folder)? else {
@@ -147,7 +155,7 @@ impl Running<'_> {
         )?;
         self.differs("the report", "people", &head.people, &people(&voucher, trust.current()))?;
         if let Some(why) = self.ends_here(&manifest) {
-            if head.outcome == Outcome::Imported || head.records.count > 0 {
+            if head.outcome == Outcome::Imported {
                 return Err(Refusal::new(Code::ObjectMissing, "the capsule", why)
                     .hint("have it made again from the enclave")
                     .into());
@@ -211,7 +219,7 @@ impl Running<'_> {
             let record = next(&mut told)?.filter(|record| record.digest == artifact.digest);
             let record = record.ok_or_else(|| other_artifacts(artifact))?;
             check_proofs(artifact, &record, &|digest| locate(digest).is_file())?;
-            complete(&record, opinion, &mut not_available)
+            Ok(complete(&record, opinion, &mut not_available))
         })?;
         self.replayed.not_available = not_available;
         let intact = judged.intact();
@@ -219,15 +227,13 @@ impl Running<'_> {
         let reviews = reviews_of(&signed, intact, trust, site, head.created);
         let scanned = Scanned::again(&head.scanners, self.lines::<Told>(basis::SCANS)?, head.created);
         let memory = Memory::open(&self.part(basis::MEMORY))?;
-        let records = self.custody_records()?;
-        let newest = trust.current().document();
-        let chain = custody::chain(
-            &records,
-            newest,
-            (intact.manifest(), intact.manifest_digest()),
-            site,
-            head.created,
-        );
+        let kept = match self.part(basis::CUSTODY).is_file() {
+            true => self.lines::<custody::Kept>(basis::CUSTODY)?,
+            false => Vec::new(),
+        };
+        let bundle = (intact.manifest(), intact.manifest_digest());
+        let root = trust.current().document();
+        let chain = custody::chain_again(kept, head.custody.as_ref(), root, bundle, site, head.created);
         self.differs("the report", "custody", &head.custody, &Custody::of(&chain))?;
         let custody = Custodied::of(&chain, intact.manifest(), intact.voucher());
         let deciding = Deciding {
@@ -246,6 +252,7 @@ impl Running<'_> {
             progress: self.replay.progress,
         };
         let weighed = weigh(judged, None, &deciding)?;
+        self.differs("the report", "custody", &head.custody, &report::Custody::of(&chain))?;
         self.compare_records(&weighed, &mut report()?)?;
         self.differs("the report", "policy", &head.policy, &Some(policy(weighed.decisions())))?;
         match weighed.admit(&deciding) {
@@ -379,17 +386,6 @@ impl Running<'_> {
         Ok(lines.map(<[u8]>::to_vec).collect())
     }
 
-    /// The custody records that lay beside the volumes; none in what was kept before there were any.
-    fn custody_records(&self) -> Result<Vec<UntrustedRecord>, Stop> {
-        let path = self.part(basis::CUSTODY);
-        if !path.is_file() {
-            return Ok(Vec::new());
-        }
-        let kept = self.lines::<KeptRecord>(basis::CUSTODY)?.into_iter();
-        let records = kept.map(UntrustedRecord::try_from).collect::<Result<_, _>>();
-        records.map_err(|error| cannot_read(&path, io::Error::new(io::ErrorKind::InvalidData, error)).into())
-    }
-
     fn lines<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<Vec<T>, Stop> {
         let mut lines = LineReader::bounded(self.part(name), MAX_LINE_BYTES)?;
         let mut read = Vec::new();
@@ -468,11 +464,11 @@ fn untrusted_manifest(envelope: &[u8]) -> Result<Manifest, Stop> {
     strict_json::read(&envelope.payload).map_err(|error| malformed(error.to_string()))
 }
 
-fn next(report: &mut Report) -> Result<Option<Record>, Stop> {
+pub(super) fn next(report: &mut Report) -> Result<Option<Record>, Stop> {
     Ok(report.next()?)
 }
 
-fn other_artifacts(artifact: &Artifact) -> Stop {
+pub(super) fn other_artifacts(artifact: &Artifact) -> Stop {
     Refusal::new(
         Code::ReverifyDiffers,
         "the report",
@@ -506,9 +502,9 @@ fn check_proofs(artifact: &Artifact, record: &Record, is_here: &dyn Fn(&Digest) 
 }
 
 /// Puts what the report says in the place of what cannot be judged here.
-fn complete(record: &Record, opinion: Opinion, not_available: &mut BTreeMap<String, u64>) -> Result<Opinion, Stop> {
+pub(super) fn complete(record: &Record, opinion: Opinion, not_available: &mut BTreeMap<String, u64>) -> Opinion {
     if opinion.lacking.is_empty() {
-        return Ok(opinion);
+        return opinion;
     }
     let lacking: BTreeSet<usize> = opinion.lacking.iter().copied().collect();
     let mut findings = Vec::with_capacity(opinion.findings.len());
@@ -521,11 +517,11 @@ fn complete(record: &Record, opinion: Opinion, not_available: &mut BTreeMap<Stri
         let said = record.findings.iter().filter(|said| said.kind == finding.kind);
         findings.extend(said.cloned());
     }
-    Ok(Opinion {
+    Opinion {
         findings,
         asked: opinion.asked,
         lacking: Vec::new(),
-    })
+    }
 }
 
 fn codes(refusals: &[Refused]) -> String {

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashSet};
 use super::decide::{Admission, ArtifactDecision, codes, is_wrong, open_hits, published, release};
 use crate::ecosystem::{self, Held, Stated};
 use crate::ledger::{Entry, Ledger};
-use crate::model::{Finding, Level, Name, Signer, Stop};
+use crate::model::{Artifact, Finding, Level, Name, Signer, Stop};
 use crate::policy::{Case, Decision, Hit, Judge, Standing, Verdict};
 
 /// An artifact that is held, and would not be admitted today.
@@ -34,54 +34,96 @@ pub(super) struct Today<'a> {
     pub(super) judge: Judge<'a>,
     /// Whether the enclave is for an evaluation, and the policy only shows what it would do.
     pub(super) only_shows: bool,
-    pub(super) ledger: &'a Ledger,
-    pub(super) last: Option<Known>,
 }
 
-/// What the ledger knows of the name that was asked for last.
-pub(super) struct Known {
+/// What is asked about: an artifact, with what was known and decided when it came.
+pub(super) struct About<'a> {
+    pub(super) artifact: &'a Artifact,
+    /// The publishers that are pinned by its name's first time.
+    pub(super) pinned: &'a [Signer],
+    /// What its own metadata states.
+    pub(super) stated: Stated,
+    /// The best level of its name before.
+    pub(super) floor: Option<Level>,
+    /// What became of it then.
+    pub(super) was: Option<Admission>,
+    /// The codes that stood in its way then.
+    pub(super) stood: BTreeSet<String>,
+}
+
+/// What the ledger knows of names: the one that was asked for last is kept.
+pub(super) struct OfLedger<'a> {
+    ledger: &'a Ledger,
+    last: Option<Known>,
+}
+
+struct Known {
     name: Name,
     pinned: Vec<Signer>,
     held: Vec<Held>,
 }
 
-impl Today<'_> {
-    /// Asks about an artifact with what its proofs come to now. `before` is the decision when it was last imported.
-    pub(super) fn ask(
-        &mut self,
-        entry: &Entry,
-        findings: &[Finding],
-        before: &str,
-    ) -> Result<Option<NotAdmitted>, Stop> {
+impl<'a> OfLedger<'a> {
+    pub(super) const fn new(ledger: &'a Ledger) -> Self {
+        Self { ledger, last: None }
+    }
+
+    /// What to ask about an artifact that is held. `before` is the decision when it was last imported.
+    pub(super) fn about<'s>(&'s mut self, entry: &'s Entry, before: &str) -> Result<About<'s>, Stop> {
         let artifact = &entry.artifact;
         let before = ArtifactDecision::read(before);
-        let known = self.known(artifact.full_name())?;
+        let name = artifact.full_name();
+        if self.last.as_ref().is_none_or(|known| known.name != name) {
+            self.last = Some(Known {
+                pinned: self.ledger.signers(&name)?,
+                held: self.ledger.held(&name)?,
+                name,
+            });
+        }
+        let known = self.last.as_ref();
         let stated = known
-            .held
-            .iter()
+            .into_iter()
+            .flat_map(|known| &known.held)
             .find(|held| held.artifact.version == artifact.version && held.artifact.file == artifact.file)
             .and_then(|held| Some(ecosystem::find(&artifact.ecosystem)?.stated(&held.facts)))
-            .unwrap_or_else(Stated::default);
-        let advised_as = stated
+            .unwrap_or_default();
+        Ok(About {
+            artifact,
+            pinned: known.map_or(&[], |known| &known.pinned),
+            stated,
+            floor: before.as_ref().and_then(|before| before.floor),
+            was: before.as_ref().map(|before| before.admission),
+            stood: before
+                .as_ref()
+                .map(|before| codes(&before.decision))
+                .unwrap_or_default(),
+        })
+    }
+}
+
+impl Today<'_> {
+    /// Asks about an artifact with what its proofs come to now.
+    pub(super) fn ask(&self, about: &About<'_>, findings: &[Finding]) -> Option<NotAdmitted> {
+        let artifact = about.artifact;
+        let advised_as = about
+            .stated
             .advised_as
             .as_ref()
             .map(|(name, version)| (ecosystem::collision_key(&artifact.ecosystem, name), version.as_str()));
         let case = Case {
             release: release(findings),
             advised_as: advised_as.as_ref().map(|(key, version)| (key.as_str(), *version)),
-            floor: before.as_ref().and_then(|before| before.floor),
-            pinned: &known.pinned,
+            floor: about.floor,
+            pinned: about.pinned,
             standing: Standing::Known,
-            published: published(findings, &stated),
-            licence: stated.licence.as_deref(),
+            published: published(findings, &about.stated),
+            licence: about.stated.licence.as_deref(),
             ..Case::new(artifact, findings)
         };
-        let decision = self.judge.decide(&case);
-        self.last = Some(known);
-        Ok(self.not_admitted(decision, before))
+        self.not_admitted(self.judge.decide(&case), about)
     }
 
-    fn not_admitted(&self, decision: Decision, before: Option<ArtifactDecision>) -> Option<NotAdmitted> {
+    fn not_admitted(&self, decision: Decision, about: &About<'_>) -> Option<NotAdmitted> {
         let admission = match decision.verdict {
             Verdict::Allow => return None,
             Verdict::Review if self.only_shows && !is_wrong(&decision) => return None,
@@ -89,29 +131,14 @@ impl Today<'_> {
             Verdict::Deny => Admission::Denied,
         };
         let hits: Vec<Hit> = open_hits(&decision).into_iter().cloned().collect();
-        let stood: BTreeSet<String> = before
-            .as_ref()
-            .map(|before| codes(&before.decision))
-            .unwrap_or_default();
         Some(NotAdmitted {
             admission,
-            was: before.map(|before| before.admission),
-            is_news: codes(&decision).iter().any(|code| !stood.contains(code)),
+            was: about.was,
+            is_news: codes(&decision).iter().any(|code| !about.stood.contains(code)),
             required: decision.required,
             reached: decision.reached,
             hits,
         })
-    }
-
-    fn known(&mut self, name: Name) -> Result<Known, Stop> {
-        match self.last.take().filter(|known| known.name == name) {
-            Some(known) => Ok(known),
-            None => Ok(Known {
-                pinned: self.ledger.signers(&name)?,
-                held: self.ledger.held(&name)?,
-                name,
-            }),
-        }
     }
 }
 

@@ -282,6 +282,13 @@ mod tests {
         assert_eq!(outcome(Some(10), Some((10, TimeSource::Log))), falls);
         assert_eq!(outcome(Some(10), Some((5, TimeSource::Signer))), falls);
         assert_eq!(outcome(Some(10), None), falls);
+        let reason = |at| {
+            let mut finding = signed(at);
+            revoking(Revoked::Key("abcd1234".to_owned()), Some(time(10))).apply(&mut finding);
+            finding.reason
+        };
+        assert!(reason(None).contains("nothing proves that it was signed before"));
+        assert!(!reason(Some((10, TimeSource::Log))).contains("nothing proves"));
         let mut other = signed(None);
         revoking(Revoked::Key("ffff".to_owned()), None).apply(&mut other);
         assert_eq!(other.outcome, stands);

@@ -408,3 +408,67 @@ impl TrustedRoot {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_compares_what_was_expected_with_what_was_found() {
+        let nobody = || vec!["of nobody".to_owned()];
+        let (one, other) = (Digest::of(b"one"), Digest::of(b"other"));
+        let wrong_kind = TrustError::WrongKind {
+            expected: Kind::Root,
+            found: "text/plain".to_owned(),
+        };
+        let not_enough = TrustError::NotEnough {
+            kind: Kind::Policy,
+            role: Role::Trust,
+            threshold: 2,
+            persons: Vec::new(),
+        };
+        let not_approved = TrustError::NotApproved {
+            threshold: 2,
+            persons: vec!["ann".to_owned()],
+            passed_over: nobody(),
+        };
+        for (error, expected, found) in [
+            (wrong_kind, Kind::Root.payload_type(), "text/plain"),
+            (
+                TrustError::OutOfOrder { current: 5, found: 9 },
+                "version 6",
+                "version 9",
+            ),
+            (
+                TrustError::StandingOutOfOrder {
+                    kind: Kind::Policy,
+                    current: 5,
+                    found: 4,
+                },
+                "version 6 or later",
+                "version 4",
+            ),
+            (not_enough, "2 persons", "nobody"),
+            (not_approved, "2 persons", "ann"),
+            (
+                TrustError::NotPinned {
+                    expected: one,
+                    found: other,
+                },
+                &one.to_string(),
+                &other.to_string(),
+            ),
+        ] {
+            let refusal = error.refusal("document");
+            let compared = (refusal.expected.as_deref(), refusal.found.as_deref());
+            assert_eq!(compared, (Some(expected), Some(found)));
+        }
+        let with = |passed_over| TrustError::NotApproved {
+            threshold: 1,
+            persons: Vec::new(),
+            passed_over,
+        };
+        assert_eq!(with(Vec::new()).refusal("bundle").hint, None);
+        assert!(with(nobody()).refusal("bundle").hint.unwrap().ends_with("of nobody"));
+    }
+}

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
 mod audit;
+mod capsule;
 mod custody;
 mod decided;
 mod export;
@@ -12,6 +13,7 @@ mod lines;
 mod world;
 
 mod journey;
+mod kept_capsules;
 mod kill;
 mod log;
 mod media;

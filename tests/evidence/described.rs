@@ -107,3 +107,17 @@ fn armor_is_made_of_public_certificates_alone() {
     assert!(armored(b"").unwrap_err().contains("no OpenPGP certificate"));
     assert!(armored(b"nonsense").is_err());
 }
+
+#[test]
+fn pinned_certificates_are_few_and_of_a_real_size() {
+    let one = forge::pem(&[&forge::Holder::alone(&forge::Says::default())]);
+    let described = |pem: String| describe(&Material::Certificates(pem));
+    assert_eq!(described(one.repeat(2)).unwrap().len(), 2);
+    assert!(described(one.repeat(1_001)).is_err());
+    let large = vec![forge::extension("1.2.3.4", false, &vec![0; 80 << 10])];
+    let large = forge::Holder::alone(&forge::Says {
+        more: large,
+        ..forge::Says::default()
+    });
+    assert!(described(forge::pem(&[&large])).is_err());
+}

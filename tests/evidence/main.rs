@@ -29,6 +29,7 @@ mod osv;
 mod sigstore;
 mod sigstore_checks;
 mod sigstore_kinds;
+mod sigstore_names;
 mod small_signatures;
 mod sumdb;
 mod support;

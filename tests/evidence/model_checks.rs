@@ -199,6 +199,31 @@ fn the_list_of_files_holds_together() {
         doubt(Doubt::UnknownAlgorithm),
     );
     expect(&judged(&|statement| statement["predicate"] = json!({})), malformed);
+    // The message of the oldest format counts for its own statement alone.
+    let payload = listing(|_| {}).to_string();
+    let message = format!("DSSEV1 28 application/vnd.in-toto+json {} b'{payload}'", payload.len());
+    let mut relabelled = by_key(&listing(|_| {}), &key);
+    relabelled["dsseEnvelope"]["signatures"][0]["sig"] = base64(forge::sign(&key, message.as_bytes())).into();
+    let judged_at = |value: &Value| judge(value.to_string().into_bytes(), &weights(), BYTES, &pinned);
+    expect(&judged_at(&relabelled), doubt(Doubt::UnknownSigner));
+    let old = |count: usize| {
+        let subject = json!({"name": "weights/a.bin", "digest": {"sha256": hex::encode(forge::sha256(BYTES))}});
+        let mut statement = listing(|_| {});
+        statement["predicateType"] = "https://model_signing/Digests/v0.1".into();
+        statement["subject"] = vec![subject; count].into();
+        judged_at(&by_key(&statement, &key))
+    };
+    expect(&old(1), SIGNED_BY_PUBLISHER);
+    expect(&old(2), malformed);
+    let nothing = one(support::judge(
+        "model-signing",
+        Vec::new(),
+        &weights(),
+        BYTES,
+        &pinned,
+        DAY,
+    ));
+    expect(&nothing, doubt(Doubt::Incomplete));
     expect(
         &judged(&|statement| statement["predicateType"] = PROVENANCE.into()),
         doubt(Doubt::UnknownFormat),
@@ -335,6 +360,34 @@ fn a_chain_leads_to_a_pinned_authority_and_every_certificate_may_do_what_it_does
     };
     expect(&now("2019-12-31T23:59:59Z"), doubt(Doubt::NoProvenTime));
     expect(&now("2030-01-01T00:00:01Z"), doubt(Doubt::NoProvenTime));
+
+    // Each for itself: the signer's certificate, its issuer's, and one between.
+    let ended = |name| Says {
+        until: "2026-01-01T00:00:00Z",
+        ..Says::authority(name)
+    };
+    let own = root.issue(&Says {
+        until: "2026-01-01T00:00:00Z",
+        ..Says::default()
+    });
+    expect(&judged(&by_chain(&own, &[])), doubt(Doubt::NoProvenTime));
+    let between = root.issue(&ended("Between"));
+    let signer = between.issue(&Says::default());
+    expect(&judged(&by_chain(&signer, &[&between])), doubt(Doubt::NoProvenTime));
+    let old_root = Holder::alone(&ended("Root"));
+    let value = by_chain(&old_root.issue(&Says::default()), &[])
+        .to_string()
+        .into_bytes();
+    let pinned_old = [authority(forge::pem(&[&old_root]))];
+    expect(
+        &judge(value, &weights(), BYTES, &pinned_old),
+        doubt(Doubt::NoProvenTime),
+    );
+    // A key that no longer proves anything.
+    let short = forge::certify_info(&Says::default(), &forge::rsa_info(&[0xc1; 128]), "Root", &root.key);
+    let mut weak = by_chain(&leaf, &[]);
+    weak["verificationMaterial"]["x509CertificateChain"]["certificates"][0]["rawBytes"] = base64(short).into();
+    expect(&judged(&weak), wrong(Fault::Weak));
 
     // Another signer's signature under this chain.
     let mut other = by_key(&listing(|_| {}), &forge::key());

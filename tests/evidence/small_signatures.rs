@@ -391,6 +391,11 @@ fn each_check_of_sshsig_fails_alone() {
         told(&replaced(b"SSHSIG\0\0\0\x01", b"SSHSIG\0\0\0\x02"), &message),
         undecided(Doubt::UnknownFormat)
     );
+    // More behind the signature's bytes, within its length.
+    let at = good.windows(11).rposition(|window| window == b"ssh-ed25519").unwrap() - 8;
+    let inner = u32::from_be_bytes(good[at..at + 4].try_into().unwrap());
+    let longer = [&good[..at], &(inner + 1).to_be_bytes(), &good[at + 4..], &[0]].concat();
+    assert_eq!(told(&armor(&longer), &message), contradicted(Fault::Malformed));
     // The signature's own algorithm, not the key's.
     let at = good.windows(11).rposition(|window| window == b"ssh-ed25519").unwrap();
     let mut other = good.clone();

@@ -71,6 +71,9 @@ fn constants() -> BTreeMap<&'static str, u64> {
         ("MAX_PROOFS_BESIDES", small(limits::MAX_PROOFS_BESIDES)),
         ("MAX_KIND_BYTES", small(limits::MAX_KIND_BYTES)),
         ("MAX_NAME_BYTES", small(limits::MAX_NAME_BYTES)),
+        ("MAX_PARTS", sealift::capsule::MAX_PARTS),
+        ("MAX_INDEX_BYTES", sealift::capsule::MAX_INDEX_BYTES),
+        ("MAX_INDEX_LINE_BYTES", small(sealift::capsule::MAX_INDEX_LINE_BYTES)),
         ("MAX_SEQUENCE_JUMP", limits::MAX_SEQUENCE_JUMP),
         ("MAX_CREATED_AHEAD_SECONDS", positive(limits::MAX_CREATED_AHEAD_SECONDS)),
         ("MAX_CLOCK_BEHIND_SECONDS", positive(limits::MAX_CLOCK_BEHIND_SECONDS)),
@@ -130,6 +133,7 @@ fn no_constant_of_the_format_is_left_out() {
         "src/trust/custody/record.rs",
         "src/trust/revocations.rs",
         "src/trust/trusted.rs",
+        "src/capsule/index.rs",
         "src/crypto/dsse.rs",
         "src/crypto/strict_json.rs",
     ] {

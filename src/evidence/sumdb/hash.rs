@@ -85,3 +85,25 @@ fn broken(error: &ZipError) -> Refusal {
         _ => Refusal::malformed(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    #[test]
+    fn a_name_with_a_line_break_stands_for_no_two_files() {
+        let hashed = |name: &str| {
+            let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+            writer
+                .start_file(name, zip::write::SimpleFileOptions::default())
+                .unwrap();
+            writer.write_all(b"x").unwrap();
+            of_zip(&mut writer.finish().unwrap())
+        };
+        assert!(hashed("example.com/a@v1.0.0/a.go").is_ok());
+        // The reader of zips refuses it already.
+        assert!(hashed("example.com/a@v1.0.0/a.go\n00  b").is_err());
+    }
+}

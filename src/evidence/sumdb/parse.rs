@@ -135,6 +135,7 @@ mod tests {
             "a v1\n".to_owned(),
             format!("a v1 h1:{HASH} x\n"),
             format!("a  v1 h1:{HASH}\n"),
+            format!("a  h1:{HASH}\n"),
             format!("a v1 h2:{HASH}\n"),
             format!(" v1 h1:{HASH}\n"),
             "a v1 h1:AAAA\n".to_owned(),

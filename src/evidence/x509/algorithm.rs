@@ -378,3 +378,85 @@ fn verify_pss(
     };
     key.verify(padding, digest.as_ref(), signature).map_err(|_| wrong())
 }
+
+#[cfg(test)]
+mod tests {
+    use der::Encode as _;
+    use der::asn1::BitString;
+
+    use super::*;
+    use crate::model::Outcome;
+
+    /// A key with a modulus of so many bits, and an exponent.
+    fn rsa(bits: usize, exponent: &[u8]) -> SubjectPublicKeyInfoOwned {
+        let mut modulus = vec![0xff; bits.div_ceil(8)];
+        modulus[0] >>= (8 - bits % 8) % 8;
+        let numbers = RsaKey {
+            modulus: UintRef::new(&modulus).unwrap(),
+            exponent: UintRef::new(exponent).unwrap(),
+        };
+        SubjectPublicKeyInfoOwned {
+            algorithm: AlgorithmIdentifierOwned {
+                oid: RSA,
+                parameters: Some(Any::null()),
+            },
+            subject_public_key: BitString::from_bytes(&numbers.to_der().unwrap()).unwrap(),
+        }
+    }
+
+    #[test]
+    fn an_rsa_key_is_long_enough_and_its_exponent_proves_something() {
+        const USUAL: &[u8] = &[1, 0, 1];
+        let named = |bits: usize, exponent: &[u8]| key_name(&rsa(bits, exponent)).map_err(|refusal| refusal.outcome());
+        let weak = Err(Outcome::Contradicted(Fault::Weak));
+        let unknown = Err(Outcome::Undecided(Doubt::UnknownAlgorithm));
+        assert_eq!(named(2048, USUAL), Ok("RSA 2048".to_owned()));
+        assert_eq!(named(2048, &[3]), Ok("RSA 2048".to_owned()));
+        assert_eq!(named(8192, USUAL), Ok("RSA 8192".to_owned()));
+        assert_eq!(named(2047, USUAL), weak);
+        assert_eq!(named(1024, USUAL), weak);
+        assert_eq!(named(8193, USUAL), unknown);
+        for exponent in [&[1][..], &[0], &[2], &[1, 0, 0]] {
+            assert_eq!(named(2048, exponent), weak, "{exponent:?}");
+        }
+        // The crate that verifies with an unusual salt takes no larger ones.
+        let verified = |bits| {
+            let message = Message::Bytes(b"message");
+            verify_pss(&rsa(bits, USUAL), 20, Hash::Sha256, &message, &vec![1; bits / 8])
+                .map_err(|refusal| refusal.outcome())
+        };
+        assert_eq!(verified(4096), Err(Outcome::Contradicted(Fault::SignatureWrong)));
+        assert_eq!(verified(4104), Err(Outcome::Undecided(Doubt::UnknownAlgorithm)));
+    }
+
+    /// RSASSA-PSS-params (RFC 4055 §3.1) of SHA-256, MGF1 with SHA-256 and a salt of 32 bytes.
+    const PSS: &str =
+        "3034a00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d06096086480165030402010500a203020120";
+
+    fn pss(text: &str) -> Result<(usize, Hash), Outcome> {
+        let parameters = Any::from_der(&hex::decode(text).unwrap()).unwrap();
+        read_pss(Some(&parameters)).map_err(|refusal| refusal.outcome())
+    }
+
+    #[test]
+    fn parameters_of_pss_are_of_one_hash() {
+        assert_eq!(pss(PSS), Ok((32, Hash::Sha256)));
+        let trailing = |trailer: &str| PSS.replacen("3034", "3039", 1) + "a3030201" + trailer;
+        assert_eq!(pss(&trailing("01")), Ok((32, Hash::Sha256)));
+        let unknown = Err(Outcome::Undecided(Doubt::UnknownAlgorithm));
+        assert_eq!(pss(&trailing("02")), unknown);
+        let (front, mask) = PSS.split_at(PSS.find("a11c").unwrap());
+        assert_eq!(
+            pss(&format!("{front}{}", mask.replacen("0402010500", "0402020500", 1))),
+            unknown
+        );
+        let malformed = Err(Outcome::Contradicted(Fault::Malformed));
+        assert_eq!(
+            pss(&format!("{front}{}", mask.replacen("0d010108", "0d010109", 1))),
+            malformed
+        );
+        assert_eq!(read_pss(None).map_err(|refusal| refusal.outcome()), malformed);
+        // What is left out is SHA-1.
+        assert_eq!(pss("3000"), Err(Outcome::Contradicted(Fault::Weak)));
+    }
+}

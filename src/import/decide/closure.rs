@@ -74,7 +74,8 @@ impl Closure {
         let mut missing = BTreeSet::new();
         for (name, asked) in &open {
             for (requirement, by) in asked {
-                if !memory.holds(name, &|version| fits(name, requirement.as_deref(), version))? {
+                let fitting = memory.held(name, &|version| fits(name, requirement.as_deref(), version))?;
+                if fitting.is_none() {
                     let which = requirement
                         .as_deref()
                         .map_or_else(String::new, |text| format!(" {text}"));

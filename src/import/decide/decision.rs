@@ -33,6 +33,19 @@ impl Admission {
         matches!(self, Self::Allowed | Self::Reviewed | Self::Evaluation)
     }
 
+    /// Reads the word in reports.
+    pub fn read(word: &str) -> Option<Self> {
+        [
+            Self::Allowed,
+            Self::Reviewed,
+            Self::Evaluation,
+            Self::Waiting,
+            Self::Denied,
+        ]
+        .into_iter()
+        .find(|admission| admission.word() == word)
+    }
+
     /// The word in reports.
     pub const fn word(self) -> &'static str {
         match self {

@@ -22,8 +22,8 @@ pub trait Recollection {
     fn of(&self, name: &Name) -> Result<Remembered, Stop>;
     /// The names of an ecosystem that are here: at least those that a new one of the bundle looks like.
     fn each_name(&self, ecosystem: &str, visit: &mut dyn FnMut(&str)) -> Result<(), Stop>;
-    /// Whether a version is here that fits.
-    fn holds(&self, name: &Name, fits: &dyn Fn(&str) -> bool) -> Result<bool, Stop>;
+    /// A version that is here and fits.
+    fn held(&self, name: &Name, fits: &dyn Fn(&str) -> bool) -> Result<Option<String>, Stop>;
     /// Hears which name that is here a new one looks like, as its ecosystem's key.
     fn looks_like(&self, _name: &Name) -> Result<(), Stop> {
         Ok(())
@@ -36,12 +36,12 @@ pub trait Recollection {
 pub struct Remembered {
     /// The best level of the name so far.
     pub floor: Option<Level>,
+    /// Whether it was here before.
+    pub is_known: bool,
     /// The name.
     pub name: Name,
     /// The publishers that are pinned by its first time.
     pub pinned: Vec<Signer>,
-    /// Whether it was here before.
-    pub is_known: bool,
 }
 
 impl Remembered {
@@ -85,9 +85,9 @@ impl Recollection for Ledger {
         })
     }
 
-    fn holds(&self, name: &Name, fits: &dyn Fn(&str) -> bool) -> Result<bool, Stop> {
-        let held = self.held(name)?;
-        Ok(held.iter().any(|held| fits(&held.artifact.version)))
+    fn held(&self, name: &Name, fits: &dyn Fn(&str) -> bool) -> Result<Option<String>, Stop> {
+        let versions = Self::held(self, name)?.into_iter().map(|held| held.artifact.version);
+        Ok(versions.into_iter().find(|version| fits(version)))
     }
 }
 
@@ -105,14 +105,14 @@ pub(in crate::import) enum Answer {
 
 /// A memory whose answers are kept, as far as a decision rests on them.
 pub(in crate::import) struct Noted<'a> {
-    ledger: &'a Ledger,
+    memory: &'a dyn Recollection,
     lines: RefCell<Option<Lines>>,
 }
 
 impl<'a> Noted<'a> {
-    pub(in crate::import) const fn new(ledger: &'a Ledger, lines: Option<Lines>) -> Self {
+    pub(in crate::import) const fn new(memory: &'a dyn Recollection, lines: Option<Lines>) -> Self {
         Self {
-            ledger,
+            memory,
             lines: RefCell::new(lines),
         }
     }
@@ -132,29 +132,28 @@ impl<'a> Noted<'a> {
 
 impl Recollection for Noted<'_> {
     fn knows(&self, name: &Name) -> Result<bool, Stop> {
-        Recollection::knows(self.ledger, name)
+        self.memory.knows(name)
     }
 
     fn of(&self, name: &Name) -> Result<Remembered, Stop> {
-        let remembered = self.ledger.of(name)?;
+        let remembered = self.memory.of(name)?;
         self.note(&Answer::Name(remembered.clone()))?;
         Ok(remembered)
     }
 
     fn each_name(&self, ecosystem: &str, visit: &mut dyn FnMut(&str)) -> Result<(), Stop> {
-        self.ledger.each_name(ecosystem, visit)
+        self.memory.each_name(ecosystem, visit)
     }
 
-    fn holds(&self, name: &Name, fits: &dyn Fn(&str) -> bool) -> Result<bool, Stop> {
-        let held = self.ledger.held(name)?;
-        let Some(found) = held.into_iter().find(|held| fits(&held.artifact.version)) else {
-            return Ok(false);
-        };
-        self.note(&Answer::Here {
-            name: name.clone(),
-            version: found.artifact.version,
-        })?;
-        Ok(true)
+    fn held(&self, name: &Name, fits: &dyn Fn(&str) -> bool) -> Result<Option<String>, Stop> {
+        let held = self.memory.held(name, fits)?;
+        if let Some(version) = &held {
+            self.note(&Answer::Here {
+                name: name.clone(),
+                version: version.clone(),
+            })?;
+        }
+        Ok(held)
     }
 
     fn looks_like(&self, name: &Name) -> Result<(), Stop> {
@@ -247,10 +246,93 @@ impl Recollection for Told {
         Ok(())
     }
 
-    fn holds(&self, name: &Name, fits: &dyn Fn(&str) -> bool) -> Result<bool, Stop> {
-        Ok(self
-            .here
-            .get(name)
-            .is_some_and(|versions| versions.iter().any(|version| fits(version))))
+    fn held(&self, name: &Name, fits: &dyn Fn(&str) -> bool) -> Result<Option<String>, Stop> {
+        let mut versions = self.here.get(name).into_iter().flatten();
+        Ok(versions.find(|version| fits(version)).cloned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::import::basis::{Basis, MEMORY};
+
+    struct Fake;
+
+    fn name(name: &str) -> Name {
+        Name {
+            ecosystem: "cargo".to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    impl Recollection for Fake {
+        fn knows(&self, name: &Name) -> Result<bool, Stop> {
+            Ok(name.name.starts_with('k'))
+        }
+
+        fn of(&self, name: &Name) -> Result<Remembered, Stop> {
+            Ok(Remembered {
+                floor: Some(Level::Registry),
+                is_known: self.knows(name)?,
+                name: name.clone(),
+                pinned: vec![Signer::Key {
+                    fingerprint: name.name.clone(),
+                    owner: None,
+                }],
+            })
+        }
+
+        fn each_name(&self, _: &str, visit: &mut dyn FnMut(&str)) -> Result<(), Stop> {
+            ["kept", "serde", "tokio"].into_iter().for_each(visit);
+            Ok(())
+        }
+
+        fn held(&self, name: &Name, fits: &dyn Fn(&str) -> bool) -> Result<Option<String>, Stop> {
+            let versions = ["1.0.0", "2.0.0"].map(str::to_owned);
+            Ok(versions
+                .into_iter()
+                .find(|version| name.name == "serde" && fits(version)))
+        }
+    }
+
+    #[test]
+    fn the_same_questions_get_the_same_answers_and_others_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut basis = Basis::begin(folder.path().join("1.basis")).unwrap();
+        let noted = Noted::new(&Fake, Some(basis.lines(MEMORY).unwrap()));
+        let names = [name("kept"), name("new"), name("serbe")];
+        let asked = |memory: &dyn Recollection| {
+            let mut alike = Vec::new();
+            let knows: Vec<bool> = names.iter().map(|name| memory.knows(name).unwrap()).collect();
+            memory
+                .each_name("cargo", &mut |name| alike.push(name.to_owned()))
+                .unwrap();
+            let of: Vec<Remembered> = names.iter().map(|name| memory.of(name).unwrap()).collect();
+            memory.looks_like(&name("serde")).unwrap();
+            let held = |name: &Name, wanted: &str| memory.held(name, &|version| version == wanted).unwrap();
+            let held = [
+                held(&name("serde"), "2.0.0"),
+                held(&name("serde"), "9.0.0"),
+                held(&name("other"), "1.0.0"),
+            ];
+            (knows, of, held, alike)
+        };
+        let then = asked(&noted);
+        basis.take(noted.take_lines().unwrap()).unwrap();
+        let part = basis.parts().remove(0);
+        let path = folder.path().join("1.basis").join(MEMORY);
+        assert_eq!(
+            crate::import::basis::weigh(&path).unwrap(),
+            Some((part.bytes, part.digest))
+        );
+        let told = Told::open(&path).unwrap();
+        let now = asked(&told);
+        assert_eq!((&now.0, &now.1, &now.2), (&then.0, &then.1, &then.2));
+        // Of all names only the one that mattered is kept.
+        assert_eq!(now.3, ["serde"]);
+        // What was not asked then has no answer now.
+        assert!(told.of(&name("zlib")).is_err());
+        assert_eq!(told.held(&name("serde"), &|version| version == "1.0.0").unwrap(), None);
     }
 }

@@ -28,7 +28,12 @@ pub(super) fn custody(head: &Head, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "<ol class=\"custody\">")?;
     for link in &custody.records {
         let counts = link.word == Word::Counts;
-        let (class, sign) = if counts { ("good", "✓") } else { ("open", "?") };
+        let is_in_trouble = custody.troubles.iter().any(|trouble| trouble.subject == link.file);
+        let (class, sign) = match (counts, is_in_trouble) {
+            (true, false) => ("good", "✓"),
+            (true, true) => ("warn", "!"),
+            (false, _) => ("open", "?"),
+        };
         let (event, at) = link.record.as_ref().map_or_else(
             || ("unreadable".to_owned(), String::new()),
             |record| (record.event.to_string(), record.at.to_string()),

@@ -105,7 +105,18 @@ pub struct Trouble {
 impl Chain {
     /// Judges the files that lie beside a bundle, each with its name. Signers are looked for in `roots`, the newest first.
     pub fn judge(untrusted: &[(String, Vec<u8>)], roots: &[&Root], about: &About<'_>) -> Self {
-        let mut links: BTreeMap<Digest, Link> = BTreeMap::new();
+        Self::judge_with(untrusted, Vec::new(), roots, about)
+    }
+
+    /// The same, where some files that are no records are known only as that.
+    pub fn judge_with(
+        untrusted: &[(String, Vec<u8>)],
+        unreadable: Vec<Link>,
+        roots: &[&Root],
+        about: &About<'_>,
+    ) -> Self {
+        let unreadable = unreadable.into_iter().filter(|link| link.word == Word::Unreadable);
+        let mut links: BTreeMap<Digest, Link> = unreadable.map(|link| (link.digest, link)).collect();
         let mut this = Self::default();
         for (file, bytes) in untrusted.iter().take(MAX_CUSTODY_RECORDS) {
             let link = read(file, bytes, roots, about);

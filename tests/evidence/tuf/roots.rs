@@ -73,6 +73,11 @@ fn roots_follow_each_other_one_by_one() {
     assert_eq!(told(vec![next(3, vec![8]), next(2, vec![8, 1])]), CONFIRMED);
     assert_eq!(told(vec![next(2, vec![8])]), doubt(Doubt::UnknownSigner));
     assert_eq!(told(vec![next(2, vec![1])]), wrong(Fault::SignatureWrong));
+    // One in between that its own keys did not sign.
+    assert_eq!(
+        told(vec![next(2, vec![1]), next(3, vec![8])]),
+        wrong(Fault::SignatureWrong)
+    );
     assert_eq!(told(vec![next(3, vec![1, 8])]), wrong(Fault::ChainWrong));
     let other = String::from_utf8(next(2, vec![1, 8])).unwrap() + "\n";
     assert_eq!(
