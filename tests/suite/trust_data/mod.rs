@@ -116,7 +116,6 @@ fn manifest() -> Manifest {
     Manifest {
         base_source: None,
         base: None,
-        base_source: None,
         catalog: CatalogSummary {
             artifacts: 0,
             content_size: 0,
