@@ -42,6 +42,9 @@ struct Known {
     generation: Option<(u64, Digest)>,
 }
 
+/// The number and digest of the last report.
+type Last = (u64, Digest);
+
 /// A report that lies in the folder.
 struct Lying {
     head: Head,
@@ -179,7 +182,7 @@ fn in_order(
     auditing: &Auditing<'_>,
     lying: &BTreeMap<u64, Lying>,
     absent: &Absent,
-) -> Result<(BTreeMap<u64, Known>, (u64, Digest)), Stop> {
+) -> Result<(BTreeMap<u64, Known>, Last), Stop> {
     let folder = record::folder(auditing.folder);
     let listed = lying.iter().map(|(number, report)| Listed {
         number: *number,

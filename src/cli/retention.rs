@@ -194,7 +194,7 @@ pub(super) fn item_json(item: &Item) -> Value {
         "until": item.until,
         "held": item.held,
         "stays": item.stays,
-        "beside": item.beside,
+        "beside": item.beside.iter().map(|(class, path)| json!({ "class": class.name(), "path": path })).collect::<Vec<_>>(),
         "report": item.report.as_ref().map(|report| report.number),
     })
 }

@@ -1,7 +1,7 @@
 //! Statements that several persons sign, one after the other: what is signed so far lies in the folder `open` of the enclave, and counts for nothing
 //! until enough have signed it.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde_json::json;
 
@@ -152,7 +152,7 @@ fn check_role(kind: Kind, trust: &TrustFolder, signer: &dyn Signer) -> Result<()
 }
 
 /// What others have signed so far, and the reason that they gave.
-fn begun(together: &Together<'_>, path: &PathBuf) -> Result<Option<(Envelope, String)>, Stop> {
+fn begun(together: &Together<'_>, path: &Path) -> Result<Option<(Envelope, String)>, Stop> {
     if !path.exists() {
         return Ok(None);
     }

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::crypto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
+use crate::import::basis::APPROVALS;
 use crate::import::record;
 use crate::ledger::{Entry, Ledger, Shown};
 use crate::model::{Digest, Stop, Timestamp, Unable};
@@ -13,7 +14,6 @@ use crate::policy::{RecordClass, Retention};
 use crate::report::{self, Listed, ReportError};
 use crate::statement::{AbsentReport, Holds, Renewals};
 use crate::store::{self, Store};
-use crate::trust::approval::Approval;
 use crate::trust::folder::read_bounded;
 use crate::trust::review::Review;
 use crate::trust::{Revocations, TrustedRoot};
@@ -57,7 +57,7 @@ pub struct Item {
     /// The digest of its bytes, where it is known already.
     pub digest: Option<Digest>,
     /// What goes with it, below the enclave's folder: what a report's attempt was judged by.
-    pub beside: Vec<String>,
+    pub beside: Vec<(RecordClass, String)>,
     /// What must be known of a report once it is gone.
     pub report: Option<AbsentReport>,
 }
@@ -84,8 +84,7 @@ pub fn items(looking: &Looking<'_>, visit: &mut dyn FnMut(Item) -> Result<(), St
     if let Some(last) = last {
         visit(report(looking, &last, Some("the next report names it"))?)?;
     }
-    documents(looking, RecordClass::Approval, "approvals", visit)?;
-    documents(looking, RecordClass::Review, "reviews", visit)?;
+    reviews(looking, visit)?;
     objects(looking, visit)
 }
 
@@ -149,13 +148,19 @@ fn report(looking: &Looking<'_>, listed: &Listed, stays: Option<&'static str>) -
         previous: head.previous.as_ref().map(|previous| previous.digest),
         repository: head.published.as_ref().map(|published| published.repository),
     });
-    // A report and what it was judged by belong together: the one goes when the other may go too.
-    let basis = entries(&record::folder(looking.folder).basis(head))?;
-    let beside: Vec<String> = basis.iter().map(|path| looking.below(path)).collect();
+    // A report and what it was judged by belong together: they go when all of them may go.
+    let mut beside = Vec::new();
     let mut until = looking.until(class, head.created);
-    if !beside.is_empty() {
-        let capsule = looking.until(RecordClass::Capsule, head.created);
-        until = until.zip(capsule).map(|(one, other)| one.max(other));
+    for path in entries(&record::folder(looking.folder).basis(head))? {
+        let of_approvals = path.file_name().is_some_and(|name| name == APPROVALS);
+        let class = if of_approvals {
+            RecordClass::Approval
+        } else {
+            RecordClass::Capsule
+        };
+        let other = looking.until(class, head.created);
+        until = until.zip(other).map(|(one, other)| one.max(other));
+        beside.push((class, looking.below(&path)));
     }
     Ok(Item {
         class,
@@ -170,48 +175,38 @@ fn report(looking: &Looking<'_>, listed: &Listed, stays: Option<&'static str>) -
     })
 }
 
-/// What persons have signed about bundles: a folder for each, by its manifest.
-fn documents(
-    looking: &Looking<'_>,
-    class: RecordClass,
-    name: &str,
-    visit: &mut dyn FnMut(Item) -> Result<(), Stop>,
-) -> Result<(), Stop> {
-    for folder in entries(&looking.folder.join(name))? {
+/// What persons have decided about artifacts: a folder for each bundle, by its manifest.
+fn reviews(looking: &Looking<'_>, visit: &mut dyn FnMut(Item) -> Result<(), Stop>) -> Result<(), Stop> {
+    for folder in entries(&looking.folder.join("reviews"))? {
         for path in entries(&folder)? {
             if path.to_string_lossy().ends_with(".dsse.json") {
-                visit(document(looking, class, &path)?)?;
+                visit(review(looking, &path)?)?;
             }
         }
     }
     Ok(())
 }
 
-fn document(looking: &Looking<'_>, class: RecordClass, path: &Path) -> Result<Item, Stop> {
+fn review(looking: &Looking<'_>, path: &Path) -> Result<Item, Stop> {
+    let class = RecordClass::Review;
     let bytes = read_bounded(path, MAX_ENVELOPE_BYTES)?.unwrap_or_default();
     let Ok(envelope) = Envelope::read(&bytes) else {
         return Ok(looking.unread(class, path));
     };
-    let keys: Vec<String> = envelope.signatures.into_iter().map(|one| one.key_id).collect();
-    let read = match class {
-        RecordClass::Review => Review::read(&envelope.payload).map(|review| {
-            let purls = review.artifacts.into_iter().map(|artifact| artifact.purl).collect();
-            (review.manifest, review.created, purls)
-        }),
-        _ => Approval::read(&envelope.payload).map(|approval| (approval.manifest, approval.created, Vec::new())),
-    };
-    let Ok((manifest, created, purls)) = read else {
+    let Ok(review) = Review::read(&envelope.payload) else {
         return Ok(looking.unread(class, path));
     };
+    let keys: Vec<String> = envelope.signatures.into_iter().map(|one| one.key_id).collect();
+    let purls: Vec<String> = review.artifacts.into_iter().map(|artifact| artifact.purl).collect();
     // A person's own clock may be behind: the bundle came when the enclave's said so.
-    let imported = looking.ledger.bundle(&manifest)?.map(|bundle| bundle.imported);
-    let from = imported.map_or(created, |imported| imported.max(created));
+    let imported = looking.ledger.bundle(&review.manifest)?.map(|bundle| bundle.imported);
+    let from = imported.map_or(review.created, |imported| imported.max(review.created));
     Ok(Item {
         class,
         path: looking.below(path),
         from,
         until: looking.until(class, from),
-        held: looking.holds.on_document(Some(&manifest), from, &purls, &keys),
+        held: looking.holds.on_document(Some(&review.manifest), from, &purls, &keys),
         stays: None,
         digest: Some(Digest::of(&bytes)),
         beside: Vec::new(),

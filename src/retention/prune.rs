@@ -113,8 +113,8 @@ fn entries(pruning: &Pruning<'_>, looking: &Looking<'_>, item: &Item) -> Result<
         return Ok(None);
     }
     let mut all = Vec::new();
-    for path in &item.beside {
-        all.extend(named(RecordClass::Capsule, path, None)?);
+    for (class, path) in &item.beside {
+        all.extend(named(*class, path, None)?);
     }
     all.push(own);
     Ok(Some(all))
@@ -191,7 +191,7 @@ fn remove(folder: &Path, ledger: &Ledger, entry: &Pruned) -> Result<bool, Stop> 
         let failed = |error: io::Error| Unable::new(format!("cannot remove `{}`", path.display())).because(error);
         fs::remove_file(&path).map_err(failed)?;
     }
-    if entry.class == RecordClass::Capsule
+    if matches!(entry.class, RecordClass::Capsule | RecordClass::Approval)
         && let Some(folder) = path.parent()
     {
         // The folder of one report goes with the last file in it; until then it is not empty, and stays.

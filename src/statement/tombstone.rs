@@ -91,7 +91,7 @@ impl Tombstone {
         for entry in &self.entries {
             // What is removed by a path out of a document must lie where records lie.
             let is_below = RelativePath::new(entry.path.as_str()).is_ok()
-                && ["reports/", "reviews/", "approvals/", "capsules/", "store/objects/"]
+                && ["reports/", "reviews/", "store/objects/"]
                     .iter()
                     .any(|folder| entry.path.starts_with(folder));
             if !is_below {

@@ -22,7 +22,7 @@ schema: sealift-policy/1
 id: plant-7
 version: 1
 profile: evaluation
-retention: { refusal_days: 0, artifact_days: 0, proof_days: 0, capsule_days: 0 }
+retention: { refusal_days: 0, artifact_days: 0, proof_days: 0, capsule_days: 0, approval_days: 0 }
 ";
 
 /// Three attempts, the second of which is refused and over.
