@@ -114,6 +114,7 @@ impl Place {
 fn manifest() -> Manifest {
     let digest = Digest::of(b"x");
     Manifest {
+        base_source: None,
         base: None,
         catalog: CatalogSummary {
             artifacts: 0,
