@@ -520,7 +520,7 @@ fn a_newer_ledger_is_refused() {
     assert!(
         error
             .to_string()
-            .ends_with("has schema 99, and this program knows up to 5"),
+            .ends_with("has schema 99, and this program knows up to 6"),
         "{error}"
     );
 }
@@ -574,7 +574,10 @@ fn a_ledger_of_schema_3_learns_of_upstreams() {
     drop(site.ledger);
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection
-        .execute_batch("DROP TABLE upstream_states; DROP TABLE log; PRAGMA user_version = 3;")
+        .execute_batch(
+            "DROP TABLE upstream_states; DROP TABLE log; DROP TABLE statements; DROP TABLE pruned; \
+             PRAGMA user_version = 3;",
+        )
         .unwrap();
     drop(connection);
     let ledger = Ledger::open(&path).unwrap();

@@ -4,13 +4,14 @@ use super::*;
 use crate::crypto::strict_json;
 use crate::report::EcosystemTally;
 
-const CHECKS: [&str; 13] = [
+const CHECKS: [&str; 14] = [
     "container",
     "seal",
     "recipient",
     "order",
     "freshness",
     "approvals",
+    "custody",
     "objects",
     "contents",
     "trust",
