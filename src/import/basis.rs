@@ -152,6 +152,11 @@ impl Basis {
         Ok(())
     }
 
+    /// Removes it again, as far as that goes.
+    pub(super) fn remove(self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+
     /// The parts, by their names. They are made durable with the report that names them.
     pub(super) fn parts(&mut self) -> Vec<Part> {
         self.parts.sort_by(|one, other| one.name.cmp(&other.name));

@@ -110,10 +110,12 @@ pub fn import_recorded(
     recorder: &mut Recorder<'_>,
 ) -> Result<Imported, Stop> {
     let result = import_steps(inputs, folder, enclave, trust, run, recorder);
-    if let Err(Stop::Refused(refusals)) = &result
-        && refusals.iter().any(|refusal| refusal.code != Code::AlreadyImported)
-    {
-        recorder.refused(refusals, &enclave.ledger);
+    match &result {
+        Err(Stop::Refused(refusals)) if refusals.iter().any(|refusal| refusal.code != Code::AlreadyImported) => {
+            recorder.refused(refusals, &enclave.ledger);
+        }
+        Ok(Imported::Committed(_)) => {}
+        _ => recorder.without_report(),
     }
     result
 }

@@ -414,6 +414,15 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Takes back what was kept of an attempt that leaves no report. What fails here is removed by the next run.
+    pub(super) fn without_report(&mut self) {
+        if let Some(keeping) = &mut self.keeping
+            && let Some(kept) = keeping.basis.take()
+        {
+            kept.remove();
+        }
+    }
+
     /// Writes the report of a refusal and commits it. That this fails does not change why the bundle is refused.
     pub(super) fn refused(&mut self, refusals: &[Refusal], ledger: &Ledger) {
         let Some(keeping) = &mut self.keeping else { return };

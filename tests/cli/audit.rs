@@ -310,8 +310,8 @@ fn what_a_killed_run_left_is_told_apart() {
     .unwrap();
     let (status, document) = audit(&world, "");
     assert_eq!(status, 0, "{document}");
-    // The mark, the tile, the report, and the journal that it names.
-    assert_eq!(document["total"]["leftovers"], 4, "{document}");
+    // The mark, the tile, the report, the journal that it names, and what it was judged by.
+    assert_eq!(document["total"]["leftovers"], 5, "{document}");
     world.run("import --enclave en m3").done();
     is_clean(&world);
 }
