@@ -58,7 +58,6 @@ impl Output {
     }
 
     /// Prints the one JSON document, which may be too long to hold: a struct whose fields are in the order of their names.
-    #[cfg(feature = "export")]
     pub(crate) fn long_json(&self, document: &impl serde::Serialize) {
         let mut text = EscapedLines {
             line: Vec::new(),
@@ -222,13 +221,11 @@ pub(crate) fn escape(text: &str) -> String {
 }
 
 /// Escapes what passes, line by line.
-#[cfg(any(feature = "export", test))]
 struct EscapedLines<W: Write> {
     line: Vec<u8>,
     output: W,
 }
 
-#[cfg(any(feature = "export", test))]
 impl<W: Write> Write for EscapedLines<W> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {

@@ -34,7 +34,7 @@ pub struct Wanted {
     /// The file's name, where the lockfile says it.
     pub file: Option<String>,
     /// The digests that the lockfile accepts: the artifact must have one of the strongest algorithm named. Never empty
-    /// but for files of a folder that has no checksums, and where the ecosystem takes [`Unpinned::AsServed`].
+    /// but for files of a folder that has no checksums, and where the ecosystem takes [`Unpinned::AsServed`](super::Unpinned::AsServed).
     pub claims: Vec<Claim>,
     /// URLs that the lockfile gives for exactly this artifact.
     pub urls: Vec<String>,

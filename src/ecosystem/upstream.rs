@@ -27,7 +27,7 @@ pub struct UpstreamBase {
 pub enum NamedBy {
     /// The command line or the selection file.
     Operator,
-    /// The lockfile, as the registry of this very name ([`Wanted::registry`]).
+    /// The lockfile, as the registry of this very name ([`Wanted::registry`](super::Wanted::registry)).
     LockfileForName,
     /// The lockfile, as one index of several for all that it locks.
     LockfileForAll,
@@ -109,7 +109,7 @@ pub struct Located {
 pub struct Companions {
     /// Registry documents about the name.
     pub documents: Vec<NewDocument>,
-    /// For each artifact, by its file name: one entry for every kind of [`Ecosystem::proof_kinds`].
+    /// For each artifact, by its file name: one entry for every kind of [`Ecosystem::proof_kinds`](super::Ecosystem::proof_kinds).
     pub proofs: BTreeMap<String, Vec<NewProof>>,
 }
 

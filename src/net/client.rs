@@ -17,7 +17,7 @@ use crate::model::Timestamp;
 
 /// What a client is made from.
 pub struct Settings {
-    /// The bases that [`Upstream::bases`] gives, in order of preference; those of lockfiles come from each [`View`].
+    /// The bases that [`Upstream::bases`](crate::ecosystem::Upstream::bases) gives, in order of preference; those of lockfiles come from each [`View`].
     pub bases: Vec<UpstreamBase>,
     /// Who may be contacted.
     pub access: Access,
