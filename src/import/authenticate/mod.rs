@@ -5,10 +5,11 @@
 //! travelling root one more, each judged by the chain from the pin. The manifest's payload is parsed after its
 //! signature; the rest of the volume is not touched here at all (`bundle-spec/seal.md`).
 
+mod place;
+mod roots;
+
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::container;
-use crate::bundle::limits;
 use crate::bundle::manifest::{Manifest, ManifestError};
 use crate::crypto::dsse::Envelope;
 use crate::crypto::key::KeyId;
@@ -16,6 +17,9 @@ use crate::crypto::strict_json;
 use crate::model::{Code, Digest, Refusal, Stop, Timestamp};
 use crate::trust::approval::{self, Approval, Approved};
 use crate::trust::{Kind, Revocations, Role, TrustError, TrustedRoot, Vouched};
+
+use place::{check_base, check_order, check_recipient, check_time};
+use roots::{check_roots, read_roots};
 
 use super::open::{Opened, UntrustedApproval, UntrustedVolume, VolumeReader};
 
@@ -375,61 +379,6 @@ fn vouch(
     })
 }
 
-/// Reads the travelling roots' envelopes: each behind a header that is the only one possible for it.
-fn read_roots(reader: &mut VolumeReader, pinned: u64) -> Result<Vec<(u64, Vec<u8>)>, Stop> {
-    let mut roots: Vec<(u64, Vec<u8>)> = Vec::new();
-    loop {
-        let untrusted_header = reader.header()?;
-        let Some(Ok(size)) = container::bounded_size(&untrusted_header, limits::MAX_ROOT_ENVELOPE_BYTES) else {
-            reader.keep(untrusted_header);
-            return Ok(roots);
-        };
-        let candidates = match roots.last() {
-            Some((version, _)) => version + 1..=version + 1,
-            None => 1..=pinned.saturating_add(limits::MAX_ROOTS),
-        };
-        let version = candidates
-            .clone()
-            .find(|version| untrusted_header == container::header(&container::root_name(*version), size));
-        let Some(version) = version else {
-            reader.keep(untrusted_header);
-            return Ok(roots);
-        };
-        if roots.len() as u64 == limits::MAX_ROOTS {
-            return Err(Refusal::new(
-                Code::PreauthLimitExceeded,
-                reader.name(),
-                "more roots travel than the limit allows",
-            )
-            .comparing(format!("at most {}", limits::MAX_ROOTS), "more")
-            .into());
-        }
-        roots.push((version, reader.data(size)?));
-    }
-}
-
-/// Compares the roots that were read with those that the manifest lists.
-fn check_roots(roots: &[(u64, Vec<u8>)], manifest: &Manifest, reader: &VolumeReader) -> Result<(), Refusal> {
-    let found: Vec<_> = roots
-        .iter()
-        .map(|(version, bytes)| (*version, Digest::of(bytes)))
-        .collect();
-    let listed: Vec<_> = manifest.roots.iter().map(|root| (root.version, root.digest)).collect();
-    let sizes_fit = roots
-        .iter()
-        .zip(&manifest.roots)
-        .all(|((_, bytes), root)| bytes.len() as u64 == root.size);
-    if found == listed && sizes_fit {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        Code::ContainerNotExact,
-        reader.name(),
-        "its roots are not those that the manifest lists",
-    )
-    .comparing(format!("{listed:?}"), format!("{found:?}")))
-}
-
 /// Refuses what a revoked key signed, and what was voided. A key that may be in other hands can claim any time, so the time
 /// of the revocation makes no difference here.
 pub(super) fn check_revoked(
@@ -460,182 +409,6 @@ pub(super) fn check_revoked(
         ));
     }
     Ok(())
-}
-
-fn check_recipient(subject: &str, manifest: &Manifest, root: &TrustedRoot) -> Result<(), Refusal> {
-    let enclave = &root.document().enclave;
-    if manifest.recipients.contains(enclave.id.digest()) {
-        return Ok(());
-    }
-    let names: Vec<String> = manifest.recipients.iter().map(ToString::to_string).collect();
-    Err(Refusal::new(
-        Code::WrongEnclave,
-        subject,
-        format!("it was not made for this enclave, {}", enclave.name),
-    )
-    .comparing(enclave.id.digest(), names.join(", "))
-    .hint("bring it to the enclave that it was made for, or export for this one"))
-}
-
-fn check_time(subject: &str, manifest: &Manifest, root: &TrustedRoot, judgement: &Judgement<'_>) -> Result<(), Stop> {
-    let now = judgement.now;
-    let known = match judgement.memory {
-        Some(memory) => memory.known_time()?,
-        None => None,
-    };
-    let mut reference = now;
-    if let Some((known, source)) = known {
-        if now.plus_seconds(limits::MAX_CLOCK_BEHIND_SECONDS) < known {
-            return Err(Refusal::new(
-                Code::ClockBehind,
-                "the clock",
-                format!("it shows an earlier time than {source} proves"),
-            )
-            .comparing(format!("{known} or later"), now)
-            .hint("set the clock of this machine")
-            .into());
-        }
-        reference = reference.max(known);
-    }
-    root.check_fresh(reference).map_err(|error| {
-        error
-            .refusal("the root")
-            .hint("rotate to a new root with `sealift root rotate`")
-    })?;
-    if manifest.created > now.plus_seconds(limits::MAX_CREATED_AHEAD_SECONDS) {
-        return Err(
-            Refusal::new(Code::TimeImplausible, subject, "it claims to be made in the future")
-                .comparing(format!("{now} or up to a day later"), manifest.created)
-                .hint("compare the clocks of both sides")
-                .into(),
-        );
-    }
-    if manifest.not_after < reference {
-        return Err(
-            Refusal::new(Code::BundleExpired, subject, "its time to live has passed")
-                .comparing(format!("import until {}", manifest.not_after), reference)
-                .hint("export again on the sending side")
-                .into(),
-        );
-    }
-    Ok(())
-}
-
-/// A delta needs the bundle that it builds on.
-fn check_base(subject: &str, manifest: &Manifest, judgement: &Judgement<'_>) -> Result<(), Stop> {
-    let (Some(base), Some(memory)) = (manifest.base, judgement.memory) else {
-        return Ok(());
-    };
-    if memory.imported(&base)?.is_some() {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        Code::BaseMissing,
-        subject,
-        "it builds on a bundle that was not imported here",
-    )
-    .comparing(format!("manifest {base} among the imported"), "it is not")
-    .hint("import the base first, or have the exporter make a bundle that stands alone")
-    .into())
-}
-
-/// Judges epoch, number and predecessor; gives the numbers that are missing where the site's rule lets that pass.
-fn check_order(
-    subject: &str,
-    manifest: &Manifest,
-    digest: Digest,
-    root: &TrustedRoot,
-    memory: &dyn Memory,
-) -> Result<Option<(u64, u64)>, Stop> {
-    let epoch = root.document().epoch;
-    if manifest.epoch < epoch {
-        return Err(Refusal::new(
-            Code::Rollback,
-            subject,
-            "it belongs to an earlier epoch than the root's",
-        )
-        .comparing(format!("epoch {epoch}"), format!("epoch {}", manifest.epoch))
-        .into());
-    }
-    if manifest.epoch > epoch {
-        return Err(Refusal::new(
-            Code::SequenceJump,
-            subject,
-            "it belongs to a later epoch than the root's",
-        )
-        .comparing(format!("epoch {epoch}"), format!("epoch {}", manifest.epoch))
-        .hint("only a new root begins a new epoch")
-        .into());
-    }
-    let last = memory.last(&manifest.stream)?.filter(|last| last.epoch == epoch);
-    let number = manifest.sequence;
-    if let Some(known) = memory.numbered(&manifest.stream, epoch, number)?
-        && known != digest
-    {
-        return Err(Refusal::new(
-            Code::SequenceReused,
-            subject,
-            "another bundle with this number was imported before",
-        )
-        .comparing(known, digest)
-        .hint("keep both media, and ask the exporter which one is genuine")
-        .into());
-    }
-    let last_number = last.map_or(0, |last| last.sequence);
-    if number <= last_number {
-        return Err(Refusal::new(
-            Code::Rollback,
-            subject,
-            "a newer bundle of this stream has been imported",
-        )
-        .comparing(
-            format!("number {} or later", last_number + 1),
-            format!("number {number}"),
-        )
-        .hint("to go back on purpose use `sealift rollback`")
-        .into());
-    }
-    if number - last_number > limits::MAX_SEQUENCE_JUMP {
-        return Err(Refusal::new(
-            Code::SequenceJump,
-            subject,
-            "its number is further ahead than any real gap",
-        )
-        .comparing(
-            format!("at most number {}", last_number + limits::MAX_SEQUENCE_JUMP),
-            format!("number {number}"),
-        )
-        .hint("a new epoch in the root starts the numbers again")
-        .into());
-    }
-    if number > last_number + 1 {
-        let missing = (last_number + 1, number - 1);
-        if memory.gap_rule() == GapRule::Refuse {
-            return Err(
-                Refusal::new(Code::SequenceGap, subject, "bundles before it have not been imported")
-                    .comparing(format!("number {}", last_number + 1), format!("number {number}"))
-                    .hint("import the missing bundles first")
-                    .into(),
-            );
-        }
-        return Ok(Some(missing));
-    }
-    if let Some(last) = last
-        && manifest.previous != Some(last.manifest)
-    {
-        let found = manifest
-            .previous
-            .map_or_else(|| "none".to_owned(), |digest| digest.to_string());
-        return Err(Refusal::new(
-            Code::SequenceReused,
-            subject,
-            "it follows another bundle than the one imported last",
-        )
-        .comparing(last.manifest, found)
-        .hint("two exporters may be using one stream: ask the exporter")
-        .into());
-    }
-    Ok(None)
 }
 
 /// Judges the approvals that came, and counts the persons behind them.
