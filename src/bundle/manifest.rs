@@ -360,4 +360,149 @@ mod tests {
             assert!(manifest.check().is_err(), "change {index} passed");
         }
     }
+
+    /// A field, a change within its bound, and changes beyond it.
+    type Bound = (&'static str, fn(&mut Manifest), &'static [fn(&mut Manifest)]);
+
+    #[test]
+    fn every_bound_holds_for_its_own_field() {
+        fn roots(m: &mut Manifest, count: u64) {
+            let root = m.roots[0].clone();
+            m.roots = (1..=count)
+                .map(|version| TravellingRoot {
+                    version,
+                    ..root.clone()
+                })
+                .collect();
+        }
+        fn recipients(m: &mut Manifest, count: usize) {
+            let mut digests: Vec<Digest> = (0..count).map(|number| Digest::of(&number.to_be_bytes())).collect();
+            digests.sort_unstable();
+            m.recipients = digests;
+        }
+        fn volumes(m: &mut Manifest, count: usize, bytes: u64) {
+            m.volumes = vec![VolumeSummary { bytes, segments: 1 }; count];
+        }
+        let bounds: [Bound; 12] = [
+            (
+                "stream",
+                |m| m.stream = "a".repeat(64),
+                &[
+                    |m| m.stream = "a".repeat(65),
+                    |m| m.stream = ".a".into(),
+                    |m| m.stream = "-a".into(),
+                    |m| m.stream = "A".into(),
+                    |m| m.stream = "a/b".into(),
+                    |m| m.stream = "a b".into(),
+                ],
+            ),
+            (
+                "base_source",
+                |m| (m.base, m.base_source) = (Some(m.plan), Some(BaseSource::Memory)),
+                &[|m| m.base_source = Some(BaseSource::Memory)],
+            ),
+            ("sequence", |m| m.epoch = 9, &[|m| m.epoch = 0, |m| m.sequence = 0]),
+            (
+                "previous",
+                |m| (m.sequence, m.previous) = (2, Some(m.plan)),
+                &[|m| m.sequence = 2, |m| m.previous = Some(m.plan)],
+            ),
+            (
+                "not_after",
+                |m| m.not_after = m.created,
+                &[|m| m.not_after = Timestamp::from_seconds(999)],
+            ),
+            (
+                "generator",
+                |m| m.generator = "x".repeat(100),
+                &[|m| m.generator = "x".repeat(101), |m| m.generator = String::new()],
+            ),
+            (
+                "recipients",
+                |m| recipients(m, limits::MAX_RECIPIENTS),
+                &[
+                    |m| recipients(m, limits::MAX_RECIPIENTS + 1),
+                    |m| m.recipients.clear(),
+                    |m| {
+                        recipients(m, 2);
+                        m.recipients.reverse();
+                    },
+                    |m| m.recipients = vec![m.plan; 2],
+                ],
+            ),
+            (
+                "roots",
+                |m| roots(m, limits::MAX_ROOTS),
+                &[
+                    |m| roots(m, limits::MAX_ROOTS + 1),
+                    |m| m.roots.clear(),
+                    |m| m.roots[0].version = 0,
+                    |m| m.roots = vec![m.roots[0].clone(); 2],
+                    |m| m.roots[0].size = 0,
+                    |m| m.roots[0].size = limits::MAX_ROOT_ENVELOPE_BYTES + 1,
+                ],
+            ),
+            (
+                "segment_size",
+                |m| m.segment_size = limits::MIN_SEGMENT_BYTES,
+                &[
+                    |m| m.segment_size = limits::MIN_SEGMENT_BYTES / 2,
+                    |m| m.segment_size = limits::MAX_SEGMENT_BYTES * 2,
+                    |m| m.segment_size = limits::MIN_SEGMENT_BYTES * 3,
+                    |m| m.segment_size = 0,
+                ],
+            ),
+            (
+                "catalog",
+                |m| {
+                    m.catalog.size = limits::MAX_CATALOG_BYTES;
+                    m.catalog.content_size = limits::MAX_CATALOG_CONTENT_BYTES;
+                    m.catalog.objects = limits::MAX_OBJECTS;
+                    m.catalog.artifacts = limits::MAX_ARTIFACTS;
+                    m.catalog.documents = limits::MAX_DOCUMENTS;
+                },
+                &[
+                    |m| m.catalog.size = 0,
+                    |m| m.catalog.size = limits::MAX_CATALOG_BYTES + 1,
+                    |m| m.catalog.content_size = limits::MAX_CATALOG_CONTENT_BYTES + 1,
+                    |m| m.catalog.objects = 0,
+                    |m| m.catalog.objects = limits::MAX_OBJECTS + 1,
+                    |m| m.catalog.artifacts = limits::MAX_ARTIFACTS + 1,
+                    |m| m.catalog.documents = limits::MAX_DOCUMENTS + 1,
+                ],
+            ),
+            (
+                "volumes",
+                |m| volumes(m, limits::MAX_VOLUMES, 512),
+                &[
+                    |m| volumes(m, limits::MAX_VOLUMES + 1, 512),
+                    |m| m.volumes.clear(),
+                    |m| m.volumes[0].segments = 0,
+                    |m| volumes(m, 1, 511),
+                ],
+            ),
+            (
+                "volumes",
+                |m| volumes(m, 1, limits::MAX_OBJECT_BYTES * 1024),
+                &[
+                    |m| volumes(m, 1, limits::MAX_OBJECT_BYTES * 1024 + 1),
+                    |m| volumes(m, 2, limits::MAX_OBJECT_BYTES * 1024),
+                    |m| volumes(m, 2, u64::MAX),
+                ],
+            ),
+        ];
+        for (expected, within, beyond) in bounds {
+            let told = |change: &fn(&mut Manifest)| {
+                let mut manifest = sample();
+                change(&mut manifest);
+                manifest.check()
+            };
+            assert_eq!(told(&within), Ok(()), "{expected}");
+            for (index, change) in beyond.iter().enumerate() {
+                let told = told(change);
+                let is_own = matches!(told, Err(ManifestError::OutOfRange { field, .. }) if field == expected);
+                assert!(is_own, "{expected}, change {index}: {told:?}");
+            }
+        }
+    }
 }

@@ -284,6 +284,10 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use aws_lc_rs::signature::{
+        ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _,
+    };
+
     use super::*;
     use crate::crypto::file_key::FileKey;
     use crate::crypto::key::Signer as _;
@@ -335,11 +339,39 @@ mod tests {
         };
         let public = hex::encode(key.public().bytes());
         assert!(listed("ed25519", &public) && listed("ed25519", &key.public().to_pem()));
-        for scheme in ["ecdsa-sha2-nistp256", "rsassa-pss-sha256", "none", ""] {
+        for scheme in [
+            "ecdsa-sha2-nistp256",
+            "ecdsa-sha2-nistp384",
+            "rsassa-pss-sha256",
+            "none",
+            "",
+        ] {
             assert!(!listed(scheme, &public), "{scheme}");
             assert!(!listed(scheme, &key.public().to_pem()), "{scheme}");
         }
         assert!(!listed("ed25519", "00") && !listed("ed25519", "zz"));
+        // A curve's name goes with its points, whether they come bare or in PEM.
+        let small = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+        let large = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_ASN1_SIGNING).unwrap();
+        let (small, large) = (small.public_key().as_ref(), large.public_key().as_ref());
+        let pems = [
+            PublicKey::p256(small).unwrap().to_pem(),
+            PublicKey::p384(large).unwrap().to_pem(),
+        ];
+        let schemes = ["ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384"];
+        for (index, bytes) in [small, large].into_iter().enumerate() {
+            for public in [&hex::encode(bytes), &pems[index]] {
+                assert!(listed(schemes[index], public), "{index}");
+                for scheme in [
+                    schemes[1 - index],
+                    "ed25519",
+                    "rsassa-pss-sha256",
+                    "rsa-pkcs1v15-sha512",
+                ] {
+                    assert!(!listed(scheme, public), "{index} {scheme}");
+                }
+            }
+        }
     }
 
     #[test]

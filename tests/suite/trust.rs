@@ -341,6 +341,17 @@ fn a_root_is_bounded() {
 }
 
 #[test]
+fn what_is_no_root_by_its_type_is_not_parsed() {
+    let trusted = pinned(&root());
+    for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Root) {
+        let other = sealed(kind, b"{}", &[ANN, BOB]).write();
+        for error in [TrustedRoot::pinned(&other), trusted.advance(&other)].map(Result::unwrap_err) {
+            assert_eq!(error.code(), Code::WrongDocumentKind, "{kind}");
+        }
+    }
+}
+
+#[test]
 fn expiry_is_judged_by_the_time_given() {
     let trusted = pinned(&root());
     let expires = trusted.document().expires;

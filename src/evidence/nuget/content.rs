@@ -95,3 +95,77 @@ fn copy<R: Read + Seek + ?Sized>(reader: &mut R, from: u64, to: u64, out: &mut H
         Err(io::Error::from(io::ErrorKind::UnexpectedEof))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::model::Outcome;
+
+    enum Form {
+        Plain,
+        Zip64,
+    }
+
+    /// A package with two stored files, of which the second is the signature.
+    fn package(form: &Form) -> Vec<u8> {
+        let (mut bytes, mut directory) = (Vec::new(), Vec::new());
+        for (name, content) in [("a", &b"content"[..]), (SIGNATURE, b"signature")] {
+            let (offset, length) = (bytes.len(), u32::try_from(content.len()).unwrap());
+            // APPNOTE §4.3.7 and §4.3.12 share these fields.
+            let mut shared = vec![20, 0, 0, 0, 0, 0, 0, 0, 33, 0];
+            let mut crc = flate2::Crc::new();
+            crc.update(content);
+            shared.extend(crc.sum().to_le_bytes());
+            shared.extend([length.to_le_bytes(), length.to_le_bytes()].concat());
+            shared.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
+            shared.extend([0, 0]);
+            bytes.extend([b"PK\x03\x04", &shared[..], name.as_bytes(), content].concat());
+            directory.extend([b"PK\x01\x02\x14\0", &shared[..], &[0; 10]].concat());
+            directory.extend(u32::try_from(offset).unwrap().to_le_bytes());
+            directory.extend_from_slice(name.as_bytes());
+        }
+        let (offset, length) = (bytes.len() as u64, directory.len() as u64);
+        bytes.extend(directory);
+        if matches!(form, Form::Zip64) {
+            let record = bytes.len() as u64;
+            bytes.extend([&b"PK\x06\x06"[..], &44_u64.to_le_bytes(), &[45, 0, 45, 0], &[0; 8]].concat());
+            bytes.extend([2, 2, length, offset].map(u64::to_le_bytes).concat());
+            bytes.extend([&b"PK\x06\x07"[..], &[0; 4], &record.to_le_bytes(), &[1, 0, 0, 0]].concat());
+        }
+        bytes.extend(b"PK\x05\x06\0\0\0\0\x02\0\x02\0");
+        bytes.extend(
+            [length, offset]
+                .map(|number| u32::try_from(number).unwrap().to_le_bytes())
+                .concat(),
+        );
+        bytes.extend([0, 0]);
+        bytes
+    }
+
+    fn told(bytes: Vec<u8>) -> Result<Vec<u8>, Outcome> {
+        let read = read(&mut Cursor::new(bytes));
+        read.map(|parts| parts.signature).map_err(|refusal| refusal.outcome())
+    }
+
+    #[test]
+    fn a_signed_package_is_a_plain_zip() {
+        assert_eq!(told(package(&Form::Plain)).unwrap(), b"signature");
+        let long = package(&Form::Zip64);
+        assert!(Zip::open(Cursor::new(long.clone())).is_ok());
+        assert_eq!(told(long), Err(Outcome::Undecided(Doubt::UnknownFormat)));
+        // The signature's entry has no flags.
+        let mut flagged = package(&Form::Plain);
+        let local = flagged
+            .windows(SIGNATURE.len())
+            .position(|name| name == SIGNATURE.as_bytes())
+            .unwrap()
+            - 30;
+        let record = flagged.len() - 22 - 46 - SIGNATURE.len();
+        flagged[local + 7] = 8;
+        flagged[record + 9] = 8;
+        assert!(Zip::open(Cursor::new(flagged.clone())).is_ok());
+        assert!(matches!(told(flagged), Err(Outcome::Contradicted(_))));
+    }
+}

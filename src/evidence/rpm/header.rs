@@ -193,3 +193,122 @@ fn terminated(data: &[u8]) -> Option<(&str, &[u8])> {
 fn short(tag: u32) -> Said {
     Said::malformed(format!("tag {tag} of a header lies outside of it"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    /// A tag, its type, its count and its bytes.
+    type Tag<'a> = (u32, u32, u32, &'a [u8]);
+
+    fn packed(tags: &[Tag<'_>]) -> Vec<u8> {
+        let (mut index, mut store) = (Vec::new(), Vec::new());
+        for (tag, kind, count, bytes) in tags {
+            for field in [*tag, *kind, u32::try_from(store.len()).unwrap(), *count] {
+                index.extend(field.to_be_bytes());
+            }
+            store.extend_from_slice(bytes);
+        }
+        let numbers = [tags.len(), store.len()].map(|length| u32::try_from(length).unwrap().to_be_bytes());
+        [&HEADER_MAGIC, &[0; 4][..], &numbers.concat(), &index, &store].concat()
+    }
+
+    fn of(tags: &[Tag<'_>]) -> Header {
+        let bytes = packed(tags);
+        header(&mut Cursor::new(bytes), MAX_STORE).unwrap_or_else(|said| panic!("{said:?}"))
+    }
+
+    fn package(signature: &[u8], main: &[u8]) -> Vec<u8> {
+        let lead = [&LEAD_MAGIC[..], &[0; 92]].concat();
+        let padding = vec![0; (8 - signature.len() % 8) % 8];
+        [&lead, signature, &padding, main].concat()
+    }
+
+    fn is_malformed<T>(result: Result<T, Said>) -> bool {
+        matches!(result, Err(Said::Wrong(Fault::Malformed, _)))
+    }
+
+    #[test]
+    fn both_headers_begin_as_such_and_are_whole() {
+        let (signature, main) = (packed(&[(1, BINARY, 3, b"abc")]), packed(&[(2, STRING, 1, b"name\0")]));
+        let good = package(&signature, &main);
+        let (first, second) = read(&mut Cursor::new(good.clone())).unwrap_or_else(|said| panic!("{said:?}"));
+        assert!((first.bytes, second.bytes) == (signature.clone(), main.clone()));
+        // The lead, the signature header and the main header each have their magic.
+        for at in [0, LEAD_BYTES, good.len() - main.len()] {
+            let mut wrong = good.clone();
+            wrong[at] ^= 1;
+            assert!(is_malformed(read(&mut Cursor::new(wrong))), "{at}");
+        }
+        for end in 0..good.len() {
+            assert!(is_malformed(read(&mut Cursor::new(&good[..end]))), "{end}");
+        }
+    }
+
+    #[test]
+    fn counts_and_sizes_are_bounded_before_anything_is_read() {
+        let stated = |count: u32, size: u32, max: u32| {
+            let mut bytes = packed(&[(1, BINARY, 3, b"abc")]);
+            bytes[8..12].copy_from_slice(&count.to_be_bytes());
+            bytes[12..16].copy_from_slice(&size.to_be_bytes());
+            header(&mut Cursor::new(bytes), max)
+        };
+        assert!(stated(1, 3, 3).is_ok());
+        for (count, size) in [(0, 3), (MAX_ENTRIES + 1, 3), (1, 4)] {
+            assert!(
+                matches!(stated(count, size, 3), Err(Said::Open(Doubt::TooLarge, _))),
+                "{count} {size}"
+            );
+        }
+        // Within the bounds it is the file that lacks them.
+        assert!(is_malformed(stated(MAX_ENTRIES, 3, 3)));
+        assert!(is_malformed(stated(1, 4, 4)));
+    }
+
+    #[test]
+    fn a_tag_is_read_as_nothing_else_than_it_is() {
+        let header = of(&[
+            (1, BINARY, 3, b"abc"),
+            (2, STRING, 1, b"name\0"),
+            (3, INT32, 1, &[0, 0, 1, 0]),
+            (4, STRING_ARRAY, 2, b"a\0b\0"),
+        ]);
+        assert!(matches!(header.binary(1), Ok(Some(b"abc"))));
+        assert!(matches!(header.text(2), Ok(Some("name"))));
+        assert!(matches!(header.number(3), Ok(Some(256))));
+        assert!(matches!(
+            header.texts(4).as_ref().map(Option::as_deref),
+            Ok(Some(["a", "b"]))
+        ));
+        assert!(matches!(header.binary(9), Ok(None)) && header.has(4) && !header.has(9));
+        for tag in 1..=4 {
+            let as_others = [
+                is_malformed(header.binary(tag)),
+                is_malformed(header.text(tag)),
+                is_malformed(header.number(tag)),
+                is_malformed(header.texts(tag)),
+            ];
+            assert_eq!(as_others.iter().filter(|refused| **refused).count(), 3, "{tag}");
+        }
+    }
+
+    #[test]
+    fn a_tag_stands_once_and_lies_within_the_store() {
+        let twice = of(&[(1, BINARY, 1, b"a"), (1, BINARY, 1, b"b")]);
+        assert!(is_malformed(twice.binary(1)));
+        assert!(is_malformed(of(&[(1, BINARY, 4, b"abc")]).binary(1)));
+        assert!(is_malformed(of(&[(1, STRING, 1, b"open")]).text(1)));
+        assert!(is_malformed(of(&[(1, STRING, 1, b"\xff\0")]).text(1)));
+        assert!(is_malformed(of(&[(1, STRING_ARRAY, 3, b"a\0b\0")]).texts(1)));
+        assert!(is_malformed(of(&[(1, INT32, 1, &[0, 0, 1])]).number(1)));
+        for count in [0, 2] {
+            assert!(is_malformed(of(&[(1, INT32, count, &[0; 8])]).number(1)), "{count}");
+        }
+        let mut outside = packed(&[(1, BINARY, 0, b"abc")]);
+        outside[24..28].copy_from_slice(&4_u32.to_be_bytes());
+        let outside = header(&mut Cursor::new(outside), MAX_STORE).unwrap_or_else(|said| panic!("{said:?}"));
+        assert!(is_malformed(outside.binary(1)));
+    }
+}

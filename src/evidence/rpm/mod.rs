@@ -47,3 +47,54 @@ impl Called {
         format!("{name}-{epoch}{version}-{release}.{architecture}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Digest;
+
+    #[test]
+    fn a_package_goes_by_its_whole_name() {
+        let called = |epoch: Option<&str>| Called {
+            name: "tool".to_owned(),
+            epoch: epoch.map(str::to_owned),
+            version: "1.2".to_owned(),
+            release: "3.el9".to_owned(),
+            architecture: "x86_64".to_owned(),
+        };
+        let fits = |epoch: Option<&str>, name: &str, version: &str| {
+            called(epoch).fits(&Artifact {
+                digest: Digest::of(b"x"),
+                ecosystem: "rpm".to_owned(),
+                file: "tool.rpm".to_owned(),
+                name: name.to_owned(),
+                origin: "cache".to_owned(),
+                proofs: Vec::new(),
+                reason: "list".to_owned(),
+                version: version.to_owned(),
+            })
+        };
+        for version in ["1.2-3.el9", "0:1.2-3.el9", "1.2-3.el9.x86_64", "0:1.2-3.el9.x86_64"] {
+            assert!(
+                fits(None, "tool", version) && fits(Some("0"), "tool", version),
+                "{version}"
+            );
+            assert!(
+                !fits(None, "tools", version) && !fits(Some("1"), "tool", version),
+                "{version}"
+            );
+        }
+        assert!(fits(Some("1"), "tool", "1:1.2-3.el9.x86_64"));
+        for version in [
+            "1.2-3.el8",
+            "1.3-3.el9",
+            "1:1.2-3.el9",
+            "1.2-3.el9.i686",
+            "1.2-3.el9x86_64",
+            "1.2",
+            "",
+        ] {
+            assert!(!fits(None, "tool", version), "{version}");
+        }
+    }
+}

@@ -170,3 +170,85 @@ fn digest(hash: &str, message: &mut dyn Content) -> Result<Vec<u8>, Box<Finding>
             Box::new(Finding::undecided(ID, Doubt::Incomplete, reason))
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+    use crate::crypto::file_key::FileKey;
+    use crate::crypto::key::Signer as _;
+    use crate::model::{Digest as ArtifactDigest, Level, Outcome, ScopePattern, SpeaksFor, Timestamp};
+
+    const TYPE: &str = "sk-ssh-ed25519@openssh.com";
+
+    fn strings(parts: &[&[u8]]) -> Vec<u8> {
+        let mut out = Vec::new();
+        parts.iter().for_each(|part| put_string(&mut out, part));
+        out
+    }
+
+    /// What is said of a signature on a security key that states these flags and a counter of 1.
+    fn judged(flags: u8) -> Finding {
+        let own = FileKey::from_seed(&[7; 32]);
+        let blob = strings(&[TYPE.as_bytes(), own.public().bytes(), b"ssh:"]);
+        let digest = Sha256::digest(b"message");
+        let message = [MAGIC, &strings(&[b"file", b"", b"sha256", &digest])].concat();
+        let mut signed = Sha256::digest(b"ssh:").to_vec();
+        signed.push(flags);
+        signed.extend(1_u32.to_be_bytes());
+        signed.extend(Sha256::digest(&message));
+        let mut signature = strings(&[TYPE.as_bytes(), &own.sign(&signed).unwrap()]);
+        signature.push(flags);
+        signature.extend(1_u32.to_be_bytes());
+        let envelope = Envelope {
+            key: blob.clone(),
+            namespace: "file".to_owned(),
+            hash: "sha256".to_owned(),
+            signature,
+        };
+        let anchors = [Anchor {
+            material: Material::AllowedSigners(format!("ann {TYPE} {}\n", STANDARD.encode(&blob))),
+            name: "ann".to_owned(),
+            note: String::new(),
+            scope: vec![ScopePattern::everything()],
+            speaks_for: SpeaksFor::Publisher,
+            suites: Vec::new(),
+            valid_from: None,
+            valid_until: None,
+        }];
+        let now = Timestamp::from_seconds(1_800_000_000);
+        let context = Context {
+            anchors: &anchors,
+            now,
+            exported: now,
+            max_transit_seconds: 0,
+        };
+        let artifact = Artifact {
+            digest: ArtifactDigest::of(b"message"),
+            ecosystem: "files".to_owned(),
+            file: "tool".to_owned(),
+            name: "tool".to_owned(),
+            origin: "cache".to_owned(),
+            proofs: Vec::new(),
+            reason: "list".to_owned(),
+            version: "1".to_owned(),
+        };
+        judge(&envelope, &mut Cursor::new(b"message"), &artifact, &context)
+    }
+
+    #[test]
+    fn a_security_key_that_nobody_touched_is_noted() {
+        for (flags, notes) in [
+            (1, &[][..]),
+            (0, &["the security key was not touched for it"]),
+            (4, &["the security key was not touched for it"]),
+        ] {
+            let finding = judged(flags);
+            assert_eq!(finding.outcome, Outcome::Confirmed(Level::Publisher), "{finding:?}");
+            assert_eq!(finding.notes, notes, "{flags}");
+        }
+    }
+}

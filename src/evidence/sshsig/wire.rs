@@ -237,7 +237,9 @@ impl<'a> Fields<'a> {
 #[cfg(test)]
 mod tests {
     use aws_lc_rs::rand::SystemRandom;
-    use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+    use aws_lc_rs::signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
+    };
 
     use super::*;
     use crate::crypto::file_key::FileKey;
@@ -321,6 +323,34 @@ mod tests {
         let longer = [&numbers[..], &[0]].concat();
         let signature = read_signature(&strings(&[name, &longer])).unwrap();
         assert!(key.verify(b"message", &signature).is_err());
+    }
+
+    #[test]
+    fn each_curve_has_its_own_points_and_hash() {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
+        let (small, name) = (ECDSA[0].0.as_bytes(), ECDSA[1].0.as_bytes());
+        let point = pair.public_key().as_ref();
+        let key = read_key(&strings(&[name, b"nistp384", point])).unwrap();
+        let fixed = pair.sign(&SystemRandom::new(), b"message").unwrap();
+        let (r, s) = fixed.as_ref().split_at(48);
+        let numbers = strings(&[&mpint(r), &mpint(s)]);
+        let signature = read_signature(&strings(&[name, &numbers])).unwrap();
+        assert!(key.verify(b"message", &signature).is_ok());
+        assert!(key.verify(b"messagf", &signature).is_err());
+        // The signature's algorithm is its key's.
+        let renamed = read_signature(&strings(&[small, &numbers])).unwrap();
+        assert!(key.verify(b"message", &renamed).is_err());
+        let compressed = [&[2][..], &point[1..49]].concat();
+        for wrong in [
+            strings(&[small, b"nistp256", point]),
+            strings(&[name, b"nistp256", point]),
+            strings(&[name, b"nistp384", &point[..65]]),
+            strings(&[name, b"nistp384", &compressed]),
+            strings(&[name, b"nistp384", &[point, &[0]].concat()]),
+            strings(&[name, b"nistp384", point, b""]),
+        ] {
+            assert_eq!(read_key(&wrong).unwrap_err(), WireError::Malformed);
+        }
     }
 
     #[test]

@@ -358,3 +358,40 @@ fn read_time(value: &Any) -> Result<Timestamp, Refusal> {
         i64::try_from(seconds.as_secs()).unwrap_or(i64::MAX),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A value in DER, shorter than 128 bytes.
+    fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+        let content = parts.concat();
+        [&[tag, u8::try_from(content.len()).unwrap()][..], &content].concat()
+    }
+
+    /// A message under a type, with signers.
+    fn message(kind: ObjectIdentifier, signers: &[u8]) -> Vec<u8> {
+        let data = tlv(0x30, &[&super::super::oid::ID_DATA.to_der().unwrap()]);
+        let body = tlv(0x30, &[&[2, 1, 1], &tlv(0x31, &[]), &data, &tlv(0x31, &[signers])]);
+        tlv(0x30, &[&kind.to_der().unwrap(), &tlv(0xa0, &[&body])])
+    }
+
+    #[test]
+    fn only_signed_messages_that_somebody_signed_are_read() {
+        let algorithm = tlv(0x30, &[&super::super::oid::ID_DATA.to_der().unwrap()]);
+        let named = tlv(0x30, &[&tlv(0x30, &[]), &[2, 1, 1]]);
+        let signer = tlv(0x30, &[&[2, 1, 1], &named, &algorithm, &algorithm, &[4, 1, 0]]);
+        let refused = |bytes: &[u8]| SignedMessage::parse(bytes).err();
+        let good = message(ID_SIGNED_DATA, &signer);
+        assert_eq!(refused(&good), None);
+        assert_eq!(
+            refused(&message(super::super::oid::ID_DATA, &signer)),
+            Some(Refusal::malformed("it is a message of CMS, but not a signed one"))
+        );
+        assert_eq!(
+            refused(&message(ID_SIGNED_DATA, &[])),
+            Some(Refusal::malformed("nobody signed it"))
+        );
+        assert!(refused(&[&good[..], &[0]].concat()).is_some());
+    }
+}

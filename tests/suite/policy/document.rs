@@ -214,6 +214,117 @@ fn what_no_policy_may_say_is_refused() {
     assert!(read("schema: sealift-policy/1\nid: \"\"\nversion: 1\nprofile: strict\n").is_err());
 }
 
+/// Each is refused by the words of its own check, and taken at its bound.
+#[test]
+fn words_numbers_and_lists_are_bounded() {
+    let digest = "1".repeat(64);
+    let word = |length: usize| "a".repeat(length);
+    let publisher = |pins: &str| format!("publishers: [{{match: npm/a, until: \"2027-01-01\", {pins}}}]\n");
+    let waiver = |id: &str, person: &str, reason: &str| {
+        format!(
+            "{{id: \"{id}\", scope: \"npm/a@1\", digest: \"sha256:{digest}\", codes: [too-old], approved_by: [ann, \"{person}\"], \
+             expires: \"2027-01-01\", reason: \"{reason}\"}}"
+        )
+    };
+    let places: [(&str, usize, &dyn Fn(&str) -> String); 9] = [
+        ("scope", 200, &|text| {
+            format!("ecosystems: {{npm: {{scope: [\"{text}\"]}}}}\n")
+        }),
+        ("keys", 200, &|text| publisher(&format!("keys: [\"{text}\"]"))),
+        ("a field of an identity", 200, &|text| {
+            publisher(&format!("identity: {{issuer: forge, owner_id: \"{text}\"}}"))
+        }),
+        ("an issuer", 200, &|text| {
+            publisher(&format!("identity: {{issuer: \"{text}\", owner_id: \"1\"}}"))
+        }),
+        ("engine", 200, &|text| {
+            format!("scan: [{{engine: \"{text}\", side: import}}]\n")
+        }),
+        ("reason of a denial", 2000, &|text| {
+            format!("deny: [{{match: npm/a, reason: \"{text}\"}}]\n")
+        }),
+        ("id of a waiver", 200, &|text| {
+            format!("waivers: [{}]\n", waiver(text, "bob", "r"))
+        }),
+        ("approver", 200, &|text| {
+            format!("waivers: [{}]\n", waiver("W", text, "r"))
+        }),
+        ("reason of a waiver", 2000, &|text| {
+            format!("waivers: [{}]\n", waiver("W", "bob", text))
+        }),
+    ];
+    for (place, max, lines) in places {
+        policy(&lines(&word(max)));
+        let expected = if max == 200 {
+            "without control characters"
+        } else {
+            "at most 2000 bytes"
+        };
+        for wrong in [&word(max + 1), "", " ", "a\\u0007b"] {
+            let (code, reason) = refusal(&lines(wrong));
+            assert_eq!(code, Code::PolicyMalformed, "{place} {wrong:?}: {reason}");
+            assert!(reason.contains(expected), "{place} {wrong:?}: {reason}");
+        }
+    }
+    let id = |text: &str| {
+        read(&format!(
+            "schema: sealift-policy/1\nid: \"{text}\"\nversion: 1\nprofile: standard\n"
+        ))
+    };
+    assert!(id(&word(200)).is_ok() && id(&word(201)).is_err() && id("a\\u0007b").is_err());
+
+    let version = |number: u64| {
+        read(&format!(
+            "schema: sealift-policy/1\nid: x\nversion: {number}\nprofile: standard\n"
+        ))
+    };
+    assert!(version((1 << 53) - 1).is_ok());
+    assert!(matches!(
+        version(1 << 53),
+        Err(PolicyError::Malformed {
+            expected: "a number from 1",
+            ..
+        })
+    ));
+
+    for (lines, words) in [
+        (
+            "deny: [{match: npm/a, reason: r}, {match: npm/a, reason: s}]\n".to_owned(),
+            "twice",
+        ),
+        (
+            format!("deny: [{{digest: \"sha256:{digest}\", reason: r}}, {{digest: \"sha256:{digest}\", reason: s}}]\n"),
+            "twice",
+        ),
+        (format!("waivers: [{0}, {0}]\n", waiver("W", "bob", "r")), "twice"),
+        (publisher("keys: [a], signers: 0"), "from 1 to 64"),
+        (
+            "publishers: [{match: \"npm/a@1\", evidence: publisher, until: \"2027-01-01\"}]\n".to_owned(),
+            "cannot tell versions apart",
+        ),
+        (
+            format!("ecosystems: {{{}: {{evidence: none}}}}\n", word(201)),
+            "an ecosystem's id",
+        ),
+        ("review_persons: 65\n".to_owned(), "from 1 to 64"),
+        ("ecosystems: {npm: {max_age_days: 36526}}\n".to_owned(), "century"),
+        ("require: {max_age_days: 36526}\n".to_owned(), "century"),
+        ("require: {max_transit_days: 36526}\n".to_owned(), "century"),
+        ("require: {revocations_max_age_days: 36526}\n".to_owned(), "century"),
+        ("require: {advisories_max_age_days: 36526}\n".to_owned(), "century"),
+        (
+            "scan: [{engine: a, side: import, definitions_max_age_days: 36526}]\n".to_owned(),
+            "century",
+        ),
+        ("retention: {report_days: 36526}\n".to_owned(), "century"),
+    ] {
+        let (code, reason) = refusal(&lines);
+        assert_eq!(code, Code::PolicyMalformed, "{lines}: {reason}");
+        assert!(reason.contains(words), "{lines}: {reason}");
+    }
+    policy("require: {max_age_days: 36525, max_transit_days: 36525}\n");
+}
+
 #[test]
 fn codes_that_are_never_waived_cannot_be_named() {
     let may: BTreeSet<&str> = [

@@ -169,6 +169,19 @@ fn what_does_not_count_is_passed_over_and_said() {
             counted.passed_over
         );
     }
+    // Without a person who decides, nothing of the payload is looked at.
+    let nobodys = count(&[sealed(Kind::Review, b"{}", &[STATION]).write()], None);
+    assert!(
+        nobodys.passed_over[0].contains("nobody signed it"),
+        "{:?}",
+        nobodys.passed_over
+    );
+    let exporters = count(&[signed(&review(), &[EXPORTER])], None);
+    assert!(
+        exporters.passed_over[0].contains("does not count"),
+        "{:?}",
+        exporters.passed_over
+    );
     let many = vec![b"{}".to_vec(); MAX_REVIEWS + 1];
     assert!(count(&many, None).passed_over[0].contains("the first 1000"));
 }

@@ -211,6 +211,16 @@ fn a_signature_over_another_kind_is_none() {
 }
 
 #[test]
+fn what_stands_is_not_the_same_document_of_another_kind() {
+    let mut place = Place::new();
+    let payload = trust_data(1, &[]).write().unwrap();
+    place.stand(Kind::TrustData, &sealed(Kind::TrustData, &payload, &[ANN, BOB]).write());
+    // The bytes are those that stand, and are nothing new for their own kind only.
+    let renamed = sealed(Kind::Revocations, &payload, &[ANN, BOB]).write();
+    assert_eq!(place.refusal(Kind::TrustData, &renamed), Code::WrongDocumentKind);
+}
+
+#[test]
 fn versions_only_rise() {
     let mut place = Place::new();
     let document = |version, name: &str| sealed_data(&trust_data(version, &[anchor(name, note_key())]), &[ANN, BOB]);
