@@ -1,6 +1,7 @@
 //! `sealift report show`: a report, rendered for whoever reads it.
 
-use std::io::{BufWriter, Write};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValue;
@@ -28,8 +29,11 @@ pub(crate) struct Arguments {
     )]
     format: Format,
     /// Write it to this new file instead of standard output
-    #[arg(long, value_name = "FILE", conflicts_with = "json", required_if_eq("format", "pdf"))]
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
     out: Option<PathBuf>,
+    /// Compare this rendering with what the report gives, and write none
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "out"])]
+    compare: Option<PathBuf>,
     #[command(flatten)]
     signer: SummarySigner,
 }
@@ -106,10 +110,28 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         let (roots, revocations) = (&judge.roots, judge.revocations.as_ref());
         report::render(format, &path, roots, revocations, signer.as_deref(), out)
     };
+    if let Some(other) = &arguments.compare {
+        let mut compared = Compared::open(other)?;
+        render(&mut compared).map_err(|error| error.stop(subject(&path)))?;
+        compared.finish()?;
+        let shown = other.display();
+        context.output.answer(&format!(
+            "{shown} is what {} gives as {}",
+            subject(&path),
+            format.word()
+        ));
+        return Ok(Exit::Done);
+    }
     match &arguments.out {
         Some(target) => {
             write_aside(target, |out| render(out).map_err(|error| error.stop(subject(&path))))?;
             context.output.answer(&format!("wrote {}", target.display()));
+        }
+        // Nobody reads it there.
+        None if format == Format::Pdf => {
+            return Err(Unable::new("a PDF document is written to a file")
+                .hint("name a new one with --out")
+                .into());
         }
         None => match render(&mut BufWriter::new(std::io::stdout().lock())) {
             // A reader that goes away early, such as `head`, ends nothing but the printing.
@@ -124,6 +146,60 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
             .warn("these statements are not signed, and prove nothing; --sign signs them");
     }
     Ok(Exit::Done)
+}
+
+fn cannot_read(path: &Path, error: std::io::Error) -> Unable {
+    Unable::new(format!("cannot read {}", path.display())).because(error)
+}
+
+/// A file that what is written is compared with.
+struct Compared {
+    file: BufReader<File>,
+    path: PathBuf,
+    same: u64,
+    differs: bool,
+}
+
+impl Compared {
+    fn open(path: &Path) -> Result<Self, Stop> {
+        let file = File::open(path).map_err(|error| cannot_read(path, error))?;
+        Ok(Self {
+            file: BufReader::new(file),
+            path: path.to_owned(),
+            same: 0,
+            differs: false,
+        })
+    }
+
+    /// Fails unless all that was written is what the file holds, and all of it.
+    fn finish(mut self) -> Result<(), Stop> {
+        let more = self.file.fill_buf().map_err(|error| cannot_read(&self.path, error))?;
+        if !self.differs && more.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            Code::RenderingDiffers,
+            self.path.display().to_string(),
+            format!("after {} bytes it is not what the report gives", self.same),
+        )
+        .into())
+    }
+}
+
+impl Write for Compared {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let found = if self.differs { &[][..] } else { self.file.fill_buf()? };
+        let same = found.iter().zip(bytes).take_while(|(one, other)| one == other).count();
+        self.differs = self.differs || same < bytes.len().min(found.len().max(1));
+        self.file.consume(same);
+        self.same += same as u64;
+        // What comes after the first difference is not looked at.
+        Ok(if self.differs { bytes.len() } else { same })
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Writes a file that appears whole or not at all, and that was not there before.

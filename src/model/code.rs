@@ -342,6 +342,10 @@ codes! {
     ///
     /// Either the report does not tell the truth, or this program judges otherwise than the one that wrote it. Compare with that version, named in the report, and ask the enclave for what differs.
     ReverifyDiffers = "reverify-differs" in State;
+    /// A rendering is not what its report gives: somebody edited it, or another version of this program made it.
+    ///
+    /// The report counts, and no rendering does. Render it anew with `sealift report show`; if the versions differ, compare with the one that made it.
+    RenderingDiffers = "rendering-differs" in State;
     /// The enclave's state is missing, older than the repository, or damaged.
     ///
     /// Restore the enclave's folder from its own backup.

@@ -388,6 +388,14 @@ impl Names {
                 && start.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b' ');
             after_words = title.is_some();
             match title {
+                // Days from today's clock, and which of two bundles of nearly the same second came later.
+                _ if start.starts_with("\"days_left\": ") => {
+                    let end = if start.ends_with(',') { "," } else { "" };
+                    lines.push(format!("{indent}\"days_left\": <days>{end}"));
+                }
+                _ if start.starts_with("known time  <time>, from bundle ") => {
+                    lines.push(format!("{indent}known time  <time>, from <bundle>"));
+                }
                 Some("words") => lines.push(format!("{indent}words <words>")),
                 _ if goes_on => lines.push(format!("{indent}<words>")),
                 _ => lines.push(line.to_owned()),

@@ -115,7 +115,7 @@ fn no_name_draws_what_it_likes() {
     let line = "report show touched.ndjson --enclave en --format pdf --out touched.pdf";
     assert_eq!(world.run(line).status, 1);
     assert!(!world.path("touched.pdf").exists());
-    assert_eq!(world.run("report show 1 --enclave en --format pdf").status, 2);
+    assert_eq!(world.run("report show 1 --enclave en --format pdf").status, 3);
     assert!(Format::ALL.contains(&Format::Pdf));
 }
 

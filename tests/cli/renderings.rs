@@ -489,3 +489,47 @@ fn no_rendering_is_made_of_a_report_that_somebody_touched() {
     );
     assert_eq!(world.run("report show 1 --enclave en --format csv --json").status, 2);
 }
+
+#[test]
+fn a_rendering_that_somebody_edited_is_found() {
+    let world = world();
+    let compare = |format: &str, file: &str| {
+        world.run(&format!(
+            "report show 1 --enclave en --format {format} --compare {file}"
+        ))
+    };
+    for format in [
+        "text",
+        "json",
+        "html",
+        "csv",
+        "sarif",
+        "junit",
+        "vsa",
+        "cyclonedx",
+        "spdx",
+        "oscal",
+        "pdf",
+    ] {
+        world
+            .run(&format!("report show 1 --enclave en --format {format} --out shown"))
+            .done();
+        compare(format, "shown").done();
+        let good = fs::read(world.path("shown")).unwrap();
+        let mut edited = good.clone();
+        edited[good.len() / 2] ^= 1;
+        let longer = [&good[..], b"\n"].concat();
+        let cut = &good[..good.len() - 1];
+        for bytes in [&edited[..], &longer, cut, b""] {
+            fs::write(world.path("edited"), bytes).unwrap();
+            let ran = compare(format, "edited");
+            assert_eq!(ran.status, 1, "{format}: {}", ran.stdout);
+            assert!(ran.stderr.contains("[rendering-differs]"), "{format}: {}", ran.stderr);
+        }
+        fs::remove_file(world.path("shown")).unwrap();
+    }
+    // What another report gives is no rendering of this one.
+    world.run("report show 1 --enclave en --format csv --out shown").done();
+    assert_eq!(compare("html", "shown").status, 1);
+    assert_eq!(compare("html", "nothing").status, 3);
+}

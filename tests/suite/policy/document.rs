@@ -226,7 +226,8 @@ fn words_numbers_and_lists_are_bounded() {
              expires: \"2027-01-01\", reason: \"{reason}\"}}"
         )
     };
-    let places: [(&str, usize, &dyn Fn(&str) -> String); 9] = [
+    type Place<'a> = (&'static str, usize, &'a dyn Fn(&str) -> String);
+    let places: [Place<'_>; 9] = [
         ("scope", 200, &|text| {
             format!("ecosystems: {{npm: {{scope: [\"{text}\"]}}}}\n")
         }),
