@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::output::escape;
 use super::signer::{PassphraseArguments, SignerArguments};
-use super::{Context, Exit, stands};
+use super::{Context, Exit, files, stands};
 use crate::crypto::key::Signer;
 use crate::import::record;
 use crate::import::site::Site;
@@ -16,7 +16,7 @@ use crate::model::{Code, Refusal, Stop, Unable};
 use crate::report::{self, Report, ReportError};
 use crate::statement::{Absent, Gone, Place, Renewal, Renewals, Stated, Statements};
 use crate::trust::folder::TrustFolder;
-use crate::trust::{Revocations, Role, TrustedRoot};
+use crate::trust::{MAX_ROOT_BYTES, Revocations, Role, TrustedRoot};
 
 /// What to do with reports.
 #[derive(Debug, Args)]
@@ -60,13 +60,16 @@ pub(super) struct Source {
     #[arg(
         long,
         value_name = "FOLDER",
-        required_unless_present = "trust",
+        required_unless_present_any = ["trust", "root"],
         conflicts_with = "trust"
     )]
     pub(super) enclave: Option<PathBuf>,
     /// A folder with the enclave's pinned root
     #[arg(long, value_name = "FOLDER")]
     trust: Option<PathBuf>,
+    /// The enclave's pinned root itself: what has been revoked since it was made is then not known
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["enclave", "trust"])]
+    root: Option<PathBuf>,
     /// The key of a witness of the enclave's log, as `name+hash+base64`; may be given again
     #[arg(long, value_name = "KEY", value_parser = witness)]
     witness: Vec<Witness>,
@@ -95,7 +98,22 @@ pub(super) struct Judge {
     pub(super) witnesses: Vec<Witness>,
 }
 
+/// A root that whoever calls has chosen to believe.
+pub(super) fn pinned_root(path: &Path) -> Result<TrustedRoot, Stop> {
+    TrustedRoot::pinned(&files::read(path, MAX_ROOT_BYTES)?)
+        .map_err(|error| error.refusal(format!("root {}", path.display())).into())
+}
+
 impl Judge {
+    /// By a root alone.
+    fn pinned(path: &Path) -> Result<Self, Stop> {
+        Ok(Self {
+            roots: vec![pinned_root(path)?],
+            witnesses: Vec::new(),
+            revocations: None,
+        })
+    }
+
     pub(super) fn of(trust: &Path) -> Result<Self, Stop> {
         let trust = TrustFolder::open(trust)?;
         let site = Site::load(&trust)?;
@@ -126,6 +144,9 @@ impl Source {
     }
 
     pub(super) fn judge(&self) -> Result<Judge, Stop> {
+        if let Some(root) = &self.root {
+            return Judge::pinned(root);
+        }
         match (&self.enclave, &self.trust) {
             (Some(enclave), _) => Judge::of(&enclave.join("trust")),
             (None, Some(trust)) => Judge::of(trust),
@@ -394,6 +415,11 @@ fn verify(arguments: &Verify, context: &Context) -> Result<Exit, Stop> {
             escape(&stated.persons.join(", ")),
             stated.record.number
         ));
+    }
+    if arguments.source.root.is_some() {
+        context
+            .output
+            .answer("  not checked: whether its key has been revoked since: only a root was given");
     }
     if let Some(statement) = spared {
         context.output.warn(&format!(

@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::files;
 use super::import::{scratch, threads};
 use super::output::{Lines, escape};
 use super::progress::Bars;
+use super::report::pinned_root;
 use super::reverify_today::{self, Today};
 use super::{Context, Exit};
 use crate::capsule::{Capsule, open, unpack};
 use crate::import::replay::{Differs, Replay, Replayed, replay};
 use crate::model::{Code, Stop, Unable, escaped_json};
-use crate::trust::{MAX_ROOT_BYTES, TrustedRoot};
+use crate::trust::TrustedRoot;
 
 /// Which capsule, and by what.
 #[derive(Debug, Args)]
@@ -41,8 +41,7 @@ pub(crate) struct Arguments {
 
 /// Judges once more. Ends as refused where something comes out otherwise.
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop> {
-    let pinned = TrustedRoot::pinned(&files::read(&arguments.root, MAX_ROOT_BYTES)?)
-        .map_err(|error| error.refusal(format!("root {}", arguments.root.display())))?;
+    let pinned = pinned_root(&arguments.root)?;
     let scratch = scratch(arguments.scratch.as_deref())?;
     let capsule = opened(&arguments.capsule, &pinned, scratch.path())?;
     let threads = threads(arguments.threads);

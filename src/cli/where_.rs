@@ -6,12 +6,15 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::escape;
-use super::shown::{bundle_json, bundle_long, entry_json, entry_text, finding_lines, judgement_json, judgement_text};
+use super::shown::{
+    bundle_json, bundle_long, bundle_text, entry_json, entry_text, finding_lines, judgement_json, judgement_text,
+};
 use super::{Context, Exit};
 use crate::ecosystem::{Purl, purl};
 use crate::enclave;
-use crate::ledger::{Entry, Filter, Judgement, Ledger, Presence, Use, rests_on};
+use crate::ledger::{BundleRecord, Entry, Filter, Judgement, Ledger, Presence, Use, rests_on};
 use crate::model::{Digest, RelativePath, Stop, Unable};
+use crate::report::csv_row;
 
 /// What is asked about.
 #[derive(Debug, Args)]
@@ -26,16 +29,30 @@ pub(crate) struct Arguments {
     /// List instead what rests on a key, a certificate, an identity or an anchor, by fingerprint, subject or name
     #[arg(long, value_name = "ID")]
     key: Option<String>,
+    /// Print CSV, in which no cell is computed; --json goes before it
+    #[arg(long)]
+    csv: bool,
     /// The enclave's folder
     #[arg(long, value_name = "DIR")]
     enclave: PathBuf,
 }
 
+/// What CSV has of each finding.
+const COLUMNS: [&str; 7] = [
+    "is",
+    "of",
+    "digest",
+    "level",
+    "clients_find_it",
+    "first_bundle",
+    "last_bundle",
+];
+
 /// Prints everything that the enclave knows about it.
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop> {
     let ledger = enclave::read(&arguments.enclave)?;
     if let Some(key) = &arguments.key {
-        return resting_on(&ledger, key, context);
+        return resting_on(&ledger, key, arguments.csv, context);
     }
     let what = arguments.what.as_deref().unwrap_or_default();
     let mut page = None;
@@ -67,6 +84,16 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         context
             .output
             .json(&json!({ "schema": "sealift-where/1", "asked": what, "found": found }));
+    } else if arguments.csv {
+        let mut lines = context.output.lines();
+        lines.line(&csv_line(COLUMNS.map(str::to_owned)));
+        for one in &uses {
+            lines.line(&csv_line(use_cells(&ledger, one)?));
+        }
+        if let Some((name, digest)) = &page {
+            let cells = ["page", &name.to_string(), &digest.to_string(), "", "true", "", ""];
+            lines.line(&csv_line(cells.map(str::to_owned)));
+        }
     } else {
         for one in &uses {
             context.output.answer(&use_text(&ledger, one)?);
@@ -82,9 +109,13 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
 }
 
 /// Lists everything whose confirmed findings rest on a key, a certificate, an identity or an anchor, as a stream.
-fn resting_on(ledger: &Ledger, key: &str, context: &Context) -> Result<Exit, Stop> {
+fn resting_on(ledger: &Ledger, key: &str, csv: bool, context: &Context) -> Result<Exit, Stop> {
     let mut lines = context.output.lines();
     let json = context.output.wants_json();
+    let csv = csv && !json;
+    if csv {
+        lines.line(&csv_line(COLUMNS.map(str::to_owned)));
+    }
     let (mut count, mut current) = (0_u64, 0_u64);
     if json {
         lines.line(&format!(
@@ -102,6 +133,8 @@ fn resting_on(ledger: &Ledger, key: &str, context: &Context) -> Result<Exit, Sto
                 "judgement": judgement_json(judgement.as_ref()),
             });
             lines.line(&format!("{comma}{found}"));
+        } else if csv {
+            lines.line(&csv_line(entry_cells("resting", &entry, judgement.as_ref())));
         } else {
             lines.line(&resting_text(&entry, judgement.as_ref(), key));
         }
@@ -111,6 +144,8 @@ fn resting_on(ledger: &Ledger, key: &str, context: &Context) -> Result<Exit, Sto
     })?;
     if json {
         lines.line("]}");
+    }
+    if json || csv {
         return Ok(Exit::Done);
     }
     lines.line(&format!(
@@ -118,6 +153,47 @@ fn resting_on(ledger: &Ledger, key: &str, context: &Context) -> Result<Exit, Sto
         escape(key)
     ));
     Ok(Exit::Done)
+}
+
+fn csv_line(cells: [String; 7]) -> String {
+    let mut line = Vec::new();
+    // Writing into memory cannot fail.
+    let _ = csv_row(&mut line, cells.into_iter());
+    String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned()
+}
+
+fn entry_cells(is: &str, entry: &Entry, judgement: Option<&Judgement>) -> [String; 7] {
+    [
+        is.to_owned(),
+        purl(&entry.artifact),
+        entry.artifact.digest.to_string(),
+        judgement.map_or(String::new(), |judgement| judgement.level.word().to_owned()),
+        entry.is_current.to_string(),
+        bundle_text(&entry.first_bundle),
+        bundle_text(&entry.last_bundle),
+    ]
+}
+
+fn use_cells(ledger: &Ledger, one: &Use) -> Result<[String; 7], Stop> {
+    let of_bundle = |is: &str, of: String, digest: String, bundle: &BundleRecord| {
+        let label = bundle_text(bundle);
+        [
+            is.to_owned(),
+            of,
+            digest,
+            String::new(),
+            String::new(),
+            label.clone(),
+            label,
+        ]
+    };
+    Ok(match one {
+        Use::Artifact(entry) => entry_cells("artifact", entry, ledger.judgement(entry)?.as_ref()),
+        Use::Proof(entry) => entry_cells("proof", entry, None),
+        Use::Derived(label, entry) => entry_cells(label, entry, None),
+        Use::Document { name, kind, bundle, .. } => of_bundle(kind, name.to_string(), String::new(), bundle),
+        Use::Manifest(bundle) => of_bundle("manifest", bundle_text(bundle), bundle.manifest.to_string(), bundle),
+    })
 }
 
 /// An artifact, and those of its findings that rest on the key.

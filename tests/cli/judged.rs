@@ -242,6 +242,21 @@ fn fell(file: &str, was: &str) -> (String, String, String) {
 fn what_rests_on_a_revoked_key_falls_and_nothing_else() {
     let world = imported();
     assert_eq!(changes(&world, 0), []);
+    let rows = |asked: &str| {
+        let table = world.run(&format!("where --enclave en {asked} --csv")).done().stdout;
+        table.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let resting = rows(&format!("--key {KEY}"));
+    assert_eq!(
+        resting[0],
+        "is,of,digest,level,clients_find_it,first_bundle,last_bundle"
+    );
+    assert!(
+        resting.len() == 2 && resting[1].starts_with("resting,pkg:"),
+        "{resting:?}"
+    );
+    let signed = rows(SIGNED);
+    assert!(signed[1].starts_with("artifact,pkg:"), "{signed:?}");
     assert_eq!(
         world.json(&format!("where --enclave en --key {KEY}"))["found"]
             .as_array()

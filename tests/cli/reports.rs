@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sealift::crypto::dsse::Envelope;
+use sealift::crypto::key::Signer as _;
 use sealift::crypto::strict_json;
 use sealift::model::{Digest, Fault, Finding, Level, Signer};
 use sealift::report::{Aside, Head, Record, Records};
-use sealift::trust::{Kind, Revoked};
+use sealift::trust::{Kind, Revoked, Role};
 use serde_json::{Value, json};
 
 use crate::judged;
@@ -266,6 +267,31 @@ pub(crate) fn parts(path: &Path) -> (Envelope, Vec<u8>) {
 
 fn write(path: &Path, envelope: &Envelope, records: &[u8]) {
     fs::write(path, [&envelope.write()[..], b"\n", records].concat()).unwrap();
+}
+
+#[test]
+fn a_report_is_verified_with_nothing_but_itself_and_a_root() {
+    let world = judged::imported();
+    let path = reports(&world)[0].clone();
+    fs::create_dir(world.path("elsewhere")).unwrap();
+    fs::copy(&path, world.path("elsewhere/report")).unwrap();
+    fs::rename(world.path("en/trust/roots/1.dsse.json"), world.path("elsewhere/root")).unwrap();
+    fs::rename(world.path("en"), world.path("gone")).unwrap();
+    let line = "report verify elsewhere/report --root elsewhere/root";
+    let said = world.run(line).done().stdout;
+    assert!(
+        said.contains("verified report 1") && said.contains("has been revoked since"),
+        "{said}"
+    );
+    // The root of an enclave with another key.
+    let mut other = people::root();
+    other.enclave.id = people::key(people::CYD).public().id();
+    other.roles.remove(&Role::Import);
+    people::give(&mut other, Role::Import, "station-plant-7", people::CYD);
+    let other = people::sealed_root(&other, &[people::ANN, people::BOB]);
+    fs::write(world.path("elsewhere/root"), other).unwrap();
+    assert_eq!(world.run(line).status, 1);
+    assert_eq!(world.run("report verify elsewhere/report --root nothing").status, 3);
 }
 
 #[test]
