@@ -133,8 +133,10 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         .sign(signer.as_ref())
         .map_err(|error| Unable::new("cannot write the record").because(error))?;
     let digest = Digest::of(&strict_json::write(&record));
-    let path = place(arguments, &looked, &record, &digest);
-    files::write(&path, &envelope.write(), Existing::Keep)?;
+    let envelope = envelope.write();
+    // Two persons may record the very same in the same second.
+    let path = place(arguments, &looked, &record, &Digest::of(&envelope));
+    files::write(&path, &envelope, Existing::Keep)?;
 
     // Whoever records that a seal is another one must hear at once that it is.
     let mut all = arguments.bundle.clone();
