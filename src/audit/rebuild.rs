@@ -14,9 +14,9 @@ use crate::import::record;
 use crate::ledger::{Ledger, LedgerError, StatementRecord};
 use crate::log::{self, Checkpoint, Entries, Leaf, LogLines};
 use crate::model::{Code, Digest, LogState, Refusal, Stop, Unable};
-use crate::report::{self, Head, Listed, Outcome, Records};
+use crate::report::{self, Head, Listed, Outcome, Records, Report, ReportError};
 use crate::repository;
-use crate::statement::{Absent, Place, Statements};
+use crate::statement::{Absent, Place, Renewals, Statements};
 use crate::trust::Standing;
 
 /// What was made again.
@@ -51,6 +51,8 @@ struct Lying {
     digest: Digest,
     path: PathBuf,
     after: Checkpoint,
+    /// Whether its key has been revoked from some time on, so that a renewal has to keep it.
+    is_revoked: bool,
 }
 
 /// Makes a new state.db at a path where there is none. The reports and the log are verified before anything is believed; the reports that were kept
@@ -77,8 +79,9 @@ pub fn rebuild(
         let size = end(auditing.folder, &folder, newest.head.size)?;
         let statements = statements(auditing, &folder, size)?;
         let absent = Absent::of(&statements);
+        let renewals = renewals(auditing, &lying, &statements)?;
         let (known, last) = in_order(auditing, &lying, &absent)?;
-        let mut spoken = outside(auditing)?;
+        let mut spoken = outside(auditing, &renewals)?;
         spoken.extend(lying.values().map(|report| (report.after.clone(), report.path.clone())));
         spoken.extend(shown.map(|shown| (shown, folder.join("checkpoint"))));
         let telling = Telling {
@@ -145,6 +148,29 @@ fn statements(auditing: &Auditing<'_>, folder: &Path, size: u64) -> Result<State
     let statements = Statements::load(auditing.folder, records, auditing.roots, auditing.revocations)?;
     statements.check()?;
     Ok(statements)
+}
+
+/// The renewals, where something may need them: each report whose key is revoked since must be kept by one, as an audit judges it too.
+fn renewals<'s>(
+    auditing: &Auditing<'_>,
+    lying: &BTreeMap<u64, Lying>,
+    statements: &'s Statements,
+) -> Result<Renewals<'s>, Stop> {
+    if auditing.reports.is_empty() && !lying.values().any(|report| report.is_revoked) {
+        return Ok(Renewals::default());
+    }
+    let renewals = Renewals::of(auditing.folder, statements)?;
+    for report in lying.values().filter(|report| report.is_revoked) {
+        by_renewals(auditing, &renewals, &report.path)?;
+    }
+    Ok(renewals)
+}
+
+/// A report that is whole, and whose key is good or was when a renewal took it.
+fn by_renewals(auditing: &Auditing<'_>, renewals: &Renewals<'_>, path: &Path) -> Result<Report, Stop> {
+    renewals
+        .verify(path, auditing.roots, auditing.revocations, &mut |_| {})?
+        .map_err(|error| error.stop(format!("report {}", path.display())))
 }
 
 /// All reports that lie there, each whole. One that is written and not shown yet is among them if it is the last that state.db knows, or if clients
@@ -225,13 +251,14 @@ fn in_order(
     Ok((known, last))
 }
 
-/// A report that is whole.
+/// A report that is whole. One whose key is revoked since is taken so far, because only the log, of whose length it speaks, tells of renewals.
 fn verified(auditing: &Auditing<'_>, path: &Path) -> Result<Lying, Stop> {
-    let stop = |error: report::ReportError| error.stop(format!("report {}", path.display()));
-    let report = report::verify(path, auditing.roots, auditing.revocations, |_| {
-        Ok::<_, report::ReportError>(())
-    })
-    .map_err(stop)?;
+    let verify = |revocations| report::verify(path, auditing.roots, revocations, |_| Ok::<_, ReportError>(()));
+    let (report, is_revoked) = match verify(auditing.revocations) {
+        Err(ReportError::KeyRevoked { since: Some(_), .. }) => (verify(None), true),
+        verified => (verified, false),
+    };
+    let report = report.map_err(|error| error.stop(format!("report {}", path.display())))?;
     let number = report.head.number;
     let after = report.log.map(|log| log.after).ok_or_else(|| {
         Unable::new(format!(
@@ -243,17 +270,15 @@ fn verified(auditing: &Auditing<'_>, path: &Path) -> Result<Lying, Stop> {
         digest: report.digest,
         path: path.to_owned(),
         after,
+        is_revoked,
     })
 }
 
 /// The heads of which reports speak that were kept elsewhere.
-fn outside(auditing: &Auditing<'_>) -> Result<Vec<(Checkpoint, PathBuf)>, Stop> {
+fn outside(auditing: &Auditing<'_>, renewals: &Renewals<'_>) -> Result<Vec<(Checkpoint, PathBuf)>, Stop> {
     let mut spoken = Vec::new();
     for path in auditing.reports {
-        let report = report::verify(path, auditing.roots, auditing.revocations, |_| {
-            Ok::<_, report::ReportError>(())
-        })
-        .map_err(|error| error.stop(format!("report {}", path.display())))?;
+        let report = by_renewals(auditing, renewals, path)?;
         spoken.extend(report.log.map(|log| (log.after, path.clone())));
     }
     Ok(spoken)

@@ -4,16 +4,17 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
-use tempfile::NamedTempFile;
 
+use super::files::{self, Existing};
 use super::import::scratch;
 use super::output::{bytes, escape};
 use super::report::{Judge, find, subject};
 use super::shown::holder;
-use super::{Context, Exit};
+use super::{Context, Exit, stands};
 use crate::capsule::{Carry, Made, Making, make};
 use crate::model::{Stop, Unable};
 use crate::repository::Lock;
+use crate::statement::Renewals;
 use crate::trust::folder::TrustFolder;
 
 /// Of which report, and where to.
@@ -44,8 +45,10 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     let judge = Judge::of(&folder)?;
     // Nothing is swept or replaced while it is copied.
     let _lock = Lock::take(enclave, &holder("report capsule"))?;
-    let mut report = judge.open(&path).map_err(|error| error.stop(subject(&path)))?;
-    while report.next().map_err(|error| error.stop(subject(&path)))?.is_some() {}
+    let statements = stands::beside(enclave, &judge)?;
+    let report = Renewals::of(enclave, &statements)?
+        .verify(&path, &judge.roots, judge.revocations.as_ref(), &mut |_| {})?
+        .map_err(|error| error.stop(subject(&path)))?;
     let out = arguments.out.clone().unwrap_or_else(|| default_name(&path));
     if out.exists() {
         return Err(Unable::new(format!("`{}` exists already", out.display()))
@@ -67,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         },
         scratch: scratch.path(),
     };
-    let made = write(&making, &out)?;
+    let made = files::write_with(&out, Existing::Keep, |file| make(&making, file))?;
     say(&made, report.head.number, &out, context);
     Ok(Exit::Done)
 }
@@ -76,25 +79,6 @@ fn default_name(report: &Path) -> PathBuf {
     let name = report.file_name().and_then(|name| name.to_str()).unwrap_or("report");
     let name = name.trim_end_matches(".report.ndjson");
     PathBuf::from(format!("{name}.capsule.tar"))
-}
-
-fn write(making: &Making<'_>, out: &Path) -> Result<Made, Stop> {
-    let folder = match out.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let failed = |error| Stop::from(Unable::new(format!("cannot write `{}`", out.display())).because(error));
-    let file: NamedTempFile = tempfile::Builder::new()
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .tempfile_in(folder)
-        .map_err(failed)?;
-    let made = make(making, file.as_file())?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist_noclobber(out).map_err(|error| failed(error.error))?;
-    std::fs::File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(failed)?;
-    Ok(made)
 }
 
 fn say(made: &Made, number: u64, out: &Path, context: &Context) {

@@ -40,6 +40,21 @@ pub(crate) fn read_text(path: &Path, max_bytes: usize) -> Result<String, Stop> {
 
 /// Writes a file whole or not at all: temporary file, sync, rename.
 pub(crate) fn write(path: &Path, bytes: &[u8], existing: Existing) -> Result<(), Stop> {
+    write_with(path, existing, |file| {
+        file.write_all(bytes).map_err(|error| {
+            Unable::new(format!("cannot write `{}`", path.display()))
+                .because(error)
+                .into()
+        })
+    })
+}
+
+/// The same of a file that is written piece by piece.
+pub(crate) fn write_with<T>(
+    path: &Path,
+    existing: Existing,
+    write: impl FnOnce(&mut File) -> Result<T, Stop>,
+) -> Result<T, Stop> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -49,9 +64,8 @@ pub(crate) fn write(path: &Path, bytes: &[u8], existing: Existing) -> Result<(),
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
         .tempfile_in(folder)
         .map_err(|error| cannot().because(error))?;
-    file.write_all(bytes)
-        .and_then(|()| file.as_file().sync_all())
-        .map_err(|error| cannot().because(error))?;
+    let written = write(file.as_file_mut())?;
+    file.as_file().sync_all().map_err(|error| cannot().because(error))?;
     let kept = match existing {
         Existing::Keep => file.persist_noclobber(path),
         Existing::Replace => file.persist(path),
@@ -63,5 +77,5 @@ pub(crate) fn write(path: &Path, bytes: &[u8], existing: Existing) -> Result<(),
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(|error| cannot().because(error))?;
-    Ok(())
+    Ok(written)
 }

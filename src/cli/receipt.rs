@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::files::{self, Existing};
 use super::output::escape;
 use super::report::StationKey;
 use super::{Context, Exit};
@@ -125,21 +126,14 @@ fn write(arguments: &Arguments, folder: &Path, context: &Context) -> Result<Exit
             .collect(),
     };
     let path = &arguments.out;
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let cannot = |error: std::io::Error| Unable::new(format!("cannot write `{}`", path.display())).because(error);
-    let file = tempfile::Builder::new()
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .tempfile_in(parent)
-        .map_err(cannot)?;
-    let mut output = BufWriter::new(file);
-    receipt.write(&objects, signer.as_ref(), &mut output)?;
-    output.flush().map_err(cannot)?;
-    let file = output.into_inner().map_err(|error| cannot(error.into_error()))?;
-    file.as_file().sync_all().map_err(cannot)?;
-    file.persist(path).map_err(|error| cannot(error.error))?;
+    files::write_with(path, Existing::Replace, |file| {
+        let mut output = BufWriter::new(file);
+        receipt.write(&objects, signer.as_ref(), &mut output)?;
+        output
+            .flush()
+            .map_err(|error| Unable::new(format!("cannot write `{}`", path.display())).because(error))?;
+        Ok(())
+    })?;
     let person = root.document().keys.get(&signer.public().id());
     let persons: Vec<String> = person.map(|key| key.person.clone()).into_iter().collect();
     show(&receipt, &persons, path, context);

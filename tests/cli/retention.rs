@@ -495,6 +495,18 @@ fn an_old_seal_is_sealed_anew_and_stands_when_its_key_is_lost_later() {
     world.run("report list --enclave en").done();
     let ran = world.run("audit --enclave en");
     assert!(!ran.stdout.contains("reports/000001"), "{ran:?}");
+    // A rebuild and a capsule come to the same judgement.
+    let before = world.published();
+    assert_eq!(world.json("rebuild --enclave en")["imports"], 1);
+    assert_eq!(before, world.published());
+    let kept = report(&world, 1);
+    world.run(&format!("rebuild --enclave en --report {kept}")).done();
+    let ran = world.run("audit --enclave en");
+    assert!(
+        !ran.stdout.contains("reports/000001") && !ran.stdout.contains("state.db"),
+        "{ran:?}"
+    );
+    world.run("report capsule 1 --enclave en --out renewed.tar").done();
     let again = world.json("reseal --enclave en --key second.pem");
     assert!(!again["left_out"].to_string().contains("reports/000001"), "{again}");
     // Another report in its place is covered by nothing.
@@ -515,6 +527,15 @@ fn a_new_seal_gives_back_no_trust() {
             ran.status == 1 && ran.stderr.contains("[key-revoked]"),
             "{what}: {ran:?}"
         );
+        // Whoever else judges it comes to the same.
+        differs(&world, "reports/000001", "key-revoked");
+        for line in ["rebuild --enclave en", "report capsule 1 --enclave en --out x.tar"] {
+            let ran = world.run(line);
+            assert!(
+                ran.status == 1 && ran.stderr.contains("[key-revoked]"),
+                "{what}: {ran:?}"
+            );
+        }
         ran.stderr
     };
     // Sealed anew before, and revoked for all times, or since before that.
@@ -653,7 +674,7 @@ fn nobody_bears_a_loss_alone_where_the_root_asks_for_two() {
 }
 
 /// Lets trust data stand that pin a key of notes for a scope, as ann signs it.
-fn pin_witness(world: &World, version: u64, key: &str, scope: &str) {
+pub(crate) fn pin_witness(world: &World, version: u64, key: &str, scope: &str) {
     let mut data = TrustData::empty(version, now());
     data.put(Anchor {
         material: Material::NoteKey(key.to_owned()),
