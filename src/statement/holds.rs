@@ -75,11 +75,7 @@ impl<'s> Holds<'s> {
         let manifest = head.bundle.as_ref().map(|bundle| bundle.manifest);
         self.those(|scope| match scope {
             Scope::Bundle { manifest: wanted } => manifest == Some(*wanted),
-            Scope::Key { key } => {
-                let wanted = search_key(key);
-                let mut keys = head.people.iter().flat_map(|person| &person.keys);
-                keys.any(|key| search_key(key) == wanted)
-            }
+            Scope::Key { key } => is_among(key, head.people.iter().flat_map(|person| &person.keys)),
             scope => scope.spans(head.created),
         })
     }
@@ -108,7 +104,7 @@ impl<'s> Holds<'s> {
     ) -> BTreeSet<String> {
         self.those(|scope| match scope {
             Scope::Bundle { manifest: wanted } => manifest == Some(wanted),
-            Scope::Key { key } => keys.contains(key),
+            Scope::Key { key } => is_among(key, keys),
             scope => scope.spans(created) || purls.iter().any(|purl| scope.names(purl)),
         })
     }
@@ -128,7 +124,7 @@ impl<'s> Holds<'s> {
         let url = purl(&entry.artifact);
         Ok(self.those(|scope| match scope {
             Scope::Bundle { manifest } => bundles.iter().any(|bundle| bundle.manifest == *manifest),
-            Scope::Key { key } => keys.contains(key) || findings.iter().any(|finding| rests_on(finding, key)),
+            Scope::Key { key } => is_among(key, &keys) || findings.iter().any(|finding| rests_on(finding, key)),
             scope => scope.names(&url) || bundles.iter().any(|bundle| scope.spans(bundle.imported)),
         }))
     }
@@ -176,4 +172,10 @@ impl<'s> Holds<'s> {
             .map(|generation| generation.number)
             .collect())
     }
+}
+
+/// Whether a key is among others, however it is spelt.
+fn is_among<'k>(key: &str, keys: impl IntoIterator<Item = &'k String>) -> bool {
+    let wanted = search_key(key);
+    keys.into_iter().any(|key| search_key(key) == wanted)
 }

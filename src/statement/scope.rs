@@ -37,13 +37,22 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Whether a package URL is among those that a purl of this scope names. False for another scope.
+    /// Whether a package URL is among those that a purl of this scope names: of the same name, of the same version if it has one, and with all
+    /// qualifiers that it has. False for another scope.
     pub fn names(&self, purl: &str) -> bool {
         let Self::Purl { purl: wanted } = self else {
             return false;
         };
-        purl.strip_prefix(wanted.as_str())
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['@', '?']))
+        let parts = |purl: &str| -> (String, Vec<String>) {
+            let (path, qualifiers) = purl.split_once('?').unwrap_or((purl, ""));
+            let qualifiers = qualifiers.split('&').filter(|one| !one.is_empty());
+            (path.to_owned(), qualifiers.map(str::to_owned).collect())
+        };
+        let ((path, asked), (found, has)) = (parts(wanted), parts(purl));
+        let is_path = found
+            .strip_prefix(path.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('@'));
+        is_path && asked.iter().all(|one| has.contains(one))
     }
 
     /// Whether a time is within the days of this scope. False for another scope.
@@ -74,6 +83,11 @@ mod tests {
         assert!(scope("pkg:npm/a").names("pkg:npm/a@1.0.0"));
         assert!(scope("pkg:npm/a@1.0.0").names("pkg:npm/a@1.0.0"));
         assert!(scope("pkg:generic/a@1").names("pkg:generic/a@1?file_name=x"));
+        // Whoever holds one file need not know its digest.
+        assert!(scope("pkg:generic/a@1?file_name=x").names("pkg:generic/a@1?checksum=sha256:00&file_name=x"));
+        assert!(scope("pkg:generic/a?file_name=x").names("pkg:generic/a@1?checksum=sha256:00&file_name=x"));
+        assert!(!scope("pkg:generic/a@1?file_name=x").names("pkg:generic/a@1?file_name=xy"));
+        assert!(!scope("pkg:generic/a@1?file_name=x").names("pkg:generic/a@1"));
         assert!(!scope("pkg:npm/a").names("pkg:npm/ab@1.0.0"));
         assert!(!scope("pkg:npm/a@1.0").names("pkg:npm/a@1.0.0"));
         assert!(!Scope::Everything {}.names("pkg:npm/a"));
