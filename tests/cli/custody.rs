@@ -676,3 +676,73 @@ fn what_was_found_on_the_sending_side_is_refused() {
     assert!(said.contains("clamav found Test.Evil"), "{said}");
     assert_eq!(codes(&world, "m1"), [""; 0]);
 }
+
+#[test]
+fn last_records_that_were_taken_away_are_found_by_whoever_knows_the_last_one() {
+    let world = world();
+    carried(&world);
+    let last = show(&world)["last"][0].as_str().unwrap().to_owned();
+    let shown = world.run(&format!("custody show m1 {TRUST}")).done().stdout;
+    let mut lines = shown.lines().skip_while(|line| !line.contains("ends with "));
+    assert!(lines.next().unwrap().contains(&last), "{shown}");
+    let phrase = lines.next().unwrap().trim().replace(' ', "-");
+    assert_eq!(phrase.split('-').count(), 12);
+    let asked = |named: &str| format!("custody show m1 {TRUST} --last {named}");
+    world.run(&asked(&last)).done();
+    world.run(&asked(&phrase)).done();
+    // What comes later names it, and so it is still there.
+    by_station(&world, 5, "wiped --method overwritten --certificate W-1");
+    world.run(&asked(&last)).done();
+    let newest = show(&world)["last"][0].as_str().unwrap().to_owned();
+    assert_ne!(newest, last);
+    // Both of the last are taken away: the rest is a good chain, and lacks what was named.
+    let names = records(&world, "m1");
+    for name in &names[names.len() - 2..] {
+        fs::remove_file(world.path(&format!("m1/{name}"))).unwrap();
+    }
+    world.run(&format!("custody show m1 {TRUST}")).done();
+    for named in [&last, &phrase, &newest] {
+        world.refused(&asked(named), "custody-chain-broken");
+    }
+    // Words that are no words, and too few of them, are nobody's.
+    let first = phrase.split('-').take(4).collect::<Vec<_>>().join("-");
+    for named in [first.as_str(), "sha256:00", "-"] {
+        world.refused(&asked(named), "custody-chain-broken");
+    }
+}
+
+#[test]
+fn two_persons_who_record_the_same_in_one_second_are_one_record_of_both() {
+    let world = world();
+    by_dora(&world, 9, "sealed --seal S-1");
+    let first = records(&world, "m1");
+    // The very same, to the second, by another person's key.
+    let envelope = Envelope::read(&fs::read(world.path(&format!("m1/{}", first[0]))).unwrap()).unwrap();
+    let other = people::sealed(Kind::Custody, &envelope.payload, &[people::STATION]).write();
+    fs::write(world.path("m1/main-1-1.custody-other.dsse.json"), other).unwrap();
+    assert_eq!(records(&world, "m1").len(), 2);
+    let shown = show(&world);
+    let links = shown["records"].as_array().unwrap();
+    assert_eq!(links.len(), 1, "{shown}");
+    assert_eq!(links[0]["persons"], json!(["dora", "station-plant-7"]));
+    assert_eq!(links[0]["keys"].as_array().unwrap().len(), 2);
+    assert_eq!(links[0]["roles"], json!(["export", "import", "log"]));
+    assert_eq!(shown["troubles"], json!([]));
+    // What follows names it once, and an import bears all of it out.
+    by_station(&world, 7, "received --from carl --seal S-1");
+    assert_eq!(show(&world)["records"].as_array().unwrap().len(), 2);
+    let written = |line: &str| {
+        world.json(&format!("custody add m1 {TRUST} {line}"))["file"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let at = ago(5);
+    let one = written(&format!("--key dora.pem --at {at} --event stored --place gate"));
+    let two = written(&format!(
+        "--key en/keys/import.pem --at {at} --event stored --place gate"
+    ));
+    assert_ne!(one, two, "neither writes over the other");
+    world.run("import --enclave en m1").done();
+    world.run("audit --enclave en").done();
+}

@@ -122,7 +122,11 @@ impl Chain {
             let link = read(file, bytes, roots, about);
             // One record lies on each of several media.
             match links.get_mut(&link.digest) {
-                Some(known) if known.word == link.word => known.persons.extend(link.persons),
+                Some(known) if known.word == link.word => {
+                    known.keys.extend(link.keys);
+                    known.persons.extend(link.persons);
+                    known.roles.extend(link.roles);
+                }
                 Some(known) if known.word < link.word => {}
                 _ => {
                     links.insert(link.digest, link);
