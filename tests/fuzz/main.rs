@@ -37,6 +37,7 @@ mod proofs;
 #[path = "../support/raw_bundle.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]
 mod raw_bundle;
+mod records;
 mod registries;
 mod seeds;
 mod selections;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
     targets.extend(archives::targets());
     targets.extend(bundle::targets());
     targets.extend(evidence::targets());
+    targets.extend(records::targets());
     targets.extend(registries::targets());
     targets.extend(selections::targets());
     targets.extend(site::targets());
