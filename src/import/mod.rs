@@ -130,7 +130,8 @@ fn import_steps(
 ) -> Result<Imported, Stop> {
     let root = trust.current().clone();
     let site = Site::load(trust)?;
-    site.check_not_rolled_back(&enclave.ledger)?;
+    site.check_not_rolled_back(trust, &enclave.ledger)?;
+    site.remember(trust, &enclave.ledger)?;
     recorder.begun(&site);
     let mut opened = open(inputs)?;
     let mut records = opened.take_custody();
@@ -162,6 +163,7 @@ fn import_steps(
     }
     // Kept even where the bundle is refused, so that a bad bundle cannot block a rotation.
     trust.store_roots(new_roots)?;
+    site.remember(trust, &enclave.ledger)?;
     if let Err(Stop::Refused(refusals)) = &result
         && refusals.iter().all(|refusal| refusal.code == Code::AlreadyImported)
     {
@@ -420,7 +422,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
     let mut records = opened.take_custody();
     let mut site = Site::load(against.trust)?;
     if let Some(memory) = &against.memory {
-        site.check_not_rolled_back(memory.ledger)?;
+        site.check_not_rolled_back(against.trust, memory.ledger)?;
     }
     let judgement = Judgement {
         root: against.trust.current(),

@@ -18,6 +18,7 @@ mod kill;
 mod log;
 mod media;
 mod paper;
+mod put_back;
 mod reasons;
 mod renderings;
 mod retention;
