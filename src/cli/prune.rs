@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::ask::time;
 use super::output::{bytes, escape};
-use super::report::StationKey;
 use super::stands::{self, Opened};
+use super::station::StationKey;
 use super::{Context, Exit};
 use crate::model::{Stop, Timestamp, Unable};
 use crate::retention::{self, Item, Looking, Pruning};

@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::escape;
-use super::report::StationKey;
 use super::stands::{self, Opened};
+use super::station::StationKey;
 use super::{Context, Exit};
 use crate::model::Stop;
 use crate::retention;

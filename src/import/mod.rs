@@ -162,6 +162,9 @@ fn import_steps(
         recorder.custody(&custody::chain(&records, newest.document(), about, &site, run.now));
     }
     // Kept even where the bundle is refused, so that a bad bundle cannot block a rotation.
+    if !new_roots.is_empty() {
+        recorder.signers_are_ready()?;
+    }
     trust.store_roots(new_roots)?;
     site.remember(trust, &enclave.ledger)?;
     if let Err(Stop::Refused(refusals)) = &result
@@ -210,7 +213,9 @@ fn run_import(
         threads: run.threads,
         progress: run.progress,
     };
-    match verify_objects(authenticated, &workspace)? {
+    let verified = verify_objects(authenticated, &workspace)?;
+    recorder.signers_are_ready()?;
+    match verified {
         Verified::Incomplete(incomplete) => {
             keep(&memory::approvals(staging), approvals.iter())?;
             keep(&memory::custody(staging), records.iter().map(|(_, envelope)| envelope))?;
