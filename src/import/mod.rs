@@ -23,6 +23,8 @@ pub mod replay;
 pub mod replay_today;
 pub mod record;
 pub mod basis;
+pub mod packed;
+pub mod kept;
 mod ahead;
 mod parts;
 pub(crate) mod journal;
@@ -178,6 +180,9 @@ fn import_steps(
     recorder.authenticated(authenticated.voucher(), trust.current())?;
     let staging = memory::staging(folder, &manifest_digest);
     let result = run_import((authenticated, records), folder, enclave, trust, site, run, recorder);
+    if let Err(Stop::Refused(_)) = &result {
+        recorder.keep_refused(&staging);
+    }
     if volumes == 1 && result.is_err() {
         // Nothing of a single volume is worth keeping; of several, those that were good are.
         let _ = fs::remove_dir_all(&staging);
@@ -235,7 +240,7 @@ fn run_import(
                     .ledger
                     .note_standing(&standing.kind.to_string(), standing.version, &standing.digest)?;
             }
-            check_not_revoked(&intact, &site)?;
+            check_not_revoked(&manifest, manifest_digest, intact.voucher(), &site)?;
             recorder.trusted();
             // Once more, since the bundle may have brought revocations.
             let chain = custody::chain(&records, &newest, (intact.manifest(), manifest_digest), &site, run.now);
@@ -277,6 +282,7 @@ fn run_import(
             recorder.decided_by(weighed.intact(), by)?;
             let decided = weighed.admit(&deciding)?;
             recorder.admitted();
+            recorder.keep_kept_out(&decided)?;
             let before = enclave.ledger.generation()?.map(|generation| generation.root);
             let journal = recorder.journal()?;
             let mut staged = stage(decided, brought, enclave, run.now, run.progress, journal)?;
@@ -291,11 +297,11 @@ fn run_import(
 }
 
 /// A bundle that brings its own exporter's revocation ends here.
-fn check_not_revoked(intact: &Intact, site: &Site) -> Result<(), Refusal> {
+fn check_not_revoked(manifest: &Manifest, digest: Digest, voucher: &Voucher, site: &Site) -> Result<(), Refusal> {
     authenticate::check_revoked(
-        &format!("bundle {}", intact.manifest().label()),
-        &intact.voucher().export_keys,
-        &intact.manifest_digest(),
+        &format!("bundle {}", manifest.label()),
+        &voucher.export_keys,
+        &digest,
         site.revocations().map(|(_, document)| document),
     )
 }
@@ -466,7 +472,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
             checked.brought = site.take(intact.manifest(), against.trust, |digest| {
                 intact.locate(digest, against.store)
             })?;
-            check_not_revoked(&intact, &site)?;
+            check_not_revoked(&checked.manifest, manifest_digest, intact.voucher(), &site)?;
             let chain = custody::chain(&records, &newest, (intact.manifest(), manifest_digest), &site, run.now);
             let custody = Custodied::of(&chain, intact.manifest(), intact.voucher());
             checked.custody = chain;

@@ -48,7 +48,7 @@ const NEVER_CHECKED: [&str; 1] = ["this machine's clock: it is only known not to
 /// Hears what the steps of an import find.
 #[derive(Default)]
 pub struct Recorder<'a> {
-    keeping: Option<Box<Keeping<'a>>>,
+    pub(super) keeping: Option<Box<Keeping<'a>>>,
     written: Option<PathBuf>,
     problem: Option<Stop>,
 }
@@ -82,7 +82,7 @@ impl Keys for Signers<'_> {
 }
 
 pub(super) struct Keeping<'a> {
-    folder: Folder,
+    pub(super) folder: Folder,
     keys: &'a dyn Keys,
     log_folder: PathBuf,
     origin: String,
@@ -93,7 +93,7 @@ pub(super) struct Keeping<'a> {
     pub(super) head: Head,
     pub(super) reached: Step,
     aside: Option<Aside>,
-    basis: Option<Basis>,
+    pub(super) basis: Option<Basis>,
     pub(super) evidence: EvidenceSummary,
     pub(super) waived: u64,
     pub(super) kept_out: u64,
@@ -249,6 +249,10 @@ impl<'a> Recorder<'a> {
             Some(keeping) => keeping.keys.wait().map(drop),
             None => Ok(()),
         }
+    }
+
+    pub(super) fn note_problem(&mut self, stop: Stop) {
+        self.problem = Some(stop);
     }
 
     pub(super) fn begun(&mut self, site: &Site) {

@@ -36,12 +36,12 @@ const SIGNED: [(&str, &str, &str, &str); 5] = [
         "minisign",
         "minisign/test-prehashed.minisig",
     ),
-    // The signature is another file's.
+    // The signature is another file's, and nothing else brings it: it is kept though its file is not.
     (
         "tampered",
         "signify/orders.txt",
         "minisign",
-        "minisign/test-prehashed.minisig",
+        "minisign/test-legacy.minisig",
     ),
 ];
 

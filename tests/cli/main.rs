@@ -25,6 +25,7 @@ mod retention;
 mod questions;
 mod receipts;
 mod rebuild;
+mod refused_capsules;
 mod reports;
 mod scans;
 mod trust_data;
