@@ -59,6 +59,7 @@ mod stands;
 mod status;
 mod together;
 mod trust;
+mod vex;
 mod waive;
 mod where_;
 

@@ -35,6 +35,7 @@ mod mover;
 mod ordered;
 mod planned;
 mod today;
+mod vex;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -249,6 +250,7 @@ fn run_import(
                 importers: importers(trust),
                 memory: Some(&memory),
                 trust_data: site.trust_data().map(|(_, data)| data),
+                revocations: site.revocations().map(|(_, document)| document),
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
                 scanned: &scanned,
@@ -481,6 +483,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
                 importers: importers(trust),
                 memory: against.memory.map(|memory| memory.ledger as &dyn Recollection),
                 trust_data: site.trust_data().map(|(_, data)| data),
+                revocations: site.revocations().map(|(_, document)| document),
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
                 scanned: &scanned,
@@ -545,6 +548,7 @@ pub fn rehearse(inputs: Vec<Input>, rehearsal: &Rehearsal<'_>, run: &Run<'_>) ->
         importers: BTreeSet::new(),
         memory: None,
         trust_data: site.trust_data().map(|(_, data)| data),
+        revocations,
         carried_revocations: revocations.map(|document| document.created),
         reviews: &Reviews::default(),
         scanned: &Scanned::default(),
