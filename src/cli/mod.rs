@@ -60,6 +60,7 @@ mod station;
 mod status;
 mod together;
 mod trust;
+mod vex;
 mod waive;
 mod where_;
 

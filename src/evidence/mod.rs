@@ -49,7 +49,7 @@ pub mod x509;
 use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestamp, UpstreamState};
 
 pub use describe::{armored, describe};
-pub use detached::{Detached, DetachedKind};
+pub use detached::{Detached, DetachedKind, is_detached};
 pub use guess::{Guess, guess};
 pub use update::check_follows;
 

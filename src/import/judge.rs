@@ -301,6 +301,24 @@ impl<'a> Judge<'a> {
     }
 }
 
+/// Judges one proof whose objects are at hand: what is no artifact's.
+pub(super) fn judge_bytes(
+    kind: &str,
+    objects: Vec<Vec<u8>>,
+    artifact: &Artifact,
+    content: &mut dyn Content,
+    context: &Context<'_>,
+) -> Vec<Finding> {
+    let Some(known) = evidence::find(kind) else {
+        return vec![unknown_kind(kind)];
+    };
+    let judging = || match known.open(objects, context) {
+        Ok(opened) => opened.judge(artifact, content),
+        Err(finding) => vec![*finding],
+    };
+    catch_unwind(AssertUnwindSafe(judging)).unwrap_or_else(|_| vec![panicked(kind)])
+}
+
 /// Whether those who named the artifact, those who served it and its bytes agree about its digest.
 fn agreement(planned: &Planned, artifact: &Artifact, bytes: &mut dyn Content) -> Option<Finding> {
     let claims = planned.claims(artifact);

@@ -37,6 +37,7 @@ mod mover;
 mod ordered;
 mod planned;
 mod today;
+mod vex;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -261,6 +262,7 @@ fn run_import(
                 importers: importers(trust),
                 memory: Some(&memory),
                 trust_data: site.trust_data().map(|(_, data)| data),
+                revocations: site.revocations().map(|(_, document)| document),
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
                 scanned: &scanned,
@@ -494,6 +496,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
                 importers: importers(trust),
                 memory: against.memory.map(|memory| memory.ledger as &dyn Recollection),
                 trust_data: site.trust_data().map(|(_, data)| data),
+                revocations: site.revocations().map(|(_, document)| document),
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
                 scanned: &scanned,
@@ -558,6 +561,7 @@ pub fn rehearse(inputs: Vec<Input>, rehearsal: &Rehearsal<'_>, run: &Run<'_>) ->
         importers: BTreeSet::new(),
         memory: None,
         trust_data: site.trust_data().map(|(_, data)| data),
+        revocations,
         carried_revocations: revocations.map(|document| document.created),
         reviews: &Reviews::default(),
         scanned: &Scanned::default(),

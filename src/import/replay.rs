@@ -254,6 +254,7 @@ impl Running<'_> {
             importers: importers(trust),
             memory: Some(&memory),
             trust_data: site.trust_data().map(|(_, data)| data),
+            revocations: site.revocations().map(|(_, document)| document),
             carried_revocations: site.carried_revocations(),
             reviews: &reviews,
             scanned: &scanned,

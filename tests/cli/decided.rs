@@ -16,8 +16,11 @@ use crate::raw_bundle::{Edits, RawBundle, RawObject};
 use crate::world::{World, now};
 
 /// Keys of two publishers.
-const FIRST: u8 = 60;
+pub(crate) const FIRST: u8 = 60;
 const SECOND: u8 = 61;
+
+/// The key of somebody who speaks of vulnerabilities in one tool.
+pub(crate) const TELLER: u8 = 63;
 
 /// What every policy here says unless it says otherwise: nothing is asked of the bundle, and no proof of an artifact.
 const PLAIN: &str = "
@@ -31,14 +34,14 @@ const FILES: &str = "ecosystems: { files: { evidence: none } }\n";
 const NO_NAMES: &str = "names: { first_seen: allow, similar: allow }\n";
 
 /// One plain file: its set's name, its version, its content, and who signed it.
-struct File {
+pub(crate) struct File {
     name: &'static str,
     version: &'static str,
     content: String,
     signature: Option<Vec<u8>>,
 }
 
-fn file(name: &'static str, version: &'static str) -> File {
+pub(crate) fn file(name: &'static str, version: &'static str) -> File {
     File {
         name,
         version,
@@ -76,7 +79,7 @@ impl File {
 }
 
 /// minisign's legacy form (its manual, "Signature format").
-fn signature(content: &[u8], by: u8) -> Vec<u8> {
+pub(crate) fn signature(content: &[u8], by: u8) -> Vec<u8> {
     let key = people::key(by);
     let own = key.sign(content).unwrap();
     let line = STANDARD.encode([b"Ed".as_slice(), &[by; 8], &own].concat());
@@ -99,15 +102,16 @@ fn minisign_key(number: u8) -> String {
 
 /// What a bundle carries beside its artifacts.
 #[derive(Default)]
-struct Beside {
-    advisories: Option<String>,
-    popular_names: Option<String>,
-    plan: Option<String>,
+pub(crate) struct Beside {
+    pub(crate) advisories: Option<String>,
+    pub(crate) vex: Option<String>,
+    pub(crate) popular_names: Option<String>,
+    pub(crate) plan: Option<String>,
 }
 
 /// Enclaves, and what is brought to them.
-struct Site {
-    world: World,
+pub(crate) struct Site {
+    pub(crate) world: World,
     last: Option<Digest>,
     number: u64,
     policies: u64,
@@ -115,18 +119,22 @@ struct Site {
 
 impl Site {
     /// An enclave that pins both publishers, with a policy in addition to [`PLAIN`].
-    fn new(policy: &str) -> Self {
+    pub(crate) fn new(policy: &str) -> Self {
         Self::of(World::new(), &[people::ANN], policy)
     }
 
     fn of(world: World, trusted: &[u8], policy: &str) -> Self {
         let mut data = TrustData::empty(1, now());
-        for (name, number) in [("first", FIRST), ("second", SECOND)] {
+        for (name, number, scope) in [
+            ("first", FIRST, "*"),
+            ("second", SECOND, "*"),
+            ("teller", TELLER, "vex/files/tool"),
+        ] {
             data.put(Anchor {
                 material: Material::MinisignKey(minisign_key(number)),
                 name: name.to_owned(),
                 note: "of a test".to_owned(),
-                scope: vec![ScopePattern::everything()],
+                scope: vec![ScopePattern::new(scope)],
                 speaks_for: SpeaksFor::Publisher,
                 suites: Vec::new(),
                 valid_from: None,
@@ -147,14 +155,14 @@ impl Site {
         site
     }
 
-    fn policy(&mut self, policy: &str) {
+    pub(crate) fn policy(&mut self, policy: &str) {
         self.policies += 1;
         let plain = PLAIN.replace("VERSION", &self.policies.to_string());
         self.world.policy(&format!("{plain}{policy}"));
     }
 
     /// Writes the next bundle, and gives its folder. Only [`Site::imports`] makes it the one that others follow.
-    fn medium(&mut self, files: &[File], beside: &Beside) -> String {
+    pub(crate) fn medium(&mut self, files: &[File], beside: &Beside) -> String {
         let mut bundle = RawBundle {
             files: Vec::new(),
             ..self.world.bundle(self.number + 1, self.last)
@@ -170,6 +178,7 @@ impl Site {
         for (word, text) in [
             ("advisories", &beside.advisories),
             ("popular-names", &beside.popular_names),
+            ("vex", &beside.vex),
         ] {
             if let Some(text) = text {
                 side_data.insert(word.to_owned(), json!(Digest::of(text.as_bytes())));
@@ -215,7 +224,7 @@ impl Site {
     }
 
     /// Imports a medium; its bundle is the one that the next follows.
-    fn imports(&mut self, folder: &str) -> Value {
+    pub(crate) fn imports(&mut self, folder: &str) -> Value {
         let report = self
             .world
             .json(&format!("import --enclave en {folder}/{}", self.volume()));
@@ -225,12 +234,12 @@ impl Site {
         report
     }
 
-    fn volume(&self) -> String {
+    pub(crate) fn volume(&self) -> String {
         format!("main-{}.vol001of001.tar", self.number + 1)
     }
 
     /// A medium that is refused with a code, by a check and by an import alike.
-    fn refused(&self, folder: &str, code: &str) -> String {
+    pub(crate) fn refused(&self, folder: &str, code: &str) -> String {
         let volume = format!("{folder}/{}", self.volume());
         self.world.refused(&format!("verify --enclave en {volume}"), code);
         self.world.refused(&format!("import --enclave en {volume}"), code)
@@ -261,7 +270,7 @@ fn object(content: Vec<u8>) -> RawObject {
 }
 
 /// A policy that asks for nothing but what is added.
-fn lenient(more: &str) -> String {
+pub(crate) fn lenient(more: &str) -> String {
     format!("{FILES}{NO_NAMES}{more}")
 }
 
@@ -432,7 +441,7 @@ fn the_deny_list_names_versions_and_bytes() {
     site.takes(&[file("tool", "1.1")]);
 }
 
-fn advisory(id: &str, name: &str, more: &str) -> String {
+pub(crate) fn advisory(id: &str, name: &str, more: &str) -> String {
     json!({
         "id": id, "modified": now().to_string(),
         "affected": [{ "package": { "ecosystem": "files", "name": name }, "versions": ["1.0"] }],

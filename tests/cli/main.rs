@@ -30,6 +30,7 @@ mod reports;
 mod scans;
 mod trust_data;
 mod upstreams;
+mod vex;
 
 #[path = "../support/people.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]

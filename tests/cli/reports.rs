@@ -651,6 +651,7 @@ pub(crate) fn varied(number: usize) -> Record {
             vec![sealift::report::DecisionHit {
                 code: "evidence-too-low".to_owned(),
                 counts_from: None,
+                lowered: None,
                 message: "it reaches none, and publisher is asked for".to_owned(),
                 rule: "ecosystems.pypi.require".to_owned(),
                 solution: "ask the publisher".to_owned(),
