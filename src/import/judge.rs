@@ -294,7 +294,7 @@ impl<'a> Judge<'a> {
                 ))));
             }
             let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
-            file.take(MAX_PROOF_BYTES).read_to_end(&mut bytes).map_err(failed)?;
+            file.take(size).read_to_end(&mut bytes).map_err(failed)?;
             read.push(bytes);
         }
         Ok(Ok(read))
