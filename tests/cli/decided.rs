@@ -68,7 +68,7 @@ impl File {
         format!("{}-{}", self.name, self.version)
     }
 
-    fn purl(&self) -> String {
+    pub(crate) fn purl(&self) -> String {
         format!(
             "pkg:generic/{}@{}?checksum={}&file_name={}",
             self.name,

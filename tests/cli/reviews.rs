@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use sealift::model::Digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sealift::trust::{Kind, Role};
 use serde_json::{Value, json};
 
 use crate::decided::{Beside, FILES, Site, file};
