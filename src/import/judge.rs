@@ -461,4 +461,23 @@ mod tests {
         let of_proof = findings.iter().find(|finding| finding.kind == "minisign").unwrap();
         assert_eq!(of_proof.outcome, Outcome::Undecided(Doubt::TooLarge));
     }
+
+    #[test]
+    fn no_subjects_have_no_opinions() {
+        let time = Timestamp::from_seconds(1_700_000_000);
+        let context = Context {
+            anchors: &[],
+            now: time,
+            exported: time,
+            max_transit_seconds: 0,
+        };
+        let locate = |_: &Digest| PathBuf::new();
+        for threads in [0, 1, 2] {
+            assert!(
+                Judge::again(&context, None, &locate)
+                    .judge_each(&[], threads)
+                    .is_empty()
+            );
+        }
+    }
 }

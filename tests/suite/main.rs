@@ -5,6 +5,7 @@
 )]
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
+mod agent;
 mod agreement;
 mod agreement_trust;
 mod approvals;
