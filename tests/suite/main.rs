@@ -38,6 +38,7 @@ mod seal;
 mod select;
 mod serve;
 mod spec;
+mod statement;
 mod trust;
 mod trust_data;
 mod vectors;
