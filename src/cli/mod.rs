@@ -56,6 +56,7 @@ mod signer;
 #[cfg(feature = "export")]
 mod since;
 mod stands;
+mod station;
 mod status;
 mod together;
 mod trust;

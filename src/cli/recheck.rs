@@ -84,7 +84,7 @@ fn judge(
 ) -> Result<(Exit, u64), Stop> {
     let trust = TrustFolder::open(&arguments.enclave.join("trust"))?;
     let site = Site::load(&trust)?;
-    site.check_not_rolled_back(ledger)?;
+    site.check_not_rolled_back(&trust, ledger)?;
     let store = Store::open(arguments.enclave.join("store"))
         .map_err(|error| Unable::new("cannot read the enclave's store").because(error))?;
     let vex = vex::carried(&arguments.vex, context)?;
