@@ -179,7 +179,10 @@ impl Running<'_> {
         if let Some(missing) = self.lacks(&decided_by) {
             // Nothing was decided: what came beside the artifacts may be why.
             let trust_data = site.trust_data().map(|(_, data)| data);
-            let believed = (site.revocations().map(|(_, document)| document), self.replay.head.created);
+            let believed = (
+                site.revocations().map(|(_, document)| document),
+                self.replay.head.created,
+            );
             return match Around::read(&intact, None, trust_data, believed, None) {
                 Err(Stop::Refused(found)) => self.compare_refusals(&found),
                 Err(unable) => Err(unable),
