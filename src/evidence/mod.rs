@@ -29,6 +29,7 @@ mod minisign;
 pub mod notation;
 mod npm_signature;
 pub mod nuget;
+mod oci_content;
 mod openpgp;
 mod pinned;
 mod public_key;
@@ -71,6 +72,7 @@ pub const ALL: &[&dyn EvidenceKind] = &[
     notation::NOTATION,
     &npm_signature::NpmSignature,
     nuget::NUGET,
+    &oci_content::OciContent,
     &DetachedKind(&openpgp::Openpgp),
     &DetachedKind(&raw_signature::RawSignature),
     &rpm::Repomd,
