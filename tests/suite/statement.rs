@@ -27,7 +27,9 @@ fn pruned(class: &str, path: &str) -> Value {
 
 /// A statement of a kind that is as it should be.
 fn good(kind: Kind) -> Value {
-    let mut body = json!({ "created": "2026-11-20T12:00:00Z", "enclave": digest("enclave"), "format": 1 });
+    let mut body = json!({
+        "created": "2026-11-20T12:00:00Z", "critical": [], "enclave": digest("enclave"), "format": 1,
+    });
     let more = match kind {
         Kind::Hold => json!({ "name": "case-7", "reason": "a court asks", "scope": { "kind": "everything" } }),
         Kind::Release => json!({ "hold": digest("hold"), "reason": "the case is closed" }),
@@ -56,7 +58,7 @@ fn judge(kind: Kind, accepted: &[fn(&mut Value)], refused: &[(&str, fn(&mut Valu
         let mut body = good(kind);
         change(&mut body);
         let read = read(kind, &body).unwrap_or_else(|error| panic!("{kind} {index}: {error}"));
-        assert_eq!(read.write().unwrap(), strict_json::write(&body), "{kind} {index}");
+        assert!(read.write().unwrap() == strict_json::write(&body), "{kind} {index}");
     }
     for (index, (expected, change)) in refused.iter().enumerate() {
         let mut body = good(kind);
