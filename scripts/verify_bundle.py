@@ -341,7 +341,7 @@ MANIFEST = struct(
         "base_source": or_null(word("receipt", "memory")),
         "previous": or_null(digest),
         "critical": list_of(text),
-        "side_data": not_empty(map_of(word("advisories", "popular-names", "revocations", "trust-data"), digest)),
+        "side_data": not_empty(map_of(word("advisories", "popular-names", "revocations", "trust-data", "vex"), digest)),
     },
 )
 RECEIPT = struct(

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::files::{self, Existing};
 use super::output::escape;
-use super::report::StationKey;
+use super::station::StationKey;
 use super::{Context, Exit};
 use crate::enclave;
 use crate::import::site::Site;

@@ -37,6 +37,7 @@ mod mover;
 mod ordered;
 mod planned;
 mod today;
+mod vex;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -132,7 +133,8 @@ fn import_steps(
 ) -> Result<Imported, Stop> {
     let root = trust.current().clone();
     let site = Site::load(trust)?;
-    site.check_not_rolled_back(&enclave.ledger)?;
+    site.check_not_rolled_back(trust, &enclave.ledger)?;
+    site.remember(trust, &enclave.ledger)?;
     recorder.begun(&site);
     let mut opened = open(inputs)?;
     let mut records = opened.take_custody();
@@ -163,7 +165,11 @@ fn import_steps(
         recorder.custody(&custody::chain(&records, newest.document(), about, &site, run.now));
     }
     // Kept even where the bundle is refused, so that a bad bundle cannot block a rotation.
+    if !new_roots.is_empty() {
+        recorder.signers_are_ready()?;
+    }
     trust.store_roots(new_roots)?;
+    site.remember(trust, &enclave.ledger)?;
     if let Err(Stop::Refused(refusals)) = &result
         && refusals.iter().all(|refusal| refusal.code == Code::AlreadyImported)
     {
@@ -213,7 +219,9 @@ fn run_import(
         threads: run.threads,
         progress: run.progress,
     };
-    match verify_objects(authenticated, &workspace)? {
+    let verified = verify_objects(authenticated, &workspace)?;
+    recorder.signers_are_ready()?;
+    match verified {
         Verified::Incomplete(incomplete) => {
             keep(&memory::approvals(staging), approvals.iter())?;
             keep(&memory::custody(staging), records.iter().map(|(_, envelope)| envelope))?;
@@ -254,6 +262,7 @@ fn run_import(
                 importers: importers(trust),
                 memory: Some(&memory),
                 trust_data: site.trust_data().map(|(_, data)| data),
+                revocations: site.revocations().map(|(_, document)| document),
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
                 scanned: &scanned,
@@ -426,7 +435,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
     let mut records = opened.take_custody();
     let mut site = Site::load(against.trust)?;
     if let Some(memory) = &against.memory {
-        site.check_not_rolled_back(memory.ledger)?;
+        site.check_not_rolled_back(against.trust, memory.ledger)?;
     }
     let judgement = Judgement {
         root: against.trust.current(),
@@ -487,6 +496,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
                 importers: importers(trust),
                 memory: against.memory.map(|memory| memory.ledger as &dyn Recollection),
                 trust_data: site.trust_data().map(|(_, data)| data),
+                revocations: site.revocations().map(|(_, document)| document),
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
                 scanned: &scanned,
@@ -551,6 +561,7 @@ pub fn rehearse(inputs: Vec<Input>, rehearsal: &Rehearsal<'_>, run: &Run<'_>) ->
         importers: BTreeSet::new(),
         memory: None,
         trust_data: site.trust_data().map(|(_, data)| data),
+        revocations,
         carried_revocations: revocations.map(|document| document.created),
         reviews: &Reviews::default(),
         scanned: &Scanned::default(),

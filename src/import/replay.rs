@@ -179,7 +179,11 @@ impl Running<'_> {
         if let Some(missing) = self.lacks(&decided_by) {
             // Nothing was decided: what came beside the artifacts may be why.
             let trust_data = site.trust_data().map(|(_, data)| data);
-            return match Around::read(&intact, None, trust_data, None) {
+            let believed = (
+                site.revocations().map(|(_, document)| document),
+                self.replay.head.created,
+            );
+            return match Around::read(&intact, None, trust_data, believed, None) {
                 Err(Stop::Refused(found)) => self.compare_refusals(&found),
                 Err(unable) => Err(unable),
                 Ok(_) => self.ends_here("the proofs and the decision", &format!("{missing} was not kept")),
@@ -254,6 +258,7 @@ impl Running<'_> {
             importers: importers(trust),
             memory: Some(&memory),
             trust_data: site.trust_data().map(|(_, data)| data),
+            revocations: site.revocations().map(|(_, document)| document),
             carried_revocations: site.carried_revocations(),
             reviews: &reviews,
             scanned: &scanned,

@@ -111,9 +111,7 @@ fn reviews_go_when_they_are_over_and_not_while_their_artifact_is_held() {
         .as_str()
         .unwrap_or_else(|| panic!("{waiting}"));
     world
-        .run(&format!(
-            "review approve --all --enclave en --key ann.pem --reason looked"
-        ))
+        .run("review approve --all --enclave en --key ann.pem --reason looked")
         .done();
     world.run("import --enclave en m1").done();
     let reviews = || {

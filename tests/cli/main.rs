@@ -20,9 +20,11 @@ mod kill_records;
 mod log;
 mod media;
 mod paper;
+mod put_back;
 mod reasons;
 mod renderings;
 mod retention;
+mod reviews;
 mod questions;
 mod receipts;
 mod rebuild;
@@ -31,6 +33,7 @@ mod reports;
 mod scans;
 mod trust_data;
 mod upstreams;
+mod vex;
 
 #[path = "../support/people.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]

@@ -42,6 +42,10 @@ pub trait Progress: Sync {
     fn advance(&self, amount: u64);
     /// The phase is over.
     fn finish(&self);
+    /// Asked while a volume is read; an error ends the work.
+    fn proceed(&self) -> Result<(), Stop> {
+        Ok(())
+    }
 }
 
 /// Tells nobody.
