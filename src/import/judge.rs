@@ -294,11 +294,29 @@ impl<'a> Judge<'a> {
                 ))));
             }
             let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
-            file.take(MAX_PROOF_BYTES).read_to_end(&mut bytes).map_err(failed)?;
+            file.take(size).read_to_end(&mut bytes).map_err(failed)?;
             read.push(bytes);
         }
         Ok(Ok(read))
     }
+}
+
+/// Judges one proof whose objects are at hand: what is no artifact's.
+pub(super) fn judge_bytes(
+    kind: &str,
+    objects: Vec<Vec<u8>>,
+    artifact: &Artifact,
+    content: &mut dyn Content,
+    context: &Context<'_>,
+) -> Vec<Finding> {
+    let Some(known) = evidence::find(kind) else {
+        return vec![unknown_kind(kind)];
+    };
+    let judging = || match known.open(objects, context) {
+        Ok(opened) => opened.judge(artifact, content),
+        Err(finding) => vec![*finding],
+    };
+    catch_unwind(AssertUnwindSafe(judging)).unwrap_or_else(|_| vec![panicked(kind)])
 }
 
 /// Whether those who named the artifact, those who served it and its bytes agree about its digest.

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use sealift::bundle::limits::MAX_MANIFEST_ENVELOPE_BYTES;
 use sealift::import::authenticate::{Approvals, Judgement, authenticate};
 use sealift::import::open::{Input, open};
-use sealift::import::verify_objects::{Silent, Verified, Workspace, verify_objects};
-use sealift::model::{Code, Digest, Stop};
+use sealift::import::verify_objects::{Progress, Silent, Verified, Workspace, verify_objects};
+use sealift::model::{Code, Digest, Stop, Unable};
 use sealift::trust::{Revocation, Revocations, Revoked};
 
 use crate::people;
@@ -174,6 +174,56 @@ fn a_file_that_is_written_to_while_it_is_read_is_told() {
         panic!("the change went unnoticed");
     };
     assert_eq!(refusals[0].code, Code::MediumChanged);
+}
+
+/// Ends the work at its second question.
+struct Ended(AtomicUsize);
+
+impl Progress for Ended {
+    fn begin(&self, _phase: &'static str, _total: u64) {}
+
+    fn advance(&self, _amount: u64) {}
+
+    fn finish(&self) {}
+
+    fn proceed(&self) -> Result<(), Stop> {
+        match self.0.fetch_add(1, Ordering::SeqCst) {
+            0 => Ok(()),
+            _ => Err(Unable::new("ended").into()),
+        }
+    }
+}
+
+#[test]
+fn whoever_follows_the_reading_can_end_it() {
+    let root = people::sealed_root(&people::root_without_approval(), &[people::ANN]);
+    let two = RawBundle {
+        roots: vec![(1, root)],
+        ..RawBundle::two_volumes()
+    };
+    let trusted = people::pinned(&people::root_without_approval());
+    for volume in two.build(&Edits::default()) {
+        let judgement = Judgement {
+            root: &trusted,
+            now: people::now(),
+            memory: None,
+            approvals: Approvals::Needed,
+            revocations: None,
+        };
+        let staging = tempfile::tempdir().unwrap();
+        let workspace = Workspace {
+            staging: staging.path().to_owned(),
+            store: None,
+            threads: 2,
+            progress: &Ended(AtomicUsize::new(0)),
+        };
+        let opened = open(vec![Input::Stream(Box::new(io::Cursor::new(volume)))]).unwrap();
+        let result = verify_objects(authenticate(opened, &judgement).result.unwrap(), &workspace);
+        let Err(Stop::Unable(unable)) = result else {
+            panic!("the work went on");
+        };
+        assert_eq!(unable.what, "ended");
+    }
 }
 
 #[test]

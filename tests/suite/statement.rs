@@ -52,8 +52,10 @@ fn read(kind: Kind, body: &Value) -> Result<Body, TrustError> {
     Body::read(kind, &strict_json::write(body))
 }
 
+type Change = fn(&mut Value);
+
 /// Changes that leave a statement as it should be, and changes after which a field is not.
-fn judge(kind: Kind, accepted: &[fn(&mut Value)], refused: &[(&str, fn(&mut Value))]) {
+fn judge(kind: Kind, accepted: &[Change], refused: &[(&str, Change)]) {
     for (index, change) in accepted.iter().enumerate() {
         let mut body = good(kind);
         change(&mut body);

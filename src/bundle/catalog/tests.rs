@@ -332,7 +332,8 @@ fn each_sum_is_the_manifests() {
     };
     let named = || [("the plan", digest(1))];
     assert_eq!(filled().finish(named(), totals), Ok(totals));
-    let wrong: [(&str, fn(&mut Totals)); 5] = [
+    type Change = fn(&mut Totals);
+    let wrong: [(&str, Change); 5] = [
         ("objects", |totals| totals.objects = 2),
         ("bytes of objects", |totals| totals.object_bytes = 9),
         ("segments", |totals| totals.segments = 2),
