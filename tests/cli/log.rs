@@ -15,6 +15,7 @@ use sealift::trust::Kind;
 use serde_json::{Value, json};
 
 use crate::people;
+use crate::witness::witness_line;
 use crate::world::{World, by_python};
 
 /// An enclave into which two bundles came, and between them something that was refused.
@@ -302,25 +303,6 @@ fn another_key_than_the_reports_signs_the_log_where_the_root_says_so() {
         world.json("report verify 1 --enclave en")["log"]["signers"],
         json!(["officer"])
     );
-}
-
-/// The key of a witness, as it is pinned, and the line with which it signs a checkpoint (C2SP `tlog-cosignature.md`).
-pub(crate) fn witness_line(checkpoint: &str, name: &str, number: u8) -> (String, String) {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
-
-    let key = people::key(number);
-    let bytes = [&[4][..], key.public().bytes()].concat();
-    let hash = Digest::of(&[name.as_bytes(), b"\n", &bytes].concat());
-    let hash = &hash.as_bytes()[..4];
-    let pinned = format!("{name}+{}+{}", hex::encode(hash), STANDARD.encode(&bytes));
-    let body = format!("{}\n", checkpoint.split("\n\n").next().unwrap());
-    let time = 1_800_000_000_u64;
-    let signature = key
-        .sign(format!("cosignature/v1\ntime {time}\n{body}").as_bytes())
-        .unwrap();
-    let line = [hash, &time.to_be_bytes(), &signature].concat();
-    (pinned, format!("— {name} {}", STANDARD.encode(line)))
 }
 
 #[test]

@@ -45,6 +45,8 @@ mod raw_bundle;
 mod json_schema;
 #[path = "../support/tools.rs"]
 mod tools;
+#[path = "../support/witness.rs"]
+mod witness;
 #[path = "../support/public_schema.rs"]
 mod public_schema;
 #[path = "../support/debian.rs"]

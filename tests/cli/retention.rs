@@ -697,9 +697,9 @@ fn a_witness_that_is_pinned_signs_the_checkpoint_and_no_other_does() {
     let world = three_attempts();
     let checkpoint = || fs::read_to_string(world.path("en/log/checkpoint")).unwrap();
     let text = checkpoint();
-    let (pinned, line) = crate::log::witness_line(&text, "witness.example.com", 70);
-    let (_, stranger) = crate::log::witness_line(&text, "other.example.com", 71);
-    let (_, same_name) = crate::log::witness_line(&text, "witness.example.com", 71);
+    let (pinned, line) = crate::witness::witness_line(&text, "witness.example.com", 70);
+    let (_, stranger) = crate::witness::witness_line(&text, "other.example.com", 71);
+    let (_, same_name) = crate::witness::witness_line(&text, "witness.example.com", 71);
     fs::write(world.path("signed"), format!("{text}{line}\n")).unwrap();
     let refused = |file: &str, content: String| {
         fs::write(world.path(file), content).unwrap();

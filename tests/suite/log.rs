@@ -10,7 +10,7 @@ use sealift::model::{Code, Difference, Digest, Stop, Timestamp};
 
 use crate::people;
 
-const ORIGIN: &str = "sealift/plant-7/0123";
+pub(crate) const ORIGIN: &str = "sealift/plant-7/0123";
 
 fn leaf(number: u64) -> Leaf {
     Leaf::Artifact {
@@ -32,7 +32,7 @@ fn state(log: &Log, checkpoint: &Checkpoint) -> LogState {
     }
 }
 
-fn key() -> FileKey {
+pub(crate) fn key() -> FileKey {
     people::key(people::STATION)
 }
 
@@ -48,7 +48,7 @@ fn added(folder: &Path, before: Option<&LogState>, count: u64) -> (Log, LogState
     (log, state, checkpoint)
 }
 
-fn grown(folder: &Path, before: Option<&LogState>, count: u64) -> LogState {
+pub(crate) fn grown(folder: &Path, before: Option<&LogState>, count: u64) -> LogState {
     let (mut log, state, checkpoint) = added(folder, before, count);
     log.committed(Some(&checkpoint)).unwrap();
     state

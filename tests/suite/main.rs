@@ -42,6 +42,7 @@ mod statement;
 mod trust;
 mod trust_data;
 mod vectors;
+mod witnessed;
 mod zip;
 
 #[expect(dead_code, reason = "some is for real clients")]
@@ -69,3 +70,5 @@ mod tgz;
 mod tools;
 #[path = "../support/wheel.rs"]
 mod wheel;
+#[path = "../support/witness.rs"]
+mod witness;

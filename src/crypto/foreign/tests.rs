@@ -61,6 +61,10 @@ fn each_scheme_fits_its_own_keys_only() {
     assert!(key.verify(Scheme::Ed25519, b"m", signature.as_ref()).is_err());
     let longer = [signature.as_ref(), &[0]].concat();
     assert!(key.verify(Scheme::EcdsaFixed, b"m", &longer).is_err());
+    // The same two numbers in more bytes, and too few for one.
+    let (r, s) = signature.as_ref().split_at(32);
+    assert!(key.verify(Scheme::EcdsaFixed, b"m", &[r, &[0], s].concat()).is_err());
+    assert!(key.verify(Scheme::EcdsaFixed, b"m", &r[..10]).is_err());
 }
 
 #[test]
