@@ -22,6 +22,7 @@ mod put_back;
 mod reasons;
 mod renderings;
 mod retention;
+mod reviews;
 mod questions;
 mod receipts;
 mod rebuild;

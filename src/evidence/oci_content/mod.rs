@@ -155,12 +155,15 @@ fn check_named(by: &Document, digest: &crate::model::Digest, size: u64) -> Resul
     }
 }
 
+/// A signature's kind, and what it is once it is read.
+type Opened<'a> = (&'static str, Result<Box<dyn Evidence + 'a>, Box<Finding>>);
+
 /// A signed image, and what is known of its signatures.
 struct Image<'a> {
     /// From the signed document to the one that names artifacts.
     chain: Vec<Document>,
     signed_bytes: Vec<u8>,
-    opened: Vec<(&'static str, Result<Box<dyn Evidence + 'a>, Box<Finding>>)>,
+    opened: Vec<Opened<'a>>,
 }
 
 impl Evidence for Image<'_> {

@@ -1,6 +1,7 @@
 //! Trust data and revocations: what is read, who must have signed, what may follow what, and what a bundle brings.
 
 mod schema;
+mod size;
 
 use std::path::PathBuf;
 

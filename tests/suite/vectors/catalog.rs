@@ -126,6 +126,26 @@ pub(super) fn catalog(v: &mut Vectors) {
         },
     );
     v.edited(
+        "catalog/text_behind_the_last_line",
+        "container-not-exact",
+        "something that is no line follows the last one",
+        Edits {
+            catalog_text: Some(Box::new(|text| text.extend(b"{}"))),
+            ..Edits::default()
+        },
+    );
+    v.edited(
+        "catalog/line_too_long",
+        "size-exceeded",
+        "a line is one byte longer than is read",
+        Edits {
+            catalog_text: Some(Box::new(|text| {
+                text.splice(0..0, std::iter::repeat_n(b' ', (16 << 20) + 1));
+            })),
+            ..Edits::default()
+        },
+    );
+    v.edited(
         "catalog/duplicate_key",
         "json-not-strict",
         "a record has a key twice",
