@@ -123,9 +123,11 @@ impl std::str::FromStr for Purl {
         this.is_whole &= is_spoken_for;
         if let ("maven", Some(version), Some(kind)) = (this.ecosystem.as_str(), &this.version, kind) {
             this.file = maven::file_of(&this.name, version, &kind, classifier.as_deref());
+            this.is_whole &= this.file.is_some();
         }
         if let ("deb", Some(version), Some(architecture)) = (this.ecosystem.as_str(), &this.version, architecture) {
             this.file = deb::file_of(&this.name, version, &architecture);
+            this.is_whole &= this.file.is_some();
         }
         Ok(this)
     }

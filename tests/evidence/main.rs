@@ -33,6 +33,7 @@ mod sigstore_kinds;
 mod sigstore_names;
 mod small_signatures;
 mod sumdb;
+mod sumdb_connected;
 mod support;
 mod tuf;
 mod vectors;

@@ -129,7 +129,7 @@ const GO_MODS: &[(&str, &str, &str)] = &[
 ];
 
 /// A database of ours, of at most 256 records.
-struct Database {
+pub(crate) struct Database {
     records: Vec<String>,
     key: FileKey,
 }
@@ -152,11 +152,11 @@ impl Database {
         digest.as_bytes()[..4].try_into().unwrap()
     }
 
-    fn anchor(&self) -> Anchor {
+    pub(crate) fn anchor(&self) -> Anchor {
         anchor("database", Material::NoteKey(Self::verifier(&self.key)))
     }
 
-    fn leaves(&self) -> Vec<Digest> {
+    pub(crate) fn leaves(&self) -> Vec<Digest> {
         self.records.iter().map(|record| leaf_hash(record.as_bytes())).collect()
     }
 
@@ -178,12 +178,12 @@ impl Database {
         format!("{index}\n{}\n{note}", self.records[index]).into_bytes()
     }
 
-    fn proof(&self, index: usize) -> Vec<Vec<u8>> {
+    pub(crate) fn proof(&self, index: usize) -> Vec<Vec<u8>> {
         vec![self.answer(index, &self.note(&self.tree())), self.tile()]
     }
 }
 
-fn root(leaves: &[Digest]) -> Digest {
+pub(crate) fn root(leaves: &[Digest]) -> Digest {
     match leaves {
         [leaf] => *leaf,
         _ => {
@@ -227,7 +227,7 @@ fn record() -> String {
     format!("{MODULE} {VERSION} {}\n{MODULE} {VERSION}/go.mod {go_mod}\n", h1(FILES))
 }
 
-fn database() -> Database {
+pub(crate) fn database() -> Database {
     let other = |number: usize| format!("example.com/other v0.0.{number} {}\n", h1(&[]));
     Database::with(&[other(0), other(1), record(), other(3), other(4)])
 }
@@ -236,7 +236,7 @@ fn the_zip(bytes: &[u8]) -> Artifact {
     artifact("golang", MODULE, VERSION, "v1.2.3.zip", bytes)
 }
 
-fn judged(proof: Vec<Vec<u8>>, anchors: &[Anchor]) -> Vec<Finding> {
+pub(crate) fn judged(proof: Vec<Vec<u8>>, anchors: &[Anchor]) -> Vec<Finding> {
     let bytes = zip(FILES);
     judge("sumdb", proof, &the_zip(&bytes), &bytes, anchors, DAY)
 }
