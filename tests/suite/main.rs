@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
 mod agreement;
+mod agreement_records;
 mod agreement_trust;
 mod approvals;
 mod archive_tar;
@@ -55,6 +56,8 @@ mod json_schema;
 mod people;
 #[path = "../support/raw_bundle.rs"]
 mod raw_bundle;
+#[path = "../support/raw_records.rs"]
+mod raw_records;
 #[path = "../support/raw_zip.rs"]
 mod raw_zip;
 #[path = "../support/registry.rs"]
