@@ -57,6 +57,7 @@ MAX_ENVELOPE_BYTES = 1 << 20
 MAX_REPORT_RECORD_BYTES = 8 << 20
 MAX_HELD_OBJECTS = 1 << 24
 MAX_PARTS = 4195328
+MAX_KEPT_OBJECTS = 262144
 MAX_INDEX_BYTES = 1 << 30
 MAX_INDEX_LINE_BYTES = 1024
 MAX_STREAMS = 1000
@@ -343,7 +344,7 @@ MANIFEST = struct(
         "base_source": word("receipt", "memory"),
         "previous": or_null(digest),
         "critical": list_of(text),
-        "side_data": not_empty(map_of(word("advisories", "popular-names", "revocations", "trust-data"), digest)),
+        "side_data": not_empty(map_of(word("advisories", "popular-names", "revocations", "trust-data", "vex"), digest)),
     },
 )
 RECEIPT = struct(
@@ -2693,29 +2694,30 @@ INDEX = struct(
     parts=integer,
     report=digest,
 )
+KEPT_INDEX = struct(format=integer, left_out=struct(bytes=integer, objects=integer), parts=integer)
 PART = struct(bytes=integer, digest=digest, name=text)
 PART_NAME = re.compile(
-    r"report\.ndjson|basis/(?:(?:approvals|custody|reviews|scans|seen)\.ndjson|(?:catalog|examined|memory)\.ndjson\.zst|manifest\.dsse\.json|order\.json)"
+    r"report\.ndjson|basis/(?:(?:approvals|custody|reviews|scans|seen)\.ndjson|(?:catalog|examined|memory)\.ndjson\.zst|manifest\.dsse\.json|objects\.tar|order\.json)"
     r"|objects/[0-9a-f]{2}/[0-9a-f]{62}"
     r"|trust/(?:anchors|policies|revocations|roots)/(?:0|[1-9][0-9]*)\.dsse\.json"
 )
 
 
-def index_lines(file, subject):
+def index_lines(file, subject, first, max_parts):
     """The header and the parts of an index (capsule.md §1)."""
     last, count, head = "", 0, None
     while line := file.readline(MAX_INDEX_LINE_BYTES + 1):
         if len(line) > MAX_INDEX_LINE_BYTES or not line.endswith(b"\n"):
             raise Refused("json-not-strict", subject, "a line of its index is too long, or is cut")
-        fields = read_document(line[:-1], PART if head else INDEX, subject)
+        fields = read_document(line[:-1], PART if head else first, subject)
         if canonical(fields) != line[:-1]:
             raise Refused("json-not-strict", subject, "a line of its index is not the text that its values are written as")
         if head is None:
             head = fields
             if head["format"] != 1:
                 raise Refused("unknown-format", subject, f"format {head['format']} is not known")
-            if head["parts"] > MAX_PARTS:
-                raise Refused("size-exceeded", subject, "it has more parts than a capsule may have")
+            if head["parts"] > max_parts:
+                raise Refused("size-exceeded", subject, "it has more parts than there may be")
             yield head
             continue
         if fields["name"] <= last:
@@ -2728,14 +2730,13 @@ def index_lines(file, subject):
         raise Refused("container-not-exact", subject, "its index does not name as many parts as it says")
 
 
-def unpack_capsule(path, folder):
-    """Every part as the index says, in a folder; nothing of it is believed (capsule.md §4)."""
-    stream, subject = open_plain(path), os.path.basename(path)
-    volume = Volume(subject, stream)
+def unpack(path, subject, folder, first, max_parts, max_index_bytes):
+    """Every part as the index says, in a folder; nothing of it is believed (capsule.md §1). Gives the index's first line and each part."""
+    volume = Volume(subject, open_plain(path))
     untrusted_header = volume.header()
     size = claimed_size(untrusted_header)
-    if size is not None and size > MAX_INDEX_BYTES:
-        raise Refused("size-exceeded", subject, "its index is larger than 1 GiB")
+    if size is not None and size > max_index_bytes:
+        raise Refused("size-exceeded", subject, "its index is larger than its limit")
     if size is None or untrusted_header != header("index.ndjson", size):
         volume.not_exact("the first header is not that of an index")
 
@@ -2752,23 +2753,44 @@ def unpack_capsule(path, folder):
     index = os.path.join(folder, "index")
     store(index, size)
     with open(index, "rb") as file:
-        lines = index_lines(file, subject)
-        head, parts, objects = next(lines), {}, []
+        lines = index_lines(file, subject, first, max_parts)
+        yield next(lines)
         for part in lines:
             name = part["name"]
             if not PART_NAME.fullmatch(name):
-                raise Refused("unsafe-name", subject, f"no part of a capsule has the name {name[:100]!r}")
+                raise Refused("unsafe-name", subject, f"no part has the name {name[:100]!r}")
             volume.expect(name, part["bytes"])
             found = store(os.path.join(folder, name), part["bytes"])
             own = "sha256:" + name[8:].replace("/", "") if name.startswith("objects/") else found
             if found != part["digest"] or own != found:
                 raise Refused("digest-mismatch", f"{subject}: {name}", "its bytes are not those that are named by digest")
-            if name.startswith("objects/"):
-                objects.append(found)
-            else:
-                parts[name] = part
+            yield part
     volume.end()
+
+
+def unpack_capsule(path, folder):
+    """The index's first line, the parts that are no objects by name, and the objects (capsule.md §4)."""
+    unpacked = unpack(path, os.path.basename(path), folder, INDEX, MAX_PARTS, MAX_INDEX_BYTES)
+    head, parts, objects = next(unpacked), {}, []
+    for part in unpacked:
+        if part["name"].startswith("objects/"):
+            objects.append(part["digest"])
+        else:
+            parts[part["name"]] = part
     return head, parts, objects
+
+
+def kept_objects(path, subject, objects):
+    """The objects that were kept of what was refused or kept out (capsule.md §3); none of them lies beside them too."""
+    with tempfile.TemporaryDirectory() as folder:
+        unpacked = unpack(path, subject, folder, KEPT_INDEX, MAX_KEPT_OBJECTS, (MAX_KEPT_OBJECTS + 1) * MAX_INDEX_LINE_BYTES)
+        next(unpacked)
+        for part in unpacked:
+            if not part["name"].startswith("objects/"):
+                raise Refused("unsafe-name", subject, f"{part['name'][:100]!r} is not the name of an object")
+            if part["digest"] in objects:
+                raise Refused("container-not-exact", subject, f"{part['name']} is there twice")
+            yield part["digest"]
 
 
 def verify_capsule(path, roots):
@@ -2816,6 +2838,9 @@ def verify_capsule(path, roots):
             chain.revoked, chain.has_revocations = read_revocations(read(name), known, name), True
             verify_report(os.path.join(folder, "report.ndjson"), chain)
         named = named_objects(head, then, parts, folder, read, subject)
+        if "basis/objects.tar" in parts:
+            kept = os.path.join(folder, "basis/objects.tar")
+            objects += list(kept_objects(kept, f"{subject}: objects.tar", set(objects)))
         for name in objects:
             if name not in named:
                 raise Refused("object-not-listed", subject, f"neither its catalog nor its manifest names the object {name}")

@@ -173,9 +173,9 @@ fn checkpoint(
             return told(Difference::other(path, reason), code);
         }
     };
-    let enclave = auditing.roots.last().map(|root| &root.document().enclave);
+    let enclave = auditing.roots().last().map(|root| &root.document().enclave);
     let origin = enclave.map(log::origin).unwrap_or_default();
-    match read.verify(&origin, auditing.roots, auditing.revocations) {
+    match read.verify(&origin, auditing.roots(), auditing.revocations()) {
         Ok(persons) => audited.seen.persons = persons,
         // An import without a key signs none, and its report says so.
         Err(LogError::NotSigned) if !read.is_signed() => {}
@@ -396,7 +396,7 @@ type Whole = (report::Head, Digest, Option<Proven>);
 
 /// Verifies a report to its end.
 fn verify(auditing: &Auditing<'_>, renewals: &Renewals<'_>, path: &Path) -> Result<Result<Whole, ReportError>, Stop> {
-    let verified = renewals.verify(path, auditing.roots, auditing.revocations, &mut |_| {})?;
+    let verified = renewals.verify(path, auditing.roots(), auditing.revocations(), &mut |_| {})?;
     Ok(verified.map(|report| (report.head, report.digest, report.log)))
 }
 

@@ -17,6 +17,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::enclave;
+use crate::import::site::Site;
 use crate::import::verify_objects::Progress;
 use crate::ledger::{Ledger, Tables};
 use crate::log::{LogLines, Witness};
@@ -24,6 +25,7 @@ use crate::model::{Code, Difference, How, Stop, Unable};
 use crate::report::Records;
 use crate::repository::{Generation, Repository, RootNode};
 use crate::store::{Found as Stored, Store};
+use crate::trust::folder::TrustFolder;
 use crate::trust::{Revocations, TrustedRoot};
 use history::History;
 pub use logged::Seen;
@@ -34,10 +36,10 @@ pub use rebuild::{Rebuilt, rebuild};
 pub struct Auditing<'a> {
     /// The enclave's folder.
     pub folder: &'a Path,
-    /// The roots from the pinned one on.
-    pub roots: &'a [TrustedRoot],
-    /// What is no longer good.
-    pub revocations: Option<&'a Revocations>,
+    /// What the enclave trusts.
+    pub trust: &'a TrustFolder,
+    /// What stands there.
+    pub site: &'a Site,
     /// Reports that were kept elsewhere.
     pub reports: &'a [PathBuf],
     /// Witnesses whose keys are pinned.
@@ -50,9 +52,21 @@ pub struct Auditing<'a> {
     pub progress: &'a dyn Progress,
 }
 
+impl Auditing<'_> {
+    fn roots(&self) -> &[TrustedRoot] {
+        self.trust.roots()
+    }
+
+    fn revocations(&self) -> Option<&Revocations> {
+        self.site.revocations().map(|(_, document)| document)
+    }
+}
+
 /// A part of an enclave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
+    /// What the enclave trusts.
+    Trust,
     /// The log.
     Log,
     /// The reports, and those that were kept elsewhere.
@@ -71,6 +85,7 @@ impl Part {
     /// The word for it.
     pub const fn word(self) -> &'static str {
         match self {
+            Self::Trust => "trust",
             Self::Log => "log",
             Self::Reports => "reports",
             Self::Statements => "statements",
@@ -138,6 +153,10 @@ pub fn audit(auditing: &Auditing<'_>, mut visit: impl FnMut(Found) -> Result<(),
         }
         visit(found)
     };
+    for reason in auditing.site.rolled_back(auditing.trust, &ledger)? {
+        let difference = Difference::other(auditing.trust.path(), reason);
+        tell(Found::new(Part::Trust, Code::StateRolledBack, difference))?;
+    }
     let mut history = History::default();
     logged::compare(auditing, &ledger, &mut history, &mut audited, &mut tell)?;
     let remembered = compare_generations(auditing, &ledger, &history, &mut tell)?;
@@ -209,7 +228,7 @@ fn compare_state(
     }
     let again = auditing.scratch.join("state.db");
     let last = ledger.log()?.and_then(|state| state.report_digest);
-    match rebuild(auditing, &[], last, &again) {
+    match rebuild(auditing, last, &again) {
         Ok(_) => {}
         // What is refused of log and reports is told already.
         Err(Stop::Refused(refusals)) => {

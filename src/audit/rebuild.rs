@@ -17,7 +17,7 @@ use crate::model::{Code, Digest, LogState, Refusal, Stop, Unable};
 use crate::report::{self, Head, Listed, Outcome, Records};
 use crate::repository;
 use crate::statement::{Absent, Place, Statements};
-use crate::trust::Standing;
+use crate::trust::Kind;
 
 /// What was made again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct Rebuilt {
     pub generation: u64,
     /// Whether judgements had been put in the place of those of the imports, which are not made again.
     pub has_recheck: bool,
+    /// What the enclave trusts at an older version than a report tells of, in words.
+    pub rolled_back: Vec<String>,
 }
 
 /// A report as far as state.db is made from it.
@@ -57,12 +59,7 @@ struct Lying {
 /// elsewhere must speak of the same log.
 ///
 /// `last` is the digest of the last report, where that is known: also if it is not shown yet.
-pub fn rebuild(
-    auditing: &Auditing<'_>,
-    standing: &[Standing],
-    last: Option<Digest>,
-    path: &Path,
-) -> Result<Rebuilt, Stop> {
+pub fn rebuild(auditing: &Auditing<'_>, last: Option<Digest>, path: &Path) -> Result<Rebuilt, Stop> {
     let lying = lying(auditing, last)?;
     let folder = enclave::log_folder(auditing.folder);
     let shown = checkpoint(auditing, &folder)?;
@@ -105,9 +102,11 @@ pub fn rebuild(
             checkpoint.head.size
         )));
     }
-    for standing in standing {
-        ledger.note_standing(&standing.kind.to_string(), standing.version, &standing.digest)?;
+    for report in lying.values() {
+        note_standing(&ledger, &report.head)?;
     }
+    rebuilt.rolled_back = auditing.site.rolled_back(auditing.trust, &ledger)?;
+    auditing.site.remember(auditing.trust, &ledger)?;
     forget_paths(auditing.folder, &ledger)?;
     rebuilt.generation = ledger.generation()?.map_or(0, |generation| generation.number);
     ledger.close()?;
@@ -125,13 +124,13 @@ fn checkpoint(auditing: &Auditing<'_>, folder: &Path) -> Result<Option<Checkpoin
     let Some(text) = log::checkpoint_text(folder)? else {
         return Ok(None);
     };
-    let Some(root) = auditing.roots.last() else {
+    let Some(root) = auditing.roots().last() else {
         return Ok(None);
     };
     let origin = log::origin(&root.document().enclave);
     let read = Checkpoint::read(&text).ok();
     Ok(read
-        .filter(|read| read.verify(&origin, auditing.roots, auditing.revocations).is_ok())
+        .filter(|read| read.verify(&origin, auditing.roots(), auditing.revocations()).is_ok())
         .map(Checkpoint::without_witnesses))
 }
 
@@ -142,7 +141,7 @@ fn statements(auditing: &Auditing<'_>, folder: &Path, size: u64) -> Result<State
     while let Some((_, leaf, _)) = entries.next()? {
         records.extend(super::history::statement(&leaf));
     }
-    let statements = Statements::load(auditing.folder, records, auditing.roots, auditing.revocations)?;
+    let statements = Statements::load(auditing.folder, records, auditing.roots(), auditing.revocations())?;
     statements.check()?;
     Ok(statements)
 }
@@ -175,6 +174,26 @@ fn lying(auditing: &Auditing<'_>, last: Option<Digest>) -> Result<BTreeMap<u64, 
         }
     }
     Ok(lying)
+}
+
+/// What counted when a report was written counts no less now.
+fn note_standing(ledger: &Ledger, head: &Head) -> Result<(), LedgerError> {
+    let trust = &head.trust;
+    let documents = [
+        (Kind::TrustData, &trust.trust_data),
+        (Kind::Revocations, &trust.revocations),
+    ];
+    let documents = documents
+        .into_iter()
+        .filter_map(|(kind, standing)| standing.as_ref().map(|one| (kind, one.version, one.digest)));
+    let policy = head.policy.iter().filter(|policy| !policy.signed_by.is_empty());
+    let policy = policy.map(|policy| (Kind::Policy, policy.version, policy.digest));
+    let roots = trust.new_roots.iter().chain([&trust.root]);
+    let roots = roots.map(|root| (Kind::Root, root.version, root.digest));
+    for (kind, version, digest) in documents.chain(policy).chain(roots) {
+        ledger.note_standing(&kind.to_string(), version, &digest)?;
+    }
+    Ok(())
 }
 
 /// The reports that lie there and those that are gone, each of which follows the one before. Gives the last one's number and digest too.
@@ -228,7 +247,7 @@ fn in_order(
 /// A report that is whole.
 fn verified(auditing: &Auditing<'_>, path: &Path) -> Result<Lying, Stop> {
     let stop = |error: report::ReportError| error.stop(format!("report {}", path.display()));
-    let report = report::verify(path, auditing.roots, auditing.revocations, |_| {
+    let report = report::verify(path, auditing.roots(), auditing.revocations(), |_| {
         Ok::<_, report::ReportError>(())
     })
     .map_err(stop)?;
@@ -250,7 +269,7 @@ fn verified(auditing: &Auditing<'_>, path: &Path) -> Result<Lying, Stop> {
 fn outside(auditing: &Auditing<'_>) -> Result<Vec<(Checkpoint, PathBuf)>, Stop> {
     let mut spoken = Vec::new();
     for path in auditing.reports {
-        let report = report::verify(path, auditing.roots, auditing.revocations, |_| {
+        let report = report::verify(path, auditing.roots(), auditing.revocations(), |_| {
             Ok::<_, report::ReportError>(())
         })
         .map_err(|error| error.stop(format!("report {}", path.display())))?;

@@ -16,7 +16,7 @@ pub(super) fn compare(
     tell: Tell<'_>,
 ) -> Result<Statements, Stop> {
     let files = StatementFiles::of(auditing.folder);
-    let statements = statement::of_enclave(auditing.folder, ledger, auditing.roots, auditing.revocations)?;
+    let statements = statement::of_enclave(auditing.folder, ledger, auditing.roots(), auditing.revocations())?;
     for (record, error) in statements.refused() {
         let path = files.path(record.number, &record.what);
         let refusal = error.refusal("");

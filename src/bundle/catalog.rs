@@ -172,7 +172,8 @@ impl Object {
                 reason,
             })
         };
-        if self.size > limits::MAX_OBJECT_BYTES || self.stored() > limits::MAX_OBJECT_BYTES {
+        // What is stored is never more: it is the same, or smaller.
+        if self.size > limits::MAX_OBJECT_BYTES {
             return refuse("it is larger than the limit of 8 TiB");
         }
         match (self.encoding, self.stored_size) {
@@ -263,7 +264,7 @@ impl<'a> Checker<'a> {
             });
         }
         object.check(self.segment_size)?;
-        if self.objects.len() as u64 >= limits::MAX_OBJECTS {
+        if self.totals.objects >= limits::MAX_OBJECTS {
             return Err(RecordError::TooMany {
                 what: "objects",
                 limit: limits::MAX_OBJECTS,
@@ -465,3 +466,6 @@ fn lengths(what: &str, fields: &[(&'static str, &String)]) -> Result<(), RecordE
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -261,6 +261,19 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_is_encoded_with_the_size_that_was_said() {
+        let content = b"content ".repeat(1000);
+        let mut frame = Vec::new();
+        encode_stream(&content[..], 8000, &mut frame).unwrap();
+        assert_eq!(decode_all(&frame, 8000).unwrap(), content);
+        // The frame says its content's size, as those of `encode` do: two bytes of it (RFC 8878 §3.1.1.1).
+        assert_eq!(frame[4] & 0xe0, encode(&content).unwrap()[4] & 0xe0);
+        for size in [7999, 8001] {
+            assert!(encode_stream(&content[..], size, Vec::new()).is_err(), "{size}");
+        }
+    }
+
+    #[test]
     fn a_large_window_is_refused() {
         let content = vec![7_u8; 1 << 20];
         let mut encoder = zstd::stream::Encoder::new(Vec::new(), 3).unwrap();

@@ -67,11 +67,19 @@ pub enum SideData {
     Revocations,
     /// Signed trust data, an envelope.
     TrustData,
+    /// VEX documents with their signatures, one a line of JSON.
+    Vex,
 }
 
 impl SideData {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Advisories, Self::PopularNames, Self::Revocations, Self::TrustData];
+    pub const ALL: [Self; 5] = [
+        Self::Advisories,
+        Self::PopularNames,
+        Self::Revocations,
+        Self::TrustData,
+        Self::Vex,
+    ];
 
     /// The word in the manifest.
     pub const fn word(self) -> &'static str {
@@ -80,6 +88,7 @@ impl SideData {
             Self::PopularNames => "popular-names",
             Self::Revocations => "revocations",
             Self::TrustData => "trust-data",
+            Self::Vex => "vex",
         }
     }
 }

@@ -6,4 +6,5 @@ pub mod frame;
 pub mod limits;
 pub mod manifest;
 pub mod parts;
+pub mod vex;
 pub mod volumes;

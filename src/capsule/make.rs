@@ -1,19 +1,17 @@
 //! Making a capsule from an enclave: two passes, one that finds and weighs the parts, and one that copies them.
 #![expect(clippy::disallowed_methods, reason = "an enclave is files")]
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Write};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::index::{
-    ANCHORS, BASIS, FORMAT, INDEX, Index, LeftOut, POLICIES, REPORT, REVOCATIONS, ROOTS, cannot, object_name, versioned,
-};
+use super::index::{ANCHORS, BASIS, FORMAT, Index, LeftOut, POLICIES, REPORT, REVOCATIONS, ROOTS, versioned};
 use crate::bundle::container::MAX_MEMBER_BYTES;
-use crate::bundle::parts::PartsWriter;
-use crate::crypto::strict_json;
 use crate::import::basis;
+use crate::import::kept;
 use crate::import::needed::{Need, each_needed, revocations_before};
+use crate::import::packed::{self, INDEX, cannot, object_name};
 use crate::import::record;
 use crate::model::{Code, Digest, Part, Refusal, Stop};
 use crate::report::Head;
@@ -69,30 +67,8 @@ pub fn make(making: &Making<'_>, output: impl Write) -> Result<Made, Stop> {
         report: making.digest,
     };
     let path = making.scratch.join(INDEX);
-    let bytes = write_index(&path, &index, &found)?;
-    let mut writer = PartsWriter::new(BufWriter::with_capacity(1 << 20, output));
-    let size = fs::metadata(&path).map_err(|error| cannot("read", &path, error))?.len();
-    add(&mut writer, INDEX, &path, size)?;
-    for part in found.parts() {
-        let (part, path) = part?;
-        let written = add(&mut writer, &part.name, &path, part.bytes)?;
-        if written != part.digest {
-            return Err(Refusal::new(
-                Code::DigestMismatch,
-                path.display().to_string(),
-                "its bytes are not those that are named by digest",
-            )
-            .comparing(part.digest, written)
-            .hint("`sealift audit` compares the whole enclave")
-            .into());
-        }
-    }
-    let mut output = writer
-        .finish()
-        .map_err(|error| cannot("write", Path::new("the capsule"), error))?;
-    output
-        .flush()
-        .map_err(|error| cannot("write", Path::new("the capsule"), error))?;
+    let bytes = packed::write_index(&path, &index, found.parts())?;
+    packed::pack::<Index>(output, &path, found.parts())?;
     Ok(Made {
         parts: index.parts,
         bytes,
@@ -168,42 +144,30 @@ fn find(making: &Making<'_>) -> Result<Found, Stop> {
     if let Some(policy) = head.policy.as_ref().filter(|policy| !policy.signed_by.is_empty()) {
         stands(POLICIES, policy.version);
     }
+    let kept = kept::objects(&folder, &making.scratch.join("kept.ndjson"))?;
+    let mut missing = HashSet::new();
     each_needed(&folder, &mut |digest, need| {
-        if found.objects.contains(&digest) {
+        if found.objects.contains(&digest) || kept.contains(&digest) || missing.contains(&digest) {
             return Ok(());
         }
-        let size = found.store.size(&digest)?.filter(|size| *size <= MAX_MEMBER_BYTES);
+        let is_left_out = need == Need::Content && making.carry == Carry::NoContent;
+        let size = match is_left_out {
+            true => None,
+            false => found.store.size(&digest)?.filter(|size| *size <= MAX_MEMBER_BYTES),
+        };
         match (need, size) {
-            (Need::Content, _) if making.carry == Carry::NoContent => found.left_out.content += 1,
-            (_, None) => found.left_out.missing += 1,
             (_, Some(_)) => {
                 found.objects.insert(digest);
+            }
+            (Need::Content, None) => found.left_out.content += 1,
+            (_, None) => {
+                found.left_out.missing += 1;
+                missing.insert(digest);
             }
         }
         Ok(())
     })?;
     Ok(found)
-}
-
-fn write_index(path: &Path, index: &Index, found: &Found) -> Result<u64, Stop> {
-    let failed = |error| cannot("write", path, error);
-    let mut output = BufWriter::new(File::create(path).map_err(failed)?);
-    let mut line = |bytes: Vec<u8>| output.write_all(&bytes).and_then(|()| output.write_all(b"\n"));
-    line(strict_json::write(index)).map_err(failed)?;
-    let mut bytes = 0;
-    for part in found.parts() {
-        let (part, _) = part?;
-        bytes += part.bytes;
-        line(strict_json::write(&part)).map_err(failed)?;
-    }
-    output.flush().map_err(failed)?;
-    Ok(bytes)
-}
-
-fn add(writer: &mut PartsWriter<impl Write>, name: &str, path: &Path, size: u64) -> Result<Digest, Stop> {
-    let failed = |error| cannot("copy", path, error);
-    let mut file = BufReader::with_capacity(256 << 10, File::open(path).map_err(failed)?);
-    writer.add(name, size, &mut file).map_err(failed)
 }
 
 fn weigh(name: &str, path: &Path) -> Result<Part, Stop> {

@@ -6,7 +6,7 @@ mod make;
 mod open;
 mod unpack;
 
-pub use index::{FORMAT, Index, LeftOut, MAX_INDEX_BYTES, MAX_INDEX_LINE_BYTES, MAX_PARTS};
+pub use index::{FORMAT, Index, LeftOut, MAX_INDEX_BYTES, MAX_PARTS};
 pub use make::{Carry, Made, Making, make};
 pub use open::{Capsule, open};
 pub use unpack::{Unpacked, unpack};

@@ -10,10 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::index::{ANCHORS, Named, POLICIES, REPORT, REVOCATIONS, WORK, cannot};
+use super::index::{ANCHORS, Named, POLICIES, REPORT, REVOCATIONS, WORK};
 use super::unpack::Unpacked;
 use crate::crypto::dsse::Envelope;
+use crate::import::kept;
 use crate::import::needed::{Need, each_needed, revocations_before};
+use crate::import::packed::{cannot, object_name};
 use crate::import::site::Site;
 use crate::model::{Code, Digest, Part, Refusal, Stop};
 use crate::report::{self, Head, Report, Standing};
@@ -366,7 +368,7 @@ fn swapped(what: &str, expected: Option<Digest>, found: Option<Digest>) -> Stop 
     .into()
 }
 
-/// Every object is one that the catalog or the manifest names.
+/// Every object is one that the catalog or the manifest names. What was kept beside the report is unpacked to the others.
 fn check_objects(unpacked: &Unpacked, work: &Path) -> Result<(), Stop> {
     let mut needed = Vec::new();
     each_needed(work, &mut |digest, _: Need| {
@@ -375,15 +377,22 @@ fn check_objects(unpacked: &Unpacked, work: &Path) -> Result<(), Stop> {
     })?;
     needed.sort_unstable();
     needed.dedup();
+    let is_needed = |digest: &Digest| needed.binary_search(digest).is_ok();
     let mut parts = unpacked.parts()?;
     while let Some(part) = parts.next()? {
         if let Some(Named::Object(digest)) = Named::of(&part.name)
-            && needed.binary_search(&digest).is_err()
+            && !is_needed(&digest)
         {
             return Err(added(&part.name));
         }
     }
-    Ok(())
+    let mut stranger = None;
+    kept::unpack(work, &mut |digest| {
+        if !is_needed(&digest) {
+            stranger = Some(digest);
+        }
+    })?;
+    stranger.map_or(Ok(()), |digest| Err(added(&object_name(&digest))))
 }
 
 fn missing(name: &str) -> Stop {

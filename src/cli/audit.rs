@@ -8,13 +8,15 @@ use serde_json::{Value, json};
 use super::import::{scratch, threads};
 use super::output::{Lines, bytes, escape};
 use super::progress::Bars;
-use super::report::{Judge, witness};
+use super::report::witness;
 use super::shown::holder;
 use super::{Context, Exit};
 use crate::audit::{Audited, Auditing, Found, audit};
+use crate::import::site::Site;
 use crate::log::Witness;
 use crate::model::{How, Stop, Unable, escaped_json};
 use crate::repository::Lock;
+use crate::trust::folder::TrustFolder;
 
 /// What to compare.
 #[derive(Debug, Args)]
@@ -52,8 +54,9 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         (None, Some(folder)) => folder,
         (None, None) => return Err(Unable::new("--enclave was not given").into()),
     };
-    let judge = Judge::of(&folder.join("trust"))?;
-    let mut witnesses = judge.witnesses.clone();
+    let trust = TrustFolder::open(&folder.join("trust"))?;
+    let site = Site::load(&trust)?;
+    let mut witnesses = super::log::pinned(&trust, &site);
     witnesses.extend(arguments.witness.iter().cloned());
     // Nobody changes the enclave while it is compared.
     let _lock = Lock::take(folder, &holder("audit"))?;
@@ -61,8 +64,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     let bars = Bars::new(context);
     let auditing = Auditing {
         folder,
-        roots: &judge.roots,
-        revocations: judge.revocations.as_ref(),
+        trust: &trust,
+        site: &site,
         reports: &arguments.report,
         witnesses: &witnesses,
         scratch: scratch.path(),

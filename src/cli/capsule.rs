@@ -124,7 +124,7 @@ fn say(made: &Made, number: u64, out: &Path, context: &Context) {
     }
     if left_out.missing > 0 {
         context.output.answer(&format!(
-            "  missing   {} objects, which the enclave does not hold: of what was kept out, or has been swept",
+            "  missing   {} objects of proofs or side data: swept since, or more than is kept of what is refused",
             left_out.missing
         ));
     }

@@ -16,7 +16,7 @@ use super::output::escape;
 use super::progress::Bars;
 use super::shown::holder;
 use super::signer::{PassphraseArguments, SignerArguments};
-use super::{Context, Exit, rehearse, since};
+use super::{Context, Exit, rehearse, since, vex};
 use crate::bundle::manifest::{SideData, is_stream_name};
 use crate::bundle::volumes;
 use crate::ecosystem::{self, NamedBy, UpstreamBase};
@@ -85,6 +85,9 @@ pub(crate) struct Arguments {
     /// Carry advisories along: OSV records, one a line of JSON
     #[arg(long, value_name = "FILE")]
     advisories: Option<PathBuf>,
+    /// Carry a VEX document along with the signatures beside it, or all of a folder
+    #[arg(long, value_name = "FILE|FOLDER")]
+    vex: Vec<PathBuf>,
     /// Carry names along that many people use, one `ecosystem/name` a line, against look-alikes
     #[arg(long, value_name = "FILE")]
     popular_names: Option<PathBuf>,
@@ -277,7 +280,7 @@ fn heading(
 ) -> Result<Heading, Stop> {
     let document = trust.current().document();
     let created = arguments.created.unwrap_or(context.now);
-    let side_data = side_data(arguments, trust)?;
+    let side_data = side_data(arguments, trust, context)?;
     Ok(Heading {
         stream,
         epoch: document.epoch,
@@ -302,7 +305,11 @@ const MAX_SIDE_DATA_BYTES: usize = 512 << 20;
 
 /// What travels beside the artifacts: what was named, and the newest trust data and revocations that this exporter holds for the
 /// enclave.
-fn side_data(arguments: &Arguments, trust: &TrustFolder) -> Result<BTreeMap<SideData, Vec<u8>>, Stop> {
+fn side_data(
+    arguments: &Arguments,
+    trust: &TrustFolder,
+    context: &Context,
+) -> Result<BTreeMap<SideData, Vec<u8>>, Stop> {
     let mut side_data = BTreeMap::new();
     for (kind, path) in [
         (SideData::Advisories, &arguments.advisories),
@@ -311,6 +318,9 @@ fn side_data(arguments: &Arguments, trust: &TrustFolder) -> Result<BTreeMap<Side
         if let Some(path) = path {
             side_data.insert(kind, files::read(path, MAX_SIDE_DATA_BYTES)?);
         }
+    }
+    if !arguments.vex.is_empty() {
+        side_data.insert(SideData::Vex, vex::carried(&arguments.vex, context)?);
     }
     for (side, kind) in [
         (SideData::TrustData, Kind::TrustData),

@@ -103,7 +103,9 @@ fn held(folder: &Path, enclave: &Enclave) -> Result<Held, Stop> {
         return Ok(Held::Generations(BTreeSet::new()));
     }
     let trust = TrustFolder::open(&folder.join("trust"))?;
-    let statements = stands::of(folder, ledger, &trust, &Site::load(&trust)?)?;
+    let site = Site::load(&trust)?;
+    site.check_not_rolled_back(&trust, ledger)?;
+    let statements = stands::of(folder, ledger, &trust, &site)?;
     let holds = Holds::of(&statements);
     if holds.is_everything() {
         return Ok(Held::Everything);

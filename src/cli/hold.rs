@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use super::ask::time;
 use super::output::escape;
-use super::shown::holder;
 use super::signer::SignerArguments;
-use super::together::{Together, sign_together};
-use super::{Context, Exit, stands};
+use super::stands::{self, Opened};
+use super::together::{JointArguments, Together, sign_together};
+use super::{Context, Exit};
 use crate::crypto::strict_json::Extensions;
-use crate::enclave::{self, Enclave, Statement};
+use crate::enclave::{self, Statement};
 use crate::import::site::Site;
 use crate::model::{Digest, Stop, Timestamp, Unable};
 use crate::statement::{Body, FORMAT, Held, Hold, Holds, Release, Scope, judge_new};
@@ -78,17 +78,8 @@ struct End {
     /// The hold
     #[arg(value_name = "NAME")]
     name: String,
-    /// The enclave's folder
-    #[arg(long, value_name = "FOLDER")]
-    enclave: PathBuf,
-    /// Why; who signs after others signs what they said
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
-    /// Where the request is kept
-    #[arg(long, value_name = "TEXT")]
-    ticket: Option<String>,
     #[command(flatten)]
-    signer: SignerArguments,
+    joint: JointArguments,
 }
 
 #[derive(Debug, Args)]
@@ -127,12 +118,13 @@ impl Add {
 }
 
 fn add(arguments: &Add, context: &Context) -> Result<(), Stop> {
-    let folder = &arguments.enclave;
-    let trust = TrustFolder::open(&folder.join("trust"))?;
-    let site = Site::load(&trust)?;
     let signer = arguments.signer.open()?;
-    let enclave = Enclave::open(folder, &holder("hold"))?;
-    let statements = stands::of(folder, &enclave.ledger, &trust, &site)?;
+    let Opened {
+        trust,
+        site,
+        enclave,
+        statements,
+    } = stands::open(&arguments.enclave, "hold")?;
     let holds = Holds::of(&statements);
     if holds.active().any(|held| held.hold.name == arguments.name) {
         return Err(Unable::new(format!("there is a hold {} already", arguments.name)).into());
@@ -183,12 +175,14 @@ fn add(arguments: &Add, context: &Context) -> Result<(), Stop> {
 }
 
 fn release(arguments: &End, context: &Context) -> Result<(), Stop> {
-    let folder = &arguments.enclave;
-    let trust = TrustFolder::open(&folder.join("trust"))?;
-    let site = Site::load(&trust)?;
-    let signer = arguments.signer.open()?;
-    let enclave = Enclave::open(folder, &holder("hold"))?;
-    let statements = stands::of(folder, &enclave.ledger, &trust, &site)?;
+    let joint = &arguments.joint;
+    let signer = joint.signer.open()?;
+    let Opened {
+        trust,
+        site,
+        enclave,
+        statements,
+    } = stands::open(&joint.enclave, "hold")?;
     let holds = Holds::of(&statements);
     let Some(held) = holds.active().find(|held| held.hold.name == arguments.name) else {
         return Err(Unable::new(format!("there is no hold {}", arguments.name))
@@ -205,7 +199,7 @@ fn release(arguments: &End, context: &Context) -> Result<(), Stop> {
             format: FORMAT,
             hold,
             reason: reason.to_owned(),
-            ticket: arguments.ticket.clone(),
+            ticket: joint.ticket.clone(),
         })
     };
     let is_meant = |body: &Body| matches!(body, Body::Release(release) if release.hold == hold);
@@ -213,7 +207,7 @@ fn release(arguments: &End, context: &Context) -> Result<(), Stop> {
         kind: Kind::Release,
         name: format!("release-{}", arguments.name),
         what: format!("the release of the hold {}", arguments.name),
-        reason: arguments.reason.as_deref(),
+        reason: joint.reason.as_deref(),
         make: &make,
         is_meant: &is_meant,
     };

@@ -9,16 +9,16 @@ use serde_json::{Value, json};
 use super::decided::{answer_decisions, decisions_json};
 use super::output::escape;
 use super::progress::Bars;
-use super::report::ReportSigner;
 use super::scanners::ScannersArgument;
 use super::shown::holder;
+use super::station::{LateKeys, ReportSigner, Watching};
 use super::{Context, Exit};
 use crate::bundle::manifest::Manifest;
 use crate::enclave::{self, Enclave};
 use crate::import::authenticate::Voucher;
 use crate::import::commit::Committed;
 use crate::import::open::Input;
-use crate::import::record::Recorder;
+use crate::import::record::{Keys, Recorder};
 use crate::import::site::{Brought, Site};
 use crate::import::verify_evidence::EvidenceSummary;
 use crate::import::verify_objects::Incomplete;
@@ -77,29 +77,34 @@ pub(crate) struct VerifyArguments {
 pub(crate) fn run_import(arguments: &ImportArguments, context: &Context) -> Result<Exit, Stop> {
     let folder = &arguments.enclave;
     let mut trust = TrustFolder::open(&folder.join("trust"))?;
-    // A key that cannot be opened is found before anything is read.
-    let keys = arguments.signer.open(folder, trust.current())?;
+    let root = trust.current().clone();
+    arguments.signer.open_during(folder, &root, |keys| {
+        import_signed(arguments, &mut trust, keys, context)
+    })
+}
+
+fn import_signed(
+    arguments: &ImportArguments,
+    trust: &mut TrustFolder,
+    keys: &LateKeys<'_>,
+    context: &Context,
+) -> Result<Exit, Stop> {
+    let folder = &arguments.enclave;
     let scanners = arguments.scanners.open(Some(folder))?;
     let mut enclave = Enclave::open(folder, &holder("import"))?;
-    let lost = super::stands::lost(folder, &enclave.ledger, &trust)?;
-    let mut recorder = Recorder::of(
-        folder,
-        trust.current(),
-        &enclave.ledger,
-        keys.signers(),
-        &lost,
-        context.now,
-    )?;
+    let lost = super::stands::lost(folder, &enclave.ledger, trust)?;
+    let mut recorder = Recorder::of(folder, trust.current(), &enclave.ledger, keys, &lost, context.now)?;
     let bars = Bars::new(context);
     let run = Run {
         now: context.now,
         threads: threads(arguments.threads),
-        progress: &bars,
+        progress: &Watching { bars: &bars, keys },
         scanners: &scanners,
     };
     let media = inputs(&arguments.media);
-    let imported = import_recorded(media, folder, &mut enclave, &mut trust, &run, &mut recorder);
+    let imported = import_recorded(media, folder, &mut enclave, trust, &run, &mut recorder);
     drop(bars);
+    keys.wait()?;
     if let Some(problem) = recorder.problem() {
         context.output.warn("the report could not be written");
         context.output.conversation(problem);

@@ -115,6 +115,7 @@ fn add(arguments: &Add) -> Result<Vec<Cosigned>, Stop> {
     let trust = TrustFolder::open(&folder.join("trust"))?;
     let site = Site::load(&trust)?;
     let enclave = Enclave::open(folder, &holder("log"))?;
+    site.check_not_rolled_back(&trust, &enclave.ledger)?;
     let state = enclave
         .ledger
         .log()?

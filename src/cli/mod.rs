@@ -56,9 +56,11 @@ mod signer;
 #[cfg(feature = "export")]
 mod since;
 mod stands;
+mod station;
 mod status;
 mod together;
 mod trust;
+mod vex;
 mod waive;
 mod where_;
 

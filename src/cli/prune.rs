@@ -7,15 +7,12 @@ use serde_json::{Value, json};
 
 use super::ask::time;
 use super::output::{bytes, escape};
-use super::report::StationKey;
-use super::shown::holder;
-use super::{Context, Exit, stands};
-use crate::enclave::Enclave;
-use crate::import::site::Site;
+use super::stands::{self, Opened};
+use super::station::StationKey;
+use super::{Context, Exit};
 use crate::model::{Stop, Timestamp, Unable};
 use crate::retention::{self, Item, Looking, Pruning};
 use crate::statement::{Holds, Pruned, Renewals};
-use crate::trust::folder::TrustFolder;
 
 /// Of which enclave, and as of when.
 #[derive(Debug, Args)]
@@ -44,11 +41,12 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
                 .into(),
         );
     }
-    let trust = TrustFolder::open(&folder.join("trust"))?;
-    let site = Site::load(&trust)?;
-    let enclave = Enclave::open(folder, &holder("prune"))?;
-    site.check_not_rolled_back(&enclave.ledger)?;
-    let statements = stands::of(folder, &enclave.ledger, &trust, &site)?;
+    let Opened {
+        trust,
+        site,
+        enclave,
+        statements,
+    } = stands::open(folder, "prune")?;
     let holds = Holds::of(&statements);
     let renewals = Renewals::of(folder, &statements)?;
     let policy = &site.in_force().policy;

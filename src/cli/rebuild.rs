@@ -7,14 +7,13 @@ use serde_json::json;
 
 use super::import::scratch;
 use super::progress::Bars;
-use super::report::Judge;
 use super::shown::holder;
 use super::{Context, Exit};
 use crate::audit::{Auditing, rebuild};
 use crate::enclave;
-use crate::model::Stop;
+use crate::import::site::Site;
+use crate::model::{Code, Refusal, Stop};
 use crate::repository::Lock;
-use crate::trust::Kind;
 use crate::trust::folder::TrustFolder;
 
 /// Of which enclave.
@@ -31,19 +30,15 @@ pub(crate) struct Arguments {
 /// Verifies log and reports, makes state.db from them, and puts it in the place of the one that is there.
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop> {
     let folder = &arguments.enclave;
-    let judge = Judge::of(&folder.join("trust"))?;
     let trust = TrustFolder::open(&folder.join("trust"))?;
-    let mut standing = Vec::new();
-    for kind in [Kind::TrustData, Kind::Revocations, Kind::Policy] {
-        standing.extend(trust.standing(kind)?);
-    }
+    let site = Site::load(&trust)?;
     let _lock = Lock::take(folder, &holder("rebuild"))?;
     let scratch = scratch(None)?;
     let bars = Bars::new(context);
     let auditing = Auditing {
         folder,
-        roots: &judge.roots,
-        revocations: judge.revocations.as_ref(),
+        trust: &trust,
+        site: &site,
         reports: &arguments.report,
         witnesses: &[],
         scratch: scratch.path(),
@@ -51,7 +46,12 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         progress: &bars,
     };
     let aside = enclave::ledger_aside(folder)?;
-    let rebuilt = rebuild(&auditing, &standing, None, &aside)?;
+    let rebuilt = rebuild(&auditing, None, &aside)?;
+    if let Some(reason) = rebuilt.rolled_back.first() {
+        return Err(Refusal::new(Code::StateRolledBack, "the enclave's records", reason)
+            .hint("restore the enclave's folder `trust` from its own backup, and find out who put the older one there")
+            .into());
+    }
     let kept = enclave::replace_ledger(folder)?;
     drop(bars);
     if context.output.wants_json() {

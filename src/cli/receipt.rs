@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::output::escape;
-use super::report::StationKey;
+use super::station::StationKey;
 use super::{Context, Exit};
 use crate::enclave;
 use crate::import::site::Site;

@@ -9,7 +9,7 @@ use super::import::threads;
 use super::output::{Lines, escape};
 use super::progress::Bars;
 use super::shown::{bundle_text, entry_json, finding_lines, holder};
-use super::{Context, Exit};
+use super::{Context, Exit, vex};
 use crate::ecosystem::purl;
 use crate::enclave::{self, Enclave};
 use crate::import::decide::Admission;
@@ -31,6 +31,9 @@ pub(crate) struct Arguments {
     /// Ask the policy about these advisories too: OSV records, one a line
     #[arg(long, value_name = "FILE")]
     advisories: Option<PathBuf>,
+    /// Hear what signed VEX documents say of these advisories: a document with the signatures beside it, or all of a folder
+    #[arg(long, value_name = "FILE|FOLDER", requires = "advisories")]
+    vex: Vec<PathBuf>,
     /// Keep the new judgements in the place of the old ones
     #[arg(long)]
     record: bool,
@@ -81,9 +84,10 @@ fn judge(
 ) -> Result<(Exit, u64), Stop> {
     let trust = TrustFolder::open(&arguments.enclave.join("trust"))?;
     let site = Site::load(&trust)?;
-    site.check_not_rolled_back(ledger)?;
+    site.check_not_rolled_back(&trust, ledger)?;
     let store = Store::open(arguments.enclave.join("store"))
         .map_err(|error| Unable::new("cannot read the enclave's store").because(error))?;
+    let vex = vex::carried(&arguments.vex, context)?;
     let bars = Bars::new(context);
     let again = Again {
         ledger,
@@ -91,6 +95,7 @@ fn judge(
         site: &site,
         profile: trust.current().document().profile,
         advisories: arguments.advisories.as_deref(),
+        vex: &vex,
         max_transit_seconds: site.in_force().max_transit_seconds(),
         now: context.now,
         threads: threads(arguments.threads),

@@ -6,17 +6,15 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::output::escape;
-use super::signer::{PassphraseArguments, SignerArguments};
 use super::{Context, Exit, files, stands};
-use crate::crypto::key::Signer;
 use crate::import::record;
 use crate::import::site::Site;
 use crate::log::{LogError, Witness};
-use crate::model::{Code, Refusal, Stop, Unable};
+use crate::model::{Code, Stop, Unable};
 use crate::report::{self, Report, ReportError};
 use crate::statement::{Absent, Gone, Place, Renewal, Renewals, Stated, Statements};
 use crate::trust::folder::TrustFolder;
-use crate::trust::{MAX_ROOT_BYTES, Revocations, Role, TrustedRoot};
+use crate::trust::{MAX_ROOT_BYTES, Revocations, TrustedRoot};
 
 /// What to do with reports.
 #[derive(Debug, Args)]
@@ -468,155 +466,4 @@ fn show_gone(gone: &Gone, context: &Context) -> Exit {
             .answer(&format!("  in log    its attempt is leaf {}", report.leaf));
     }
     Exit::Done
-}
-
-/// The key that signs the report of an import.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct ReportSigner {
-    /// Sign the report with the encrypted key in this file [default: `keys/import.pem` in the enclave's folder]
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["agent", "unsigned_report"])]
-    key: Option<PathBuf>,
-    /// Sign the report through the ssh-agent behind this socket
-    #[arg(
-        long,
-        value_name = "SOCKET",
-        requires = "public_key",
-        conflicts_with = "unsigned_report"
-    )]
-    agent: Option<PathBuf>,
-    /// The public key of which the agent holds the other half
-    #[arg(long, value_name = "FILE", requires = "agent")]
-    public_key: Option<PathBuf>,
-    #[command(flatten)]
-    passphrase: PassphraseArguments,
-    /// Sign the checkpoint of the log with the encrypted key in this file [default: the report's key]
-    #[arg(long, value_name = "FILE", conflicts_with = "unsigned_report")]
-    log_key: Option<PathBuf>,
-    /// Write a report that nobody signs: what it says proves nothing later
-    #[arg(long)]
-    unsigned_report: bool,
-}
-
-impl ReportSigner {
-    /// Opens the keys, which the root must let sign reports and checkpoints.
-    pub(crate) fn open(&self, enclave: &Path, root: &TrustedRoot) -> Result<ReportKeys, Stop> {
-        if self.unsigned_report {
-            return Ok(ReportKeys::default());
-        }
-        let arguments = SignerArguments {
-            key: self.key.clone(),
-            agent: self.agent.clone(),
-            public_key: self.public_key.clone(),
-            passphrase: self.passphrase.clone(),
-        };
-        let otherwise = "name it with --key or --agent, or write a report without a signature with --unsigned-report";
-        let signer = import_key(arguments, enclave, root, otherwise)?;
-        let log = match &self.log_key {
-            Some(path) => {
-                let arguments = SignerArguments {
-                    key: Some(path.clone()),
-                    agent: None,
-                    public_key: None,
-                    passphrase: self.passphrase.clone(),
-                };
-                Some(arguments.open()?)
-            }
-            None => None,
-        };
-        let id = log.as_deref().unwrap_or(signer.as_ref()).public().id();
-        let roles = &root.document().roles;
-        if !roles.get(&Role::Log).is_some_and(|role| role.keys.contains(&id)) {
-            return Err(Refusal::new(
-                Code::KeyNotInRole,
-                format!("key {id}"),
-                "the root does not let it sign checkpoints of the log: it has not the role log",
-            )
-            .hint("name a key that has it with --log-key; `sealift root show` says which")
-            .into());
-        }
-        Ok(ReportKeys {
-            report: Some(signer),
-            log,
-        })
-    }
-}
-
-/// The keys that sign what an import leaves.
-#[derive(Default)]
-pub(crate) struct ReportKeys {
-    report: Option<Box<dyn Signer>>,
-    log: Option<Box<dyn Signer>>,
-}
-
-impl ReportKeys {
-    /// As an import takes them: one key may sign both.
-    pub(crate) fn signers(&self) -> record::Signers<'_> {
-        record::Signers {
-            report: self.report.as_deref(),
-            log: self.log.as_deref().or(self.report.as_deref()),
-        }
-    }
-}
-
-/// The enclave's own key.
-#[derive(Debug, Clone, Args)]
-pub(super) struct StationKey {
-    /// Sign with the encrypted key in this file [default: `keys/import.pem` in the enclave's folder]
-    #[arg(long, value_name = "FILE", conflicts_with = "agent")]
-    key: Option<PathBuf>,
-    /// Sign through the ssh-agent behind this socket
-    #[arg(long, value_name = "SOCKET", requires = "public_key")]
-    agent: Option<PathBuf>,
-    /// The public key of which the agent holds the other half
-    #[arg(long, value_name = "FILE", requires = "agent")]
-    public_key: Option<PathBuf>,
-    #[command(flatten)]
-    passphrase: PassphraseArguments,
-}
-
-impl StationKey {
-    /// Opens it. It must have the role import.
-    pub(super) fn open(&self, enclave: &Path, root: &TrustedRoot) -> Result<Box<dyn Signer>, Stop> {
-        let arguments = SignerArguments {
-            key: self.key.clone(),
-            agent: self.agent.clone(),
-            public_key: self.public_key.clone(),
-            passphrase: self.passphrase.clone(),
-        };
-        import_key(arguments, enclave, root, "name it with --key or --agent")
-    }
-}
-
-/// Opens a key of the role import: the one that is named, or the enclave's own. `otherwise` is the hint where there is none.
-pub(super) fn import_key(
-    mut arguments: SignerArguments,
-    enclave: &Path,
-    root: &TrustedRoot,
-    otherwise: &str,
-) -> Result<Box<dyn Signer>, Stop> {
-    if arguments.key.is_none() && arguments.agent.is_none() {
-        let default = enclave.join("keys").join("import.pem");
-        if !default.exists() {
-            let what = format!("there is no key to sign the report with at {}", default.display());
-            return Err(Unable::new(what).hint(otherwise).into());
-        }
-        arguments.key = Some(default);
-    }
-    let signer = arguments.open()?;
-    let id = signer.public().id();
-    let may = root
-        .document()
-        .roles
-        .get(&Role::Import)
-        .is_some_and(|role| role.keys.contains(&id));
-    if !may {
-        return Err(Refusal::new(
-            Code::KeyNotInRole,
-            format!("key {id}"),
-            "the root does not let it sign reports: it has not the role import",
-        )
-        .hint("`sealift root show` says which keys have it")
-        .into());
-    }
-    Ok(signer)
 }

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
-use super::report::{Judge, Source, import_key, subject};
+use super::report::{Judge, Source, subject};
 use super::signer::{PassphraseArguments, SignerArguments};
+use super::station::import_key;
 use super::{Context, Exit};
 use crate::crypto::key::Signer;
 use crate::model::{Code, Refusal, Stop, Unable};

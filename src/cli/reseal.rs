@@ -6,15 +6,11 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::escape;
-use super::report::StationKey;
-use super::shown::holder;
+use super::stands::{self, Opened};
+use super::station::StationKey;
 use super::{Context, Exit};
-use crate::enclave::Enclave;
-use crate::import::site::Site;
 use crate::model::Stop;
 use crate::retention;
-use crate::statement;
-use crate::trust::folder::TrustFolder;
 
 /// Of which enclave.
 #[derive(Debug, Args)]
@@ -29,13 +25,14 @@ pub(crate) struct Arguments {
 /// Verifies every report and statement, and signs the list of those that stand.
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop> {
     let folder = &arguments.enclave;
-    let trust = TrustFolder::open(&folder.join("trust"))?;
-    let site = Site::load(&trust)?;
+    let Opened {
+        trust,
+        site,
+        enclave,
+        statements,
+    } = stands::open(folder, "reseal")?;
     let revocations = site.revocations().map(|(_, document)| document);
     let signer = arguments.signer.open(folder, trust.current())?;
-    let enclave = Enclave::open(folder, &holder("reseal"))?;
-    let statements = statement::of_enclave(folder, &enclave.ledger, trust.roots(), revocations)?;
-    statements.check()?;
     let resealed = retention::reseal(
         &enclave,
         &statements,

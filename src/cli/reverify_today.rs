@@ -11,6 +11,7 @@ use super::output::{Lines, escape};
 use super::policy;
 use super::progress::Bars;
 use super::recheck::{fallen_json, fallen_text};
+use super::vex;
 use crate::capsule::Capsule;
 use crate::crypto::dsse::MAX_ENVELOPE_BYTES;
 use crate::import::recheck::Rechecked;
@@ -33,6 +34,9 @@ pub(super) struct Today {
     /// Ask the policy about these advisories too: OSV records, one a line
     #[arg(long, value_name = "FILE", requires = "today")]
     advisories: Option<PathBuf>,
+    /// Hear what signed VEX documents say of these advisories: a document with the signatures beside it, or all of a folder
+    #[arg(long, value_name = "FILE|FOLDER", requires = "advisories")]
+    vex: Vec<PathBuf>,
     /// The time at which to judge [default: now]
     #[arg(long, value_name = "TIME", requires = "today", value_parser = super::ask::time)]
     at: Option<Timestamp>,
@@ -61,6 +65,7 @@ pub(super) fn run(today: &Today, capsule: &Capsule, threads: usize, context: &Co
         None => None,
     };
     let in_force = given.as_ref().unwrap_or_else(|| site.in_force());
+    let vex = vex::carried(&today.vex, context)?;
     let bars = Bars::new(context);
     let work = capsule.work();
     let again = TodayReplay {
@@ -70,6 +75,7 @@ pub(super) fn run(today: &Today, capsule: &Capsule, threads: usize, context: &Co
         in_force,
         profile: trust.current().document().profile,
         advisories: today.advisories.as_deref(),
+        vex: &vex,
         now,
         threads,
         progress: &bars,

@@ -7,7 +7,7 @@ use crate::ecosystem::purl;
 use crate::import::decide::ArtifactDecision;
 use crate::ledger::{BundleRecord, Entry, Judgement};
 use crate::model::{Finding, LogProof, Outcome, Signer, TimeSource, bundle_label};
-use crate::policy::Verdict;
+use crate::policy::{Lowered, Verdict};
 
 /// Who holds an enclave's lock while a command changes it.
 pub(super) fn holder(verb: &str) -> String {
@@ -139,8 +139,12 @@ fn decision_lines(text: &str) -> Vec<String> {
         let waived = hit.waived_by.as_ref().map_or_else(String::new, |waiver| {
             format!(", lifted by the waiver {}", escape(waiver))
         });
+        let lowered = hit
+            .lowered
+            .as_ref()
+            .map_or_else(String::new, |lowered| format!(", {}", lowered_text(lowered)));
         lines.push(format!(
-            "  {:<9} {} ({}){waived} [{}]",
+            "  {:<9} {} ({}){waived}{lowered} [{}]",
             match hit.verdict {
                 Verdict::Allow => "noted",
                 stands => stands.word(),
@@ -151,6 +155,22 @@ fn decision_lines(text: &str) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// What a publisher's statement lowered.
+pub(super) fn lowered_text(lowered: &Lowered) -> String {
+    let why = lowered
+        .justification
+        .as_ref()
+        .map_or_else(String::new, |why| format!(" ({})", escape(why)));
+    format!(
+        "lowered from {} by {} in {} of {}: {}{why}",
+        lowered.from.word(),
+        escape(&lowered.by),
+        escape(&lowered.document),
+        lowered.stated,
+        escape(&lowered.status)
+    )
 }
 
 /// A finding: what it came to and why, then who signed, when, and on what that rests.

@@ -104,6 +104,11 @@ impl PassphraseArguments {
         Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
     }
 
+    /// Whether a person is asked.
+    pub(crate) fn asks(&self) -> bool {
+        self.file().is_none()
+    }
+
     fn file(&self) -> Option<PathBuf> {
         self.passphrase_file
             .clone()

@@ -1,13 +1,15 @@
 //! Statements that several persons sign, one after the other: what is signed so far lies in the folder `open` of the enclave, and counts for nothing
 //! until enough have signed it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use serde_json::json;
 
 use super::Context;
 use super::files::{self, Existing};
 use super::output::escape;
+use super::signer::SignerArguments;
 use crate::crypto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
 use crate::crypto::key::Signer;
 use crate::enclave::{Enclave, Statement};
@@ -16,6 +18,22 @@ use crate::model::{Code, Refusal, Stop, Unable};
 use crate::statement::{Body, StatementError, judge_new, role_of};
 use crate::trust::folder::TrustFolder;
 use crate::trust::{self, Kind, TrustError};
+
+/// What whoever signs such a statement says.
+#[derive(Debug, Args)]
+pub(super) struct JointArguments {
+    /// The enclave's folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) enclave: PathBuf,
+    /// Why; who signs after others signs what they said
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+    /// Where the request is kept
+    #[arg(long, value_name = "TEXT")]
+    pub(super) ticket: Option<String>,
+    #[command(flatten)]
+    pub(super) signer: SignerArguments,
+}
 
 /// A statement that several persons sign.
 pub(super) struct Together<'a> {

@@ -1,23 +1,17 @@
 //! `sealift audit waive`: reports that are truly lost, and the persons who bear it.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
 use super::output::escape;
 use super::progress::Bars;
-use super::shown::holder;
-use super::signer::SignerArguments;
-use super::together::{Together, sign_together};
-use super::{Context, Exit, stands};
+use super::stands::{self, Opened};
+use super::together::{JointArguments, Together, sign_together};
+use super::{Context, Exit};
 use crate::audit::{Auditing, lost};
 use crate::crypto::strict_json::Extensions;
-use crate::enclave::Enclave;
-use crate::import::site::Site;
 use crate::model::{Stop, Unable};
 use crate::statement::{Absent, Body, FORMAT, Loss};
 use crate::trust::Kind;
-use crate::trust::folder::TrustFolder;
 
 /// What is lost, and why work goes on.
 #[derive(Debug, Args)]
@@ -25,33 +19,27 @@ pub(super) struct Arguments {
     /// The numbers of the reports that are lost: all that are missing
     #[arg(value_name = "NUMBER", required = true)]
     numbers: Vec<u64>,
-    /// The enclave's folder
-    #[arg(long, value_name = "FOLDER")]
-    enclave: PathBuf,
-    /// Why; who signs after others signs what they said
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
-    /// Where the request is kept
-    #[arg(long, value_name = "TEXT")]
-    ticket: Option<String>,
     #[command(flatten)]
-    signer: SignerArguments,
+    joint: JointArguments,
 }
 
 /// Signs that reports are lost. It counts once as many persons have as the role trust asks for.
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop> {
-    let folder = &arguments.enclave;
-    let trust = TrustFolder::open(&folder.join("trust"))?;
-    let site = Site::load(&trust)?;
-    let signer = arguments.signer.open()?;
-    let enclave = Enclave::open(folder, &holder("audit"))?;
-    let statements = stands::of(folder, &enclave.ledger, &trust, &site)?;
+    let joint = &arguments.joint;
+    let folder = &joint.enclave;
+    let signer = joint.signer.open()?;
+    let Opened {
+        trust,
+        site,
+        enclave,
+        statements,
+    } = stands::open(folder, "audit")?;
     let scratch = super::import::scratch(None)?;
     let bars = Bars::new(context);
     let auditing = Auditing {
         folder,
-        roots: trust.roots(),
-        revocations: site.revocations().map(|(_, document)| document),
+        trust: &trust,
+        site: &site,
         reports: &[],
         witnesses: &[],
         scratch: scratch.path(),
@@ -100,7 +88,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
             format: FORMAT,
             reason: reason.to_owned(),
             reports: reports.clone(),
-            ticket: arguments.ticket.clone(),
+            ticket: joint.ticket.clone(),
         })
     };
     let is_meant = |body: &Body| matches!(body, Body::Loss(loss) if loss.reports == reports);
@@ -108,7 +96,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         kind: Kind::Loss,
         name: format!("loss-{}", numbers.join("-")),
         what: escape(&format!("the loss of report {}", numbers.join(", "))),
-        reason: arguments.reason.as_deref(),
+        reason: joint.reason.as_deref(),
         make: &make,
         is_meant: &is_meant,
     };

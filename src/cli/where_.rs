@@ -208,7 +208,7 @@ fn resting_text(entry: &Entry, judgement: Option<&Judgement>, key: &str) -> Stri
     lines.join("\n")
 }
 
-fn by_purl(ledger: &Ledger, text: &str) -> Result<Vec<Use>, Stop> {
+pub(super) fn by_purl(ledger: &Ledger, text: &str) -> Result<Vec<Use>, Stop> {
     let purl: Purl = text
         .parse()
         .map_err(|error| Unable::new("cannot read what was asked for").because(error))?;

@@ -159,7 +159,7 @@ fn exchange(socket: &Path, request: &[u8]) -> Result<Vec<u8>, AgentError> {
     let mut length = [0; 4];
     stream.read_exact(&mut length).map_err(failed)?;
     let length = usize::try_from(u32::from_be_bytes(length)).map_err(|_| AgentError::Malformed)?;
-    if length == 0 || length > MAX_ANSWER_BYTES {
+    if length > MAX_ANSWER_BYTES {
         return Err(AgentError::Malformed);
     }
     let mut answer = vec![0; length];

@@ -133,7 +133,7 @@ pub enum KeyError {
 pub struct BadSignature;
 
 /// Something that can sign, and has proven its public key.
-pub trait Signer {
+pub trait Signer: Send + Sync {
     /// The public key.
     fn public(&self) -> &PublicKey;
 

@@ -1,6 +1,6 @@
 //! Package URLs: labels for people, reports and SBOMs, never keys (purl-spec; one version may be many files).
 
-use super::{deb, maven};
+use super::{deb, maven, pypi};
 use crate::model::{Artifact, Digest};
 
 /// Writes the package URL of an artifact, with what tells it from the other files of its version.
@@ -43,6 +43,8 @@ pub struct Purl {
     pub file: Option<String>,
     /// The digest, where the URL has a SHA-256 checksum.
     pub digest: Option<Digest>,
+    /// Whether nothing of the URL was passed over: no part of a package, no qualifier that is not known, no namespace that names here do not have.
+    pub is_whole: bool,
 }
 
 /// A text is not a package URL.
@@ -64,6 +66,7 @@ impl std::str::FromStr for Purl {
         let rest = text
             .strip_prefix("pkg:")
             .ok_or_else(|| error("it does not begin with `pkg:`"))?;
+        let has_subpath = rest.contains('#');
         let rest = rest.split('#').next().unwrap_or(rest).trim_start_matches('/');
         let (rest, qualifiers) = rest.split_once('?').unwrap_or((rest, ""));
         let (kind, rest) = rest.split_once('/').ok_or_else(|| error("it has no name"))?;
@@ -79,20 +82,24 @@ impl std::str::FromStr for Purl {
             version: version.map(decode).transpose()?,
             file: None,
             digest: None,
+            is_whole: !has_subpath,
         };
         if this.name.is_empty() || kind.is_empty() {
             return Err(error("it has no name"));
         }
         if this.ecosystem == "pypi" {
-            // purl-spec, type pypi: lower case, and `_` is `-`.
-            this.name = this.name.to_ascii_lowercase().replace('_', "-");
+            // purl-spec, type pypi: lower case, and `_` is `-`; names here are in the whole normal form.
+            this.name =
+                pypi::normal_name(&this.name).unwrap_or_else(|| this.name.to_ascii_lowercase().replace('_', "-"));
         }
         if this.ecosystem == "maven" {
             this.name = this.name.replacen('/', ":", 1);
         }
         if this.ecosystem == "deb" {
             // purl-spec, type deb: the namespace is the distribution, which sealift's names do not have.
-            this.name = deb::without_namespace(&this.name).to_owned();
+            let name = deb::without_namespace(&this.name).to_owned();
+            this.is_whole &= name == this.name;
+            this.name = name;
         }
         let (mut kind, mut classifier, mut architecture) = (None, None, None);
         for qualifier in qualifiers.split('&') {
@@ -104,9 +111,16 @@ impl std::str::FromStr for Purl {
                 Some(("type", text)) => kind = Some(decode(text)?),
                 Some(("classifier", text)) => classifier = Some(decode(text)?),
                 Some(("arch", text)) => architecture = Some(decode(text)?),
-                _ => {}
+                None if qualifier.is_empty() => {}
+                _ => this.is_whole = false,
             }
         }
+        let is_spoken_for = match this.ecosystem.as_str() {
+            "maven" => architecture.is_none(),
+            "deb" => kind.is_none() && classifier.is_none(),
+            _ => architecture.is_none() && kind.is_none() && classifier.is_none(),
+        };
+        this.is_whole &= is_spoken_for;
         if let ("maven", Some(version), Some(kind)) = (this.ecosystem.as_str(), &this.version, kind) {
             this.file = maven::file_of(&this.name, version, &kind, classifier.as_deref());
         }

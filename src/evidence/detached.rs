@@ -101,3 +101,8 @@ pub(crate) const SCHEMES: &[&dyn Detached] = &[
     super::x509::CMS,
     &super::raw_signature::RawSignature,
 ];
+
+/// Whether signatures of a kind lie beside the bytes that they sign.
+pub fn is_detached(kind: &str) -> bool {
+    SCHEMES.iter().any(|scheme| scheme.id() == kind)
+}

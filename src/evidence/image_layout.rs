@@ -3,7 +3,9 @@
 //! What an attachment is, its media types say (Notary Project `signature-specification.md`, sigstore/cosign `specs/`). What is no signature (an SBOM, an
 //! unsigned attestation) is passed over.
 
-use super::cosign;
+use std::collections::BTreeMap;
+
+use super::{cosign, oci_content};
 use crate::archive::oci::{Descriptor, Document, Layout, LayoutError, LayoutFiles};
 use crate::model::Digest;
 
@@ -41,6 +43,45 @@ pub fn proofs(layout: &Layout, image: &Digest) -> Vec<ImageProof> {
         }
     }
     found.sort_by_key(|proof| proof.kind);
+    found
+}
+
+/// What a signed image names: by the digest of each, the documents from the signed one down to the one that names it, and the signatures. Of several ways the
+/// shortest, since fewer stand between.
+pub fn contents(layout: &Layout) -> BTreeMap<Digest, ImageProof> {
+    let mut found: BTreeMap<Digest, ImageProof> = BTreeMap::new();
+    let mut lengths: BTreeMap<Digest, usize> = BTreeMap::new();
+    for signed in layout.images() {
+        let signatures: Vec<Digest> = proofs(layout, &signed.descriptor.digest)
+            .into_iter()
+            .flat_map(|proof| proof.objects)
+            .collect();
+        if signatures.is_empty() {
+            continue;
+        }
+        let mut level = vec![vec![signed]];
+        // As deep as the kind follows it; a layout was read no deeper.
+        for length in 1..=oci_content::MAX_DOCUMENTS {
+            let mut below = Vec::new();
+            for chain in level {
+                let Some(last) = chain.last() else { continue };
+                for named in last.manifests.iter().chain(&last.layers) {
+                    if lengths.get(&named.digest).is_some_and(|known| *known <= length) {
+                        continue;
+                    }
+                    lengths.insert(named.digest, length);
+                    let documents = chain.iter().map(|document| document.descriptor.digest);
+                    let objects = documents.chain(signatures.iter().copied()).collect();
+                    let kind = oci_content::ID;
+                    found.insert(named.digest, ImageProof { kind, objects });
+                    if let Some(document) = layout.documents.get(&named.digest) {
+                        below.push(chain.iter().copied().chain([document]).collect());
+                    }
+                }
+            }
+            level = below;
+        }
+    }
     found
 }
 

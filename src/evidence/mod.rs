@@ -29,6 +29,7 @@ mod minisign;
 pub mod notation;
 mod npm_signature;
 pub mod nuget;
+mod oci_content;
 mod openpgp;
 mod pinned;
 mod public_key;
@@ -49,7 +50,7 @@ pub mod x509;
 use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestamp, UpstreamState};
 
 pub use describe::{armored, describe};
-pub use detached::{Detached, DetachedKind};
+pub use detached::{Detached, DetachedKind, is_detached};
 pub use guess::{Guess, guess};
 pub use update::check_follows;
 
@@ -71,6 +72,7 @@ pub const ALL: &[&dyn EvidenceKind] = &[
     notation::NOTATION,
     &npm_signature::NpmSignature,
     nuget::NUGET,
+    &oci_content::OciContent,
     &DetachedKind(&openpgp::Openpgp),
     &DetachedKind(&raw_signature::RawSignature),
     &rpm::Repomd,

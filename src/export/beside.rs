@@ -221,6 +221,13 @@ fn image_proofs(folder: &Path) -> Result<BTreeMap<String, Vec<Found>>, LayoutErr
             .collect();
         images.insert(oci::blob_path(&image), found);
     }
+    for (named, proof) in image_layout::contents(&layout) {
+        let paths = proof.objects.iter().map(|digest| folder.join(oci::blob_path(digest)));
+        images.entry(oci::blob_path(&named)).or_default().push(Found {
+            kind: proof.kind,
+            paths: paths.collect(),
+        });
+    }
     Ok(images)
 }
 
@@ -378,7 +385,17 @@ mod tests {
         ];
         let (_folder, beside) = folder(&files);
         let envelope = envelope_path.rsplit('/').next().unwrap().to_owned();
-        assert_eq!(names(&beside.of_below(&image_path)), [("notation", vec![envelope])]);
+        assert_eq!(
+            names(&beside.of_below(&image_path)),
+            [("notation", vec![envelope.clone()])]
+        );
+        // What the image names has its signatures too, behind the image itself.
+        let (config_path, _) = blob("{}", "a/b");
+        let image_name = image_path.rsplit('/').next().unwrap().to_owned();
+        assert_eq!(
+            names(&beside.of_below(&config_path)),
+            [("oci-content", vec![image_name, envelope])]
+        );
         assert!(beside.of_below(&signature_path).is_empty());
         // Everything stays a file of the set; a layout that is not what it says tells nothing.
         assert!(!beside.is_proof("index.json"));

@@ -30,6 +30,8 @@ pub const CUSTODY: &str = "custody.ndjson";
 pub const EXAMINED: &str = "examined.ndjson.zst";
 /// What the enclave remembered of names.
 pub const MEMORY: &str = "memory.ndjson.zst";
+/// The objects of what was refused or kept out.
+pub const OBJECTS: &str = "objects.tar";
 /// What the enclave remembered of the stream.
 pub const ORDER: &str = "order.json";
 /// The reviews that were there, an envelope a line.
@@ -41,7 +43,7 @@ pub const SEEN: &str = "seen.ndjson";
 
 /// Every part that there can be.
 pub const PARTS: &[&str] = &[
-    APPROVALS, CATALOG, CUSTODY, EXAMINED, MANIFEST, MEMORY, ORDER, REVIEWS, SCANS, SEEN,
+    APPROVALS, CATALOG, CUSTODY, EXAMINED, MANIFEST, MEMORY, OBJECTS, ORDER, REVIEWS, SCANS, SEEN,
 ];
 
 /// What is kept of an artifact's content: enough to decide about it without the bytes.
@@ -63,8 +65,17 @@ impl Examined {
         Self {
             content: judged.asked.bytes,
             digests: judged.asked.digests.clone(),
-            facts: judged.examined.facts.clone(),
-            size: judged.examined.size,
+            ..Self::unasked(&judged.examined)
+        }
+    }
+
+    /// Of an artifact whose proofs were not judged.
+    pub(super) fn unasked(examined: &super::verify_objects::Examined) -> Self {
+        Self {
+            content: false,
+            digests: Vec::new(),
+            facts: examined.facts.clone(),
+            size: examined.size,
         }
     }
 }
@@ -141,6 +152,18 @@ impl Basis {
         Ok(())
     }
 
+    /// Keeps what is written.
+    pub(super) fn write(
+        &mut self,
+        name: &str,
+        write: impl FnOnce(&mut dyn Write) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        let mut file = Counted::begin(&self.folder, name)?;
+        write(&mut file)?;
+        self.parts.push(file.finish()?);
+        Ok(())
+    }
+
     /// Begins a file of lines, compressed.
     pub(super) fn lines(&self, name: &str) -> Result<Lines, Stop> {
         Lines::begin(Counted::begin(&self.folder, name)?)
@@ -150,6 +173,16 @@ impl Basis {
     pub(super) fn take(&mut self, lines: Lines) -> Result<(), Stop> {
         self.parts.push(lines.finish()?);
         Ok(())
+    }
+
+    /// Where it lies.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether it has a part.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.parts.iter().any(|part| part.name == name)
     }
 
     /// Removes it again, as far as that goes.

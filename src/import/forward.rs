@@ -95,6 +95,15 @@ impl<'a> Forward<'a> {
         if let Some(forked) = forked(state, seen.mark.as_ref(), seen.place) {
             return Some(forked);
         }
+        if let Some((place, mark)) = connected(state, seen) {
+            // Both are signed: this state leads to a part of that place, and it is not the one that was signed for it then.
+            return (Some(mark) != seen.mark.as_ref()).then(|| {
+                let other = state.order.say(*place);
+                let reason =
+                    format!("{subject}: its state {own} holds another one {other} than was seen before: it is forked");
+                (Outcome::Contradicted(Fault::LogWrong), reason)
+            });
+        }
         if state.place >= seen.place || self.exported < seen.exported {
             return None;
         }
@@ -112,17 +121,20 @@ impl<'a> Forward<'a> {
         })
     }
 
-    /// What cannot be told of a larger state: that it holds the smaller one.
+    /// Whether a larger state is shown to hold the one that was seen before.
     fn unconnected(&self, state: &UpstreamState) -> Option<String> {
         let seen = self.before(state)?;
-        (state.order == Order::Sizes && state.place > seen.place).then(|| {
-            format!(
-                "nothing shows that this state of {} holds the one {} that was seen before",
-                state.subject,
-                state.order.say(seen.place)
-            )
+        let (subject, before) = (&state.subject, state.order.say(seen.place));
+        (state.order == Order::Sizes && state.place > seen.place).then(|| match connected(state, seen) {
+            Some(_) => format!("this state of {subject} is proven to hold the one {before} that was seen before"),
+            None => format!("nothing shows that this state of {subject} holds the one {before} that was seen before"),
         })
     }
+}
+
+/// What a state is proven to go with, at the place of the one that was seen.
+fn connected<'s>(state: &'s UpstreamState, seen: &SeenState) -> Option<&'s (u64, String)> {
+    state.goes_with.iter().find(|(place, _)| *place == seen.place)
 }
 
 /// What is said of a state, if another one of its place is another.
@@ -284,6 +296,22 @@ mod tests {
         assert_eq!(smaller.outcome, Outcome::Undecided(Doubt::Incomplete));
         let larger = weighed(&before, MADE, &tree("11", "root-11"));
         assert!(larger.is_confirmed() && larger.notes.len() == 1, "{larger:?}");
+        // What connects them settles it, whichever is the larger one.
+        let going = |size: &str, with: &str| {
+            let mut finding = tree(size, &format!("root-{size}"));
+            finding.claims.push(("tree-goes-with".to_owned(), with.to_owned()));
+            weighed(&before, MADE, &finding)
+        };
+        for size in ["9", "11"] {
+            let connected = going(size, "10 root-10");
+            assert!(connected.is_confirmed(), "{connected:?}");
+            let of_another = going(size, "10 root-x");
+            assert_eq!(of_another.outcome, forked, "{of_another:?}");
+            assert!(of_another.reason.contains("holds another one of 10 records"));
+        }
+        assert!(going("11", "10 root-10").notes[0].contains("is proven to hold"));
+        assert!(going("11", "8 root-8").notes[0].contains("nothing shows"));
+        assert_eq!(going("9", "8 root-8").outcome, Outcome::Undecided(Doubt::Incomplete));
         // Within one bundle, with nothing seen before.
         let mut findings = [tree("5", "a"), tree("4", "b"), tree("5", "b"), tree("5", "a")];
         Forward::new(&[], MADE).weigh(&artifact("x", "x", &[]), &mut findings);

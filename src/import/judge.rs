@@ -294,11 +294,29 @@ impl<'a> Judge<'a> {
                 ))));
             }
             let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
-            file.take(MAX_PROOF_BYTES).read_to_end(&mut bytes).map_err(failed)?;
+            file.take(size).read_to_end(&mut bytes).map_err(failed)?;
             read.push(bytes);
         }
         Ok(Ok(read))
     }
+}
+
+/// Judges one proof whose objects are at hand: what is no artifact's.
+pub(super) fn judge_bytes(
+    kind: &str,
+    objects: Vec<Vec<u8>>,
+    artifact: &Artifact,
+    content: &mut dyn Content,
+    context: &Context<'_>,
+) -> Vec<Finding> {
+    let Some(known) = evidence::find(kind) else {
+        return vec![unknown_kind(kind)];
+    };
+    let judging = || match known.open(objects, context) {
+        Ok(opened) => opened.judge(artifact, content),
+        Err(finding) => vec![*finding],
+    };
+    catch_unwind(AssertUnwindSafe(judging)).unwrap_or_else(|_| vec![panicked(kind)])
 }
 
 /// Whether those who named the artifact, those who served it and its bytes agree about its digest.
@@ -435,5 +453,49 @@ mod tests {
             judged(&proven, &[], &of_sha256, nowhere),
             Err(Stop::Unable(_))
         ));
+    }
+
+    #[test]
+    fn sha_1_alone_proves_nothing() {
+        let planned = plan(&claim(Algorithm::Sha1, b"bytes"));
+        let finding = judged(&artifact(b"bytes"), &[], &planned, Path::new("nowhere"))
+            .unwrap()
+            .swap_remove(0);
+        assert_eq!(finding.outcome, Outcome::Undecided(Doubt::UnknownAlgorithm));
+    }
+
+    #[test]
+    fn a_proof_over_the_limit_is_not_read() {
+        let large = tempfile::NamedTempFile::new().unwrap();
+        large.as_file().set_len(MAX_PROOF_BYTES + 1).unwrap();
+        let mut proven = artifact(b"bytes");
+        proven.proofs.push(Proof {
+            kind: "minisign".to_owned(),
+            state: ProofState::Present,
+            objects: vec![Digest::of(b"a proof")],
+        });
+        let planned = plan(&Claim::from(proven.digest));
+        let findings = judged(&proven, &[], &planned, large.path()).unwrap();
+        let of_proof = findings.iter().find(|finding| finding.kind == "minisign").unwrap();
+        assert_eq!(of_proof.outcome, Outcome::Undecided(Doubt::TooLarge));
+    }
+
+    #[test]
+    fn no_subjects_have_no_opinions() {
+        let time = Timestamp::from_seconds(1_700_000_000);
+        let context = Context {
+            anchors: &[],
+            now: time,
+            exported: time,
+            max_transit_seconds: 0,
+        };
+        let locate = |_: &Digest| PathBuf::new();
+        for threads in [0, 1, 2] {
+            assert!(
+                Judge::again(&context, None, &locate)
+                    .judge_each(&[], threads)
+                    .is_empty()
+            );
+        }
     }
 }

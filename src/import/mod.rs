@@ -23,6 +23,8 @@ pub mod replay;
 pub mod replay_today;
 pub mod record;
 pub mod basis;
+pub mod packed;
+pub mod kept;
 mod ahead;
 mod parts;
 pub(crate) mod journal;
@@ -35,6 +37,7 @@ mod mover;
 mod ordered;
 mod planned;
 mod today;
+mod vex;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -130,7 +133,8 @@ fn import_steps(
 ) -> Result<Imported, Stop> {
     let root = trust.current().clone();
     let site = Site::load(trust)?;
-    site.check_not_rolled_back(&enclave.ledger)?;
+    site.check_not_rolled_back(trust, &enclave.ledger)?;
+    site.remember(trust, &enclave.ledger)?;
     recorder.begun(&site);
     let mut opened = open(inputs)?;
     let mut records = opened.take_custody();
@@ -161,7 +165,11 @@ fn import_steps(
         recorder.custody(&custody::chain(&records, newest.document(), about, &site, run.now));
     }
     // Kept even where the bundle is refused, so that a bad bundle cannot block a rotation.
+    if !new_roots.is_empty() {
+        recorder.signers_are_ready()?;
+    }
     trust.store_roots(new_roots)?;
+    site.remember(trust, &enclave.ledger)?;
     if let Err(Stop::Refused(refusals)) = &result
         && refusals.iter().all(|refusal| refusal.code == Code::AlreadyImported)
     {
@@ -173,6 +181,9 @@ fn import_steps(
     recorder.authenticated(authenticated.voucher(), trust.current())?;
     let staging = memory::staging(folder, &manifest_digest);
     let result = run_import((authenticated, records), folder, enclave, trust, site, run, recorder);
+    if let Err(Stop::Refused(_)) = &result {
+        recorder.keep_refused(&staging);
+    }
     if volumes == 1 && result.is_err() {
         // Nothing of a single volume is worth keeping; of several, those that were good are.
         let _ = fs::remove_dir_all(&staging);
@@ -208,7 +219,9 @@ fn run_import(
         threads: run.threads,
         progress: run.progress,
     };
-    match verify_objects(authenticated, &workspace)? {
+    let verified = verify_objects(authenticated, &workspace)?;
+    recorder.signers_are_ready()?;
+    match verified {
         Verified::Incomplete(incomplete) => {
             keep(&memory::approvals(staging), approvals.iter())?;
             keep(&memory::custody(staging), records.iter().map(|(_, envelope)| envelope))?;
@@ -228,7 +241,7 @@ fn run_import(
                     .ledger
                     .note_standing(&standing.kind.to_string(), standing.version, &standing.digest)?;
             }
-            check_not_revoked(&intact, &site)?;
+            check_not_revoked(&manifest, manifest_digest, intact.voucher(), &site)?;
             recorder.trusted();
             // Once more, since the bundle may have brought revocations.
             let chain = custody::chain(&records, &newest, (intact.manifest(), manifest_digest), &site, run.now);
@@ -249,6 +262,7 @@ fn run_import(
                 importers: importers(trust),
                 memory: Some(&memory),
                 trust_data: site.trust_data().map(|(_, data)| data),
+                revocations: site.revocations().map(|(_, document)| document),
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
                 scanned: &scanned,
@@ -270,6 +284,7 @@ fn run_import(
             recorder.decided_by(weighed.intact(), by)?;
             let decided = weighed.admit(&deciding)?;
             recorder.admitted();
+            recorder.keep_kept_out(&decided)?;
             let before = enclave.ledger.generation()?.map(|generation| generation.root);
             let journal = recorder.journal()?;
             let mut staged = stage(decided, brought, enclave, run.now, run.progress, journal)?;
@@ -284,11 +299,11 @@ fn run_import(
 }
 
 /// A bundle that brings its own exporter's revocation ends here.
-fn check_not_revoked(intact: &Intact, site: &Site) -> Result<(), Refusal> {
+fn check_not_revoked(manifest: &Manifest, digest: Digest, voucher: &Voucher, site: &Site) -> Result<(), Refusal> {
     authenticate::check_revoked(
-        &format!("bundle {}", intact.manifest().label()),
-        &intact.voucher().export_keys,
-        &intact.manifest_digest(),
+        &format!("bundle {}", manifest.label()),
+        &voucher.export_keys,
+        &digest,
         site.revocations().map(|(_, document)| document),
     )
 }
@@ -420,7 +435,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
     let mut records = opened.take_custody();
     let mut site = Site::load(against.trust)?;
     if let Some(memory) = &against.memory {
-        site.check_not_rolled_back(memory.ledger)?;
+        site.check_not_rolled_back(against.trust, memory.ledger)?;
     }
     let judgement = Judgement {
         root: against.trust.current(),
@@ -459,7 +474,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
             checked.brought = site.take(intact.manifest(), against.trust, |digest| {
                 intact.locate(digest, against.store)
             })?;
-            check_not_revoked(&intact, &site)?;
+            check_not_revoked(&checked.manifest, manifest_digest, intact.voucher(), &site)?;
             let chain = custody::chain(&records, &newest, (intact.manifest(), manifest_digest), &site, run.now);
             let custody = Custodied::of(&chain, intact.manifest(), intact.voucher());
             checked.custody = chain;
@@ -481,6 +496,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
                 importers: importers(trust),
                 memory: against.memory.map(|memory| memory.ledger as &dyn Recollection),
                 trust_data: site.trust_data().map(|(_, data)| data),
+                revocations: site.revocations().map(|(_, document)| document),
                 carried_revocations: site.carried_revocations(),
                 reviews: &reviews,
                 scanned: &scanned,
@@ -545,6 +561,7 @@ pub fn rehearse(inputs: Vec<Input>, rehearsal: &Rehearsal<'_>, run: &Run<'_>) ->
         importers: BTreeSet::new(),
         memory: None,
         trust_data: site.trust_data().map(|(_, data)| data),
+        revocations,
         carried_revocations: revocations.map(|document| document.created),
         reviews: &Reviews::default(),
         scanned: &Scanned::default(),

@@ -7,8 +7,8 @@ use crate::ecosystem::purl;
 use crate::model::{Digest, Finding, ProofState, Refusal, Timestamp};
 use crate::policy::{Hit, Mode};
 use crate::report::{
-    self, Absent, Bundle, Consent, Decided, DecisionHit, Person, Policy, Record, Refused, Shortened, Standing, Version,
-    short,
+    self, Absent, Bundle, Consent, Decided, DecisionHit, LoweredHit, Person, Policy, Record, Refused, Shortened,
+    Standing, Version, short,
 };
 use crate::trust::TrustedRoot;
 
@@ -159,6 +159,14 @@ fn hit(hit: &Hit) -> DecisionHit {
     DecisionHit {
         code: hit.code.name().to_owned(),
         counts_from: hit.counts_from.map(|day| day.to_string()),
+        lowered: hit.lowered.as_ref().map(|lowered| LoweredHit {
+            by: short(&lowered.by),
+            document: short(&lowered.document),
+            from: lowered.from.word().to_owned(),
+            justification: lowered.justification.as_deref().map(short),
+            stated: lowered.stated,
+            status: lowered.status.clone(),
+        }),
         message: short(&hit.message),
         rule: short(&hit.rule),
         solution: short(&hit.solution),

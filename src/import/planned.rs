@@ -208,4 +208,17 @@ mod tests {
             assert!(read(text).states_nothing(), "{text}");
         }
     }
+
+    #[test]
+    fn a_plan_that_cannot_be_read_is_not_one_that_states_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(Planned::read(folder.path()), Err(Stop::Unable(_))));
+        assert!(matches!(
+            Planned::read(&folder.path().join("none")),
+            Err(Stop::Unable(_))
+        ));
+        let large = fs::File::create(folder.path().join("large")).unwrap();
+        large.set_len(MAX_PLAN_BYTES + 1).unwrap();
+        assert!(Planned::read(&folder.path().join("large")).unwrap().states_nothing());
+    }
 }

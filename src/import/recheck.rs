@@ -14,6 +14,7 @@ use super::surroundings::{ECOSYSTEMS, advisories, issuers};
 pub use super::today::NotAdmitted;
 use super::today::{OfLedger, Today, advised_names};
 use super::verify_objects::Progress;
+use super::vex::{Believed, Vex};
 use crate::evidence::Context;
 use crate::ledger::{BundleRecord, Entry, Judgement, Ledger, Rejudging};
 use crate::model::{Digest, Fault, Finding, Level, Outcome, Stop, Timestamp};
@@ -39,6 +40,8 @@ pub struct Again<'a> {
     pub profile: Profile,
     /// Advisories, OSV records one a line, if some are at hand: none travel here.
     pub advisories: Option<&'a Path>,
+    /// VEX documents with their signatures, as they travel; none counts without advisories.
+    pub vex: &'a [u8],
     /// For how long a bundle might be on its way, in seconds.
     pub max_transit_seconds: u64,
     /// The clock.
@@ -108,9 +111,16 @@ pub fn recheck(again: &Again<'_>, mut visit: impl FnMut(Change) -> Result<(), St
         scan: Vec::new(),
         ..again.site.in_force().policy.clone()
     };
-    let advisories = match again.advisories {
-        Some(path) => Some(advisories(path, &advised_names(again.ledger)?)?),
-        None => None,
+    let believed = Believed::of(again.site, again.now);
+    let (advisories, vex) = match again.advisories {
+        Some(path) => {
+            let names = advised_names(again.ledger)?;
+            (
+                Some(advisories(path, &names)?),
+                Vex::of_bytes(again.vex, &names, believed)?,
+            )
+        }
+        None => (None, Vex::default()),
     };
     let surroundings = Surroundings {
         now: again.now,
@@ -124,6 +134,7 @@ pub fn recheck(again: &Again<'_>, mut visit: impl FnMut(Change) -> Result<(), St
     let today = Today {
         judge: policy::Judge::new(&policy, surroundings),
         only_shows: only_shows(again.profile, &policy),
+        vex,
     };
     let mut known = OfLedger::new(again.ledger);
     again.progress.begin("recheck", again.ledger.artifacts()?);

@@ -48,7 +48,7 @@ const NEVER_CHECKED: [&str; 1] = ["this machine's clock: it is only known not to
 /// Hears what the steps of an import find.
 #[derive(Default)]
 pub struct Recorder<'a> {
-    keeping: Option<Box<Keeping<'a>>>,
+    pub(super) keeping: Option<Box<Keeping<'a>>>,
     written: Option<PathBuf>,
     problem: Option<Stop>,
 }
@@ -62,9 +62,28 @@ pub struct Signers<'a> {
     pub log: Option<&'a dyn Signer>,
 }
 
+/// The keys that do. They may be opened while the bundle is read: to derive one from a passphrase takes long on purpose.
+pub trait Keys {
+    /// Whether there are any.
+    fn are_there(&self) -> bool;
+
+    /// Waits until they are open. Fails where they cannot be opened.
+    fn wait(&self) -> Result<Signers<'_>, Stop>;
+}
+
+impl Keys for Signers<'_> {
+    fn are_there(&self) -> bool {
+        self.report.is_some()
+    }
+
+    fn wait(&self) -> Result<Signers<'_>, Stop> {
+        Ok(*self)
+    }
+}
+
 pub(super) struct Keeping<'a> {
-    folder: Folder,
-    signers: Signers<'a>,
+    pub(super) folder: Folder,
+    keys: &'a dyn Keys,
     log_folder: PathBuf,
     origin: String,
     state: Option<LogState>,
@@ -74,7 +93,7 @@ pub(super) struct Keeping<'a> {
     pub(super) head: Head,
     pub(super) reached: Step,
     aside: Option<Aside>,
-    basis: Option<Basis>,
+    pub(super) basis: Option<Basis>,
     pub(super) evidence: EvidenceSummary,
     pub(super) waived: u64,
     pub(super) kept_out: u64,
@@ -112,7 +131,7 @@ impl<'a> Recorder<'a> {
         enclave: &Path,
         root: &TrustedRoot,
         ledger: &Ledger,
-        signers: Signers<'a>,
+        keys: &'a dyn Keys,
         lost: &[LostReport],
         now: Timestamp,
     ) -> Result<Self, Stop> {
@@ -138,7 +157,7 @@ impl<'a> Recorder<'a> {
                 lost.len()
             ));
         }
-        if signers.report.is_none() {
+        if !keys.are_there() {
             not_checked.push("who wrote this report: it is not signed".to_owned());
         }
         let head = Head {
@@ -194,7 +213,7 @@ impl<'a> Recorder<'a> {
         Ok(Self {
             keeping: Some(Box::new(Keeping {
                 folder,
-                signers,
+                keys,
                 log_folder,
                 origin,
                 state,
@@ -222,6 +241,18 @@ impl<'a> Recorder<'a> {
     /// Why no report of a refusal could be written.
     pub const fn problem(&self) -> Option<&Stop> {
         self.problem.as_ref()
+    }
+
+    /// Waits for the keys: from here on something is kept.
+    pub(super) fn signers_are_ready(&self) -> Result<(), Stop> {
+        match &self.keeping {
+            Some(keeping) => keeping.keys.wait().map(drop),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn note_problem(&mut self, stop: Stop) {
+        self.problem = Some(stop);
     }
 
     pub(super) fn begun(&mut self, site: &Site) {
@@ -476,6 +507,7 @@ impl Keeping<'_> {
     /// Writes the report beside its place and its leaves into the log. Says what of the log counts once all of it is durable and
     /// committed.
     fn write(&mut self) -> Result<LogState, Stop> {
+        let signers = self.keys.wait()?;
         let aside = match self.aside.take() {
             Some(aside) => aside,
             None => {
@@ -509,10 +541,10 @@ impl Keeping<'_> {
         self.log.add(&self.head.leaf())?;
         self.log.write_edge()?;
         let head = self.log.head();
-        let checkpoint = Checkpoint::make(&self.origin, head, self.signers.log)?;
+        let checkpoint = Checkpoint::make(&self.origin, head, signers.log)?;
         self.head.log = Some(LogPart::of(&self.log, &self.start, &checkpoint)?);
         let (written, shown) = self.folder.places(&self.head);
-        let digest = aside.finish(&mut self.head, self.signers.report, &written)?;
+        let digest = aside.finish(&mut self.head, signers.report, &written)?;
         let state = LogState {
             size: head.size,
             root: head.root,

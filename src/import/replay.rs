@@ -24,10 +24,10 @@ use super::open::cannot_read;
 use super::parts::{people, policy, record, refused};
 use super::scan::{Scanned, Told};
 use super::site::Site;
+use super::surroundings::Around;
 use super::verify_evidence::{Judging, Pins, verify_evidence_again};
 use super::verify_objects::{Intact, Progress, staged_path};
 use super::{check_not_revoked, importers, profile, reviews_of};
-use crate::bundle::manifest::Manifest;
 use crate::crypto::dsse::MAX_ENVELOPE_BYTES;
 use crate::crypto::strict_json;
 use crate::model::{Artifact, Code, Digest, ProofState, Refusal, SeenState, Stop};
@@ -153,43 +153,58 @@ impl Running<'_> {
             &Some(digest),
         )?;
         self.differs("the report", "people", &head.people, &people(&voucher, trust.current()))?;
-        if let Some(why) = self.ends_here(&manifest) {
-            if head.outcome == Outcome::Imported {
-                return Err(Refusal::new(Code::ObjectMissing, "the capsule", why)
-                    .hint("have it made again from the enclave")
-                    .into());
-            }
-            return self.not_taken(&format!("the steps after the seal: {why}"));
+        let beside = std::iter::once(&manifest.plan).chain(manifest.side_data.values());
+        if let Some(missing) = beside.into_iter().find(|digest| !self.object(digest).is_file()) {
+            let why = format!("the plan or side data {missing} is left out");
+            return self.ends_here("the steps after the seal", &why);
         }
-        let examined = LineReader::compressed(self.part(basis::EXAMINED), MAX_LINE_BYTES)?;
-        let intact = Intact::again((manifest, digest, voucher), envelope, self.replay.folder, examined)?;
-        let brought = site.take(intact.manifest(), trust, |digest| self.object(digest))?;
+        let brought = match site.take(&manifest, trust, |digest| self.object(digest)) {
+            Ok(brought) => brought,
+            Err(Stop::Refused(found)) => return self.compare_refusals(&found),
+            Err(unable) => return Err(unable),
+        };
         if !brought.standing.is_empty() {
             let expected = format!("{:?}", head.trust.trust_data.as_ref().map(|standing| standing.version));
             self.tell("the report", "trust", expected, brought.changes.join("; "))?;
         }
-        if let Err(refusal) = check_not_revoked(&intact, &site) {
+        if let Err(refusal) = check_not_revoked(&manifest, digest, &voucher, &site) {
             return self.compare_refusals(&[refusal]);
+        }
+        if let Some(missing) = self.lacks(&[basis::CATALOG, basis::EXAMINED]) {
+            return self.ends_here("the steps after the seal", &format!("{missing} was not kept"));
+        }
+        let examined = LineReader::compressed(self.part(basis::EXAMINED), MAX_LINE_BYTES)?;
+        let intact = Intact::again((manifest, digest, voucher), envelope, self.replay.folder, examined)?;
+        let decided_by = [basis::MEMORY, basis::SEEN, basis::SCANS, basis::REVIEWS];
+        if let Some(missing) = self.lacks(&decided_by) {
+            // Nothing was decided: what came beside the artifacts may be why.
+            let trust_data = site.trust_data().map(|(_, data)| data);
+            let believed = (
+                site.revocations().map(|(_, document)| document),
+                self.replay.head.created,
+            );
+            return match Around::read(&intact, None, trust_data, believed, None) {
+                Err(Stop::Refused(found)) => self.compare_refusals(&found),
+                Err(unable) => Err(unable),
+                Ok(_) => self.ends_here("the proofs and the decision", &format!("{missing} was not kept")),
+            };
         }
         self.judge(intact, &site, report)
     }
 
-    /// Why nothing can be decided once more, if it cannot.
-    fn ends_here(&self, manifest: &Manifest) -> Option<String> {
-        let parts = [
-            basis::CATALOG,
-            basis::EXAMINED,
-            basis::MEMORY,
-            basis::SEEN,
-            basis::SCANS,
-            basis::REVIEWS,
-        ];
-        if let Some(missing) = parts.into_iter().find(|name| !self.part(name).is_file()) {
-            return Some(format!("{missing} was not kept"));
+    /// The first of some parts that was not kept.
+    fn lacks<'p>(&self, parts: &[&'p str]) -> Option<&'p str> {
+        parts.iter().find(|name| !self.part(name).is_file()).copied()
+    }
+
+    /// Says which steps cannot be taken. What was imported has to be there wholly.
+    fn ends_here(&mut self, steps: &str, why: &str) -> Result<(), Stop> {
+        if self.replay.head.outcome == Outcome::Imported {
+            return Err(Refusal::new(Code::ObjectMissing, "the capsule", why)
+                .hint("have it made again from the enclave")
+                .into());
         }
-        let named = std::iter::once(&manifest.plan).chain(manifest.side_data.values());
-        let missing = named.into_iter().find(|digest| !self.object(digest).is_file());
-        missing.map(|digest| format!("the plan or side data {digest} is left out"))
+        self.not_taken(&format!("{steps}: {why}"))
     }
 
     fn judge(
@@ -217,7 +232,9 @@ impl Running<'_> {
         let judged = verify_evidence_again(intact, &judging, &mut |artifact, opinion| {
             let record = next(&mut told)?.filter(|record| record.digest == artifact.digest);
             let record = record.ok_or_else(|| other_artifacts(artifact))?;
-            check_proofs(artifact, &record, &|digest| locate(digest).is_file())?;
+            if head.outcome == Outcome::Imported {
+                check_proofs(artifact, &record, &|digest| locate(digest).is_file())?;
+            }
             Ok(complete(&record, opinion, &mut not_available))
         })?;
         self.replayed.not_available = not_available;
@@ -241,6 +258,7 @@ impl Running<'_> {
             importers: importers(trust),
             memory: Some(&memory),
             trust_data: site.trust_data().map(|(_, data)| data),
+            revocations: site.revocations().map(|(_, document)| document),
             carried_revocations: site.carried_revocations(),
             reviews: &reviews,
             scanned: &scanned,
@@ -408,7 +426,7 @@ pub(super) fn other_artifacts(artifact: &Artifact) -> Stop {
     .into()
 }
 
-/// The proofs of what was published must be there: whoever leaves one out hides what it says. Those of what was kept out were never kept.
+/// The proofs of what was published must be there: whoever leaves one out hides what it says. Of the others at most so much is kept.
 fn check_proofs(artifact: &Artifact, record: &Record, is_here: &dyn Fn(&Digest) -> bool) -> Result<(), Stop> {
     if !record.decision.as_ref().is_some_and(report::Decided::is_admitted) {
         return Ok(());

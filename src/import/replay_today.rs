@@ -14,6 +14,7 @@ use super::site::{InForce, Site};
 use super::surroundings::{ECOSYSTEMS, advisories, issuers};
 use super::today::{About, Today};
 use super::verify_objects::{Progress, staged_path};
+use super::vex::{Believed, Vex};
 use crate::bundle::catalog::Record as Catalogued;
 use crate::bundle::limits::MAX_CATALOG_LINE_BYTES;
 use crate::ecosystem;
@@ -40,6 +41,8 @@ pub struct TodayReplay<'a> {
     pub profile: Profile,
     /// Advisories, OSV records one a line, if some are at hand.
     pub advisories: Option<&'a Path>,
+    /// VEX documents with their signatures, as they travel; none counts without advisories.
+    pub vex: &'a [u8],
     /// The time.
     pub now: Timestamp,
     /// How many threads judge.
@@ -76,9 +79,16 @@ pub fn replay_today(
     };
     let trust_data = today.site.trust_data().map(|(_, data)| data);
     let revocations = today.site.revocations().map(|(_, document)| document);
-    let advised = match today.advisories {
-        Some(path) => Some(advisories(path, &advised_names(folder)?)?),
-        None => None,
+    let believed = Believed::of(today.site, today.now);
+    let (advised, vex) = match today.advisories {
+        Some(path) => {
+            let names = advised_names(folder)?;
+            (
+                Some(advisories(path, &names)?),
+                Vex::of_bytes(today.vex, &names, believed)?,
+            )
+        }
+        None => (None, Vex::default()),
     };
     let surroundings = Surroundings {
         now: today.now,
@@ -92,6 +102,7 @@ pub fn replay_today(
     let asked = Today {
         judge: policy::Judge::new(&policy, surroundings),
         only_shows: only_shows(today.profile, &policy),
+        vex,
     };
     let context = Context {
         anchors: trust_data.map_or(&[][..], |data| &data.anchors),

@@ -144,31 +144,61 @@ impl Site {
     }
 
     /// Fails if the enclave remembers a newer version than stands in the folder: an older one was put back.
-    pub fn check_not_rolled_back(&self, ledger: &Ledger) -> Result<(), Stop> {
-        let stands = [
-            (Kind::TrustData, self.trust_data.as_ref().map(|(standing, _)| standing)),
-            (
-                Kind::Revocations,
-                self.revocations.as_ref().map(|(standing, _)| standing),
-            ),
-            (Kind::Policy, self.policy.as_ref()),
-        ];
-        for (kind, standing) in stands {
+    pub fn check_not_rolled_back(&self, trust: &TrustFolder, ledger: &Ledger) -> Result<(), Stop> {
+        match self.rolled_back(trust, ledger)?.into_iter().next() {
+            None => Ok(()),
+            Some(reason) => Err(Unable::new(reason)
+                .code(Code::StateRolledBack)
+                .hint("restore the enclave's folder `trust` from its own backup, and find out who put the older one there")
+                .into()),
+        }
+    }
+
+    /// What stands at an older version than the enclave remembers, in words.
+    pub fn rolled_back(&self, trust: &TrustFolder, ledger: &Ledger) -> Result<Vec<String>, Stop> {
+        let mut reasons = Vec::new();
+        for (kind, standing) in self.versions(trust) {
             let Some((version, digest)) = ledger.standing(&kind.to_string())? else {
                 continue;
             };
-            let found = standing.map_or(0, |standing| standing.version);
-            let same = standing.is_some_and(|standing| standing.digest == digest);
-            if found < version || (found == version && !same) {
-                return Err(Unable::new(format!(
-                    "the enclave's {kind} stands at version {found}, and this enclave has had version {version}"
-                ))
-                .code(Code::StateRolledBack)
-                .hint("restore the enclave's folder `trust` from its own backup, and find out who put the older one there")
-                .into());
+            let found = standing.map_or(0, |(version, _)| version);
+            let is_same = standing.is_some_and(|(_, found)| found == digest);
+            if found < version || (found == version && !is_same) {
+                reasons.push(format!(
+                    "the enclave's {kind} stands at version {found}, and this enclave has had version {version}{}",
+                    if found == version { ", which was another" } else { "" }
+                ));
+            }
+        }
+        Ok(reasons)
+    }
+
+    /// Lets the enclave remember what stands now.
+    pub fn remember(&self, trust: &TrustFolder, ledger: &Ledger) -> Result<(), Stop> {
+        for (kind, standing) in self.versions(trust) {
+            if let Some((version, digest)) = standing {
+                ledger.note_standing(&kind.to_string(), version, &digest)?;
             }
         }
         Ok(())
+    }
+
+    /// The version and digest of every document that stands.
+    fn versions(&self, trust: &TrustFolder) -> [(Kind, Option<(u64, Digest)>); 4] {
+        let of = |standing: &Standing| (standing.version, standing.digest);
+        let root = trust.current();
+        [
+            (Kind::Root, Some((root.document().version, root.fingerprint()))),
+            (
+                Kind::TrustData,
+                self.trust_data.as_ref().map(|(standing, _)| of(standing)),
+            ),
+            (
+                Kind::Revocations,
+                self.revocations.as_ref().map(|(standing, _)| of(standing)),
+            ),
+            (Kind::Policy, self.policy.as_ref().map(of)),
+        ]
     }
 
     /// The trust data that counts, with its version and digest.

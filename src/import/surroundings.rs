@@ -8,19 +8,20 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::Path;
 
 use serde::Deserialize;
 
 use super::decide::Recollection;
 use super::verify_objects::Intact;
+use super::vex::{Believed, Vex};
 use crate::bundle::manifest::SideData;
 use crate::ecosystem;
 use crate::model::{Code, Digest, Material, Name, Refusal, Stop, Timestamp, Unable};
 use crate::policy::{Advisories, CompareWith, Ecosystems, KnownNames, MAX_RECORD_BYTES};
 use crate::store::Store;
-use crate::trust::TrustData;
+use crate::trust::{Revocations, TrustData};
 
 /// What the policy's room asks the ecosystems.
 pub const ECOSYSTEMS: Ecosystems = Ecosystems {
@@ -38,6 +39,8 @@ const MAX_NAME_BYTES: usize = 600;
 pub(super) struct Around {
     /// The advisories about the bundle's names, if any travel.
     pub(super) advisories: Option<Advisories>,
+    /// What publishers say of vulnerabilities in them; nothing where no advisory is asked.
+    pub(super) vex: Vex,
     /// Popular names, and those that are here.
     pub(super) names: KnownNames,
     /// Identity providers by the names of their anchors.
@@ -50,6 +53,7 @@ impl Around {
         intact: &Intact,
         memory: Option<&dyn Recollection>,
         trust_data: Option<&TrustData>,
+        (revocations, now): (Option<&Revocations>, Timestamp),
         store: Option<&Store>,
     ) -> Result<Self, Stop> {
         let side_data = &intact.manifest().side_data;
@@ -87,6 +91,15 @@ impl Around {
             Some(digest) => Some(advisories(&path_of(digest), &wanted)?),
             None => None,
         };
+        let believed = Believed {
+            anchors: trust_data.map_or(&[], |data| &data.anchors),
+            revocations,
+            now,
+        };
+        let vex = match side_data.get(&SideData::Vex) {
+            Some(digest) if are_advised => Vex::read(&path_of(digest), &wanted, believed)?,
+            _ => Vex::default(),
+        };
         let mut names = KnownNames::new();
         if let Some(digest) = side_data.get(&SideData::PopularNames) {
             popular_names(&path_of(digest), &mut names)?;
@@ -101,6 +114,7 @@ impl Around {
         }
         Ok(Self {
             advisories,
+            vex,
             names,
             issuers: issuers(trust_data),
         })
@@ -169,7 +183,7 @@ fn popular_names(path: &Path, names: &mut KnownNames) -> Result<(), Stop> {
     })
 }
 
-fn malformed(what: &str, number: usize, reason: &str) -> Refusal {
+pub(super) fn malformed(what: &str, number: usize, reason: &str) -> Refusal {
     Refusal::new(
         Code::SideDataMalformed,
         what,
@@ -183,10 +197,21 @@ fn each_line(
     path: &Path,
     max_bytes: usize,
     what: &str,
-    mut take: impl FnMut(usize, &[u8]) -> Result<(), Refusal>,
+    take: impl FnMut(usize, &[u8]) -> Result<(), Refusal>,
 ) -> Result<(), Stop> {
     let failed = |error| Unable::new(format!("cannot read {}", path.display())).because(error);
-    let mut lines = BufReader::with_capacity(64 << 10, File::open(path).map_err(failed)?);
+    each_line_of(File::open(path).map_err(failed)?, &failed, max_bytes, what, take)
+}
+
+/// The same of what is open.
+pub(super) fn each_line_of(
+    untrusted: impl Read,
+    failed: &dyn Fn(io::Error) -> Unable,
+    max_bytes: usize,
+    what: &str,
+    mut take: impl FnMut(usize, &[u8]) -> Result<(), Refusal>,
+) -> Result<(), Stop> {
+    let mut lines = BufReader::with_capacity(64 << 10, untrusted);
     // One byte for the line's end, and one more, so that a longer line is seen to be longer.
     let limit = u64::try_from(max_bytes).map_or(u64::MAX, |limit| limit.saturating_add(2));
     let mut line = Vec::new();

@@ -7,6 +7,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::decide::{Admission, ArtifactDecision, codes, is_wrong, open_hits, published, release};
+use super::vex::Vex;
 use crate::ecosystem::{self, Held, Stated};
 use crate::ledger::{Entry, Ledger};
 use crate::model::{Artifact, Finding, Level, Name, Signer, Stop};
@@ -34,6 +35,8 @@ pub(super) struct Today<'a> {
     pub(super) judge: Judge<'a>,
     /// Whether the enclave is for an evaluation, and the policy only shows what it would do.
     pub(super) only_shows: bool,
+    /// What publishers say of vulnerabilities.
+    pub(super) vex: Vex,
 }
 
 /// What is asked about: an artifact, with what was known and decided when it came.
@@ -110,7 +113,9 @@ impl Today<'_> {
             .advised_as
             .as_ref()
             .map(|(name, version)| (ecosystem::collision_key(&artifact.ecosystem, name), version.as_str()));
+        let vex = self.vex.of(artifact);
         let case = Case {
+            vex: &vex,
             release: release(findings),
             advised_as: advised_as.as_ref().map(|(key, version)| (key.as_str(), *version)),
             floor: about.floor,

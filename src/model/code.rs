@@ -212,7 +212,7 @@ codes! {
     ///
     /// Ask upstream which one is genuine before anything else.
     VersionBytesDiffer = "version-bytes-differ" in Evidence;
-    /// Advisories or popular names that travel with the bundle cannot be read: none of them is skipped, so the bundle is refused.
+    /// Advisories, popular names or lines of VEX documents that travel with the bundle cannot be read: none of them is skipped, so the bundle is refused.
     ///
     /// A record that nobody can judge may be the one that names a malicious version. Fetch them anew on the sending side, and export again.
     SideDataMalformed = "side-data-malformed" in Evidence;

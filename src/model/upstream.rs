@@ -17,6 +17,8 @@ pub struct UpstreamState {
     pub place: u64,
     /// What it is there, where two states of one place contradict each other: a tree's root.
     pub mark: Option<String>,
+    /// Other places, with what it is there, that are proven to go with this one: parts of it, or wholes that it is a part of.
+    pub goes_with: Vec<(u64, String)>,
 }
 
 /// What the states of an upstream are ordered by.

@@ -9,6 +9,7 @@ use super::custody::CustodyFacts;
 use super::document::Side;
 use super::lookalike::KnownNames;
 use super::pattern::Ecosystems;
+use super::vex::{Lowered, VexSaid};
 use super::{Action, Day};
 use crate::model::{Artifact, Code, Finding, Level, Signer, Timestamp};
 
@@ -37,8 +38,8 @@ pub struct Case<'a> {
     pub release: Option<&'a str>,
     /// Name (as its ecosystem's key) and version by which advisories know it, where they are not its own.
     pub advised_as: Option<(&'a str, &'a str)>,
-    /// Advisories that a statement says do not affect it.
-    pub cleared: &'a [Cleared],
+    /// What signed statements say of vulnerabilities in it.
+    pub vex: &'a [VexSaid],
 }
 
 impl<'a> Case<'a> {
@@ -56,7 +57,7 @@ impl<'a> Case<'a> {
             scans: &[],
             release: None,
             advised_as: None,
-            cleared: &[],
+            vex: &[],
         }
     }
 }
@@ -114,15 +115,6 @@ pub enum ScanResult {
     Found(String),
     /// It was not scanned, or not wholly, and why. That never counts as clean.
     NotScanned(String),
-}
-
-/// A statement that an advisory does not affect an artifact.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cleared {
-    /// The advisory's id, or one of its aliases.
-    pub advisory: String,
-    /// How well the statement itself is vouched for.
-    pub level: Level,
 }
 
 /// What is around all cases of an import.
@@ -190,6 +182,9 @@ pub struct Hit {
     pub message: String,
     /// What to do next.
     pub solution: String,
+    /// The publisher's statement that lowers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lowered: Option<Lowered>,
     /// The waiver that lifts it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waived_by: Option<String>,

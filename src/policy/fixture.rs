@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::pattern::Pattern;
 use super::{
-    Advisories, Case, Cleared, CompareWith, Decision, Ecosystems, Judge, KnownNames, Policy, PolicyError, Published,
-    PublishedBy, RecordError, Scan, ScanResult, Side, Standing, Surroundings, Verdict,
+    Advisories, Case, CompareWith, Decision, Ecosystems, Judge, KnownNames, Policy, PolicyError, Published,
+    PublishedBy, RecordError, Scan, ScanResult, Side, Standing, Surroundings, Verdict, VexSaid, VexStatus,
 };
 use crate::crypto::yaml;
 use crate::model::{
@@ -282,12 +282,21 @@ impl Fixture {
                 time: now,
             })
             .collect();
-        let cleared: Vec<Cleared> = self
+        let vex: Vec<VexSaid> = self
             .cleared
             .iter()
-            .map(|advisory| Cleared {
-                advisory: advisory.clone(),
+            .map(|advisory| VexSaid {
+                author: Signer::Key {
+                    fingerprint: "of the test".to_owned(),
+                    owner: None,
+                },
                 level: Level::Publisher,
+                document: "the test's own".to_owned(),
+                names: vec![advisory.clone()],
+                status: VexStatus::Fixed,
+                justification: None,
+                time: now,
+                is_exact: true,
             })
             .collect();
         let pinned = signers(&self.pinned);
@@ -307,7 +316,7 @@ impl Fixture {
             licence: self.licence.as_deref(),
             scans: &scans,
             release: self.release.as_deref(),
-            cleared: &cleared,
+            vex: &vex,
             ..Case::new(&artifact, &findings)
         };
         let decision = judge.decide(&case);

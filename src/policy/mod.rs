@@ -38,13 +38,14 @@ mod retention;
 mod rules;
 mod signer;
 mod spdx;
+mod vex;
 mod waiver;
 mod written;
 
 pub use advisory::{Advised, Advisories, Certainty, Class, MAX_RECORD_BYTES, MAX_RECORDS, RecordError};
 pub use case::{
-    BundleFacts, Case, Cleared, Decision, Gap, Hit, Published, PublishedBy, Scan, ScanResult, Standing, Surroundings,
-    Verdict, level, publishers,
+    BundleFacts, Case, Decision, Gap, Hit, Published, PublishedBy, Scan, ScanResult, Standing, Surroundings, Verdict,
+    level, publishers,
 };
 pub use check::{MAX_PUBLISHERS, MAX_RULES, MAX_UNTIL_DAYS, MAX_WAIVER_DAYS, MIN_WAIVER_PERSONS};
 pub use custody::{CustodyFacts, CustodyRule, ScanRole, SealRule, VolumeCustody};
@@ -61,3 +62,7 @@ pub use judge::{Applied, Ending, Judge, NOTICE_DAYS};
 pub use lookalike::{KnownNames, Likeness};
 pub use pattern::{Ecosystems, MalformedPattern, Pattern, Versions};
 pub use retention::{RecordClass, Retention};
+pub use vex::{
+    Lowered, MAX_CONSTRAINTS, MAX_VEX_BYTES, MAX_VEX_CLAIMS, VersionRange, VexDocument, VexError, VexProduct, VexSaid,
+    VexStatement, VexStatus,
+};

@@ -96,6 +96,7 @@ impl<'p> Waivers<'p> {
             rule: waiver.path(),
             message,
             solution: "write the waiver anew, or take it out".to_owned(),
+            lowered: None,
             waived_by: None,
             counts_from: None,
         }));

@@ -5,7 +5,7 @@ use super::{DecisionHit, Head, Record, ReportError};
 use crate::model::{ProofState, RelativePath};
 
 const VERDICTS: [&str; 3] = ["allow", "review", "deny"];
-const SIDE_DATA: [&str; 4] = ["advisories", "popular-names", "revocations", "trust-data"];
+const SIDE_DATA: [&str; 5] = ["advisories", "popular-names", "revocations", "trust-data", "vex"];
 
 /// Fails with the name of a field.
 fn demand(holds: bool, field: &'static str) -> Result<(), ReportError> {

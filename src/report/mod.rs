@@ -34,7 +34,7 @@ pub use head::{
 pub use log::{LogPart, Proven};
 pub use pdf::PdfError;
 pub use read::{Report, open, verify};
-pub use record::{Absent, Decided, DecisionHit, Record, Scan};
+pub use record::{Absent, Decided, DecisionHit, LoweredHit, Record, Scan};
 pub(crate) use render::csv_row;
 pub use render::{Format, RenderError, render, signed};
 pub use tally::{EcosystemTally, Tally, VoucherTally};

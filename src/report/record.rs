@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Digest, Finding, Level, ProofState};
+use crate::model::{Digest, Finding, Level, ProofState, Timestamp};
 
 /// One artifact of a bundle: what it is, who vouched for it, and what was decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +109,25 @@ impl Decided {
     }
 }
 
+/// A publisher's statement that lowers what a rule found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoweredHit {
+    /// Who signed it.
+    pub by: String,
+    /// The document that it stands in.
+    pub document: String,
+    /// What the rule would have made of the artifact.
+    pub from: String,
+    /// Why the artifact is not affected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub justification: Option<String>,
+    /// When it was said.
+    pub stated: Timestamp,
+    /// `not_affected` or `fixed`.
+    pub status: String,
+}
+
 /// Something that a rule found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -118,6 +137,9 @@ pub struct DecisionHit {
     /// The day from which the rule counts, if that was still to come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts_from: Option<String>,
+    /// The publisher's statement that lowers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lowered: Option<LoweredHit>,
     /// What was found.
     pub message: String,
     /// The rule's place in the policy.

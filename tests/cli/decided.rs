@@ -13,11 +13,15 @@ use serde_json::{Value, json};
 
 use crate::people;
 use crate::raw_bundle::{Edits, RawBundle, RawObject};
+use crate::reviews::{digest, review};
 use crate::world::{World, now};
 
 /// Keys of two publishers.
-const FIRST: u8 = 60;
+pub(crate) const FIRST: u8 = 60;
 const SECOND: u8 = 61;
+
+/// The key of somebody who speaks of vulnerabilities in one tool.
+pub(crate) const TELLER: u8 = 63;
 
 /// What every policy here says unless it says otherwise: nothing is asked of the bundle, and no proof of an artifact.
 const PLAIN: &str = "
@@ -27,18 +31,18 @@ version: VERSION
 profile: standard
 require: { approvals: 0, revocations_max_age_days: none, advisories_max_age_days: none }
 ";
-const FILES: &str = "ecosystems: { files: { evidence: none } }\n";
+pub(crate) const FILES: &str = "ecosystems: { files: { evidence: none } }\n";
 const NO_NAMES: &str = "names: { first_seen: allow, similar: allow }\n";
 
 /// One plain file: its set's name, its version, its content, and who signed it.
-struct File {
+pub(crate) struct File {
     name: &'static str,
     version: &'static str,
     content: String,
     signature: Option<Vec<u8>>,
 }
 
-fn file(name: &'static str, version: &'static str) -> File {
+pub(crate) fn file(name: &'static str, version: &'static str) -> File {
     File {
         name,
         version,
@@ -64,7 +68,7 @@ impl File {
         format!("{}-{}", self.name, self.version)
     }
 
-    fn purl(&self) -> String {
+    pub(crate) fn purl(&self) -> String {
         format!(
             "pkg:generic/{}@{}?checksum={}&file_name={}",
             self.name,
@@ -76,7 +80,7 @@ impl File {
 }
 
 /// minisign's legacy form (its manual, "Signature format").
-fn signature(content: &[u8], by: u8) -> Vec<u8> {
+pub(crate) fn signature(content: &[u8], by: u8) -> Vec<u8> {
     let key = people::key(by);
     let own = key.sign(content).unwrap();
     let line = STANDARD.encode([b"Ed".as_slice(), &[by; 8], &own].concat());
@@ -99,15 +103,16 @@ fn minisign_key(number: u8) -> String {
 
 /// What a bundle carries beside its artifacts.
 #[derive(Default)]
-struct Beside {
-    advisories: Option<String>,
-    popular_names: Option<String>,
-    plan: Option<String>,
+pub(crate) struct Beside {
+    pub(crate) advisories: Option<String>,
+    pub(crate) vex: Option<String>,
+    pub(crate) popular_names: Option<String>,
+    pub(crate) plan: Option<String>,
 }
 
 /// Enclaves, and what is brought to them.
-struct Site {
-    world: World,
+pub(crate) struct Site {
+    pub(crate) world: World,
     last: Option<Digest>,
     number: u64,
     policies: u64,
@@ -115,18 +120,22 @@ struct Site {
 
 impl Site {
     /// An enclave that pins both publishers, with a policy in addition to [`PLAIN`].
-    fn new(policy: &str) -> Self {
+    pub(crate) fn new(policy: &str) -> Self {
         Self::of(World::new(), &[people::ANN], policy)
     }
 
-    fn of(world: World, trusted: &[u8], policy: &str) -> Self {
+    pub(crate) fn of(world: World, trusted: &[u8], policy: &str) -> Self {
         let mut data = TrustData::empty(1, now());
-        for (name, number) in [("first", FIRST), ("second", SECOND)] {
+        for (name, number, scope) in [
+            ("first", FIRST, "*"),
+            ("second", SECOND, "*"),
+            ("teller", TELLER, "vex/files/tool"),
+        ] {
             data.put(Anchor {
                 material: Material::MinisignKey(minisign_key(number)),
                 name: name.to_owned(),
                 note: "of a test".to_owned(),
-                scope: vec![ScopePattern::everything()],
+                scope: vec![ScopePattern::new(scope)],
                 speaks_for: SpeaksFor::Publisher,
                 suites: Vec::new(),
                 valid_from: None,
@@ -147,14 +156,14 @@ impl Site {
         site
     }
 
-    fn policy(&mut self, policy: &str) {
+    pub(crate) fn policy(&mut self, policy: &str) {
         self.policies += 1;
         let plain = PLAIN.replace("VERSION", &self.policies.to_string());
         self.world.policy(&format!("{plain}{policy}"));
     }
 
     /// Writes the next bundle, and gives its folder. Only [`Site::imports`] makes it the one that others follow.
-    fn medium(&mut self, files: &[File], beside: &Beside) -> String {
+    pub(crate) fn medium(&mut self, files: &[File], beside: &Beside) -> String {
         let mut bundle = RawBundle {
             files: Vec::new(),
             ..self.world.bundle(self.number + 1, self.last)
@@ -170,6 +179,7 @@ impl Site {
         for (word, text) in [
             ("advisories", &beside.advisories),
             ("popular-names", &beside.popular_names),
+            ("vex", &beside.vex),
         ] {
             if let Some(text) = text {
                 side_data.insert(word.to_owned(), json!(Digest::of(text.as_bytes())));
@@ -210,12 +220,12 @@ impl Site {
         folder
     }
 
-    fn plain(&mut self, files: &[File]) -> String {
+    pub(crate) fn plain(&mut self, files: &[File]) -> String {
         self.medium(files, &Beside::default())
     }
 
     /// Imports a medium; its bundle is the one that the next follows.
-    fn imports(&mut self, folder: &str) -> Value {
+    pub(crate) fn imports(&mut self, folder: &str) -> Value {
         let report = self
             .world
             .json(&format!("import --enclave en {folder}/{}", self.volume()));
@@ -225,23 +235,23 @@ impl Site {
         report
     }
 
-    fn volume(&self) -> String {
+    pub(crate) fn volume(&self) -> String {
         format!("main-{}.vol001of001.tar", self.number + 1)
     }
 
     /// A medium that is refused with a code, by a check and by an import alike.
-    fn refused(&self, folder: &str, code: &str) -> String {
+    pub(crate) fn refused(&self, folder: &str, code: &str) -> String {
         let volume = format!("{folder}/{}", self.volume());
         self.world.refused(&format!("verify --enclave en {volume}"), code);
         self.world.refused(&format!("import --enclave en {volume}"), code)
     }
 
-    fn refuses(&mut self, files: &[File], code: &str) -> String {
+    pub(crate) fn refuses(&mut self, files: &[File], code: &str) -> String {
         let folder = self.plain(files);
         self.refused(&folder, code)
     }
 
-    fn takes(&mut self, files: &[File]) -> Value {
+    pub(crate) fn takes(&mut self, files: &[File]) -> Value {
         let folder = self.plain(files);
         self.imports(&folder)
     }
@@ -261,7 +271,7 @@ fn object(content: Vec<u8>) -> RawObject {
 }
 
 /// A policy that asks for nothing but what is added.
-fn lenient(more: &str) -> String {
+pub(crate) fn lenient(more: &str) -> String {
     format!("{FILES}{NO_NAMES}{more}")
 }
 
@@ -432,7 +442,7 @@ fn the_deny_list_names_versions_and_bytes() {
     site.takes(&[file("tool", "1.1")]);
 }
 
-fn advisory(id: &str, name: &str, more: &str) -> String {
+pub(crate) fn advisory(id: &str, name: &str, more: &str) -> String {
     json!({
         "id": id, "modified": now().to_string(),
         "affected": [{ "package": { "ecosystem": "files", "name": name }, "versions": ["1.0"] }],
@@ -537,194 +547,6 @@ fn what_nobody_dates_is_too_new_where_the_policy_says_so() {
 }
 
 /// Reviews by a person with a key.
-fn review(site: &Site, verb: &str, what: &str, key: &str) -> crate::world::Ran {
-    site.world
-        .run(&format!("review {verb} {what} --enclave en --key {key} --reason seen"))
-}
-
-#[test]
-fn a_look_alike_waits_until_a_person_has_signed_for_it() {
-    let mut site = Site::new(&format!("{FILES}names: {{ first_seen: allow, similar: review }}\n"));
-    site.world.key(people::ANN, "ann.pem");
-    site.world.key(people::STATION, "station.pem");
-    let popular = Beside {
-        popular_names: Some("files/requests\n".to_owned()),
-        ..Beside::default()
-    };
-    let typo = file("reqeusts", "1.0");
-    let folder = site.medium(&[file("reqeusts", "1.0"), file("tool", "1.0")], &popular);
-    let said = site.refused(&folder, "similar-name");
-    assert!(said.contains("`requests`") && said.contains("sealift review"), "{said}");
-    let listed = site.world.json("review list --enclave en");
-    let bundle = &listed["bundles"][0];
-    assert_eq!(bundle["count"], 1);
-    let waiting = &bundle["waiting"][0];
-    assert_eq!(
-        (&waiting["purl"], &waiting["state"], &waiting["codes"]),
-        (&json!(typo.purl()), &json!("open"), &json!(["similar-name"]))
-    );
-    let shown = site.world.run("review list --enclave en").done().stdout;
-    assert!(shown.contains("the name looks like `requests`"), "{shown}");
-
-    // Whoever has neither role decides nothing, and what does not wait is not decided about.
-    assert!(
-        review(&site, "approve", "--all", "station.pem")
-            .stderr
-            .contains("[key-not-in-role]")
-    );
-    assert_eq!(review(&site, "approve", "pkg:generic/tool@1.0", "ann.pem").status, 3);
-    assert_eq!(review(&site, "approve", "--all --code too-new", "ann.pem").status, 3);
-    site.refused(&folder, "similar-name");
-
-    review(&site, "approve", "pkg:generic/reqeusts@1.0", "ann.pem").done();
-    let listed = site.world.json("review list --enclave en");
-    assert_eq!(listed["bundles"][0]["waiting"][0]["state"], "approved");
-    let report = site.imports(&folder);
-    assert_eq!(report["decisions"]["ecosystems"]["files"]["decisions"]["reviewed"], 1);
-    let found = site.world.json("where --enclave en pkg:generic/reqeusts@1.0");
-    assert_eq!(
-        found["found"][0]["judgement"]["decision"]["reviewed_by"],
-        json!(["ann"])
-    );
-    assert_eq!(
-        site.world.run("review list --enclave en").done().stdout,
-        "nothing waits\n"
-    );
-    // It is known now, and what looks like it is asked about.
-    let folder = site.plain(&[file("reqeusts", "1.1"), file("reqeust", "1.0")]);
-    let said = site.refused(&folder, "similar-name");
-    assert!(!said.contains("reqeusts@1.1"), "{said}");
-}
-
-#[test]
-fn a_first_seen_name_waits_and_a_known_one_does_not() {
-    let mut site = Site::new(FILES);
-    site.world.key(people::ANN, "ann.pem");
-    let folder = site.plain(&[file("tool", "1.0")]);
-    site.refused(&folder, "first-seen-name");
-    // A check leaves nothing behind that persons could sign.
-    review(&site, "approve", "--all --code first-seen-name", "ann.pem").done();
-    site.imports(&folder);
-    site.takes(&[file("tool", "1.1")]);
-}
-
-#[test]
-fn reviews_count_for_one_bundle_one_policy_and_the_codes_that_were_seen() {
-    let mut site = Site::new(FILES);
-    site.world.key(people::ANN, "ann.pem");
-    let folder = site.plain(&[file("tool", "1.0")]);
-    site.refused(&folder, "first-seen-name");
-    review(&site, "approve", "--all", "ann.pem").done();
-    // The same bytes in another bundle.
-    let other = site.plain(&[file("tool", "1.0"), file("more", "1.0")]);
-    let said = site.refused(&other, "first-seen-name");
-    assert!(said.contains("tool@1.0"), "{said}");
-    // Another policy.
-    site.policy(&format!("{FILES}licences: {{ allow: [MIT], unknown: review }}\n"));
-    let said = site.refused(&folder, "licence-not-allowed");
-    assert!(said.contains("first-seen-name"), "{said}");
-    review(
-        &site,
-        "approve",
-        &format!("--all --bundle {}", digest(&site, &folder)),
-        "ann.pem",
-    )
-    .done();
-    site.imports(&folder);
-}
-
-fn digest(site: &Site, folder: &str) -> String {
-    fs::read_to_string(site.world.path(&format!("{folder}/digest"))).unwrap()
-}
-
-#[test]
-fn as_many_persons_as_the_policy_says_decide_and_no_exporter_does() {
-    let mut root = people::root();
-    people::give(&mut root, Role::Policy, "dora", people::EXPORTER);
-    let world = World::of(root);
-    let policy = format!("{FILES}review_persons: 2\n").replace("approvals: 0", "approvals: 1");
-    let mut site = Site::of(world, &[people::ANN, people::BOB], &policy);
-    for (number, name) in [
-        (people::ANN, "ann.pem"),
-        (people::EXPORTER, "dora.pem"),
-        (people::APPROVER, "eve.pem"),
-    ] {
-        site.world.key(number, name);
-    }
-    let folder = site.plain(&[file("tool", "1.0")]);
-    let manifest = digest(&site, &folder);
-    let volume = format!("{folder}/{}", site.volume());
-    site.world
-        .run(&format!(
-            "approve {volume} --trust en/trust --key eve.pem --manifest {manifest} --reason seen --output {folder}/a.approval-eve.dsse.json"
-        ))
-        .done();
-    let import = format!("import --enclave en {volume} {folder}/a.approval-eve.dsse.json");
-    site.world.refused(&import, "first-seen-name");
-    let said = review(&site, "approve", "--all", "dora.pem");
-    assert!(said.stderr.contains("[roles-not-separate]"), "{}", said.stderr);
-    review(&site, "approve", "--all", "ann.pem").done();
-    review(&site, "approve", "--all", "ann.pem").done();
-    site.world.refused(&import, "first-seen-name");
-    review(&site, "approve", "--all", "eve.pem").done();
-    let report = site.world.json(&import);
-    assert_eq!(report["decisions"]["ecosystems"]["files"]["decisions"]["reviewed"], 1);
-}
-
-#[test]
-fn one_rejection_denies() {
-    let mut site = Site::new(FILES);
-    let mut root = site.world.root().clone();
-    root.version = 2;
-    site.world.key(people::ANN, "ann.pem");
-    let folder = site.plain(&[file("tool", "1.0")]);
-    site.refused(&folder, "first-seen-name");
-    review(&site, "approve", "--all", "ann.pem").done();
-    review(&site, "reject", "--all", "ann.pem").done();
-    let said = site.refused(&folder, "review-rejected");
-    assert!(said.contains("ann rejected it: seen"), "{said}");
-}
-
-#[test]
-fn a_review_that_was_changed_or_has_expired_is_passed_over() {
-    let mut site = Site::new(FILES);
-    site.world.key(people::ANN, "ann.pem");
-    let folder = site.plain(&[file("tool", "1.0")]);
-    site.refused(&folder, "first-seen-name");
-    review(&site, "approve", "--all", "ann.pem").done();
-    let reviews = site
-        .world
-        .path(&format!("en/reviews/{}", &digest(&site, &folder)["sha256:".len()..]));
-    let path = fs::read_dir(&reviews)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .find(|path| path.to_string_lossy().ends_with(".dsse.json"))
-        .unwrap();
-    let good = fs::read_to_string(&path).unwrap();
-    let mut envelope: Value = serde_json::from_str(&good).unwrap();
-    let payload = STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();
-    let mut review: Value = serde_json::from_slice(&payload).unwrap();
-    review["reason"] = json!("another");
-    envelope["payload"] = json!(STANDARD.encode(sealift::crypto::strict_json::write(&review)));
-    fs::write(&path, sealift::crypto::strict_json::write(&envelope)).unwrap();
-    site.refused(&folder, "first-seen-name");
-    // Signed by the right person, and over.
-    review["created"] = json!("2026-01-01T00:00:00Z");
-    review["expires"] = json!("2026-01-02T00:00:00Z");
-    let payload = sealift::crypto::strict_json::write(&review);
-    fs::write(&path, people::sealed(Kind::Review, &payload, &[people::ANN]).write()).unwrap();
-    site.refused(&folder, "first-seen-name");
-    let listed = site.world.json("review list --enclave en");
-    assert!(
-        listed["bundles"][0]["not_counted"][0]
-            .as_str()
-            .unwrap()
-            .contains("expired"),
-        "{listed}"
-    );
-    fs::write(&path, good).unwrap();
-    site.imports(&folder);
-}
 
 #[test]
 fn an_evaluation_shows_what_would_be_and_publishes_nothing_that_is_wrong() {

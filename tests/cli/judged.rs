@@ -358,3 +358,22 @@ fn a_proof_that_is_gone_stops_nothing_else() {
             .contains("cannot read")
     );
 }
+
+#[test]
+fn more_artifacts_than_are_judged_side_by_side_are_all_judged() {
+    let world = World::new();
+    let mut many = bundle(&world, 1, None);
+    // The signed one stands last by name, behind a whole round and before the end of another.
+    many.files
+        .extend((0..300).map(|number| (format!("file-{number:03}"), format!("number {number}\n").into_bytes())));
+    let count = many.files.len();
+    world.write("m1", &many, &edits());
+    world.run("import --enclave en m1").done();
+    pin(&world, 1);
+    let rose = ("test".to_owned(), "none".to_owned(), "publisher".to_owned());
+    assert_eq!(changes(&world, 0), [rose]);
+    assert_eq!(
+        world.run("recheck --enclave en --json").done().json()["total"]["judged"],
+        count
+    );
+}

@@ -36,12 +36,12 @@ const SIGNED: [(&str, &str, &str, &str); 5] = [
         "minisign",
         "minisign/test-prehashed.minisig",
     ),
-    // The signature is another file's.
+    // The signature is another file's, and nothing else brings it: it is kept though its file is not.
     (
         "tampered",
         "signify/orders.txt",
         "minisign",
-        "minisign/test-prehashed.minisig",
+        "minisign/test-legacy.minisig",
     ),
 ];
 
@@ -183,7 +183,7 @@ fn write(capsule: &Path, pinned: &Path) {
         log: Some(&station),
     };
     let current = trust.current().clone();
-    let mut recorder = Recorder::of(&enclave_folder, &current, &enclave.ledger, signers, &[], people::now()).unwrap();
+    let mut recorder = Recorder::of(&enclave_folder, &current, &enclave.ledger, &signers, &[], people::now()).unwrap();
     let run = Run {
         now: people::now(),
         threads: 2,

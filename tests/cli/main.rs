@@ -18,16 +18,20 @@ mod kill;
 mod log;
 mod media;
 mod paper;
+mod put_back;
 mod reasons;
 mod renderings;
 mod retention;
+mod reviews;
 mod questions;
 mod receipts;
 mod rebuild;
+mod refused_capsules;
 mod reports;
 mod scans;
 mod trust_data;
 mod upstreams;
+mod vex;
 
 #[path = "../support/people.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]

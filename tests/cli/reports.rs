@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::judged;
 use crate::people;
 use crate::public_schema;
-use crate::world::{World, by_python};
+use crate::world::{World, by_python, tree};
 
 /// An enclave and two media that follow each other.
 fn plain() -> World {
@@ -405,6 +405,44 @@ fn without_a_key_nothing_is_imported_unless_that_is_asked_for() {
 }
 
 #[test]
+fn a_key_that_cannot_be_opened_ends_the_import_before_anything_is_kept() {
+    let world = World::new();
+    let mut volumes = world.bundle(1, None);
+    volumes.segments_per_volume = Some(2);
+    world.write("all", &volumes, &World::edits(|_| {}));
+    world.medium(1, None);
+    let mut next = world.root().clone();
+    next.version = 2;
+    let mut with_root = world.bundle(1, None);
+    with_root
+        .roots
+        .push((2, people::sealed_root(&next, &[people::ANN, people::BOB])));
+    world.write("with-root", &with_root, &World::edits(|_| {}));
+    fs::write(world.path("other.tar"), vec![0; 4096]).unwrap();
+    fs::write(world.path("wrong"), "another passphrase\n").unwrap();
+    let trust = |world: &World| tree(&world.path("en/trust"), &[]);
+    let before = (world.published(), trust(&world));
+    let first_volume = fs::read_dir(world.path("all"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .file_name();
+    let first_volume = format!("all/{}", first_volume.to_str().unwrap());
+    for medium in ["m1", "with-root", "other.tar", &first_volume] {
+        let text = world.unable(&format!("import --enclave en {medium} --passphrase-file wrong"));
+        assert!(text.contains("passphrase"), "{medium}: {text}");
+        assert_eq!((world.published(), trust(&world)), before, "{medium}");
+        assert_eq!(names(&world), Vec::<String>::new(), "{medium}");
+        assert_eq!(world.json("status --enclave en")["unfinished"], json!([]), "{medium}");
+    }
+    world.run("import --enclave en with-root").done();
+    world.run("audit --enclave en").done();
+    // Also where nothing is left to be done.
+    world.unable("import --enclave en with-root --passphrase-file wrong");
+}
+
+#[test]
 fn the_report_of_a_killed_import_is_shown_or_gone() {
     let world = plain();
     world.run("import --enclave en m1").done();
@@ -613,6 +651,7 @@ pub(crate) fn varied(number: usize) -> Record {
             vec![sealift::report::DecisionHit {
                 code: "evidence-too-low".to_owned(),
                 counts_from: None,
+                lowered: None,
                 message: "it reaches none, and publisher is asked for".to_owned(),
                 rule: "ecosystems.pypi.require".to_owned(),
                 solution: "ask the publisher".to_owned(),

@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 use crate::data::{Judged, Row};
 use crate::support::{DAY, anchor, artifact, judge, outcome};
 
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const SIMPLE: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const NAME: &str = "registry.example.com/acme/tool";
 
@@ -32,9 +32,9 @@ impl LayoutFiles for Folder {
 
 /// A layout in memory.
 #[derive(Clone, Default)]
-struct Files {
-    files: BTreeMap<String, Vec<u8>>,
-    entries: Vec<Value>,
+pub(crate) struct Files {
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
+    pub(crate) entries: Vec<Value>,
 }
 
 impl LayoutFiles for Files {
@@ -45,28 +45,28 @@ impl LayoutFiles for Files {
 }
 
 impl Files {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut this = Self::default();
         this.put("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#.to_vec());
         this
     }
 
-    fn put(&mut self, path: &str, bytes: Vec<u8>) {
+    pub(crate) fn put(&mut self, path: &str, bytes: Vec<u8>) {
         self.files.insert(path.to_owned(), bytes);
     }
 
     /// Adds a blob, and gives its descriptor.
-    fn blob(&mut self, media_type: &str, bytes: &[u8]) -> Value {
+    pub(crate) fn blob(&mut self, media_type: &str, bytes: &[u8]) -> Value {
         let digest = Digest::of(bytes);
         self.put(&oci::blob_path(&digest), bytes.to_vec());
         json!({"mediaType": media_type, "digest": digest, "size": bytes.len()})
     }
 
-    fn document(&mut self, media_type: &str, document: &Value) -> Value {
+    pub(crate) fn document(&mut self, media_type: &str, document: &Value) -> Value {
         self.blob(media_type, document.to_string().as_bytes())
     }
 
-    fn manifest(&mut self, layers: &Value, more: &[(&str, Value)]) -> Value {
+    pub(crate) fn manifest(&mut self, layers: &Value, more: &[(&str, Value)]) -> Value {
         let config = self.blob("application/vnd.oci.image.config.v1+json", b"{}");
         let mut document = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers});
         for (name, value) in more {
@@ -76,13 +76,13 @@ impl Files {
     }
 
     /// An image with one layer.
-    fn image(&mut self) -> Value {
+    pub(crate) fn image(&mut self) -> Value {
         let layer = self.blob("application/vnd.oci.image.layer.v1.tar", b"a layer");
         self.manifest(&json!([layer]), &[])
     }
 
     /// cosign's manifest of one signature about an image, with a subject or without.
-    fn signature(&mut self, key: &FileKey, image: &Value, more: &[(&str, Value)]) -> Value {
+    pub(crate) fn signature(&mut self, key: &FileKey, image: &Value, more: &[(&str, Value)]) -> Value {
         let payload = json!({"critical": {"identity": {"docker-reference": NAME},
             "image": {"docker-manifest-digest": image["digest"]}, "type": "cosign container image signature"}});
         let payload = payload.to_string().into_bytes();
@@ -92,13 +92,13 @@ impl Files {
         self.manifest(&json!([layer]), more)
     }
 
-    fn list(&mut self, descriptor: &Value, annotations: Value) {
+    pub(crate) fn list(&mut self, descriptor: &Value, annotations: Value) {
         let mut entry = descriptor.clone();
         entry["annotations"] = annotations;
         self.entries.push(entry);
     }
 
-    fn read_with(&self, check: Check) -> (Self, Result<Layout, LayoutError>) {
+    pub(crate) fn read_with(&self, check: Check) -> (Self, Result<Layout, LayoutError>) {
         let mut this = self.clone();
         let index = json!({"schemaVersion": 2, "manifests": self.entries});
         this.files
@@ -117,11 +117,11 @@ impl Files {
     }
 }
 
-fn digest(descriptor: &Value) -> Digest {
+pub(crate) fn digest(descriptor: &Value) -> Digest {
     descriptor["digest"].as_str().unwrap().parse().unwrap()
 }
 
-fn tag(image: &Value) -> Value {
+pub(crate) fn tag(image: &Value) -> Value {
     json!({"org.opencontainers.image.ref.name": format!("sha256-{}.sig", digest(image).hex())})
 }
 

@@ -15,6 +15,7 @@ mod dsse;
 mod fixtures;
 mod forge;
 mod image_layout;
+mod oci_content;
 mod in_toto;
 mod gem;
 mod inside;

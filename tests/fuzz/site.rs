@@ -3,12 +3,13 @@
 
 use std::path::Path;
 
+use sealift::bundle::vex::CarriedVex;
 use sealift::crypto::key::Signer as _;
 use sealift::ecosystem;
 use sealift::evidence;
 use sealift::export::select::Request;
 use sealift::model::Material;
-use sealift::policy::{Advisories, Ecosystems, Fixtures, Policy, Profile};
+use sealift::policy::{Advisories, Ecosystems, Fixtures, Policy, Profile, VexDocument};
 use sealift::trust::{Revocations, TrustData, approval::Approval};
 
 use crate::driver::{Parts, Target};
@@ -83,6 +84,41 @@ pub(crate) fn targets() -> Vec<Target> {
                 ] {
                     let _ = advisories.about(ecosystem, name, version, None, people::now());
                     let _ = advisories.about(ecosystem, name, version, Some("12"), people::now());
+                }
+            }),
+        },
+        Target {
+            name: "site/vex".to_owned(),
+            rounds: 2000,
+            max_bytes: MAX_BYTES,
+            seeds: Box::new(|| VEX.iter().map(|text| vec![text.as_bytes().to_vec()]).collect()),
+            read: Box::new(|parts| {
+                let Ok(document) = VexDocument::read(&parts[0]) else {
+                    let is_ours = VEX.iter().any(|text| text.as_bytes() == parts[0]);
+                    assert!(!is_ours, "a right document is refused");
+                    return;
+                };
+                let compare = |one: &str, other: &str| ecosystem::compare_versions("npm", one, other);
+                for product in document.statements.iter().flat_map(|statement| &statement.products) {
+                    let _ = product.purl.parse::<ecosystem::Purl>();
+                    let _ = product.range.as_ref().map(|range| range.holds("1.2.0", &compare));
+                }
+                let carried = CarriedVex {
+                    document: parts[0].clone(),
+                    name: "x.json".to_owned(),
+                    signatures: Vec::new(),
+                };
+                assert_eq!(CarriedVex::read(&carried.write().unwrap()).unwrap(), carried);
+            }),
+        },
+        Target {
+            name: "site/carried-vex".to_owned(),
+            rounds: 1000,
+            max_bytes: MAX_BYTES,
+            seeds: Box::new(|| vec![vec![CARRIED_VEX.as_bytes().to_vec()]]),
+            read: Box::new(|parts| {
+                if let Ok(carried) = CarriedVex::read(&parts[0]) {
+                    assert_eq!(CarriedVex::read(&carried.write().unwrap()).unwrap(), carried);
                 }
             }),
         },
@@ -287,4 +323,21 @@ const ADVISORIES: &[&str] = &[
     r#"{"schema_version":"1.7.0","id":"GHSA-aaaa-bbbb-cccc","modified":"2026-01-01T00:00:00Z","published":"2026-01-01T00:00:00Z","aliases":["CVE-2026-1"],"severity":[{"type":"CVSS_V3","score":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"},{"type":"CVSS_V4","score":"CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N"}],"affected":[{"package":{"ecosystem":"npm","name":"left-pad","purl":"pkg:npm/left-pad"},"ranges":[{"type":"SEMVER","events":[{"introduced":"0"},{"fixed":"1.3.0"}]}],"versions":["1.2.3"],"database_specific":{"severity":"HIGH"}}]}"#,
     r#"{"id":"MAL-2026-1","modified":"2026-01-01T00:00:00Z","affected":[{"package":{"ecosystem":"PyPI","name":"requests"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"last_affected":"2.0"},{"introduced":"3"},{"limit":"*"}]}]}]}"#,
     r#"{"id":"RUSTSEC-2020-0071","modified":"2026-01-01T00:00:00Z","withdrawn":"2026-02-01T00:00:00Z","severity":[{"type":"CVSS_V2","score":"AV:N/AC:L/Au:N/C:P/I:P/A:P"}],"affected":[{"package":{"ecosystem":"crates.io","name":"time"},"ranges":[{"type":"SEMVER","events":[{"introduced":"0.0.0-0"},{"fixed":"0.2.23"}]},{"type":"GIT","repo":"https://forge.example.com/time","events":[{"introduced":"0"}]}],"ecosystem_specific":{"affects":{"os":["linux"]}}},{"package":{"ecosystem":"Debian:12","name":"time"},"versions":["1"]},{"package":{"ecosystem":"Maven","name":"org.example:lib"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"}]}]}]}"#,
+];
+
+const CARRIED_VEX: &str = r#"{"document":"e30=","name":"a.json","signatures":[{"bytes":"AA==","kind":"minisign"}]}"#;
+
+const VEX: [&str; 3] = [
+    r#"{"@context":"https://openvex.dev/ns/v0.2.0","@id":"https://vex.example.com/1","timestamp":"2026-11-01T10:00:00.5+02:00","statements":[
+        {"vulnerability":{"name":"CVE-1","aliases":["GHSA-1"]},"products":[{"@id":"pkg:npm/x@1.0.0","hashes":{"sha-256":"00"},"subcomponents":[]}],
+         "status":"not_affected","justification":"component_not_present"},
+        {"vulnerability":"CVE-2","products":["pkg:maven/org.example/lib@1.0?type=jar"],"status":"fixed","last_updated":"2026-11-02T00:00:00Z"}]}"#,
+    r#"{"document":{"category":"csaf_vex","csaf_version":"2.1","tracking":{"id":"A-1","status":"final","current_release_date":"2026-11-01T08:00:00Z"}},
+        "product_tree":{"branches":[{"category":"vendor","name":"A","branches":[{"category":"product_version_range","name":"vers:npm/>=1.0.0|!=1.1.0|<1.3.0",
+          "product":{"product_id":"P-1","product_identification_helper":{"purls":["pkg:npm/x"],"hashes":[{"file_hashes":[{"algorithm":"sha512","value":"0"}]}]}}}]}],
+          "relationships":[{"product_reference":"P-1","full_product_name":{"product_id":"P-2"}}],"product_groups":[{"group_id":"G","product_ids":["P-1"]}]},
+        "vulnerabilities":[{"cve":"CVE-1","product_status":{"known_not_affected":["P-1"],"fixed":["P-2"]},"flags":[{"label":"component_not_present","group_ids":["G"]}]}]}"#,
+    r#"{"bomFormat":"CycloneDX","serialNumber":"urn:uuid:1","metadata":{"timestamp":"2026-11-01T08:00:00Z"},
+        "components":[{"bom-ref":"one","purl":"pkg:npm/x@1.0.0","hashes":[{"alg":"MD5","content":"0"}],"components":[{"bom-ref":"two","purl":"pkg:npm/y@1.0.0"}]}],
+        "vulnerabilities":[{"id":"CVE-1","references":[{"id":"GHSA-1"}],"analysis":{"state":"exploitable","lastUpdated":"2026-11-02T08:00:00Z"},"affects":[{"ref":"two"}]}]}"#,
 ];

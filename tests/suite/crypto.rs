@@ -1,13 +1,11 @@
 //! Keys and signatures: enrolment, published vectors, and the tools that others use.
 
-use std::io::{Read as _, Write as _};
-use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use sealift::crypto::agent_key::{self, AgentError, AgentKey};
 use sealift::crypto::file_key::FileKey;
-use sealift::crypto::key::{KeyAlgorithm, KeyError, PublicKey, SignError, Signer};
+use sealift::crypto::key::{KeyAlgorithm, KeyError, PublicKey, Signer};
 use sealift::model::Digest;
 use serde_json::Value;
 
@@ -375,84 +373,4 @@ fn an_ssh_agent_signs() {
         AgentKey::connect(&folder.join("nobody"), &ours),
         Err(AgentError::Socket { .. })
     ));
-}
-
-/// Plays an agent that gives set answers, one to each connection, and then asks the client under test.
-fn with_answers<T>(answers: Vec<Vec<u8>>, ask: impl FnOnce(&Path) -> T) -> T {
-    let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("agent.sock");
-    let listener = UnixListener::bind(&socket).unwrap();
-    let player = std::thread::spawn(move || {
-        for answer in answers {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut length = [0; 4];
-            stream.read_exact(&mut length).unwrap();
-            let mut request = vec![0; u32::from_be_bytes(length) as usize];
-            stream.read_exact(&mut request).unwrap();
-            stream.write_all(&answer).unwrap();
-        }
-    });
-    let outcome = ask(&socket);
-    player.join().unwrap();
-    outcome
-}
-
-fn string(bytes: &[u8]) -> Vec<u8> {
-    [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
-}
-
-#[test]
-fn an_agent_is_not_believed() {
-    let key = FileKey::from_seed(&[1; 32]);
-    let blob = [string(b"ssh-ed25519"), string(key.public().bytes())].concat();
-    let identities = string(&[&[12, 0, 0, 0, 1][..], &string(&blob), &string(b"comment")].concat());
-    let signed = |name: &[u8], signature: &[u8]| {
-        string(&[&[14][..], &string(&[string(name), string(signature)].concat())].concat())
-    };
-    let sign = |answer: Vec<u8>| {
-        with_answers(vec![identities.clone(), answer], |socket| {
-            AgentKey::connect(socket, key.public()).unwrap().sign(b"message")
-        })
-    };
-    let good = key.sign(b"message").unwrap();
-    assert_eq!(sign(signed(b"ssh-ed25519", &good)).unwrap(), good);
-    let other = key.sign(b"another message").unwrap();
-    assert!(matches!(
-        sign(signed(b"ssh-ed25519", &other)),
-        Err(SignError::Faulty(_))
-    ));
-    for wrong in [
-        signed(b"ssh-rsa", &good),
-        string(&[5]),
-        string(&[14]),
-        string(&[99]),
-        string(&[14, 0, 0, 1]),
-        string(&[14, 255, 255, 255, 255]),
-        string(&[]),
-        vec![255; 8],
-    ] {
-        let Err(SignError::Agent { source, .. }) = sign(wrong) else {
-            panic!("a wrong answer was taken");
-        };
-        assert!(
-            matches!(source, AgentError::Malformed | AgentError::Declined),
-            "{source}"
-        );
-    }
-    // An answer that breaks off.
-    assert!(matches!(
-        sign(vec![0, 0, 0, 9, 14]),
-        Err(SignError::Agent {
-            source: AgentError::Socket { .. },
-            ..
-        })
-    ));
-    // A count that lies, and bytes behind the end.
-    for wrong in [
-        string(&[&[12, 255, 255, 255, 255][..], &string(&blob), &string(b"")].concat()),
-        string(&[&[12, 0, 0, 0, 0][..], &string(&blob)].concat()),
-    ] {
-        let outcome = with_answers(vec![wrong], agent_key::list);
-        assert!(matches!(outcome, Err(AgentError::Malformed)));
-    }
 }

@@ -534,6 +534,7 @@ fn states_of_upstreams_only_move_forward() {
         order: Order::Sizes,
         place,
         mark: Some(mark.to_owned()),
+        goes_with: Vec::new(),
     };
     let seen = |site: &Site| {
         let states = site.ledger.upstream_states().unwrap();

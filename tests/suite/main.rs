@@ -5,6 +5,7 @@
 )]
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
+mod agent;
 mod agreement;
 mod agreement_records;
 mod agreement_trust;
@@ -38,6 +39,7 @@ mod seal;
 mod select;
 mod serve;
 mod spec;
+mod statement;
 mod trust;
 mod trust_data;
 mod vectors;

@@ -4,10 +4,12 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use sealift::bundle::limits::MAX_MANIFEST_ENVELOPE_BYTES;
 use sealift::import::authenticate::{Approvals, Judgement, authenticate};
 use sealift::import::open::{Input, open};
-use sealift::import::verify_objects::{Silent, Verified, Workspace, verify_objects};
-use sealift::model::{Code, Stop};
+use sealift::import::verify_objects::{Progress, Silent, Verified, Workspace, verify_objects};
+use sealift::model::{Code, Digest, Stop, Unable};
+use sealift::trust::{Revocation, Revocations, Revoked};
 
 use crate::people;
 use crate::raw_bundle::{Edits, RawBundle};
@@ -174,6 +176,56 @@ fn a_file_that_is_written_to_while_it_is_read_is_told() {
     assert_eq!(refusals[0].code, Code::MediumChanged);
 }
 
+/// Ends the work at its second question.
+struct Ended(AtomicUsize);
+
+impl Progress for Ended {
+    fn begin(&self, _phase: &'static str, _total: u64) {}
+
+    fn advance(&self, _amount: u64) {}
+
+    fn finish(&self) {}
+
+    fn proceed(&self) -> Result<(), Stop> {
+        match self.0.fetch_add(1, Ordering::SeqCst) {
+            0 => Ok(()),
+            _ => Err(Unable::new("ended").into()),
+        }
+    }
+}
+
+#[test]
+fn whoever_follows_the_reading_can_end_it() {
+    let root = people::sealed_root(&people::root_without_approval(), &[people::ANN]);
+    let two = RawBundle {
+        roots: vec![(1, root)],
+        ..RawBundle::two_volumes()
+    };
+    let trusted = people::pinned(&people::root_without_approval());
+    for volume in two.build(&Edits::default()) {
+        let judgement = Judgement {
+            root: &trusted,
+            now: people::now(),
+            memory: None,
+            approvals: Approvals::Needed,
+            revocations: None,
+        };
+        let staging = tempfile::tempdir().unwrap();
+        let workspace = Workspace {
+            staging: staging.path().to_owned(),
+            store: None,
+            threads: 2,
+            progress: &Ended(AtomicUsize::new(0)),
+        };
+        let opened = open(vec![Input::Stream(Box::new(io::Cursor::new(volume)))]).unwrap();
+        let result = verify_objects(authenticate(opened, &judgement).result.unwrap(), &workspace);
+        let Err(Stop::Unable(unable)) = result else {
+            panic!("the work went on");
+        };
+        assert_eq!(unable.what, "ended");
+    }
+}
+
 #[test]
 fn a_catalog_that_was_changed_while_it_waited_is_not_believed() {
     let root = people::sealed_root(&people::root_without_approval(), &[people::ANN]);
@@ -206,4 +258,73 @@ fn a_catalog_that_was_changed_while_it_waited_is_not_believed() {
     let other = sealift::bundle::frame::encode(b"").unwrap();
     std::fs::write(staging.path().join("catalog.ndjson.zst"), other).unwrap();
     assert!(matches!(bring(&volumes[1]), Verified::Intact(_)));
+}
+
+#[test]
+fn a_folder_without_a_volume_is_no_bundle() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("main-1.approval-eve.dsse.json"), "{}").unwrap();
+    let Err(Stop::Unable(unable)) = open(vec![Input::Path(folder.path().to_owned())]) else {
+        panic!("a bundle without a volume was opened");
+    };
+    assert!(unable.hint.is_some_and(|hint| hint.contains("*.tar")));
+}
+
+#[test]
+fn an_approval_is_read_up_to_its_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("main-1.tar"),
+        bundle().build(&Edits::default()).swap_remove(0),
+    )
+    .unwrap();
+    let approval = std::fs::File::create(folder.path().join("main-1.approval-eve.dsse.json")).unwrap();
+    let open = || open(vec![Input::Path(folder.path().to_owned())]).map(|_| ());
+    approval.set_len(MAX_MANIFEST_ENVELOPE_BYTES).unwrap();
+    open().unwrap();
+    approval.set_len(MAX_MANIFEST_ENVELOPE_BYTES + 1).unwrap();
+    let Err(Stop::Refused(refusals)) = open() else {
+        panic!("an approval over the limit was read");
+    };
+    assert_eq!(refusals[0].code, Code::PreauthLimitExceeded);
+}
+
+#[test]
+fn what_a_revoked_key_sealed_and_what_was_voided_is_refused_before_its_catalog_is_read() {
+    let volume = bundle().build(&Edits::default()).swap_remove(0);
+    let root = people::pinned(&people::root_without_approval());
+    let judged = |what: Option<Revoked>| {
+        let mut document = Revocations::empty(1, people::now());
+        document.revoked = what
+            .into_iter()
+            .map(|what| Revocation {
+                invalid_since: None,
+                reason: "stolen".to_owned(),
+                what,
+            })
+            .collect();
+        let judgement = Judgement {
+            root: &root,
+            now: people::now(),
+            memory: None,
+            approvals: Approvals::Needed,
+            revocations: Some(&document),
+        };
+        let stream = Input::Stream(Box::new(io::Cursor::new(volume.clone())));
+        match authenticate(open(vec![stream]).unwrap(), &judgement).result {
+            Ok(_) => None,
+            Err(Stop::Refused(refusals)) => Some(refusals[0].code),
+            Err(Stop::Unable(unable)) => panic!("{unable:?}"),
+        }
+    };
+    assert_eq!(judged(None), None);
+    assert_eq!(judged(Some(Revoked::Bundle(Digest::of(b"another")))), None);
+    assert_eq!(
+        judged(Some(Revoked::Key(people::id(people::EXPORTER).to_string()))),
+        Some(Code::KeyRevoked)
+    );
+    assert_eq!(
+        judged(Some(Revoked::Bundle(bundle().manifest_digest()))),
+        Some(Code::BundleVoided)
+    );
 }

@@ -73,7 +73,12 @@ fn constants() -> BTreeMap<&'static str, u64> {
         ("MAX_NAME_BYTES", small(limits::MAX_NAME_BYTES)),
         ("MAX_PARTS", sealift::capsule::MAX_PARTS),
         ("MAX_INDEX_BYTES", sealift::capsule::MAX_INDEX_BYTES),
-        ("MAX_INDEX_LINE_BYTES", small(sealift::capsule::MAX_INDEX_LINE_BYTES)),
+        (
+            "MAX_INDEX_LINE_BYTES",
+            small(sealift::import::packed::MAX_INDEX_LINE_BYTES),
+        ),
+        ("MAX_KEPT_OBJECTS", sealift::import::kept::MAX_KEPT_OBJECTS),
+        ("MAX_KEPT_BYTES", sealift::import::kept::MAX_KEPT_BYTES),
         ("MAX_SEQUENCE_JUMP", limits::MAX_SEQUENCE_JUMP),
         ("MAX_CREATED_AHEAD_SECONDS", positive(limits::MAX_CREATED_AHEAD_SECONDS)),
         ("MAX_CLOCK_BEHIND_SECONDS", positive(limits::MAX_CLOCK_BEHIND_SECONDS)),
@@ -134,6 +139,8 @@ fn no_constant_of_the_format_is_left_out() {
         "src/trust/revocations.rs",
         "src/trust/trusted.rs",
         "src/capsule/index.rs",
+        "src/import/packed.rs",
+        "src/import/kept.rs",
         "src/crypto/dsse.rs",
         "src/crypto/strict_json.rs",
     ] {

@@ -8,10 +8,13 @@ use serde_json::json;
 
 use super::show::Shown;
 use super::{Context, RootFile, Stop};
+use crate::cli::shown::holder;
 use crate::cli::{key, signer};
+use crate::enclave::{self, Enclave};
+use crate::ledger::LedgerError;
 use crate::model::{Code, Digest, Refusal, Unable};
 use crate::trust::folder::{Confirmed, TrustFolder};
-use crate::trust::{Profile, TrustedRoot, words};
+use crate::trust::{Kind, Profile, TrustedRoot, words};
 
 /// Twelve words have at most 108 letters.
 const MAX_TYPED_BYTES: u64 = 4096;
@@ -37,6 +40,11 @@ pub(super) fn run(arguments: &Pin, context: &Context) -> Result<(), Stop> {
     let file = RootFile::read(&arguments.file)?;
     let subject = arguments.file.display().to_string();
     let path = trust_path(&arguments.folder, &file)?;
+    // While an import runs, nothing changes beneath it.
+    let enclave = match enclave::read(&arguments.folder) {
+        Err(LedgerError::Missing { .. }) => None,
+        _ => Some(Enclave::open(&arguments.folder, &holder("root pin"))?),
+    };
     let folder = TrustFolder::is_pinned(&path)
         .then(|| TrustFolder::open(&path))
         .transpose()?;
@@ -55,6 +63,11 @@ pub(super) fn run(arguments: &Pin, context: &Context) -> Result<(), Stop> {
     match folder {
         Some(mut folder) => folder.advance(&file.bytes)?,
         None => drop(TrustFolder::pin(&path, root.clone(), confirmed, context.now)?),
+    }
+    if let Some(enclave) = &enclave {
+        enclave
+            .ledger
+            .note_standing(&Kind::Root.to_string(), root.document().version, &root.fingerprint())?;
     }
     if root.document().profile == Profile::Evaluation {
         context

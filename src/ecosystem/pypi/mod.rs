@@ -16,6 +16,7 @@ mod upstream;
 mod url;
 mod version;
 
+pub(super) use coordinate::normal_name;
 use std::cmp::Ordering;
 use std::path::PathBuf;
 

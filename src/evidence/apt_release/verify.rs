@@ -333,6 +333,7 @@ pub(super) fn state(artifact: &Artifact, finding: &Finding) -> Option<UpstreamSt
         order: Order::Dates,
         place: u64::try_from(date.seconds()).unwrap_or_default(),
         mark: None,
+        goes_with: Vec::new(),
     })
 }
 

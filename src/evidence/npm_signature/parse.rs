@@ -11,7 +11,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// The largest packuments list some 20,000 versions.
 const MAX_VERSIONS: usize = 200_000;
@@ -94,37 +94,19 @@ impl Packument {
 
 /// Reads a packument.
 pub(crate) fn read(bytes: &[u8]) -> Result<Packument, serde_json::Error> {
-    let read: PackumentText<'_> = serde_json::from_slice(bytes)?;
-    let mut texts = String::new();
-    let mut keep = |text: &str| {
-        let start = texts.len();
-        texts.push_str(text);
-        start..texts.len()
-    };
-    let mut signatures = Vec::new();
-    let name = keep(&read.name.0);
-    let versions = read.versions.0.iter().map(|(key, version)| {
-        let start = signatures.len();
-        let dist = version.dist.as_ref();
-        for signature in dist.map_or(&[][..], |dist| &dist.signatures) {
-            signatures.push((keep(&signature.keyid.0), keep(&signature.sig.0)));
-        }
-        let integrity = dist.and_then(|dist| dist.integrity.as_ref());
-        let [name, version, integrity] =
-            [version.name.as_ref(), version.version.as_ref(), integrity].map(|text| text.map(|text| keep(&text.0)));
-        let places = Places {
-            name,
-            version,
-            integrity,
-            signatures: start..signatures.len(),
-        };
-        (keep(&key.0), places)
-    });
-    let versions = versions.collect();
-    let times = read.time.0.iter();
-    let times = times
-        .map(|(key, time)| (keep(&key.0), time.0.as_ref().map(|text| keep(text))))
-        .collect();
+    let text = std::str::from_utf8(bytes).map_err(serde_json::Error::custom)?;
+    let mut kept = Kept::default();
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let name = deserializer.deserialize_map(Whole(&mut kept))?;
+    deserializer.end()?;
+    let Kept {
+        texts,
+        mut versions,
+        mut times,
+        signatures,
+    } = kept;
+    by_key(&texts, &mut versions)?;
+    by_key(&texts, &mut times)?;
     Ok(Packument {
         texts,
         name,
@@ -134,15 +116,135 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Packument, serde_json::Error> {
     })
 }
 
-/// A packument as it is read; its texts lie in its bytes.
+/// Brings entries into the order of their keys, of which none stands twice.
+fn by_key<V>(texts: &str, entries: &mut [(Place, V)]) -> Result<(), serde_json::Error> {
+    entries.sort_unstable_by(|(one, _), (other, _)| texts[one.clone()].cmp(&texts[other.clone()]));
+    let is_twice = |pair: &[(Place, V)]| texts[pair[0].0.clone()] == texts[pair[1].0.clone()];
+    if entries.windows(2).any(is_twice) {
+        return Err(serde_json::Error::custom("a key stands twice in one object"));
+    }
+    Ok(())
+}
+
+/// What was kept so far.
+#[derive(Default)]
+struct Kept {
+    texts: String,
+    versions: Vec<(Place, Places)>,
+    times: Vec<(Place, Option<Place>)>,
+    signatures: Vec<(Place, Place)>,
+}
+
+impl Kept {
+    fn keep(&mut self, text: &str) -> Place {
+        let start = self.texts.len();
+        self.texts.push_str(text);
+        start..self.texts.len()
+    }
+
+    fn keep_version(&mut self, key: &Text<'_>, version: &VersionText<'_>) {
+        let start = self.signatures.len();
+        let dist = version.dist.as_ref();
+        for signature in dist.map_or(&[][..], |dist| &dist.signatures) {
+            let places = (self.keep(&signature.keyid.0), self.keep(&signature.sig.0));
+            self.signatures.push(places);
+        }
+        let integrity = dist.and_then(|dist| dist.integrity.as_ref());
+        let [name, version, integrity] = [version.name.as_ref(), version.version.as_ref(), integrity]
+            .map(|text| text.map(|text| self.keep(&text.0)));
+        let places = Places {
+            name,
+            version,
+            integrity,
+            signatures: start..self.signatures.len(),
+        };
+        let key = self.keep(&key.0);
+        self.versions.push((key, places));
+    }
+
+    fn keep_time(&mut self, key: &Text<'_>, time: &TimeText<'_>) {
+        let place = time.0.as_ref().map(|text| self.keep(text));
+        let key = self.keep(&key.0);
+        self.times.push((key, place));
+    }
+}
+
+/// A packument's keys.
 #[derive(Deserialize)]
-struct PackumentText<'a> {
-    #[serde(borrow)]
-    name: Text<'a>,
-    #[serde(borrow, default)]
-    versions: Unique<'a, VersionText<'a>>,
-    #[serde(borrow, default)]
-    time: Unique<'a, TimeText<'a>>,
+#[serde(field_identifier, rename_all = "lowercase")]
+enum Field {
+    Name,
+    Versions,
+    Time,
+    #[serde(other)]
+    Other,
+}
+
+/// A packument as it is read; its texts lie in its bytes.
+struct Whole<'k>(&'k mut Kept);
+
+impl<'de> Visitor<'de> for Whole<'_> {
+    type Value = Place;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a packument")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Place, A::Error> {
+        let kept = self.0;
+        let (mut name, mut versions, mut time) = (None, None, None);
+        while let Some(field) = access.next_key::<Field>()? {
+            match field {
+                Field::Other => drop(access.next_value::<IgnoredAny>()?),
+                Field::Name if name.is_none() => name = Some(kept.keep(&access.next_value::<Text<'_>>()?.0)),
+                Field::Versions if versions.is_none() => {
+                    versions = Some(access.next_value_seed(Each::new(|key, version| kept.keep_version(key, version)))?);
+                }
+                Field::Time if time.is_none() => {
+                    time = Some(access.next_value_seed(Each::new(|key, time| kept.keep_time(key, time)))?);
+                }
+                _ => return Err(A::Error::custom("what is kept of a packument stands in it twice")),
+            }
+        }
+        name.ok_or_else(|| A::Error::missing_field("name"))
+    }
+}
+
+/// Gives each entry of an object to whoever keeps it.
+struct Each<F, V>(F, PhantomData<V>);
+
+impl<F: FnMut(&Text<'_>, &V), V> Each<F, V> {
+    const fn new(keep: F) -> Self {
+        Self(keep, PhantomData)
+    }
+}
+
+impl<'de, F: FnMut(&Text<'_>, &V), V: Deserialize<'de>> DeserializeSeed<'de> for Each<F, V> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, F: FnMut(&Text<'_>, &V), V: Deserialize<'de>> Visitor<'de> for Each<F, V> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut access: A) -> Result<(), A::Error> {
+        let mut count = 0;
+        while let Some((key, value)) = access.next_entry()? {
+            if count >= MAX_VERSIONS {
+                return Err(A::Error::custom(format_args!("more than {MAX_VERSIONS} entries")));
+            }
+            count += 1;
+            (self.0)(&key, &value);
+        }
+        Ok(())
+    }
 }
 
 #[derive(Deserialize)]
@@ -171,51 +273,11 @@ struct SignatureText<'a> {
     sig: Text<'a>,
 }
 
-#[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// When something happened; `None` where no text stands there.
 struct TimeText<'a>(Option<Cow<'a, str>>);
-
-/// A map in which no key stands twice, in the order of its keys.
-struct Unique<'a, V>(Vec<(Text<'a>, V)>);
-
-impl<V> Default for Unique<'_, V> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<'de: 'a, 'a, V: Deserialize<'de>> Deserialize<'de> for Unique<'a, V> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries<'a, V>(PhantomData<(&'a (), V)>);
-
-        impl<'de: 'a, 'a, V: Deserialize<'de>> Visitor<'de> for Entries<'a, V> {
-            type Value = Unique<'a, V>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-                let mut entries: Vec<(Text<'a>, V)> = Vec::new();
-                while let Some(entry) = access.next_entry()? {
-                    if entries.len() >= MAX_VERSIONS {
-                        return Err(A::Error::custom(format_args!("more than {MAX_VERSIONS} entries")));
-                    }
-                    entries.push(entry);
-                }
-                entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-                if entries.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-                    return Err(A::Error::custom("a key stands twice in one object"));
-                }
-                Ok(Unique(entries))
-            }
-        }
-
-        deserializer.deserialize_map(Entries(PhantomData))
-    }
-}
 
 impl<'de: 'a, 'a> Deserialize<'de> for TimeText<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -311,6 +373,7 @@ mod tests {
             (r#""name":"x","#, r#""name":"x","name":"y","#),
             (r#""versions":{"#, r#""versions":{},"versions":{"#),
             (r#""versions":{"#, r#""versions":{"1":{},"#),
+            (r#""time":{"#, r#""time":{},"time":{"#),
             (r#""version":"1","#, r#""version":"1","version":"2","#),
             (r#""integrity":"a""#, r#""integrity":"a","integrity":"b""#),
             (r#""1":"t""#, r#""1":"t","1":"u""#),
@@ -319,6 +382,23 @@ mod tests {
             assert_ne!(text, good);
             assert!(read(text.as_bytes()).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_no_packument_is_refused() {
+        for wrong in [
+            &br#"{"versions":{}}"#[..],
+            br#"{"name":null}"#,
+            br#"{"name":"x"} {}"#,
+            br#"{"name":"x","versions":[]}"#,
+            br#"{"name":"x","versions":null}"#,
+            br#"{"name":"x","versions":{"1":{"dist":{"signatures":[{"keyid":"k"}]}}}}"#,
+            b"{\"name\":\"x\",\"readme\":\"\xff\"}",
+            b"[]",
+        ] {
+            assert!(read(wrong).is_err(), "{}", String::from_utf8_lossy(wrong));
+        }
+        assert!(read(br#"{"name":"x","versions":{"1":{"name":null,"dist":null}}}"#).is_ok());
     }
 
     #[test]

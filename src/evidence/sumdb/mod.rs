@@ -4,6 +4,9 @@
 //! The first object is the database's answer about the module, as it came: the record's number, its lines, the signed head of the
 //! tree. The others are the tiles that [`merkle::tiles`] names, in its order. The head is among the claims: whether it goes with the
 //! newest one that was seen before is asked by whoever keeps that ([`EvidenceKind::shows`]; [`check_heads`]), as judging keeps no state.
+//!
+//! Behind the tiles may stand proofs that trees of other sizes go with this one (RFC 9162 §2.1.4): each is the other head's text, unsigned, an empty line, and
+//! the hashes in base64, one a line. Each that is right is among the claims; one that is not is noted, since whoever carries it may have made it.
 
 mod hash;
 mod parse;
@@ -54,6 +57,7 @@ impl EvidenceKind for Sumdb {
                 order: Order::Sizes,
                 place: finding.claim(TREE_SIZE)?.parse().ok()?,
                 mark: Some(finding.claim(TREE_ROOT)?.to_owned()),
+                goes_with: finding.claims.iter().filter_map(goes_with).collect(),
             })
         };
         finding.log.as_ref().and_then(state).into_iter().collect()
@@ -62,6 +66,16 @@ impl EvidenceKind for Sumdb {
 
 const TREE_SIZE: &str = "tree-size";
 const TREE_ROOT: &str = "tree-root";
+/// Another tree that is proven to go with this one: its size, a space and its root.
+const GOES_WITH: &str = "tree-goes-with";
+
+/// The most trees to which one answer is connected: those that a few enclaves saw last.
+const MAX_CONNECTED: usize = 64;
+
+fn goes_with((name, value): &(String, String)) -> Option<(u64, String)> {
+    let (size, root) = value.split_once(' ').filter(|_| name == GOES_WITH)?;
+    Some((size.parse().ok()?, root.to_owned()))
+}
 
 struct Proof<'a> {
     objects: Vec<Vec<u8>>,
@@ -101,7 +115,10 @@ impl Proof<'_> {
         let database = self.check_signer(&note, artifact, finding)?;
         // What is not signed is not looked at before this line.
         let head = parse::head(note.text)?;
-        let tiles: Vec<&[u8]> = tiles.iter().map(Vec::as_slice).collect();
+        let (connected, tiles): (Vec<&[u8]>, Vec<&[u8]>) = tiles
+            .iter()
+            .map(Vec::as_slice)
+            .partition(|object| parse::is_connection(object));
         merkle::check_inclusion(answer.record.as_bytes(), answer.index, &head, &tiles).map_err(not_included)?;
         finding.log = Some(LogEntry {
             id: database,
@@ -112,6 +129,29 @@ impl Proof<'_> {
             (TREE_SIZE.to_owned(), head.size.to_string()),
             (TREE_ROOT.to_owned(), STANDARD.encode(head.root.as_bytes())),
         ];
+        if connected.len() > MAX_CONNECTED {
+            let note = format!("it is connected to more than {MAX_CONNECTED} other trees; the rest is not looked at");
+            finding.notes.push(note);
+        }
+        for connection in connected.into_iter().take(MAX_CONNECTED) {
+            let checked = parse::connection(connection).and_then(|(other, proof)| {
+                // The empty tree is a part of every tree, whatever root it is given.
+                let is_tree = other.size > 0;
+                let checked = merkle::check_consistency(&other, &head, &proof).map_err(not_included);
+                checked.map(|()| is_tree.then_some(other))
+            });
+            match checked {
+                Ok(Some(other)) => finding.claims.push((
+                    GOES_WITH.to_owned(),
+                    format!("{} {}", other.size, STANDARD.encode(other.root.as_bytes())),
+                )),
+                Ok(None) => {}
+                Err(refusal) => finding.notes.push(format!(
+                    "what should connect it to another tree does not: {}",
+                    refusal.reason
+                )),
+            }
+        }
         check_module(answer.record, artifact, content)
     }
 

@@ -9,6 +9,8 @@ use crate::model::Digest;
 
 /// A record has two lines; this many are a module whose go.mod changed names many times over.
 const MAX_LINES: usize = 64;
+/// A head, and twice as many hashes as a tree has levels.
+const MAX_CONNECTION_BYTES: usize = 8 << 10;
 const TREE: &str = "go.sum database tree";
 
 /// An answer of which nothing is believed.
@@ -82,6 +84,26 @@ pub(super) fn head(text: &str) -> Result<Head, Refusal> {
     let size = lines.next().and_then(decimal).ok_or_else(malformed)?;
     let root = lines.next().and_then(digest).ok_or_else(malformed)?;
     Ok(Head { size, root })
+}
+
+/// Whether an object is a proof about another tree, and no tile: those are hashes.
+pub(super) fn is_connection(object: &[u8]) -> bool {
+    object
+        .strip_prefix(TREE.as_bytes())
+        .is_some_and(|rest| rest.first() == Some(&b'\n'))
+}
+
+/// Reads the head of another tree, and the hashes that connect it.
+pub(super) fn connection(untrusted: &[u8]) -> Result<(Head, Vec<Digest>), Refusal> {
+    let malformed = || Refusal::malformed("it is no head with hashes");
+    if untrusted.len() > MAX_CONNECTION_BYTES {
+        return Err(malformed());
+    }
+    let text = std::str::from_utf8(untrusted).map_err(|_| malformed())?;
+    let (other, hashes) = text.split_once("\n\n").ok_or_else(malformed)?;
+    let other = head(&format!("{other}\n"))?;
+    let hashes: Option<Vec<Digest>> = hashes.lines().map(digest).collect();
+    Ok((other, hashes.ok_or_else(malformed)?))
 }
 
 /// A number without signs and leading zeros, so that it has one spelling.

@@ -79,6 +79,7 @@ impl EvidenceKind for Tuf {
                 order: Order::Versions,
                 place: finding.claim(&format!("{role}-version"))?.parse().ok()?,
                 mark: None,
+                goes_with: Vec::new(),
             })
         };
         roles.filter_map(state).collect()

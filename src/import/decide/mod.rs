@@ -34,7 +34,7 @@ use crate::model::{Stop, Timestamp};
 use crate::policy::{Judge, Policy, Surroundings};
 use crate::store::Store;
 use crate::trust::review::Reviews;
-use crate::trust::{Profile, TrustData};
+use crate::trust::{Profile, Revocations, TrustData};
 
 use admit::KeptOut;
 pub(super) use admit::objects_of;
@@ -59,6 +59,8 @@ pub struct Deciding<'a> {
     pub memory: Option<&'a dyn Recollection>,
     /// What the site believes of the outside world.
     pub trust_data: Option<&'a TrustData>,
+    /// What it no longer believes.
+    pub revocations: Option<&'a Revocations>,
     /// When the revocations that the bundle carries were made.
     pub carried_revocations: Option<Timestamp>,
     /// The signed decisions of persons about this bundle.
@@ -101,7 +103,8 @@ pub fn decide(judged: Judged, store: Option<&Store>, deciding: &Deciding<'_>) ->
 /// Applies the policy to every artifact, and refuses nothing yet: what becomes of those that are not admitted can be recorded.
 pub fn weigh(judged: Judged, store: Option<&Store>, deciding: &Deciding<'_>) -> Result<Weighed, Stop> {
     let policy = &deciding.in_force.policy;
-    let around = Around::read(judged.intact(), deciding.memory, deciding.trust_data, store)?;
+    let believed = (deciding.revocations, deciding.now);
+    let around = Around::read(judged.intact(), deciding.memory, deciding.trust_data, believed, store)?;
     let manifest = judged.intact().manifest();
     let asked = asked_now(policy, deciding.occasion);
     let judge = Judge::new(
@@ -117,7 +120,7 @@ pub fn weigh(judged: Judged, store: Option<&Store>, deciding: &Deciding<'_>) -> 
     );
     let planned = Planned::read(&judged.intact().locate(&manifest.plan, store))?;
     deciding.progress.begin("decide", manifest.catalog.artifacts);
-    let mut pass = Pass::new(policy, deciding, &judge, &around.names, &planned, judged.intact())?;
+    let mut pass = Pass::new(policy, deciding, &judge, &around, &planned, judged.intact())?;
     let mut artifacts = judged.artifacts()?;
     while let Some(artifact) = artifacts.next()? {
         pass.take(&artifact)?;

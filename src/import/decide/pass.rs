@@ -13,10 +13,11 @@ use super::{Deciding, Occasion};
 use crate::ecosystem::{self, Stated, purl};
 use crate::import::lines::LineWriter;
 use crate::import::planned::Planned;
+use crate::import::surroundings::Around;
 use crate::import::verify_evidence::JudgedArtifact;
 use crate::import::verify_objects::Intact;
 use crate::model::{Artifact, Code, Digest, Name, Refusal, Stop};
-use crate::policy::{Case, CompareWith, Decision, Hit, Judge, KnownNames, OnRefusal, Policy, Verdict};
+use crate::policy::{Case, CompareWith, Decision, Hit, Judge, OnRefusal, Policy, Verdict};
 use crate::scan::Answer;
 use crate::trust::review::Answer as Reviewed;
 
@@ -34,7 +35,7 @@ pub(super) struct Pass<'a> {
     digest: Digest,
     deciding: &'a Deciding<'a>,
     judge: &'a Judge<'a>,
-    names: &'a KnownNames,
+    around: &'a Around,
     planned: &'a Planned,
     remembered: Option<Remembered>,
     output: LineWriter,
@@ -56,12 +57,13 @@ impl<'a> Pass<'a> {
         policy: &'a Policy,
         deciding: &'a Deciding<'a>,
         judge: &'a Judge<'a>,
-        names: &'a KnownNames,
+        around: &'a Around,
         planned: &'a Planned,
         intact: &Intact,
     ) -> Result<Self, Stop> {
         let digest = policy.digest();
         let mut not_asked = deciding.reviews.passed_over.clone();
+        not_asked.extend(around.vex.notes());
         if deciding.memory.is_none() {
             not_asked.push(
                 "floors, pinned publishers and names seen before: without an enclave's memory nobody knows them"
@@ -85,7 +87,7 @@ impl<'a> Pass<'a> {
             digest,
             deciding,
             judge,
-            names,
+            around,
             planned,
             remembered: None,
             output: LineWriter::create(intact.staging().join(DECISIONS))?,
@@ -156,8 +158,10 @@ impl<'a> Pass<'a> {
         }
         self.told
             .extend(objects_of(artifact).filter(|digest| self.deciding.scanned.tells_of(digest)));
+        let vex = self.around.vex.of(artifact);
         let case = Case {
             scans: &scans,
+            vex: &vex,
             release: release(&judged.findings),
             advised_as: advised_as.as_ref().map(|(key, version)| (key.as_str(), *version)),
             floor: remembered.floor,
@@ -194,7 +198,7 @@ impl<'a> Pass<'a> {
         };
         let key = ecosystem::collision_key(&artifact.ecosystem, &artifact.name);
         let with = BTreeSet::from([CompareWith::AlreadyHere]);
-        match self.names.similar(&artifact.ecosystem, &key, &with) {
+        match self.around.names.similar(&artifact.ecosystem, &key, &with) {
             Some((other, _)) => memory.looks_like(&Name {
                 ecosystem: artifact.ecosystem.clone(),
                 name: other.to_owned(),
@@ -226,6 +230,7 @@ impl<'a> Pass<'a> {
                         rule: "review".to_owned(),
                         message: format!("{person} rejected it: {reason}"),
                         solution: format!("leave it out, or talk to {person}"),
+                        lowered: None,
                         waived_by: None,
                         counts_from: None,
                     },

@@ -258,3 +258,37 @@ impl ExaminedReader {
         self.0.next()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::import::verify_objects::Silent;
+
+    #[test]
+    fn a_document_is_read_up_to_its_limit() {
+        let staging = tempfile::tempdir().unwrap();
+        let workspace = Workspace {
+            staging: staging.path().to_owned(),
+            store: None,
+            threads: 1,
+            progress: &Silent,
+        };
+        let document = Document {
+            digest: Digest::of(b"a page"),
+            ecosystem: "pypi".to_owned(),
+            kind: "simple-json".to_owned(),
+            name: "demo".to_owned(),
+            origin: "https://registry.example.com/simple/demo/".to_owned(),
+        };
+        let path = staged_path(staging.path(), &document.digest);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, b"a page").unwrap();
+        assert_eq!(read_document(&document, &workspace).unwrap().bytes, b"a page");
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        file.set_len(MAX_DOCUMENT_BYTES + 1).unwrap();
+        let Err(Stop::Refused(refusals)) = read_document(&document, &workspace) else {
+            panic!("a document over the limit was read");
+        };
+        assert_eq!(refusals[0].code, Code::SizeExceeded);
+    }
+}

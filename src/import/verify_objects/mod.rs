@@ -42,6 +42,10 @@ pub trait Progress: Sync {
     fn advance(&self, amount: u64);
     /// The phase is over.
     fn finish(&self);
+    /// Asked while a volume is read; an error ends the work.
+    fn proceed(&self) -> Result<(), Stop> {
+        Ok(())
+    }
 }
 
 /// Tells nobody.
@@ -146,7 +150,7 @@ impl Intact {
 
     /// Where the catalog lies, as the bundle brought it.
     pub(super) fn catalog(&self) -> PathBuf {
-        self.staging.join(CATALOG)
+        catalog_path(&self.staging)
     }
 
     /// Where a verified object lies aside; it may be in the store instead.
@@ -253,6 +257,11 @@ fn prepare(staging: &Path) -> Result<(), Stop> {
         fs::create_dir_all(&path).map_err(|error| write_failed(&path, error))?;
     }
     Ok(())
+}
+
+/// Where a bundle's catalog lies, as the bundle brought it.
+pub(super) fn catalog_path(staging: &Path) -> PathBuf {
+    staging.join(CATALOG)
 }
 
 /// Where a verified object lies, or is to lie.

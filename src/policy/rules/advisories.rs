@@ -1,10 +1,11 @@
-//! What advisories say of a version.
+//! What advisories say of a version, and what its publisher says of them.
 
 use super::Hits;
-use crate::model::{Code, Level};
+use crate::model::{Code, Timestamp};
 use crate::policy::advisory::{Advised, Certainty, Class};
 use crate::policy::document::{AdvisoryRule, HonourVex};
-use crate::policy::{Action, Case, Surroundings};
+use crate::policy::vex::{Answer, Lowered, answer};
+use crate::policy::{Action, Case, Surroundings, Verdict};
 
 /// Adds what the snapshot says of the version: malicious ones stand before all proofs, the others behind them.
 pub(crate) fn advisories(
@@ -30,9 +31,7 @@ pub(crate) fn advisories(
             Class::Low => (rule.low, &mut *others),
             Class::Unknown => (rule.unknown, &mut *others),
         };
-        let cleared = is_cleared(rule, case, &advised);
         let action = match advised.certainty {
-            _ if cleared => class_action.min(Action::Record),
             Certainty::Affected => class_action,
             // It may not be meant at all.
             Certainty::Unknown => class_action.min(Action::Review),
@@ -41,10 +40,44 @@ pub(crate) fn advisories(
             Class::Malicious => (Code::KnownMalicious, "advisories.malicious".to_owned()),
             class => (Code::KnownVulnerable, format!("advisories.{}", class.word())),
         };
-        let says = match (advised.certainty, cleared) {
-            (_, true) => "names it, and a signed statement says that it is not affected",
-            (Certainty::Unknown, _) => "may mean it: the versions cannot be compared",
-            (Certainty::Affected, _) => "names it",
+        let mut says = match advised.certainty {
+            Certainty::Unknown => "may mean it: the versions cannot be compared".to_owned(),
+            Certainty::Affected => "names it".to_owned(),
+        };
+        let answered = answered(rule, case, &advised, surroundings.now);
+        let lowered = match answered {
+            Answer::Nothing => None,
+            Answer::Disputed(against) => {
+                says.push_str(&format!(
+                    "; one signed statement clears it, and {} says in {} that it is affected",
+                    against.by(),
+                    against.document
+                ));
+                None
+            }
+            Answer::Lowers(said) => {
+                says.push_str(&format!(
+                    "; {} says in {}: {}",
+                    said.by(),
+                    said.document,
+                    said.status.word()
+                ));
+                if let Some(why) = &said.justification {
+                    says.push_str(&format!(", {why}"));
+                }
+                Some(Lowered {
+                    by: said.by(),
+                    document: said.document.clone(),
+                    from: Verdict::from(action),
+                    justification: said.justification.clone(),
+                    stated: said.time,
+                    status: said.status.word().to_owned(),
+                })
+            }
+        };
+        let action = match &lowered {
+            Some(_) => action.min(Action::Record),
+            None => action,
         };
         let message = format!("{} ({}) {says}", advised.id, advised.class.word());
         let solution = match advised.fixed.as_slice() {
@@ -53,15 +86,19 @@ pub(crate) fn advisories(
             fixed => format!("take a fixed version: {}", fixed.join(", ")),
         };
         hits.add(code, action, &path, message, &solution);
+        // What the rule only mentions anyway is not lowered.
+        let lowered = lowered.filter(|lowered| lowered.from > Verdict::Allow);
+        if let (Some(lowered), Some(hit)) = (lowered, hits.0.last_mut()) {
+            hit.lowered = Some(lowered);
+        }
     }
 }
 
-/// Whether a statement that counts says that an advisory does not affect the artifact. A malicious version is never cleared.
-fn is_cleared(rule: &AdvisoryRule, case: &Case<'_>, advised: &Advised) -> bool {
-    rule.honour_vex == HonourVex::SignedOnly
-        && advised.class != Class::Malicious
-        && case.cleared.iter().any(|cleared| {
-            cleared.level >= Level::Publisher
-                && (cleared.advisory == advised.id || advised.aliases.contains(&cleared.advisory))
-        })
+/// What signed statements say of an advisory. A malicious version is never cleared.
+fn answered<'c>(rule: &AdvisoryRule, case: &Case<'c>, advised: &Advised, now: Timestamp) -> Answer<'c> {
+    if rule.honour_vex == HonourVex::SignedOnly && advised.class != Class::Malicious {
+        answer(case.vex, advised, now)
+    } else {
+        Answer::Nothing
+    }
 }

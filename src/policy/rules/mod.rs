@@ -38,6 +38,7 @@ impl Hits {
                 rule: rule.to_owned(),
                 message,
                 solution: solution.to_owned(),
+                lowered: None,
                 waived_by: None,
                 counts_from: None,
             });

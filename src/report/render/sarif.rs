@@ -84,6 +84,13 @@ impl Log<'_> {
                 "justification": format!("waiver {waiver}"),
             }]);
         }
+        if let Some(lowered) = &hit.lowered {
+            more["suppressions"] = json!([{
+                "kind": "external",
+                "status": "accepted",
+                "justification": format!("{} by {} in {}", lowered.status, lowered.by, lowered.document),
+            }]);
+        }
         more["properties"] = json!({ "rule": hit.rule, "solution": hit.solution });
         self.result(out, &hit.code, level, &format!("{subject}: {}", hit.message), &more)
     }

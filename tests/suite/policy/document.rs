@@ -505,6 +505,8 @@ fn the_chapter_has_the_programs_limits() {
         ("persons of a waiver, at least", policy::MIN_WAIVER_PERSONS),
         ("bytes of an advisory", policy::MAX_RECORD_BYTES),
         ("advisories of a snapshot", policy::MAX_RECORDS),
+        ("bytes of a VEX document", policy::MAX_VEX_BYTES),
+        ("pairs of statement and product in it", policy::MAX_VEX_CLAIMS),
         ("tests of a file", policy::MAX_FIXTURES),
     ] {
         let row = format!("| {what} | {number} |");

@@ -15,6 +15,7 @@ mod explicit;
 mod judge;
 mod properties;
 mod review;
+mod vex;
 
 pub(crate) const ECOSYSTEMS: Ecosystems = Ecosystems {
     compare_versions: ecosystem::compare_versions,

@@ -1,6 +1,7 @@
 //! Trust data and revocations: what is read, who must have signed, what may follow what, and what a bundle brings.
 
 mod schema;
+mod size;
 
 use std::path::PathBuf;
 
@@ -336,7 +337,7 @@ fn what_somebody_put_into_the_folder_does_not_stand() {
 fn an_older_document_put_back_is_noticed() {
     let mut place = Place::new();
     let ledger = Ledger::create(&place.folder.path().join("state.db")).unwrap();
-    place.site().check_not_rolled_back(&ledger).unwrap();
+    place.site().check_not_rolled_back(&place.trust, &ledger).unwrap();
     for (kind, words) in [(Kind::TrustData, "anchors"), (Kind::Revocations, "revocations")] {
         let envelope = |version, anchors: &[Anchor]| match kind {
             Kind::TrustData => sealed_data(&trust_data(version, anchors), &[ANN, BOB]),
@@ -347,22 +348,22 @@ fn an_older_document_put_back_is_noticed() {
         place.stand(kind, &envelope(2, &[]));
         let stands = place.trust.standing(kind).unwrap().unwrap();
         ledger.note_standing(&kind.to_string(), 2, &stands.digest).unwrap();
-        place.site().check_not_rolled_back(&ledger).unwrap();
+        place.site().check_not_rolled_back(&place.trust, &ledger).unwrap();
         // An older note changes nothing.
         ledger.note_standing(&kind.to_string(), 1, &Digest::of(b"x")).unwrap();
-        place.site().check_not_rolled_back(&ledger).unwrap();
+        place.site().check_not_rolled_back(&place.trust, &ledger).unwrap();
 
         let path = place.trust.path().join(words).join("2.dsse.json");
         std::fs::remove_file(&path).unwrap();
-        let error = place.site().check_not_rolled_back(&ledger).unwrap_err();
+        let error = place.site().check_not_rolled_back(&place.trust, &ledger).unwrap_err();
         assert_eq!(code(error), Code::StateRolledBack, "{kind}");
         std::fs::write(&path, envelope(2, &[anchor("a", note_key())])).unwrap();
-        let error = place.site().check_not_rolled_back(&ledger).unwrap_err();
+        let error = place.site().check_not_rolled_back(&place.trust, &ledger).unwrap_err();
         assert_eq!(code(error), Code::StateRolledBack, "{kind}, other content");
         std::fs::write(&path, &stands.envelope).unwrap();
         // Newer than remembered: an import was killed between the two writes.
         place.stand(kind, &envelope(3, &[]));
-        place.site().check_not_rolled_back(&ledger).unwrap();
+        place.site().check_not_rolled_back(&place.trust, &ledger).unwrap();
     }
 }
 

@@ -126,6 +126,26 @@ pub(super) fn catalog(v: &mut Vectors) {
         },
     );
     v.edited(
+        "catalog/text_behind_the_last_line",
+        "container-not-exact",
+        "something that is no line follows the last one",
+        Edits {
+            catalog_text: Some(Box::new(|text| text.extend(b"{}"))),
+            ..Edits::default()
+        },
+    );
+    v.edited(
+        "catalog/line_too_long",
+        "size-exceeded",
+        "a line is one byte longer than is read",
+        Edits {
+            catalog_text: Some(Box::new(|text| {
+                text.splice(0..0, std::iter::repeat_n(b' ', (16 << 20) + 1));
+            })),
+            ..Edits::default()
+        },
+    );
+    v.edited(
         "catalog/duplicate_key",
         "json-not-strict",
         "a record has a key twice",
@@ -249,6 +269,27 @@ pub(super) fn catalog(v: &mut Vectors) {
                 .unwrap();
             record["object"]["stored_size"] = record["object"]["size"].clone();
         }),
+    );
+    // A compressed object as long as its content: nothing but the missing field is wrong.
+    let content = (0..)
+        .map(|length| [noise(5, 60), vec![b'a'; length]].concat())
+        .find(|content| sealift::bundle::frame::encode(content).unwrap().len() == content.len())
+        .unwrap();
+    let mut bundle = RawBundle::sample();
+    bundle.files.push(("even.txt".to_owned(), content.clone()));
+    let volumes = bundle.build(&records(move |records| {
+        let name = Digest::of(&content).to_string();
+        let record = records
+            .iter_mut()
+            .find(|record| record["object"]["digest"] == name)
+            .unwrap();
+        record["object"].as_object_mut().unwrap().remove("stored_size").unwrap();
+    }));
+    v.add(
+        "catalog/zstd_without_stored_size",
+        "json-not-strict",
+        "an object stored as zstd does not say how long that is, and is as long as its content",
+        volumes,
     );
     v.edited(
         "catalog/segments_too_few",

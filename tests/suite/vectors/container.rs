@@ -190,6 +190,15 @@ pub(super) fn container(v: &mut Vectors) {
         "the manifest lists another size for the root",
         manifest(|manifest| manifest["roots"][0]["size"] = 17.into()),
     );
+    // What is wrong with the first of them is not looked at before they are counted.
+    let mut bundle = RawBundle::sample();
+    bundle.roots = (1..=65).map(|version| (version, b"{}".to_vec())).collect();
+    v.add(
+        "container/too_many_roots",
+        "preauth-limit-exceeded",
+        "one root more travels than is read before the seal is judged",
+        bundle.build(&Edits::default()),
+    );
 }
 
 fn fix_checksum(header: &mut [u8]) {

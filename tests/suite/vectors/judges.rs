@@ -7,11 +7,13 @@ use std::path::Path;
 use sealift::audit::{Auditing, audit, rebuild};
 use sealift::capsule;
 use sealift::crypto::dsse::Envelope;
+use sealift::import::site::Site;
 use sealift::import::verify_objects::Silent;
 use sealift::log::{self, Checkpoint};
 use sealift::model::{How, Refusal, Stop};
 use sealift::report::{self, ReportError};
 use sealift::trust::custody::{About, Chain};
+use sealift::trust::folder::{Confirmed, TrustFolder};
 use sealift::trust::receipt::Statement;
 use sealift::trust::{Revocations, TrustedRoot};
 
@@ -88,19 +90,30 @@ impl Judging<'_> {
             }
         }
         let scratch = super::scratch();
-        let auditing = |revocations| Auditing {
+        let folder = scratch.path().join("trust");
+        let (first, later) = self.roots.split_first().unwrap();
+        let now = "2026-11-21T12:00:00Z".parse().unwrap();
+        let mut trust = TrustFolder::pin(&folder, first.clone(), Confirmed::ByFingerprint, now)?;
+        trust.store_roots(later.to_vec())?;
+        if self.revocations.is_some() {
+            fs::create_dir_all(folder.join("revocations")).unwrap();
+            let own = self.folder.join("revocations.dsse.json");
+            fs::copy(own, folder.join("revocations/1.dsse.json")).unwrap();
+        }
+        let work = super::scratch();
+        let auditing = Auditing {
             folder: staging,
-            roots: &self.roots,
-            revocations,
+            trust: &trust,
+            site: &Site::load(&trust)?,
             reports: &[],
             witnesses: &[],
-            scratch: scratch.path(),
+            scratch: work.path(),
             threads: 1,
             progress: &Silent,
         };
-        rebuild(&auditing(None), &[], None, &staging.join("state.db"))?;
+        rebuild(&auditing, None, &staging.join("state.db"))?;
         let mut refusals = Vec::new();
-        audit(&auditing(self.revocations.as_ref()), |found| {
+        audit(&auditing, |found| {
             if found.difference.how != How::Leftover {
                 let path = found.difference.path.display().to_string();
                 refusals.push(Refusal::new(found.code, path, found.difference.reason));

@@ -169,6 +169,33 @@ pub(super) fn volume_cases(v: &mut Vectors) {
     let second = other.build(&Edits::default()).swap_remove(1);
     v.files().insert("main-1.vol002of002.tar".into(), second);
     v.add(
+        "volumes/of_two_manifests",
+        "container-not-exact",
+        "the second volume has the same objects, and another manifest",
+        two.build(&Edits::default()),
+    );
+    let second = two
+        .build(&manifest(|manifest| {
+            manifest["not_after"] = "2026-12-21T12:00:00Z".into()
+        }))
+        .swap_remove(1);
+    v.files().insert("main-1.vol002of002.tar".into(), second);
+    v.add(
+        "volumes/second_with_another_root",
+        "container-not-exact",
+        "in the second volume the root travels in other bytes than the manifest lists",
+        two.build(&Edits {
+            members: Some(Box::new(|volumes| {
+                let root = volumes[1]
+                    .iter_mut()
+                    .find(|member| member.name.starts_with("roots/"))
+                    .unwrap();
+                root.data = people::sealed_root(&people::root(), &[people::BOB, people::ANN]);
+            })),
+            ..Edits::default()
+        }),
+    );
+    v.add(
         "volumes/second_flipped",
         "digest-mismatch",
         "a byte of the second volume changed",

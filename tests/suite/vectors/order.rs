@@ -98,6 +98,20 @@ pub(super) fn order(v: &mut Vectors) {
         manifest(|manifest| manifest["epoch"] = 2.into()),
     )
     .memory = Some(CaseMemory::default());
+    // Of an epoch that the root has ended; whoever remembers only the new one would take its first bundle.
+    let mut later = people::root();
+    later.epoch = 2;
+    let later = people::sealed_root(&later, &[people::ANN, people::BOB]);
+    let mut bundle = RawBundle::sample();
+    bundle.roots = vec![(1, later.clone())];
+    v.add(
+        "order/epoch_behind",
+        "rollback",
+        "an epoch that the root has ended",
+        bundle.build(&Edits::default()),
+    )
+    .memory = Some(CaseMemory::default());
+    v.files().insert("root.dsse.json".into(), later);
     v.edited(
         "order/base_missing",
         "base-missing",

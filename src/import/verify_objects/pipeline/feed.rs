@@ -84,6 +84,7 @@ impl<'scope> Feeder<'scope, '_, '_> {
         self.reader
             .exact(&mut buffer.bytes[self.batch.used..self.batch.used + bytes])?;
         self.worker.workspace.progress.advance(bytes as u64);
+        self.worker.workspace.progress.proceed()?;
         self.batch.used += bytes;
         self.batch.members.push(member);
         Ok(())
@@ -147,6 +148,7 @@ impl<'scope> Feeder<'scope, '_, '_> {
                 let length = rest.min(BUFFER_BYTES as u64) as usize;
                 self.reader.exact(&mut buffer.bytes[..length])?;
                 self.worker.workspace.progress.advance(length as u64);
+                self.worker.workspace.progress.proceed()?;
                 let chunk = Arc::new(Chunk { buffer, length });
                 if let Some(content) = &content {
                     let _ = content.send(Arc::clone(&chunk));

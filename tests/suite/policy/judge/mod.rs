@@ -2,13 +2,14 @@
 
 mod evidence;
 mod said;
+mod vex;
 mod waived;
 mod whole;
 
 use sealift::model::{Artifact, Digest, Doubt, Fault, Finding, Level, Signer};
 use sealift::policy::{
-    BundleFacts, Case, Cleared, CompareWith, Gap, Judge, Policy, Published, PublishedBy, Scan, ScanResult, Side,
-    Standing, Verdict,
+    BundleFacts, Case, CompareWith, Gap, Judge, Policy, Published, PublishedBy, Scan, ScanResult, Side, Standing,
+    Verdict,
 };
 
 use super::{Around, artifact, confirmed, found, good_bundle, identity, key, plain, policy};

@@ -55,32 +55,6 @@ fn advisories_act_by_their_class() {
 }
 
 #[test]
-fn a_signed_statement_clears_what_is_not_malicious() {
-    let critical = VULNERABLE.replace("SCORE", "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H");
-    let artifact = left_pad();
-    let findings = signed();
-    let decide = |record: &str, lines: &str, level| {
-        let cleared = [Cleared {
-            advisory: "CVE-1".to_owned(),
-            level,
-        }];
-        let case = Case {
-            cleared: &cleared,
-            ..plain(&artifact, &findings)
-        };
-        found(&Around::advised(&[record]).decide(&policy(lines), &case))
-    };
-    assert_eq!(decide(&critical, "", Level::Publisher), ALLOWED);
-    assert_eq!(decide(&critical, "", Level::Observed), denied("known-vulnerable"));
-    assert_eq!(
-        decide(&critical, "advisories: {honour_vex: never}\n", Level::Publisher),
-        denied("known-vulnerable")
-    );
-    let malicious = critical.replace("GHSA-1", "MAL-1");
-    assert_eq!(decide(&malicious, "", Level::Provenance), denied("known-malicious"));
-}
-
-#[test]
 fn licences_are_compared_where_some_are_listed() {
     let artifact = left_pad();
     let findings = signed();

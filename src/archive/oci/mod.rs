@@ -8,12 +8,16 @@
 //! - Documents without end, or that name each other: bounds on bytes, count and depth; each is read once.
 //! - A layout that is not whole: a blob that is named and not there is refused. Layers that lie elsewhere (`urls`) are such blobs.
 
+mod document;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 
 use serde::Deserialize;
 
 use crate::model::{Digest, Hasher};
+use document::{Body, Form, form};
+pub use document::{Descriptor, Document};
 
 /// The largest manifest or index, in bytes: what registries must take (OCI distribution-spec, "Pushing Manifests").
 pub const MAX_DOCUMENT_BYTES: u64 = 4 << 20;
@@ -43,41 +47,6 @@ pub enum Check {
     EveryBlob,
     /// Manifests and indexes are; layers and configurations are somebody else's to check.
     Documents,
-}
-
-/// Names something in a layout.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Descriptor {
-    /// What it is.
-    pub media_type: String,
-    /// Its bytes.
-    pub digest: Digest,
-    /// Their count.
-    pub size: u64,
-    /// What kind of artifact a manifest is.
-    #[serde(default)]
-    pub artifact_type: Option<String>,
-    /// More about it.
-    #[serde(default)]
-    pub annotations: BTreeMap<String, String>,
-}
-
-/// A manifest or an index.
-#[derive(Debug, Clone)]
-pub struct Document {
-    /// How it was named where it was met first.
-    pub descriptor: Descriptor,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-    /// What kind of artifact it is, or what its configuration is.
-    pub artifact_type: Option<String>,
-    /// What it is about, if it is about another.
-    pub subject: Option<Descriptor>,
-    /// Its configuration and its layers.
-    pub layers: Vec<Descriptor>,
-    /// What it lists.
-    pub manifests: Vec<Descriptor>,
 }
 
 /// A layout that is what it says.
@@ -140,44 +109,6 @@ const VERSION: &str = "oci-layout";
 #[serde(rename_all = "camelCase")]
 struct Version {
     image_layout_version: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Body {
-    schema_version: u64,
-    #[serde(default)]
-    media_type: Option<String>,
-    #[serde(default)]
-    artifact_type: Option<String>,
-    #[serde(default)]
-    config: Option<Descriptor>,
-    #[serde(default)]
-    layers: Option<Vec<Descriptor>>,
-    #[serde(default)]
-    manifests: Option<Vec<Descriptor>>,
-    #[serde(default)]
-    subject: Option<Descriptor>,
-}
-
-/// What a document lists.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Manifest,
-    Index,
-}
-
-/// Manifests and indexes, of OCI and of Docker's schema 2. Of anything else only the bytes are looked at.
-fn form(media_type: &str) -> Option<Form> {
-    match media_type {
-        "application/vnd.oci.image.manifest.v1+json" | "application/vnd.docker.distribution.manifest.v2+json" => {
-            Some(Form::Manifest)
-        }
-        "application/vnd.oci.image.index.v1+json" | "application/vnd.docker.distribution.manifest.list.v2+json" => {
-            Some(Form::Index)
-        }
-        _ => None,
-    }
 }
 
 /// The path of a blob.
@@ -243,7 +174,7 @@ impl Walk<'_> {
         self.note(&descriptor)?;
         if let Some(known) = self.documents.get(&descriptor.digest) {
             // A manifest to one reader and an index to another is what media types are there to prevent.
-            if self::form(&known.descriptor.media_type) != Some(form) {
+            if document::form(&known.descriptor.media_type) != Some(form) {
                 return Err(malformed(&path, "it is named as a manifest and as an index"));
             }
             return Ok(());
@@ -294,31 +225,7 @@ impl Walk<'_> {
         }
         let mut bytes = Vec::new();
         self.hash(path, &descriptor, &mut bytes)?;
-        let body: Body = parse(path, &bytes)?;
-        let fits = match form {
-            Form::Manifest => body.manifests.is_none() && body.config.is_some() && body.layers.is_some(),
-            Form::Index => body.layers.is_none() && body.config.is_none() && body.manifests.is_some(),
-        };
-        if body.schema_version != 2 || !fits {
-            return Err(malformed(path, "it is not of the form that its media type names"));
-        }
-        // Tools name Docker's documents as OCI's and the other way round, in the same form.
-        if body.media_type.is_some_and(|own| self::form(&own) != Some(form)) {
-            return Err(malformed(
-                path,
-                "its own media type is of another form than its descriptor's",
-            ));
-        }
-        let config = body.config;
-        let config_type = config.as_ref().map(|config| config.media_type.clone());
-        Ok(Document {
-            artifact_type: body.artifact_type.or(config_type),
-            subject: body.subject,
-            layers: config.into_iter().chain(body.layers.into_iter().flatten()).collect(),
-            manifests: body.manifests.unwrap_or_default(),
-            bytes,
-            descriptor,
-        })
+        Document::of(path, descriptor, form, bytes)
     }
 
     /// Reads a blob, and holds it against its descriptor.

@@ -1,0 +1,90 @@
+//! VEX documents and the signatures beside them, as an exporter or an enclave's operator has them.
+
+use std::path::{Path, PathBuf};
+
+use super::{Context, files};
+use crate::bundle::vex::{CarriedSignature, CarriedVex, MAX_DOCUMENTS, MAX_SIGNATURES};
+use crate::evidence::beside::{self, ENDINGS};
+use crate::model::{Stop, Unable};
+use crate::policy::{MAX_VEX_BYTES, VexDocument};
+
+/// All documents that a large vendor signs take some hundred megabytes.
+const MAX_BYTES: usize = 512 << 20;
+
+/// The largest signature: a Sigstore bundle with a long chain.
+const MAX_SIGNATURE_BYTES: usize = 1 << 20;
+
+/// Reads documents, those of folders included, with the signatures that lie beside them: as they travel, one a line.
+pub(super) fn carried(paths: &[PathBuf], context: &Context) -> Result<Vec<u8>, Stop> {
+    let mut lines = Vec::new();
+    let mut count = 0;
+    for path in paths {
+        for document in documents(path)? {
+            count += 1;
+            lines.extend(line(&document, context)?);
+            if count > MAX_DOCUMENTS || lines.len() > MAX_BYTES {
+                let hint =
+                    format!("at most {MAX_DOCUMENTS} documents travel, and {MAX_BYTES} bytes with their signatures");
+                return Err(Unable::new("there are too many VEX documents").hint(hint).into());
+            }
+        }
+    }
+    Ok(lines)
+}
+
+/// A file itself, or the documents of a folder: what ends in `.json` and is no proof of something beside it.
+fn documents(path: &Path) -> Result<Vec<PathBuf>, Stop> {
+    let cannot = |error| Unable::new(format!("cannot read `{}`", path.display())).because(error);
+    if !std::fs::metadata(path).map_err(cannot)?.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(cannot)? {
+        let entry = entry.map_err(cannot)?;
+        let name = entry.file_name();
+        let is_document = name
+            .to_str()
+            .is_some_and(|name| name.ends_with(".json") && beside::about(name).is_none());
+        if is_document && entry.file_type().map_err(cannot)?.is_file() {
+            found.push(entry.path());
+        }
+    }
+    // The same bundle whatever the disk's order.
+    found.sort();
+    if found.is_empty() {
+        let what = format!("no VEX document lies in `{}`", path.display());
+        return Err(Unable::new(what).hint("a document's name ends in `.json`").into());
+    }
+    Ok(found)
+}
+
+fn line(path: &Path, context: &Context) -> Result<Vec<u8>, Stop> {
+    let document = files::read(path, MAX_VEX_BYTES)?;
+    let cannot = || Unable::new(format!("cannot carry `{}` as VEX", path.display()));
+    VexDocument::read(&document).map_err(|error| cannot().because(error))?;
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let mut signatures = Vec::new();
+    for ending in ENDINGS {
+        let signature = path.with_file_name(format!("{name}{ending}"));
+        if !signature.is_file() || signatures.len() == MAX_SIGNATURES {
+            continue;
+        }
+        let bytes = files::read(&signature, MAX_SIGNATURE_BYTES)?;
+        if let Some(kind) = beside::recognise_signature(&bytes) {
+            signatures.push(CarriedSignature {
+                kind: kind.to_owned(),
+                bytes,
+            });
+        }
+    }
+    if signatures.is_empty() {
+        let text = format!("no signature lies beside `{}`: it will change nothing", path.display());
+        context.output.warn(&text);
+    }
+    let carried = CarriedVex {
+        document,
+        name: name.to_owned(),
+        signatures,
+    };
+    Ok(carried.write().map_err(|error| cannot().because(error))?)
+}
