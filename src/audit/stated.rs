@@ -43,6 +43,7 @@ pub(super) fn compare(
         };
         tell(Found::new(Part::Statements, Code::EnclaveDiffers, difference))?;
     }
+    let mut renewed = None;
     for stated in statements.counting() {
         audited.statements += 1;
         match &stated.body {
@@ -58,6 +59,12 @@ pub(super) fn compare(
                 }
             }
             Body::Renewal(renewal) => {
+                if renewal.previous != renewed {
+                    let path = files.path(stated.record.number, &stated.record.what);
+                    let difference = Difference::other(path, "it does not follow the renewal before");
+                    tell(Found::new(Part::Statements, Code::StateRolledBack, difference))?;
+                }
+                renewed = Some(stated.record.digest);
                 let path = files.list(stated.record.number, &stated.record.what);
                 if let Err(stop) = statement::check_list(&path, &renewal.list) {
                     let Stop::Refused(refusals) = stop else {

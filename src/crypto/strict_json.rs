@@ -48,6 +48,11 @@ impl<'de> Deserialize<'de> for Critical {
     }
 }
 
+/// Reads a field that is always written, as a value or as `null`: by itself serde takes one that is missing for `null`.
+pub fn or_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(deserializer)
+}
+
 /// A document is not in strict JSON, or does not fit its schema.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

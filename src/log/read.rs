@@ -21,11 +21,13 @@ pub fn checkpoint_text(folder: &Path) -> Result<Option<String>, LogError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(failed("open", &path))?,
     };
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     file.take(MAX_CHECKPOINT_BYTES as u64 + 1)
-        .read_to_string(&mut text)
+        .read_to_end(&mut bytes)
         .map_err(failed("read", &path))?;
-    Ok(Some(text))
+    String::from_utf8(bytes)
+        .map(Some)
+        .map_err(|_| wrong(path, "is not in UTF-8"))
 }
 
 /// Calls back for every file below a folder, with its path below it. Links are not followed.

@@ -74,6 +74,14 @@ pub enum ReportError {
         /// What stands there.
         found: u64,
     },
+    /// The records have more or fewer bytes than the head says.
+    #[error("the records have {found} bytes, and {expected} were signed")]
+    RecordsBytes {
+        /// What the head says.
+        expected: u64,
+        /// What stands there.
+        found: u64,
+    },
     /// A record is longer than the limit.
     #[error("record {number} is longer than {limit} bytes")]
     RecordTooLarge {
@@ -89,6 +97,12 @@ pub enum ReportError {
         number: u64,
         /// Why.
         source: JsonError,
+    },
+    /// A word or a number stands there that no report has.
+    #[error("`{field}` is none that a report has")]
+    Word {
+        /// Where.
+        field: &'static str,
     },
     /// What it says of the log is wrong.
     #[error("what it says of the log is wrong")]
@@ -143,6 +157,7 @@ impl ReportError {
             Self::Head(source) | Self::Record { source, .. } => {
                 Refusal::new(Code::JsonNotStrict, subject, format!("{what}: {source}")).into()
             }
+            Self::Word { .. } => Refusal::new(Code::JsonNotStrict, subject, what).into(),
             Self::UnknownFormat { .. } => Refusal::new(Code::UnknownFormat, subject, what)
                 .hint("use the newer sealift")
                 .into(),
@@ -152,7 +167,9 @@ impl ReportError {
             Self::RecordsDiffer { expected, found } => Refusal::new(Code::DigestMismatch, subject, what)
                 .comparing(expected, found)
                 .into(),
-            Self::RecordsCount { .. } => Refusal::new(Code::DigestMismatch, subject, what).into(),
+            Self::RecordsCount { .. } | Self::RecordsBytes { .. } => {
+                Refusal::new(Code::DigestMismatch, subject, what).into()
+            }
             Self::Log(source) => source.stop(subject),
             Self::LogProof { .. } => Refusal::new(Code::LogInconsistent, subject, what)
                 .hint("compare it with the enclave's log: `sealift audit --report`")

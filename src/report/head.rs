@@ -18,6 +18,7 @@ pub struct Head {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub basis: Vec<Part>,
     /// The bundle, once its seal was confirmed: nothing that a medium says stands here before.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub bundle: Option<Bundle>,
     /// What was checked, in its order.
     pub checks: Vec<Check>,
@@ -42,6 +43,7 @@ pub struct Head {
     #[serde(default)]
     pub journal: Option<Records>,
     /// The latest time that a signed document had proved before, and which one.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub known_time: Option<KnownTime>,
     /// What it proves of the log; none where no log was kept.
     #[serde(default)]
@@ -61,10 +63,13 @@ pub struct Head {
     /// Who signed and who approved.
     pub people: Vec<Person>,
     /// The policy that decided; none where the attempt ended before.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub policy: Option<Policy>,
     /// The report before.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub previous: Option<Previous>,
     /// What clients find from then on; none where nothing was changed.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub published: Option<Published>,
     /// The lines that follow the head.
     pub records: Records,
@@ -133,6 +138,7 @@ pub struct Bundle {
     /// How many artifacts it lists.
     pub artifacts: u64,
     /// The bundle on which it builds, if it is a delta.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub base: Option<Digest>,
     /// Who says what was held of it; left out where the manifest does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -158,6 +164,7 @@ pub struct Bundle {
     /// What was asked for, by digest.
     pub plan: Digest,
     /// The bundle before in its stream.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub previous: Option<Digest>,
     /// Its number.
     pub sequence: u64,
@@ -181,6 +188,7 @@ impl Bundle {
 #[serde(deny_unknown_fields)]
 pub struct Person {
     /// What an approver signed; none for an exporter.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub approval: Option<Consent>,
     /// The keys with which the person signed, where they are known one by one.
     pub keys: Vec<String>,
@@ -201,6 +209,7 @@ pub struct Consent {
     /// Why.
     pub reason: String,
     /// Where the request is kept.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub ticket: Option<String>,
 }
 
@@ -318,6 +327,7 @@ pub struct Published {
     /// The digest of the whole repository after.
     pub repository: Digest,
     /// The digest of the whole repository before; none for the first import.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub repository_before: Option<Digest>,
 }
 
@@ -338,6 +348,7 @@ pub struct Records {
 #[serde(deny_unknown_fields)]
 pub struct ScannerRun {
     /// When its definitions were made, if it says it.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub definitions: Option<Timestamp>,
     /// Its name, as policies call it.
     pub engine: String,
@@ -346,6 +357,7 @@ pub struct ScannerRun {
     /// How many objects it was given.
     pub objects: u64,
     /// Why nothing that it said counts, but what it found.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub problem: Option<String>,
     /// How many objects it did not scan, or not wholly.
     pub unclear: u64,
@@ -388,10 +400,13 @@ pub struct Refused {
     /// The stable code.
     pub code: String,
     /// What should have been there.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub expected: Option<String>,
     /// What was there.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub found: Option<String>,
     /// What to do next.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub hint: Option<String>,
     /// What is wrong.
     pub reason: String,
@@ -422,10 +437,12 @@ pub struct TrustThen {
     /// Roots that came with the bundle and count from then on.
     pub new_roots: Vec<Version>,
     /// The revocations that counted.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub revocations: Option<Standing>,
     /// The root by which signers were judged.
     pub root: Version,
     /// The trust data that counted.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub trust_data: Option<Standing>,
 }
 

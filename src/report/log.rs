@@ -15,6 +15,7 @@ pub struct LogPart {
     /// The checkpoint with the attempt's leaves.
     pub after: String,
     /// The checkpoint before; none where there was none yet.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub before: Option<String>,
     /// The proof that the tree after holds the one before.
     pub consistency: Vec<Digest>,

@@ -7,6 +7,7 @@
 #![expect(clippy::disallowed_methods, reason = "reports lie in files of their own")]
 
 mod bound;
+mod check;
 pub mod controls;
 mod custody;
 mod error;

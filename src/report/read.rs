@@ -33,6 +33,7 @@ pub struct Report {
     path: std::path::PathBuf,
     hasher: Hasher,
     read: u64,
+    bytes: u64,
     is_ended: bool,
 }
 
@@ -85,6 +86,7 @@ pub fn open(path: &Path, roots: &[TrustedRoot], revocations: Option<&Revocations
         path: path.to_owned(),
         hasher: Hasher::new(),
         read: 0,
+        bytes: 0,
         is_ended: false,
     })
 }
@@ -134,6 +136,7 @@ impl Report {
             });
         }
         self.hasher.update(&line);
+        self.bytes += line.len() as u64;
         self.read = number;
         if number > self.head.records.count {
             return Err(ReportError::RecordsCount {
@@ -143,6 +146,7 @@ impl Report {
         }
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
         let record: Record = strict_json::read(text).map_err(|source| ReportError::Record { number, source })?;
+        record.check()?;
         if let Some(log) = &mut self.log {
             log.add(&record.leaf(self.head.number, Digest::of(text)));
         }
@@ -155,6 +159,12 @@ impl Report {
             return Err(ReportError::RecordsCount {
                 expected: expected.count,
                 found: self.read,
+            });
+        }
+        if self.bytes != expected.bytes {
+            return Err(ReportError::RecordsBytes {
+                expected: expected.bytes,
+                found: self.bytes,
             });
         }
         let found = self.hasher.clone().finish();
@@ -173,6 +183,7 @@ fn read_head(payload: &[u8]) -> Result<Head, ReportError> {
     if head.format != FORMAT {
         return Err(ReportError::UnknownFormat { found: head.format });
     }
+    head.check()?;
     Ok(head)
 }
 

@@ -11,6 +11,7 @@ pub struct Record {
     /// Kinds of proof that were looked for and not found, or not looked for.
     pub absent: Vec<Absent>,
     /// What was decided; none where no policy was asked.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub decision: Option<Decided>,
     /// The digest of its bytes.
     pub digest: Digest,
@@ -21,6 +22,7 @@ pub struct Record {
     /// What each proof came to.
     pub findings: Vec<Finding>,
     /// The highest level that its name had reached before; none where that was not asked.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub floor: Option<Level>,
     /// The level that it reaches.
     pub level: Level,
@@ -33,6 +35,7 @@ pub struct Record {
     /// What asked for it, as the exporter says.
     pub reason: String,
     /// The level that is asked for; none where no policy was asked.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub required: Option<Level>,
     /// What each scanner of the site said of it; left out where none was asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

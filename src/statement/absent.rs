@@ -17,8 +17,10 @@ pub struct AbsentReport {
     /// The digest of its head.
     pub digest: Digest,
     /// The generation that clients found from then on.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub generation: Option<u64>,
     /// What state.db took in, where that is still there.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub journal: Option<Records>,
     /// The name of its file; empty where nobody knows it.
     pub file: String,
@@ -29,8 +31,10 @@ pub struct AbsentReport {
     /// What the attempt came to.
     pub outcome: Outcome,
     /// The digest of the head of the report before.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub previous: Option<Digest>,
     /// The digest of the repository from then on.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub repository: Option<Digest>,
 }
 

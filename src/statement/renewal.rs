@@ -42,6 +42,7 @@ pub struct Renewal {
     /// The list of the files, which lies beside.
     pub list: Covered,
     /// The digest of the renewal before, as it was signed.
+    #[serde(deserialize_with = "strict_json::or_null")]
     pub previous: Option<Digest>,
 }
 

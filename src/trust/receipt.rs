@@ -43,6 +43,7 @@ pub struct Receipt {
     /// The format.
     pub format: u64,
     /// What clients find; `None` where nothing was imported.
+    #[serde(deserialize_with = "strict_json::or_null")]
     pub generation: Option<Shown>,
     /// The objects held.
     pub objects: ObjectList,

@@ -17,7 +17,7 @@ type FrameChange = fn(&mut Vec<u8>);
 /// Cases as the vectors have them, in a temporary folder, with this program's verdicts.
 pub(crate) struct Cases {
     folder: tempfile::TempDir,
-    verdicts: Vec<String>,
+    pub(crate) verdicts: Vec<String>,
 }
 
 impl Cases {
@@ -43,6 +43,22 @@ impl Cases {
             now: people::now().to_string(),
             ..Case::default()
         };
+        let staging = tempfile::tempdir().unwrap();
+        case.verdict = judge(&case, &place, staging.path());
+        assert!(!case.verdict.starts_with("unable"), "{}: {}", case.why, case.verdict);
+        fs::write(place.join("case.toml"), case_text(&case)).unwrap();
+        self.verdicts.push(case.verdict);
+    }
+
+    /// A record that is signed, or what looks like one, by the root of the tests.
+    pub(crate) fn record(&mut self, mut case: Case, files: &[(&str, Vec<u8>)]) {
+        let place = self.folder.path().join(self.verdicts.len().to_string());
+        fs::create_dir(&place).unwrap();
+        fs::write(place.join("root.dsse.json"), sealed_root()).unwrap();
+        for (name, bytes) in files {
+            fs::write(place.join(name), bytes).unwrap();
+        }
+        case.now = people::now().to_string();
         let staging = tempfile::tempdir().unwrap();
         case.verdict = judge(&case, &place, staging.path());
         assert!(!case.verdict.starts_with("unable"), "{}: {}", case.why, case.verdict);

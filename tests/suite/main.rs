@@ -7,6 +7,7 @@
 
 mod agent;
 mod agreement;
+mod agreement_records;
 mod agreement_trust;
 mod approvals;
 mod archive_tar;
@@ -58,6 +59,8 @@ mod json_schema;
 mod people;
 #[path = "../support/raw_bundle.rs"]
 mod raw_bundle;
+#[path = "../support/raw_records.rs"]
+mod raw_records;
 #[path = "../support/raw_zip.rs"]
 mod raw_zip;
 #[path = "../support/registry.rs"]

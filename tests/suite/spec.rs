@@ -250,7 +250,12 @@ fn every_code_of_a_vector_is_in_a_chapter() {
         .collect();
     let words: BTreeSet<&str> = quoted(&text).into_iter().collect();
     for chapter in fs::read_dir(place("bundle-spec/vectors")).unwrap() {
-        for case in fs::read_dir(chapter.unwrap().path()).unwrap() {
+        let chapter = chapter.unwrap().path();
+        // The root that most cases share lies beside the chapters.
+        if chapter.is_file() {
+            continue;
+        }
+        for case in fs::read_dir(chapter).unwrap() {
             let case = fs::read_to_string(case.unwrap().path().join("case.toml")).unwrap();
             let verdict = case
                 .lines()

@@ -1,0 +1,109 @@
+//! The words and numbers of a report that its types alone do not bound (`bundle-spec/schemas/report.schema.json`): a reader that takes any word
+//! shows one that no report says.
+
+use super::{DecisionHit, Head, Record, ReportError};
+use crate::model::{ProofState, RelativePath};
+
+const VERDICTS: [&str; 3] = ["allow", "review", "deny"];
+const SIDE_DATA: [&str; 5] = ["advisories", "popular-names", "revocations", "trust-data", "vex"];
+
+/// Fails with the name of a field.
+fn demand(holds: bool, field: &'static str) -> Result<(), ReportError> {
+    if holds {
+        Ok(())
+    } else {
+        Err(ReportError::Word { field })
+    }
+}
+
+/// Whether a text has the form of a code: words of small letters between hyphens.
+fn is_code(text: &str) -> bool {
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    text.split('-').all(is_word)
+}
+
+/// Whether a text has the form of a day: `2026-01-31`.
+fn is_day(text: &str) -> bool {
+    let fits = |(index, byte): (usize, u8)| match index {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    };
+    text.len() == 10 && text.bytes().enumerate().all(fits)
+}
+
+fn check_hits(hits: &[DecisionHit]) -> Result<(), ReportError> {
+    for hit in hits {
+        demand(is_code(&hit.code), "hits.code")?;
+        demand(VERDICTS.contains(&hit.verdict.as_str()), "hits.verdict")?;
+        demand(hit.counts_from.as_deref().is_none_or(is_day), "hits.counts_from")?;
+    }
+    Ok(())
+}
+
+impl Head {
+    pub(super) fn check(&self) -> Result<(), ReportError> {
+        demand(self.number > 0, "number")?;
+        demand(
+            self.previous.as_ref().is_none_or(|previous| previous.number > 0),
+            "previous",
+        )?;
+        // A path is made of it.
+        let is_plain = |name: &str| RelativePath::new(name).is_ok() && !name.contains('/');
+        demand(self.basis.iter().all(|part| is_plain(&part.name)), "basis")?;
+        if let Some(bundle) = &self.bundle {
+            let numbers = [bundle.epoch, bundle.sequence, bundle.volumes];
+            demand(numbers.iter().all(|number| *number > 0), "bundle")?;
+            let mut kinds = bundle.side_data.keys();
+            demand(kinds.all(|kind| SIDE_DATA.contains(&kind.as_str())), "side_data")?;
+        }
+        let mut codes = self.checks.iter().flat_map(|check| &check.codes);
+        demand(codes.all(|code| is_code(code)), "checks.codes")?;
+        let mut roles = self.people.iter().map(|person| person.role.as_str());
+        demand(roles.all(|role| matches!(role, "export" | "approve")), "people.role")?;
+        if let Some(policy) = &self.policy {
+            demand(matches!(policy.mode.as_str(), "enforce" | "evaluate"), "policy.mode")?;
+            check_hits(&policy.bundle)?;
+        }
+        demand(
+            self.published.as_ref().is_none_or(|published| published.generation > 0),
+            "published",
+        )?;
+        demand(
+            self.refusals.iter().all(|refusal| is_code(&refusal.code)),
+            "refusals.code",
+        )?;
+        let profiles = ["evaluation", "standard", "strict"];
+        demand(profiles.contains(&self.station.profile.as_str()), "station.profile")?;
+        let roots = std::iter::once(&self.trust.root)
+            .chain(&self.trust.new_roots)
+            .map(|root| root.version);
+        let documents = [&self.trust.revocations, &self.trust.trust_data];
+        let standing = documents.into_iter().flatten().map(|document| document.version);
+        let mut versions = roots.chain(standing);
+        demand(versions.all(|version| version > 0), "trust.version")
+    }
+}
+
+impl Record {
+    pub(super) fn check(&self) -> Result<(), ReportError> {
+        demand(self.purl.starts_with("pkg:"), "purl")?;
+        demand(
+            self.absent.iter().all(|absent| absent.state != ProofState::Present),
+            "absent.state",
+        )?;
+        for scan in &self.scans {
+            demand(
+                matches!(scan.result.as_str(), "clean" | "found" | "not-scanned"),
+                "scans.result",
+            )?;
+            demand(scan.side.as_deref().is_none_or(|side| side == "export"), "scans.side")?;
+        }
+        let Some(decision) = &self.decision else { return Ok(()) };
+        let admissions = ["allowed", "reviewed", "evaluation", "waiting", "denied"];
+        demand(admissions.contains(&decision.admission.as_str()), "decision.admission")?;
+        for verdict in [&decision.rules_say, &decision.verdict] {
+            demand(VERDICTS.contains(&verdict.as_str()), "decision.verdict")?;
+        }
+        check_hits(&decision.hits)
+    }
+}
