@@ -7,9 +7,10 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::kill::{can_trace, kill_at, points};
-use crate::log::{copy, report, three_attempts, witness_line};
+use crate::log::{copy, report, three_attempts};
 use crate::people;
 use crate::retention::pin_witness;
+use crate::witness::witness_line;
 use crate::world::{World, say};
 
 /// How many moments of each command are tried; `SEALIFT_KILL_ALL=1` takes all.

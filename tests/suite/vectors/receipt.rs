@@ -5,13 +5,16 @@ use serde_json::{Value, json};
 
 use super::*;
 
+/// A change of bytes.
+type Change = Box<dyn Fn(&mut Vec<u8>)>;
+
 /// Changes of a receipt at each layer; what lies above is digested and signed as changed.
 struct ReceiptEdits {
     /// The lines, before the head has named them.
-    list: Box<dyn Fn(&mut Vec<u8>)>,
+    list: Change,
     head: Box<dyn Fn(&mut Value)>,
     /// The lines, after the head has named them.
-    lines: Box<dyn Fn(&mut Vec<u8>)>,
+    lines: Change,
     signers: Vec<u8>,
     kind: Kind,
 }
