@@ -2411,7 +2411,7 @@ def report_schema():
 
     def validate(name, value):
         # A later format is said as what it is.
-        if name == "head" and isinstance(value, dict) and type(value.get("format")) is int:
+        if name == "head" and isinstance(value, dict) and type(value.get("format")) is int and value["format"] >= 0:
             value = {**value, "format": 1}
         known.check(value, name)
 

@@ -2,8 +2,23 @@
 //! shows one that no report says.
 
 use super::{DecisionHit, Head, Record, ReportError};
-use crate::model::{ProofState, RelativePath};
+use crate::model::{Digest, Level, ProofState};
 
+const ADMISSIONS: [&str; 5] = ["allowed", "reviewed", "evaluation", "waiting", "denied"];
+/// What of a basis may lie beside a report.
+const PARTS: [&str; 11] = [
+    "approvals.ndjson",
+    "catalog.ndjson.zst",
+    "custody.ndjson",
+    "examined.ndjson.zst",
+    "manifest.dsse.json",
+    "memory.ndjson.zst",
+    "objects.tar",
+    "order.json",
+    "reviews.ndjson",
+    "scans.ndjson",
+    "seen.ndjson",
+];
 const VERDICTS: [&str; 3] = ["allow", "review", "deny"];
 const SIDE_DATA: [&str; 5] = ["advisories", "popular-names", "revocations", "trust-data", "vex"];
 
@@ -36,6 +51,11 @@ fn check_hits(hits: &[DecisionHit]) -> Result<(), ReportError> {
         demand(is_code(&hit.code), "hits.code")?;
         demand(VERDICTS.contains(&hit.verdict.as_str()), "hits.verdict")?;
         demand(hit.counts_from.as_deref().is_none_or(is_day), "hits.counts_from")?;
+        if let Some(lowered) = &hit.lowered {
+            demand(VERDICTS.contains(&lowered.from.as_str()), "hits.lowered.from")?;
+            let status = lowered.status.as_str();
+            demand(matches!(status, "fixed" | "not_affected"), "hits.lowered.status")?;
+        }
     }
     Ok(())
 }
@@ -48,16 +68,30 @@ impl Head {
             "previous",
         )?;
         // A path is made of it.
-        let is_plain = |name: &str| RelativePath::new(name).is_ok() && !name.contains('/');
-        demand(self.basis.iter().all(|part| is_plain(&part.name)), "basis")?;
+        let is_known = |name: &str| PARTS.contains(&name);
+        demand(self.basis.iter().all(|part| is_known(&part.name)), "basis")?;
         if let Some(bundle) = &self.bundle {
             let numbers = [bundle.epoch, bundle.sequence, bundle.volumes];
             demand(numbers.iter().all(|number| *number > 0), "bundle")?;
             let mut kinds = bundle.side_data.keys();
             demand(kinds.all(|kind| SIDE_DATA.contains(&kind.as_str())), "side_data")?;
         }
+        for tally in &self.ecosystems {
+            let mut levels = tally.levels.keys();
+            let is_level = |word: &String| Level::ALL.iter().any(|level| level.word() == word);
+            demand(levels.all(is_level), "ecosystems.levels")?;
+            let mut decisions = tally.decisions.keys();
+            demand(
+                decisions.all(|word| ADMISSIONS.contains(&word.as_str())),
+                "ecosystems.decisions",
+            )?;
+        }
         let mut codes = self.checks.iter().flat_map(|check| &check.codes);
         demand(codes.all(|code| is_code(code)), "checks.codes")?;
+        let mut lost = self.lost.iter();
+        demand(lost.all(|lost| lost.number > 0 && lost.statement > 0), "lost")?;
+        let mut keys = self.people.iter().flat_map(|person| &person.keys);
+        demand(keys.all(|key| key.parse::<Digest>().is_ok()), "people.keys")?;
         let mut roles = self.people.iter().map(|person| person.role.as_str());
         demand(roles.all(|role| matches!(role, "export" | "approve")), "people.role")?;
         if let Some(policy) = &self.policy {
@@ -99,11 +133,18 @@ impl Record {
             demand(scan.side.as_deref().is_none_or(|side| side == "export"), "scans.side")?;
         }
         let Some(decision) = &self.decision else { return Ok(()) };
-        let admissions = ["allowed", "reviewed", "evaluation", "waiting", "denied"];
-        demand(admissions.contains(&decision.admission.as_str()), "decision.admission")?;
+        demand(ADMISSIONS.contains(&decision.admission.as_str()), "decision.admission")?;
         for verdict in [&decision.rules_say, &decision.verdict] {
             demand(VERDICTS.contains(&verdict.as_str()), "decision.verdict")?;
         }
         check_hits(&decision.hits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_parts_are_those_that_an_import_keeps() {
+        assert_eq!(super::PARTS, crate::import::basis::PARTS);
     }
 }

@@ -55,6 +55,7 @@ pub struct Link {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What it says; none where it cannot be read.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub record: Option<Record>,
     /// The roles that their keys have.
     pub roles: BTreeSet<Role>,
