@@ -31,6 +31,7 @@ mod rebuild;
 mod refused_capsules;
 mod reports;
 mod scans;
+mod site;
 mod trust_data;
 mod upstreams;
 mod vex;

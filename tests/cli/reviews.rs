@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use sealift::trust::{Kind, Role};
 use serde_json::{Value, json};
 
-use crate::decided::{Beside, FILES, Site, file};
 use crate::people;
+use crate::site::{Beside, FILES, Site, file};
 use crate::world::World;
 
 pub(crate) fn review(site: &Site, verb: &str, what: &str, key: &str) -> crate::world::Ran {

@@ -8,7 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use sealift::model::Digest;
 use serde_json::{Value, json};
 
-use crate::decided::{Beside, FIRST, Site, TELLER, advisory, file, lenient, signature};
+use crate::decided::advisory;
+use crate::site::{Beside, FIRST, Site, TELLER, file, lenient, signature};
 
 fn document(purl: &str, status: &str, time: &str) -> String {
     json!({
