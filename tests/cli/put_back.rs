@@ -42,6 +42,25 @@ fn is_noticed(world: &World) {
     assert!(line.contains("[state-rolled-back]"), "{line}");
 }
 
+/// No report tells of it yet, so that a state.db which is made again cannot know.
+fn is_noticed_by_state(world: &World) {
+    for command in COMMANDS.iter().filter(|command| !command.starts_with("rebuild")) {
+        let ran = world.run(command);
+        assert!(
+            ran.status > 0 && ran.stderr.contains("[state-rolled-back]"),
+            "{command}: {ran:?}"
+        );
+    }
+}
+
+/// The root that follows, with one more exporter.
+fn next_root(world: &World) -> Vec<u8> {
+    let mut next = world.root().clone();
+    next.version = 2;
+    people::give(&mut next, Role::Export, "gus", 11);
+    people::sealed_root(&next, &[people::ANN, people::BOB])
+}
+
 fn is_good(world: &World) {
     world.run("audit --enclave en").done();
     world.run("rebuild --enclave en").done();
@@ -74,14 +93,7 @@ fn revocations() {
     world.run("import --enclave en m2").done();
     copy(&world, "en/trust", "new");
     copy(&world, "old", "en/trust");
-    // No report tells of them yet, so that only state.db does.
-    for command in COMMANDS.iter().filter(|command| !command.starts_with("rebuild")) {
-        let ran = world.run(command);
-        assert!(
-            ran.status > 0 && ran.stderr.contains("[state-rolled-back]"),
-            "{command}: {ran:?}"
-        );
-    }
+    is_noticed_by_state(&world);
     copy(&world, "new", "en/trust");
     fs::write(world.path("other.tar"), vec![1; 4096]).unwrap();
     assert_eq!(world.run("import --enclave en other.tar").status, 1);
@@ -94,11 +106,7 @@ fn revocations() {
 #[test]
 fn a_root_that_was_pinned() {
     let world = held();
-    let mut next = world.root().clone();
-    next.version = 2;
-    people::give(&mut next, Role::Export, "gus", 11);
-    let next = people::sealed_root(&next, &[people::ANN, people::BOB]);
-    fs::write(world.path("r2.json"), next).unwrap();
+    fs::write(world.path("r2.json"), next_root(&world)).unwrap();
     let public = people::key(people::STATION).public().to_pem();
     fs::write(world.path("en/keys/import.pub.pem"), public).unwrap();
     let fingerprint = world.json("root show r2.json")["fingerprint"]
@@ -110,13 +118,7 @@ fn a_root_that_was_pinned() {
         .done();
     copy(&world, "en/trust", "new");
     copy(&world, "old", "en/trust");
-    for command in COMMANDS.iter().filter(|command| !command.starts_with("rebuild")) {
-        let ran = world.run(command);
-        assert!(
-            ran.status > 0 && ran.stderr.contains("[state-rolled-back]"),
-            "{command}: {ran:?}"
-        );
-    }
+    is_noticed_by_state(&world);
     copy(&world, "new", "en/trust");
     assert_eq!(world.run("import --enclave en other.tar").status, 1);
     copy(&world, "old", "en/trust");
@@ -128,14 +130,9 @@ fn a_root_that_was_pinned() {
 #[test]
 fn a_root_that_came_along() {
     let world = held();
-    let mut next = world.root().clone();
-    next.version = 2;
-    people::give(&mut next, Role::Export, "gus", 11);
     let last = world.json("report show 3 --enclave en")["head"]["bundle"]["manifest"].clone();
     let mut bundle = world.bundle(3, Some(last.as_str().unwrap().parse().unwrap()));
-    bundle
-        .roots
-        .push((2, people::sealed_root(&next, &[people::ANN, people::BOB])));
+    bundle.roots.push((2, next_root(&world)));
     world.write(
         "with-root",
         &bundle,
