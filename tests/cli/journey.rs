@@ -248,24 +248,6 @@ fn a_bad_volume_keeps_the_good_ones() {
 }
 
 #[test]
-fn a_volume_comes_from_standard_input() {
-    let world = World::new();
-    world.medium(1, None);
-    let bytes = fs::read(world.path("m1/main-1.vol001of001.tar")).unwrap();
-    let checked = world.feed("verify --enclave en - --json", &bytes).done().json();
-    assert_eq!(checked["outcome"], "verified");
-    assert_eq!(
-        world
-            .feed("import --enclave en - --json", &bytes[..bytes.len() - 700])
-            .status,
-        1
-    );
-    assert_eq!(world.feed("import --enclave en -", b"").status, 1);
-    let imported = world.feed("import --enclave en - --json", &bytes).done().json();
-    assert_eq!(imported["outcome"], "imported");
-}
-
-#[test]
 fn verify_leaves_enclave_and_medium_untouched() {
     let (world, last) = imported(1);
     world.medium(2, Some(last));

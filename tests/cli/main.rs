@@ -33,6 +33,7 @@ mod refused_capsules;
 mod reports;
 mod scans;
 mod site;
+mod streams;
 mod trust_data;
 mod upstreams;
 mod vex;
