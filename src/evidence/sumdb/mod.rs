@@ -169,10 +169,7 @@ impl Proof<'_> {
         finding.signers = note
             .signatures
             .iter()
-            .map(|signature| Signer::Key {
-                fingerprint: shown(&signature.shown()),
-                owner: None,
-            })
+            .map(|signature| Signer::key(shown(&signature.shown()), None))
             .collect();
         if keys.is_empty() {
             return Err(Refusal::doubt(
@@ -186,10 +183,7 @@ impl Proof<'_> {
             .map(|(anchor, key)| (*anchor, key));
         match made_by(ID, artifact, self.context.now, named, |key| note.is_signed_by(key)) {
             Made::By(anchor, key) => {
-                finding.signers = vec![Signer::Key {
-                    fingerprint: key.shown(),
-                    owner: Some(anchor.name.clone()),
-                }];
+                finding.signers = vec![Signer::key(key.shown(), Some(anchor.name.clone()))];
                 finding.anchors.push(anchor.name.clone());
                 finding.algorithm = Some("Ed25519".to_owned());
                 Ok(key.name.clone())
