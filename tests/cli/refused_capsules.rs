@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 
 use sealift::bundle::parts::PartsWriter;
 use sealift::crypto::strict_json;
