@@ -162,8 +162,9 @@ impl<'a> Judge<'a> {
         let mut known = vec![Claim::from(artifact.digest)];
         known.extend(subject.digests.iter().cloned());
         let mut bytes = Remembering::new(LazyFile::new(&path), known);
-        if self.objects == Objects::Held && artifact.proofs.iter().any(|proof| proof.state == ProofState::Present) {
-            // Not every kind reads the bytes; without them there is nothing to judge.
+        let is_proven = artifact.proofs.iter().any(|proof| proof.state == ProofState::Present);
+        if self.planned.is_none() && self.objects == Objects::Held && is_proven {
+            // Not every kind reads the bytes, and without them there is nothing to judge. An import has just read them.
             fs::metadata(&path).map_err(|error| cannot_read(&path, error))?;
         }
         let mut opinion = Opinion::default();
@@ -408,14 +409,18 @@ mod tests {
         Planned::read(file.path()).unwrap()
     }
 
-    fn judged(artifact: &Artifact, digests: &[Claim], planned: &Planned, path: &Path) -> Result<Vec<Finding>, Stop> {
+    fn without_anchors() -> Context<'static> {
         let time = Timestamp::from_seconds(1_700_000_000);
-        let context = Context {
+        Context {
             anchors: &[],
             now: time,
             exported: time,
             max_transit_seconds: 0,
-        };
+        }
+    }
+
+    fn judged(artifact: &Artifact, digests: &[Claim], planned: &Planned, path: &Path) -> Result<Vec<Finding>, Stop> {
+        let context = without_anchors();
         let locate = |_: &Digest| path.to_owned();
         let opinion = Judge::new(&context, None, planned, &locate).judge(&Subject { artifact, digests })?;
         Ok(opinion.findings)
@@ -448,11 +453,10 @@ mod tests {
             state: ProofState::Present,
             objects: Vec::new(),
         });
-        let of_sha256 = plan(&Claim::from(proven.digest));
-        assert!(matches!(
-            judged(&proven, &[], &of_sha256, nowhere),
-            Err(Stop::Unable(_))
-        ));
+        let context = without_anchors();
+        let locate = |_: &Digest| nowhere.to_owned();
+        let again = Judge::again(&context, None, &locate).judge(&Subject::from(&proven));
+        assert!(matches!(again, Err(Stop::Unable(_))));
     }
 
     #[test]
@@ -487,13 +491,7 @@ mod tests {
 
     #[test]
     fn no_subjects_have_no_opinions() {
-        let time = Timestamp::from_seconds(1_700_000_000);
-        let context = Context {
-            anchors: &[],
-            now: time,
-            exported: time,
-            max_transit_seconds: 0,
-        };
+        let context = without_anchors();
         let locate = |_: &Digest| PathBuf::new();
         for threads in [0, 1, 2] {
             assert!(

@@ -145,7 +145,7 @@ impl Kept {
     fn keep_version(&mut self, key: &Text<'_>, version: &VersionText<'_>) {
         let start = self.signatures.len();
         let dist = version.dist.as_ref();
-        for signature in dist.map_or(&[][..], |dist| &dist.signatures) {
+        for signature in dist.into_iter().flat_map(|dist| dist.signatures.iter()) {
             let places = (self.keep(&signature.keyid.0), self.keep(&signature.sig.0));
             self.signatures.push(places);
         }
@@ -262,7 +262,45 @@ struct DistText<'a> {
     #[serde(borrow)]
     integrity: Option<Text<'a>>,
     #[serde(borrow, default)]
-    signatures: Vec<SignatureText<'a>>,
+    signatures: Signatures<'a>,
+}
+
+/// A version's signatures. Nearly every version has one, and a list of its own for each would cost more than reading it.
+#[derive(Default)]
+struct Signatures<'a> {
+    first: Option<SignatureText<'a>>,
+    others: Vec<SignatureText<'a>>,
+}
+
+impl<'a> Signatures<'a> {
+    fn iter(&self) -> impl Iterator<Item = &SignatureText<'a>> {
+        self.first.iter().chain(&self.others)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Signatures<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+
+        impl<'de> Visitor<'de> for List {
+            type Value = Signatures<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of signatures")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Signatures<'de>, A::Error> {
+                let first = access.next_element()?;
+                let mut others = Vec::new();
+                while let Some(other) = access.next_element()? {
+                    others.push(other);
+                }
+                Ok(Signatures { first, others })
+            }
+        }
+
+        deserializer.deserialize_seq(List)
+    }
 }
 
 #[derive(Deserialize)]
