@@ -16,9 +16,10 @@ use super::output::escape;
 use super::progress::Bars;
 use super::shown::holder;
 use super::signer::{PassphraseArguments, SignerArguments};
-use super::{Context, Exit, rehearse, since, vex};
+use super::{Context, Exit, exporters, rehearse, since, vex};
 use crate::bundle::manifest::{SideData, is_stream_name};
 use crate::bundle::volumes;
+use crate::crypto::key::Signer;
 use crate::ecosystem::{self, NamedBy, UpstreamBase};
 use crate::export::collect::{Event, Plan, Sources, collect, plan};
 use crate::export::connect::{Connection, connect};
@@ -106,9 +107,9 @@ pub(crate) struct Arguments {
     /// How many threads hash [default: all cores]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Sign with this key [default: the exporter's own]
+    /// Sign with this key [default: the exporter's own]; given several times where the root asks for several exporters
     #[arg(long, value_name = "FILE", conflicts_with = "agent")]
-    key: Option<PathBuf>,
+    key: Vec<PathBuf>,
     /// Sign through the ssh-agent behind this socket
     #[arg(long, value_name = "SOCKET", requires = "public_key")]
     agent: Option<PathBuf>,
@@ -127,6 +128,13 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     let root = trust.current();
     root.check_fresh(context.now)
         .map_err(|error| error.refusal("the enclave's root"))?;
+    // A wrong passphrase, or a key that the enclave will not accept, is noticed before hours of fetching.
+    let keys = if arguments.dry_run {
+        Vec::new()
+    } else {
+        exporters::open(&signers(arguments), &trust)?
+    };
+    let signers: Vec<&dyn Signer> = keys.iter().map(AsRef::as_ref).collect();
     let cache = Cache::open(arguments.exporter.join("cache"))
         .map_err(|error| Unable::new("cannot open the exporter's cache").because(error))?;
     let client = if arguments.offline {
@@ -214,8 +222,6 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         report_plan(&plan, &foreseen, arguments, context);
         return Ok(Exit::Done);
     }
-    // A wrong passphrase is noticed before hours of fetching.
-    let signer = signer(arguments).open()?;
     let (mut numbers, completed) = Stream::open(&streams, &stream, &holder("export"))?;
     if let Some(Completed { label, folder }) = completed {
         let folder = escape(&folder.display().to_string());
@@ -241,7 +247,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         sent: Some(&sent),
         progress: &bars,
     };
-    let packed = export(collected, &heading, &[signer.as_ref()], spool.path(), target, threads)?;
+    let packed = export(collected, &heading, &signers, spool.path(), target, threads)?;
     drop(bars);
     report(&packed, &counts, root.document().enclave.name.as_str(), context);
     Ok(Exit::Done)
@@ -399,17 +405,21 @@ fn working_folder(arguments: &Arguments) -> PathBuf {
     std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
 }
 
-fn signer(arguments: &Arguments) -> SignerArguments {
-    let own = || arguments.exporter.join("keys").join("export.pem");
-    SignerArguments {
-        key: arguments
-            .agent
-            .is_none()
-            .then(|| arguments.key.clone().unwrap_or_else(own)),
+/// With what the manifest is sealed: the keys or the agent that were named, else the exporter's own key.
+fn signers(arguments: &Arguments) -> Vec<SignerArguments> {
+    let with = |key: Option<PathBuf>| SignerArguments {
+        key,
         agent: arguments.agent.clone(),
         public_key: arguments.public_key.clone(),
         passphrase: arguments.passphrase.clone(),
+    };
+    if arguments.agent.is_some() {
+        return vec![with(None)];
     }
+    if arguments.key.is_empty() {
+        return vec![with(Some(arguments.exporter.join("keys").join("export.pem")))];
+    }
+    arguments.key.iter().map(|key| with(Some(key.clone()))).collect()
 }
 
 fn upstream(text: &str) -> Result<UpstreamBase, String> {

@@ -31,7 +31,7 @@ use crate::trust::folder::TrustFolder;
 /// What to import, and where.
 #[derive(Debug, Args)]
 pub(crate) struct ImportArguments {
-    /// Volumes and approvals, folders that hold them, or `-` for one volume on standard input
+    /// Volumes and approvals, folders that hold them, or `-` for standard input, which may bring the volumes of a bundle one behind the other
     #[arg(value_name = "MEDIA", required = true)]
     media: Vec<PathBuf>,
     /// The enclave's folder
@@ -49,7 +49,7 @@ pub(crate) struct ImportArguments {
 /// What to verify, and against what.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArguments {
-    /// Volumes and approvals, folders that hold them, or `-` for one volume on standard input
+    /// Volumes and approvals, folders that hold them, or `-` for standard input, which may bring the volumes of a bundle one behind the other
     #[arg(value_name = "MEDIA", required = true)]
     media: Vec<PathBuf>,
     /// The enclave's folder: its trust, its memory of earlier imports, its objects

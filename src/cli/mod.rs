@@ -13,6 +13,7 @@ mod ask;
 mod audit;
 mod capsule;
 mod client_config;
+mod copies;
 mod custody;
 mod decided;
 #[cfg(feature = "export")]
@@ -21,6 +22,8 @@ mod exit;
 mod explain;
 #[cfg(feature = "export")]
 mod export;
+#[cfg(feature = "export")]
+mod exporters;
 mod files;
 mod gc;
 mod hold;

@@ -28,8 +28,8 @@ pub use placing::{Laid, Placing, placing};
 pub use purl::{Purl, PurlError, decode, purl};
 pub use selection::{Elsewhere, Files, Selection, Wanted};
 pub use upstream::{
-    ClientEnvironment, Companions, DocumentRequest, Fetched, Indexed, IndexedProof, Located, NamedBy, NewDocument,
-    NewIndex, NewProof, Transport, Upstream, UpstreamBase,
+    ClientEnvironment, Companions, DocumentRequest, Fetched, Indexed, IndexedProof, Located, NamedBy, NamedFile,
+    NewDocument, NewIndex, NewProof, Transport, Upstream, UpstreamBase,
 };
 
 use crate::model::{Artifact, Timestamp};

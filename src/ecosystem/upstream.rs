@@ -42,6 +42,19 @@ pub struct Transport {
     pub proxy: Option<(String, String)>,
     /// Hosts that are asked directly, between commas or spaces.
     pub no_proxy: Option<String>,
+    /// Certificate authorities that count for the client instead of the platform's.
+    pub authorities: Option<NamedFile>,
+    /// Certificate authorities that count for the client beside the others.
+    pub more_authorities: Option<NamedFile>,
+}
+
+/// A file that a client's configuration names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedFile {
+    /// The file.
+    pub path: PathBuf,
+    /// The setting that names it.
+    pub setting: String,
 }
 
 /// What the client's surroundings say. Read-only, and a fake in tests.

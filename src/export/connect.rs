@@ -4,12 +4,15 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::select::{SelectError, Selected};
-use crate::ecosystem::{ClientEnvironment, Ecosystem, UpstreamBase};
+use crate::ecosystem::{ClientEnvironment, Ecosystem, NamedFile, Transport, UpstreamBase};
 use crate::model::{Code, Refusal, Stop, Timestamp, Unable};
-use crate::net::{Access, Cache, Client, Freshness, Limits, Netrc, PlainHttp, Proxies, ProxyError, Settings};
+use crate::net::{
+    Access, Authorities, Cache, Client, Freshness, Limits, Netrc, PlainHttp, Proxies, ProxyError, Settings,
+    has_certificates,
+};
 
 /// How to ask.
 #[derive(Debug, Clone)]
@@ -63,9 +66,16 @@ pub fn connect(
     };
     let proxies = Proxies::from_variables(&|name| environment.variable(name)).map_err(unusable)?;
     let mut proxies = proxies;
+    let mut named_authorities = NamedAuthorities::default();
     for ecosystem in ecosystems.iter().filter(|ecosystem| used.contains(ecosystem.id())) {
-        proxies = proxies.or_client(&ecosystem.transport(environment)).map_err(unusable)?;
+        let transport = ecosystem.transport(environment);
+        proxies = proxies.or_client(&transport).map_err(unusable)?;
+        named_authorities.add(&transport);
     }
+    let authorities = match &connection.certificates {
+        Some(path) => given(path)?,
+        None => named_authorities.read(environment)?,
+    };
     let mut named: Vec<UpstreamBase> = bases.clone();
     for base in selected.lockfile_upstreams() {
         if !named.contains(base) {
@@ -76,23 +86,75 @@ pub fn connect(
         access: Access::new(&named, selected.named_urls(), plain_http, netrc),
         bases,
         proxies,
-        root_certificates: connection.certificates.as_ref().map(read_certificates).transpose()?,
+        authorities,
         limits: connection.limits.clone(),
         freshness: connection.freshness,
         now: connection.now,
     };
-    Client::new(settings, cache.clone()).map_err(|error| match &connection.certificates {
-        Some(path) => Refusal::new(
-            Code::SelectionMalformed,
-            path.display().to_string(),
-            "it holds no certificate in PEM",
-        )
-        .into(),
-        None => Unable::new("the HTTPS client cannot be made").because(error).into(),
-    })
+    Client::new(settings, cache.clone())
+        .map_err(|error| Unable::new("the HTTPS client cannot be made").because(error).into())
 }
 
-fn read_certificates(path: &PathBuf) -> Result<Vec<u8>, Unable> {
+/// The files of certificate authorities that the clients' configuration names.
+#[derive(Default)]
+struct NamedAuthorities {
+    files: Vec<NamedFile>,
+    /// Some client that is used has no authorities of its own, or adds some to the platform's.
+    platform_counts: bool,
+}
+
+impl NamedAuthorities {
+    fn add(&mut self, transport: &Transport) {
+        self.platform_counts |= transport.authorities.is_none();
+        for file in transport.authorities.iter().chain(&transport.more_authorities) {
+            if !self.files.contains(file) {
+                self.files.push(file.clone());
+            }
+        }
+    }
+
+    /// Reads them. One client's authorities count for the others' hosts, too: what those serve is judged by digests and proofs.
+    fn read(self, environment: &dyn ClientEnvironment) -> Result<Authorities, Stop> {
+        let mut pem = Vec::new();
+        for NamedFile { path, setting } in &self.files {
+            let hint = || format!("{setting} names it as the certificate authorities that count");
+            let Some(text) = environment.read(path) else {
+                return Err(Unable::new(format!("cannot read {}", path.display()))
+                    .hint(hint())
+                    .into());
+            };
+            check_certificates(path, text.as_bytes()).map_err(|refusal| refusal.hint(hint()))?;
+            pem.extend_from_slice(text.as_bytes());
+            pem.push(b'\n');
+        }
+        Ok(match (self.files.is_empty(), self.platform_counts) {
+            (true, _) => Authorities::Platform,
+            (false, true) => Authorities::PlatformAnd(pem),
+            (false, false) => Authorities::Only(pem),
+        })
+    }
+}
+
+/// The authorities of the file that the operator names: they alone count.
+fn given(path: &Path) -> Result<Authorities, Stop> {
+    let pem = read_certificates(path)?;
+    check_certificates(path, &pem)?;
+    Ok(Authorities::Only(pem))
+}
+
+fn check_certificates(path: &Path, pem: &[u8]) -> Result<(), Refusal> {
+    if has_certificates(pem) {
+        return Ok(());
+    }
+    let subject = path.display().to_string();
+    Err(Refusal::new(
+        Code::SelectionMalformed,
+        subject,
+        "it holds no certificate in PEM",
+    ))
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<u8>, Unable> {
     let failed = |error: std::io::Error| Unable::new(format!("cannot read {}", path.display())).because(error);
     let mut bytes = Vec::new();
     File::open(path)

@@ -5,6 +5,7 @@
 )]
 
 pub mod open;
+mod volume;
 pub mod custody;
 pub mod authenticate;
 pub mod verify_objects;

@@ -6,12 +6,13 @@
 
 use std::fs::{File, FileType};
 use std::io::{self, Read};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
-use crate::bundle::container::{self, BLOCK};
+use super::volume::VolumeReader;
+use crate::bundle::container;
 use crate::bundle::limits::MAX_MANIFEST_ENVELOPE_BYTES;
 use crate::model::{Code, Refusal, Stop, Unable};
 use crate::trust::custody::{MAX_CUSTODY_BYTES, MAX_CUSTODY_RECORDS};
@@ -20,7 +21,7 @@ use crate::trust::custody::{MAX_CUSTODY_BYTES, MAX_CUSTODY_RECORDS};
 pub enum Input {
     /// A volume, an approval, a custody record, or a folder that holds some.
     Path(PathBuf),
-    /// One volume as a stream, read once.
+    /// One volume as a stream, or several of one bundle one behind the other, read once.
     Stream(Box<dyn Read + Send>),
 }
 
@@ -81,7 +82,7 @@ pub(super) fn gather(inputs: Vec<Input>) -> Result<Opened, Stop> {
     let mut custody = Vec::new();
     for input in inputs {
         match input {
-            Input::Stream(stream) => volumes.push(open_volume("-".to_owned(), stream, None)?),
+            Input::Stream(stream) => volumes.push(begin(VolumeReader::of_stream("-".to_owned(), stream))?),
             Input::Path(path) => {
                 for path in list(&path)? {
                     let file = open_plain(&path)?;
@@ -186,29 +187,18 @@ fn describe_kind(kind: FileType) -> &'static str {
 }
 
 fn open_file(name: String, file: File) -> Result<UntrustedVolume, Stop> {
-    let failed = |error: io::Error| Unable::new(format!("cannot read {name}")).because(error);
-    let seen = Seen::of(&file).map_err(failed)?;
-    let watched = file.try_clone().map_err(failed)?;
-    open_volume(name, Box::new(file), Some((watched, seen)))
+    let reader = VolumeReader::of_file(name.clone(), file)
+        .map_err(|error| Unable::new(format!("cannot read {name}")).because(error))?;
+    begin(reader)
 }
 
-fn open_volume(
-    name: String,
-    stream: Box<dyn Read + Send>,
-    file: Option<(File, Seen)>,
-) -> Result<UntrustedVolume, Stop> {
-    let mut reader = VolumeReader {
-        name,
-        stream,
-        position: 0,
-        pending: None,
-        file,
-    };
+/// Reads a volume's first envelope.
+pub(super) fn begin(mut reader: VolumeReader) -> Result<UntrustedVolume, Stop> {
     let untrusted_header = reader.header()?;
     let not_ours = || {
         Refusal::new(
             Code::UnknownFormat,
-            reader.name.clone(),
+            reader.name(),
             "it does not begin as a volume of bundle format 1",
         )
         .hint("check that this is a volume that `sealift export` wrote")
@@ -218,7 +208,7 @@ fn open_volume(
         Some(Err(size)) if untrusted_header.starts_with(container::MANIFEST.as_bytes()) => {
             return Err(Refusal::new(
                 Code::PreauthLimitExceeded,
-                reader.name,
+                reader.name(),
                 "the manifest's envelope is larger than the limit",
             )
             .comparing(
@@ -267,189 +257,6 @@ fn read_custody(name: String, file: File) -> Result<UntrustedRecord, Stop> {
         .read_to_end(&mut untrusted)
         .map_err(|error| Unable::new(format!("cannot read {name}")).because(error))?;
     Ok((name, untrusted))
-}
-
-/// Reads one volume from its first byte to its last, once and in order.
-pub(super) struct VolumeReader {
-    name: String,
-    stream: Box<dyn Read + Send>,
-    position: u64,
-    pending: Option<Box<[u8; 512]>>,
-    /// The file behind the stream, and what it looked like when it was opened.
-    file: Option<(File, Seen)>,
-}
-
-/// What a medium's file looks like from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Seen {
-    bytes: u64,
-    modified: (i64, i64),
-}
-
-impl Seen {
-    fn of(file: &File) -> io::Result<Self> {
-        let metadata = file.metadata()?;
-        Ok(Self {
-            bytes: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-        })
-    }
-}
-
-impl VolumeReader {
-    /// The volume's file name, or `-`.
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The next header's block.
-    pub(super) fn header(&mut self) -> Result<[u8; 512], Stop> {
-        if let Some(block) = self.pending.take() {
-            return Ok(*block);
-        }
-        let mut block = [0; BLOCK as usize];
-        self.exact(&mut block)?;
-        Ok(block)
-    }
-
-    /// Gives a header back, to be read again by the next call of [`VolumeReader::header`].
-    pub(super) fn keep(&mut self, block: [u8; 512]) {
-        self.pending = Some(Box::new(block));
-    }
-
-    /// Reads a member's data of a bounded size into memory, and its padding, which must be zero.
-    pub(super) fn data(&mut self, size: u64) -> Result<Vec<u8>, Stop> {
-        let mut bytes =
-            vec![0; usize::try_from(size).map_err(|_| Unable::new("a member does not fit this machine's memory"))?];
-        self.exact(&mut bytes)?;
-        self.padding(size)?;
-        Ok(bytes)
-    }
-
-    /// Reads the padding after a member's data.
-    pub(super) fn padding(&mut self, size: u64) -> Result<(), Stop> {
-        let mut block = [0; BLOCK as usize];
-        let rest = &mut block[..container::padding(size) as usize];
-        self.exact(rest)?;
-        if rest.iter().any(|byte| *byte != 0) {
-            return Err(self.not_exact("the padding after a member is not zero").into());
-        }
-        Ok(())
-    }
-
-    /// Compares the next header with the one that is due.
-    pub(super) fn expect(&mut self, name: &str, size: u64) -> Result<(), Stop> {
-        let found = self.header()?;
-        if found != container::header(name, size) {
-            return Err(self
-                .not_exact("a header is not the one that the signed documents determine")
-                .comparing(format!("member `{name}` of {size} bytes"), describe(&found))
-                .into());
-        }
-        Ok(())
-    }
-
-    /// Reads the end: two zero blocks, and nothing after them.
-    pub(super) fn end(&mut self) -> Result<(), Stop> {
-        let mut end = [0; container::END as usize];
-        self.exact(&mut end)?;
-        if end.iter().any(|byte| *byte != 0) {
-            return Err(self.not_exact("the end is not two zero blocks").into());
-        }
-        let mut more = [0];
-        match self.read(&mut more)? {
-            0 => self.unchanged(),
-            _ => Err(self.not_exact("bytes follow the end").into()),
-        }
-    }
-
-    /// Fails if the volume's file looks otherwise than when it was opened. What was verified are the bytes that were read,
-    /// so this protects nothing; it tells of a medium that somebody writes to.
-    fn unchanged(&self) -> Result<(), Stop> {
-        let Some((file, before)) = &self.file else {
-            return Ok(());
-        };
-        let after = Seen::of(file).map_err(|error| Unable::new(format!("cannot read {}", self.name)).because(error))?;
-        if after == *before {
-            return Ok(());
-        }
-        Err(Refusal::new(
-            Code::MediumChanged,
-            self.name.clone(),
-            "the file was changed while it was read",
-        )
-        .comparing(
-            format!("{} bytes", before.bytes),
-            format!("{} bytes, written to since", after.bytes),
-        )
-        .hint("use a medium that nobody writes to, such as one with its write protection on")
-        .into())
-    }
-
-    /// Fills a buffer; a volume that ends before is refused.
-    pub(super) fn exact(&mut self, mut buffer: &mut [u8]) -> Result<(), Stop> {
-        while !buffer.is_empty() {
-            let count = self.read(buffer)?;
-            if count == 0 {
-                return Err(
-                    Refusal::new(Code::ObjectMissing, self.name.clone(), "the volume ends too early")
-                        .comparing(
-                            format!("at least {} bytes more", buffer.len()),
-                            format!("the end at byte {}", self.position),
-                        )
-                        .hint("the copy is cut off: copy the volume again from the sending side")
-                        .into(),
-                );
-            }
-            buffer = &mut buffer[count..];
-        }
-        Ok(())
-    }
-
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Stop> {
-        loop {
-            match self.stream.read(buffer) {
-                Ok(count) => {
-                    self.position += count as u64;
-                    return Ok(count);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    return Err(
-                        Unable::new(format!("cannot read {} at byte {}", self.name, self.position))
-                            .because(error)
-                            .hint("the medium may be damaged: clean it, use another reader, or copy the volume again")
-                            .into(),
-                    );
-                }
-            }
-        }
-    }
-
-    /// A refusal about this volume's bytes.
-    pub(super) fn not_exact(&self, reason: &str) -> Refusal {
-        Refusal::new(
-            Code::ContainerNotExact,
-            format!("{} at byte {}", self.name, self.position),
-            reason,
-        )
-        .hint("copy the volume again; if it is refused again, keep the medium and tell your security officer")
-    }
-}
-
-/// What a header that is not the expected one seems to say, for people.
-pub(super) fn describe(header: &[u8; 512]) -> String {
-    let name: Vec<u8> = header[..100].iter().copied().take_while(|byte| *byte != 0).collect();
-    match (
-        header.iter().all(|byte| *byte == 0),
-        container::bounded_size(header, u64::MAX),
-    ) {
-        (true, _) => "the end of the archive".to_owned(),
-        (false, Some(Ok(size))) if header[156] == b'0' => {
-            format!("member `{}` of {size} bytes", String::from_utf8_lossy(&name))
-        }
-        _ => format!("a header named `{}` of another kind", String::from_utf8_lossy(&name)),
-    }
 }
 
 /// A path for people.

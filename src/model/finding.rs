@@ -55,36 +55,36 @@ impl fmt::Display for Level {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
-    /// The evidence kind's id, such as `sigstore`.
-    pub kind: String,
-    /// Confirmed, contradicted or undecided.
-    pub outcome: Outcome,
-    /// Why, in one line that a person understands; no full stop.
-    pub reason: String,
-    /// Who signed, as far as the proof shows; believed only if the outcome is confirmed. Of several who signed an index each is enough.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub signers: Vec<Signer>,
-    /// When it was signed, and who says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signed_at: Option<SignedAt>,
-    /// The transparency log's entry that was checked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub log: Option<LogEntry>,
     /// The signature's algorithm, such as `ECDSA P-256 with SHA-256`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub algorithm: Option<String>,
     /// The names of the anchors that it rests on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub anchors: Vec<String>,
-    /// Whose keys and certificates it rests on as well, all of them: those who took the steps of a chain, an authority of timestamps.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub through: Vec<Signer>,
     /// What the signed statement says beside the digest: predicate type, builder, source, commit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub claims: Vec<(String, String)>,
+    /// The evidence kind's id, such as `sigstore`.
+    pub kind: String,
+    /// The transparency log's entry that was checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogEntry>,
     /// What was not checked, or is weaker than usual, one phrase each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// Confirmed, contradicted or undecided.
+    pub outcome: Outcome,
+    /// Why, in one line that a person understands; no full stop.
+    pub reason: String,
+    /// When it was signed, and who says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_at: Option<SignedAt>,
+    /// Who signed, as far as the proof shows; believed only if the outcome is confirmed. Of several who signed an index each is enough.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signers: Vec<Signer>,
+    /// Whose keys and certificates it rests on as well, all of them: those who took the steps of a chain, an authority of timestamps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub through: Vec<Signer>,
 }
 
 /// The three states of a finding. No code merges the last two.
@@ -168,15 +168,15 @@ pub enum Signer {
     },
     /// A certificate of X.509.
     Certificate {
-        /// SHA-256 over its DER.
-        fingerprint: String,
-        /// Its subject.
-        subject: String,
-        /// Its issuer.
-        issuer: String,
         /// SHA-256 over the DER of each certificate from its issuer's up to the pinned one.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         chain: Vec<String>,
+        /// SHA-256 over its DER.
+        fingerprint: String,
+        /// Its issuer.
+        issuer: String,
+        /// Its subject.
+        subject: String,
     },
     /// Somebody whom an identity provider vouched for.
     Identity(Identity),
@@ -250,10 +250,10 @@ impl Signer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignedAt {
-    /// The time.
-    pub time: Timestamp,
     /// Who says so.
     pub source: TimeSource,
+    /// The time.
+    pub time: Timestamp,
 }
 
 /// Who says when a proof was signed.

@@ -77,8 +77,12 @@ fn component_fault(component: &str) -> Option<&'static str> {
     if component.len() > MAX_COMPONENT_BYTES {
         return Some("a component is longer than 255 bytes");
     }
-    if !component.bytes().all(|byte| (0x21..0x7f).contains(&byte)) {
-        return Some("a component holds a space, a control or a character outside ASCII");
+    if !component.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        return Some("a component holds a control or a character outside ASCII");
+    }
+    // Windows drops a space at the end, and people do not see one at the beginning.
+    if component.starts_with(' ') || component.ends_with(' ') {
+        return Some("a component begins or ends with a space");
     }
     if component
         .bytes()
@@ -132,7 +136,11 @@ mod tests {
             "con.txt",
             "a/NUL",
             "a.",
-            "a b",
+            " a",
+            "a ",
+            "a /b",
+            "a/ b",
+            "a\tb",
             "\u{202e}x",
             "sh\u{0435}ll",
             &long,
@@ -148,6 +156,7 @@ mod tests {
             ".metadata",
             "a..b",
             "1.0+local/x~1",
+            "Program Files/Setup 1.0 (x64).exe",
         ] {
             assert_eq!(RelativePath::new(right).unwrap().as_str(), right);
         }

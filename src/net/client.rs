@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::access::{Access, Permit, Purpose};
 use super::address::{Address, Origin};
+use super::authorities::Authorities;
 use super::cache::{Cache, Kept};
 use super::error::ClientError;
 use super::proxy::Proxies;
@@ -23,8 +24,8 @@ pub struct Settings {
     pub access: Access,
     /// The proxies.
     pub proxies: Proxies,
-    /// Certificate authorities in PEM that count instead of the platform's.
-    pub root_certificates: Option<Vec<u8>>,
+    /// The certificate authorities that count.
+    pub authorities: Authorities,
     /// Time and size limits.
     pub limits: Limits,
     /// Whether documents may come from the cache.
@@ -152,10 +153,7 @@ const MAX_REDIRECTS: usize = 5;
 impl Client {
     /// Makes a client over a cache.
     pub fn new(settings: Settings, cache: Cache) -> Result<Self, ClientError> {
-        let roots = match &settings.root_certificates {
-            None => ureq::tls::RootCerts::PlatformVerifier,
-            Some(pem) => ureq::tls::RootCerts::from(read_certificates(pem)?),
-        };
+        let roots = settings.authorities.certificates()?;
         let tls = ureq::tls::TlsConfig::builder()
             .root_certs(roots)
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
@@ -471,18 +469,4 @@ pub(crate) fn header<'a>(headers: &'a ureq::http::HeaderMap, name: &str) -> Opti
 /// Nothing that holds these locks leaves them half changed, so a panic elsewhere does not spoil them.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn read_certificates(pem: &[u8]) -> Result<Vec<ureq::tls::Certificate<'static>>, ClientError> {
-    let certificates: Vec<_> = ureq::tls::parse_pem(pem)
-        .filter_map(|item| match item {
-            Ok(ureq::tls::PemItem::Certificate(certificate)) => Some(Ok(certificate)),
-            Ok(_) => None,
-            Err(_) => Some(Err(ClientError::Certificates)),
-        })
-        .collect::<Result<_, _>>()?;
-    if certificates.is_empty() {
-        return Err(ClientError::Certificates);
-    }
-    Ok(certificates)
 }

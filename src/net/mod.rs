@@ -15,6 +15,7 @@
 
 mod access;
 mod address;
+mod authorities;
 mod cache;
 mod client;
 mod download;
@@ -27,6 +28,7 @@ mod view;
 
 pub use access::{Access, AccessError, PlainHttp};
 pub use address::{Address, AddressError};
+pub use authorities::{Authorities, has_certificates};
 pub use cache::{Cache, CacheError, Kept, Obtained};
 pub use client::{Client, Freshness, Limits, Settings};
 pub use download::{FetchError, FetchedFile, FileRequest};

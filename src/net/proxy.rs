@@ -198,6 +198,7 @@ mod tests {
         let transport = |proxy: &str| Transport {
             proxy: Some((proxy.to_owned(), ".npmrc".to_owned())),
             no_proxy: Some("corp.example.com".to_owned()),
+            ..Transport::default()
         };
         let client = transport("http://client.example.com:3128");
         let read = |variables: &dyn Fn(&str) -> Option<String>| Proxies::from_variables(variables).unwrap();

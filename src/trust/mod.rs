@@ -57,3 +57,18 @@ pub fn add_signature(envelope: &mut Envelope, signer: &dyn Signer) -> Result<(),
     envelope.signatures.push(Signature { key_id, bytes });
     Ok(())
 }
+
+/// Takes over the signatures of a copy that was signed elsewhere, and says how many are new. None of them is believed by that, so two by one key
+/// may stand side by side. `None` where the copy is of another document.
+pub fn join_signatures(envelope: &mut Envelope, copy: &Envelope) -> Option<usize> {
+    if (&copy.payload_type, &copy.payload) != (&envelope.payload_type, &envelope.payload) {
+        return None;
+    }
+    let before = envelope.signatures.len();
+    for signature in &copy.signatures {
+        if !envelope.signatures.contains(signature) {
+            envelope.signatures.push(signature.clone());
+        }
+    }
+    Some(envelope.signatures.len() - before)
+}

@@ -330,6 +330,30 @@ fn a_later_import_survives_every_kill() {
 }
 
 #[test]
+fn a_volume_that_is_kept_survives_every_kill() {
+    if !can_trace() {
+        return;
+    }
+    let world = World::new();
+    let mut bundle = world.bundle(1, None);
+    bundle.segments_per_volume = Some(2);
+    world.write("all", &bundle, &World::edits(|_| {}));
+    let mut volumes: Vec<_> = fs::read_dir(world.path("all"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    volumes.sort();
+    world
+        .run(&format!("import --enclave en {}", volumes[1].display()))
+        .done();
+    // The second of the volumes to come, and then all the others.
+    let line = format!("import --enclave k {} --threads 1", volumes[0].display());
+    let rest: Vec<String> = volumes[2..].iter().map(|path| path.display().to_string()).collect();
+    let next = format!("import --enclave k {} {}", volumes[0].display(), rest.join(" "));
+    survive(&world, "en", &line, &next, 30);
+}
+
+#[test]
 fn a_rollback_and_a_sweep_survive_every_kill() {
     if !can_trace() {
         return;

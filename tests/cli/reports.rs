@@ -234,6 +234,23 @@ fn what_the_policy_refused_is_listed_with_its_rules() {
         .filter(|(_, result)| *result == "fail")
         .collect();
     assert_eq!(policy, [("policy", "fail")]);
+    let check = |id: &str| {
+        let checks = head["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["id"] == id).unwrap()
+    };
+    // A code stands once, however many artifacts it is about.
+    let codes: Vec<&str> = check("policy")["codes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert_eq!(
+        codes.iter().filter(|code| **code == "evidence-too-low").count(),
+        1,
+        "{codes:?}"
+    );
+    assert_eq!(check("evidence")["result"], "pass");
     let codes: Vec<&Value> = head["refusals"]
         .as_array()
         .unwrap()

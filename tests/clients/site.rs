@@ -70,7 +70,7 @@ impl Site {
             this.home.write(Path::new("packages").join(file), bytes);
         }
         this.home.write("handbook/guide.txt", "do not panic\n");
-        this.home.write("handbook/maps/way-out+1.txt", "left, then left\n");
+        this.home.write("handbook/maps/way out+1.txt", "left, then left\n");
         this.select(
             "- folder: packages\n\
              - files: handbook\n\x20 version: \"1.0\"\n\x20 folder: handbook\n",

@@ -18,24 +18,24 @@ use crate::raw_bundle::{Edits, RawBundle};
 const PASSPHRASE: &str = "correct horse battery staple";
 
 /// A folder in which sealift is run, with a passphrase file that every key uses.
-struct Desk(tempfile::TempDir);
+pub(crate) struct Desk(tempfile::TempDir);
 
 /// What a run gave.
-struct Ran {
-    status: i32,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         // Only the first line counts.
         std::fs::write(folder.path().join("pass"), format!("{PASSPHRASE}\nnot this\n")).unwrap();
         Self(folder)
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
@@ -50,7 +50,7 @@ impl Desk {
     }
 
     /// Runs a command line with nobody at the keyboard.
-    fn run(&self, line: &str) -> Ran {
+    pub(crate) fn run(&self, line: &str) -> Ran {
         Ran::of(self.command(line).stdin(Stdio::null()).output().unwrap())
     }
 
@@ -68,14 +68,14 @@ impl Desk {
     }
 
     /// Runs a command line that must succeed, and gives its JSON.
-    fn json(&self, line: &str) -> Value {
+    pub(crate) fn json(&self, line: &str) -> Value {
         let ran = self.run(&format!("--json {line}"));
         assert_eq!(ran.status, 0, "{line}: {}{}", ran.stdout, ran.stderr);
         serde_json::from_str(&ran.stdout).unwrap()
     }
 
     /// Runs a command line that must be refused with a code.
-    fn refused(&self, line: &str, code: &str) {
+    pub(crate) fn refused(&self, line: &str, code: &str) {
         let ran = self.run(line);
         assert_eq!(ran.status, 1, "{line}: {}{}", ran.stdout, ran.stderr);
         assert!(ran.stderr.contains(&format!("[{code}]")), "{line}: {}", ran.stderr);
@@ -83,7 +83,7 @@ impl Desk {
     }
 
     /// Runs a command line that cannot be carried out, and gives what it says.
-    fn unable(&self, line: &str) -> String {
+    pub(crate) fn unable(&self, line: &str) -> String {
         let ran = self.run(line);
         assert_eq!(ran.status, 3, "{line}: {}{}", ran.stdout, ran.stderr);
         ran.stderr
@@ -94,7 +94,7 @@ impl Desk {
     }
 
     /// An exporter, an enclave `plant-7`, and a root of the profile `standard` that nobody has signed.
-    fn standard() -> Self {
+    pub(crate) fn standard() -> Self {
         let desk = Self::new();
         desk.json("init exporter ex");
         for person in ["ann", "bob", "cyd", "eve", "gus"] {
@@ -110,7 +110,7 @@ impl Desk {
     }
 
     /// The same with a root that is signed and pinned in the enclave.
-    fn commissioned() -> Self {
+    pub(crate) fn commissioned() -> Self {
         let desk = Self::standard();
         desk.json("root sign r1.json --key ann.pem");
         let shown = desk.json("root sign r1.json --key bob.pem");
@@ -119,7 +119,7 @@ impl Desk {
         desk
     }
 
-    fn words(&self, file: &str) -> String {
+    pub(crate) fn words(&self, file: &str) -> String {
         let shown = self.json(&format!("root show {file}"));
         let words: Vec<_> = shown["words"]
             .as_array()

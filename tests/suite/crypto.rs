@@ -308,7 +308,7 @@ fn signatures_of_openssl_are_verified() {
 }
 
 /// An ssh-agent that ends with the test.
-struct Agent(Child);
+pub(crate) struct Agent(Child);
 
 impl Drop for Agent {
     fn drop(&mut self) {
@@ -317,44 +317,60 @@ impl Drop for Agent {
     }
 }
 
-#[test]
-fn an_ssh_agent_signs() {
-    if !has("ssh-agent") || !has("ssh-add") || !has("ssh-keygen") {
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    let socket = folder.join("agent.sock");
-    let child = Command::new("ssh-agent")
-        .arg("-D")
-        .arg("-a")
-        .arg(&socket)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let _agent = Agent(child);
-    for _ in 0..500 {
-        if socket.exists() {
-            break;
+impl Agent {
+    /// OpenSSH's agent behind the socket `agent.sock` in a folder; nothing where there is no OpenSSH.
+    pub(crate) fn start(folder: &Path) -> Option<Self> {
+        if !has("ssh-agent") || !has("ssh-add") || !has("ssh-keygen") {
+            return None;
         }
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        let socket = folder.join("agent.sock");
+        let child = Command::new("ssh-agent")
+            .arg("-D")
+            .arg("-a")
+            .arg(&socket)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        for _ in 0..500 {
+            if socket.exists() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        Some(Self(child))
     }
-    for (kind, name) in [("ed25519", "ours"), ("ed25519", "absent"), ("ecdsa", "other")] {
+
+    /// Makes a key and gives it to the agent; the public half is left as `NAME.pub`.
+    pub(crate) fn add(&self, folder: &Path, kind: &str, name: &str) {
         run(
             folder,
             "ssh-keygen",
             &["-q", "-t", kind, "-N", "", "-C", "a comment", "-f", name],
         );
-    }
-    for name in ["other", "ours"] {
         let added = Command::new("ssh-add")
             .args(["-q", name])
             .current_dir(folder)
-            .env("SSH_AUTH_SOCK", &socket)
+            .env("SSH_AUTH_SOCK", folder.join("agent.sock"))
             .status()
             .unwrap();
         assert!(added.success());
+    }
+}
+
+#[test]
+fn an_ssh_agent_signs() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let Some(agent) = Agent::start(folder) else { return };
+    let socket = folder.join("agent.sock");
+    run(
+        folder,
+        "ssh-keygen",
+        &["-q", "-t", "ed25519", "-N", "", "-C", "a comment", "-f", "absent"],
+    );
+    for (kind, name) in [("ecdsa", "other"), ("ed25519", "ours")] {
+        agent.add(folder, kind, name);
     }
     let public =
         |name: &str| agent_key::read_public_line(&std::fs::read_to_string(folder.join(format!("{name}.pub"))).unwrap());

@@ -14,6 +14,7 @@ mod archive_tar;
 mod by_hand;
 mod cargo;
 mod cargo_upstream;
+mod ceremony;
 mod cli_trust;
 mod collect;
 mod crypto;

@@ -1,6 +1,7 @@
 //! The client against a server that misbehaves.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic, and then the test fails")]
 
+mod authorities;
 mod unpinned;
 
 use std::collections::BTreeSet;
@@ -13,8 +14,8 @@ use std::time::{Duration, Instant};
 use sealift::ecosystem::{DocumentRequest, NamedBy, Upstream, UpstreamBase, UpstreamError};
 use sealift::model::{Algorithm, Claim, Digest, MultiHasher, Timestamp};
 use sealift::net::{
-    Access, Cache, Client, ClientError, FetchError, FetchedFile, FileRequest, Freshness, Limits, Netrc, PlainHttp,
-    Proxies, Settings,
+    Access, Authorities, Cache, Client, ClientError, FetchError, FetchedFile, FileRequest, Freshness, Limits, Netrc,
+    PlainHttp, Proxies, Settings,
 };
 
 use crate::http::{Request, Response, Server};
@@ -102,7 +103,10 @@ impl Setup {
                 Netrc::read(&self.netrc),
             ),
             proxies,
-            root_certificates: self.certificates.clone(),
+            authorities: self
+                .certificates
+                .clone()
+                .map_or(Authorities::Platform, Authorities::Only),
             limits: self.limits.clone(),
             freshness: self.freshness,
             now: NEVER,
@@ -635,7 +639,7 @@ fn certificate_authorities_must_be_readable() {
             bases: Vec::new(),
             access: Access::new(&[], [], PlainHttp::LoopbackOnly, Netrc::default()),
             proxies: Proxies::default(),
-            root_certificates: Some(pem.as_bytes().to_vec()),
+            authorities: Authorities::Only(pem.as_bytes().to_vec()),
             limits: quick(),
             freshness: Freshness::Cached,
             now: NEVER,

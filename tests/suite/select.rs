@@ -273,9 +273,17 @@ fn links_and_odd_names_in_folders_are_not_taken() {
         selected.left_out(),
         ["set: two-2.0.fake is not a plain file", "set: up is not a plain file"]
     );
-    write(at, "odd/a b", "x");
-    let odd = read(at, "select: [{files: a, version: '1', folder: odd}]\n");
-    assert_eq!(codes(odd), [Code::SelectionMalformed]);
+    for (number, name) in ["a|b", " a", "a ", "a\u{202e}b", "nul"].into_iter().enumerate() {
+        write(at, &format!("odd-{number}/{name}"), "x");
+        let odd = read(
+            at,
+            &format!("select: [{{files: a, version: '1', folder: odd-{number}}}]\n"),
+        );
+        assert_eq!(codes(odd), [Code::SelectionMalformed], "{name:?}");
+    }
+    write(at, "even/My Setup 1.0 (x64).exe", "x");
+    let even = read(at, "select: [{files: a, version: '1', folder: even}]\n").unwrap();
+    assert_eq!(names(&even), ["files a 1 My Setup 1.0 (x64).exe"]);
 }
 
 #[test]

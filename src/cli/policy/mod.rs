@@ -10,6 +10,7 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 
+use super::copies::JoinArguments;
 use super::files;
 use super::{Context, Exit};
 use crate::import::ECOSYSTEMS;
@@ -39,6 +40,8 @@ enum Command {
     Draft(stand::Draft),
     /// Add one person's signature
     Sign(stand::Sign),
+    /// Add the signatures of copies that persons have signed on other machines
+    Join(JoinArguments),
     /// Let a policy count from now on, if enough persons have signed it
     Install(stand::Install),
 }
@@ -53,6 +56,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         Command::Explain(arguments) => explain::run(arguments, context),
         Command::Draft(arguments) => stand::draft(arguments, context),
         Command::Sign(arguments) => stand::sign(arguments, context),
+        Command::Join(arguments) => stand::join(arguments, context),
         Command::Install(arguments) => stand::install(arguments, context),
     }
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::read;
+use crate::cli::copies::JoinArguments;
 use crate::cli::files::{self, Existing};
 use crate::cli::output::escape;
 use crate::cli::shown::holder;
@@ -87,6 +88,15 @@ pub(crate) fn sign(arguments: &Sign, context: &Context) -> Result<Exit, Stop> {
         &format!("is signed by the key {}", signer.public().id()),
         context,
     );
+    Ok(Exit::Done)
+}
+
+/// Puts signatures together that were made on several machines.
+pub(crate) fn join(arguments: &JoinArguments, context: &Context) -> Result<Exit, Stop> {
+    let (mut envelope, policy) = document(&arguments.file)?;
+    let added = arguments.join(&mut envelope)?;
+    let says = format!("carries {} signatures, {added} of them new", envelope.signatures.len());
+    answer(&policy, &says, context);
     Ok(Exit::Done)
 }
 

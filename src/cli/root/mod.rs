@@ -31,6 +31,8 @@ enum Command {
     Rotate(write::Rotate),
     /// Add one person's signature to a root
     Sign(write::Sign),
+    /// Add the signatures of copies that persons have signed on other machines
+    Join(write::Join),
     /// Show who may do what, who has signed, what is missing, and what changes
     Show(show::Show),
     /// Compare a root with a fingerprint or twelve words from another way, and trust it from now on
@@ -43,6 +45,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         Command::Create(create) => write::create(create, context)?,
         Command::Rotate(rotate) => write::rotate(rotate, context)?,
         Command::Sign(sign) => write::sign(sign, context)?,
+        Command::Join(join) => write::join(join, context)?,
         Command::Show(arguments) => show::run(arguments, context)?,
         Command::Pin(arguments) => pin::run(arguments, context)?,
     }

@@ -81,8 +81,36 @@ impl<'a> Shown<'a> {
     pub(super) fn print(&self, context: &Context) {
         if context.output.wants_json() {
             context.output.json(&self.json());
-            return;
+        } else {
+            context.output.answer(&self.lines().join("\n"));
         }
+    }
+
+    /// Shows it in the conversation: to a person who is about to sign it.
+    pub(super) fn say(&self, context: &Context) {
+        context.output.say(&self.lines().join("\n"));
+    }
+
+    /// Says how far the signing has come; all of it as JSON.
+    pub(super) fn print_signatures(&self, context: &Context) {
+        if context.output.wants_json() {
+            context.output.json(&self.json());
+        } else {
+            context.output.answer(&self.signature_lines().join("\n"));
+        }
+    }
+
+    fn signature_lines(&self) -> Vec<String> {
+        let previous = self
+            .previous
+            .as_ref()
+            .map(|(previous, signatures)| format!("of root {:<4} {}", previous.version, signature_line(signatures)));
+        std::iter::once(format!("signed by    {}", signature_line(&self.own)))
+            .chain(previous)
+            .collect()
+    }
+
+    fn lines(&self) -> Vec<String> {
         let root = self.root;
         let mut lines = vec![
             format!(
@@ -107,13 +135,8 @@ impl<'a> Shown<'a> {
             lines.push(format!("{:<13}{text}", role.name()));
         }
         lines.push(String::new());
-        lines.push(format!("signed by    {}", signature_line(&self.own)));
-        if let Some((previous, signatures)) = &self.previous {
-            lines.push(format!(
-                "of root {:<4} {}",
-                previous.version,
-                signature_line(signatures)
-            ));
+        lines.extend(self.signature_lines());
+        if let Some((previous, _)) = &self.previous {
             let changes = trust::diff(previous, root);
             lines.push(String::new());
             lines.push(format!("changes since root {}:", previous.version));
@@ -126,7 +149,7 @@ impl<'a> Shown<'a> {
             lines.push(String::new());
             lines.push("This is an evaluation: nothing keeps one person from doing everything.".to_owned());
         }
-        context.output.answer(&lines.join("\n"));
+        lines
     }
 
     fn json(&self) -> Value {

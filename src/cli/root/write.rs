@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::show::Shown;
 use super::{Context, RootFile, Stop};
+use crate::cli::copies::JoinArguments;
 use crate::cli::files::{self, Existing};
 use crate::cli::signer::{self, SignerArguments};
 use crate::crypto::dsse::Envelope;
@@ -68,6 +69,15 @@ pub(super) struct Sign {
     previous: Option<PathBuf>,
     #[command(flatten)]
     signer: SignerArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Join {
+    #[command(flatten)]
+    copies: JoinArguments,
+    /// The root that it follows: shows whose signatures of that root are missing
+    #[arg(long, value_name = "ROOT")]
+    previous: Option<PathBuf>,
 }
 
 /// Who gets which role. Each may be given several times.
@@ -160,9 +170,14 @@ pub(super) fn rotate(arguments: &Rotate, context: &Context) -> Result<(), Stop> 
 pub(super) fn sign(arguments: &Sign, context: &Context) -> Result<(), Stop> {
     let mut file = RootFile::read(&arguments.file)?;
     let previous = arguments.previous.as_deref().map(RootFile::read).transpose()?;
+    let previous_root = previous.as_ref().map(|file| &file.root);
+    // The person reads what they sign before the key is opened.
+    if !context.output.wants_json() {
+        Shown::new(&file, previous_root).say(context);
+    }
     let signer = arguments.signer.open()?;
     let id = signer.public().id();
-    let roots = [Some(&file.root), previous.as_ref().map(|file| &file.root)];
+    let roots = [Some(&file.root), previous_root];
     let counts = |root: &&Root| root.roles.get(&Role::Root).is_some_and(|role| role.keys.contains(&id));
     if !roots.into_iter().flatten().any(|root| counts(&root)) {
         return Err(Refusal::new(
@@ -176,7 +191,16 @@ pub(super) fn sign(arguments: &Sign, context: &Context) -> Result<(), Stop> {
     trust::add_signature(&mut file.envelope, signer.as_ref())
         .map_err(|error| Unable::new("cannot sign the root").because(error))?;
     files::write(&arguments.file, &file.envelope.write(), Existing::Replace)?;
-    Shown::new(&file, previous.as_ref().map(|file| &file.root)).print(context);
+    Shown::new(&file, previous_root).print_signatures(context);
+    Ok(())
+}
+
+/// Puts signatures together that were made on several machines.
+pub(super) fn join(arguments: &Join, context: &Context) -> Result<(), Stop> {
+    let mut file = RootFile::read(&arguments.copies.file)?;
+    let previous = arguments.previous.as_deref().map(RootFile::read).transpose()?;
+    arguments.copies.join(&mut file.envelope)?;
+    Shown::new(&file, previous.as_ref().map(|file| &file.root)).print_signatures(context);
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
+use super::copies::JoinArguments;
 use super::files;
 use super::{Context, Exit};
 use crate::crypto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
@@ -34,6 +35,8 @@ enum Command {
     Revoke(write::Revoke),
     /// Add one person's signature
     Sign(write::Sign),
+    /// Add the signatures of copies that persons have signed on other machines
+    Join(JoinArguments),
     /// Show a document: what is pinned or revoked, who has signed, who is missing
     Show(show::Show),
     /// List what a site has pinned
@@ -52,6 +55,11 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         Command::Remove(arguments) => write::remove(arguments, context)?,
         Command::Revoke(arguments) => write::revoke(arguments, context)?,
         Command::Sign(arguments) => write::sign(arguments, context)?,
+        Command::Join(arguments) => {
+            let mut document = Document::read(&arguments.file)?;
+            arguments.join(&mut document.envelope)?;
+            show::print(&document, None, context)?;
+        }
         Command::Show(arguments) => show::show(arguments, context)?,
         Command::List(arguments) => show::list(arguments, context)?,
         Command::Diff(arguments) => show::diff(arguments, context)?,

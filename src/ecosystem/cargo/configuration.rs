@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::{CRATES_IO, ID, toml_reason};
-use crate::ecosystem::{ClientEnvironment, NamedBy, SelectionError, Transport, UpstreamBase};
+use crate::ecosystem::{ClientEnvironment, NamedBy, NamedFile, SelectionError, Transport, UpstreamBase};
 
 /// Replacements of replacements are followed so far; a longer chain is a circle.
 const MAX_REPLACEMENTS: usize = 16;
@@ -21,6 +21,7 @@ pub(crate) struct Configuration {
     sources: BTreeMap<String, Source>,
     registries: BTreeMap<String, Registry>,
     proxy: Option<String>,
+    authorities: Option<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]
@@ -36,6 +37,7 @@ struct ConfigurationFile {
 #[derive(Default, Deserialize)]
 struct Http {
     proxy: Option<String>,
+    cainfo: Option<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]
@@ -129,6 +131,7 @@ impl Configuration {
                 .or(source.local_registry.map(|path| base.join(path)));
         }
         self.proxy = self.proxy.take().or(file.http.proxy);
+        self.authorities = self.authorities.take().or(file.http.cainfo.map(|path| base.join(path)));
         for (name, registry) in file.registries {
             let known = self.registries.entry(name).or_default();
             known.index = known.index.take().or(registry.index);
@@ -157,14 +160,25 @@ impl Configuration {
         bases
     }
 
-    /// `http.proxy`, and its variable.
+    /// `http.proxy` and `http.cainfo`, and their variables.
     pub(crate) fn transport(&self, client: &dyn ClientEnvironment) -> Transport {
         const VARIABLE: &str = "CARGO_HTTP_PROXY";
         let variable = client.variable(VARIABLE).map(|proxy| (proxy, VARIABLE.to_owned()));
         let setting = || Some((self.proxy.clone()?, "http.proxy".to_owned()));
+        const AUTHORITIES: &str = "CARGO_HTTP_CAINFO";
+        let named = |path: PathBuf, setting: &str| NamedFile {
+            path,
+            setting: setting.to_owned(),
+        };
+        let of_variable = client
+            .variable(AUTHORITIES)
+            .filter(|path| !path.is_empty())
+            .map(|path| named(client.working_folder().join(path), AUTHORITIES));
+        let of_file = || Some(named(self.authorities.clone()?, "http.cainfo"));
         Transport {
             proxy: variable.or_else(setting).filter(|(proxy, _)| !proxy.is_empty()),
-            no_proxy: None,
+            authorities: of_variable.or_else(of_file),
+            ..Transport::default()
         }
     }
 
@@ -421,6 +435,23 @@ mod tests {
         let expected = found("http://variable.example.com", "CARGO_HTTP_PROXY");
         assert_eq!(proxy(&client(&[near], &[variable])), expected);
         assert_eq!(proxy(&client(&[], &[])), None);
+    }
+
+    #[test]
+    fn the_authorities_are_cargo_s_own() {
+        let near = ("/w/.cargo/config.toml", "http.cainfo = \"ca.pem\"\n");
+        let far = ("/home/u/.cargo/config.toml", "[http]\ncainfo = \"/etc/far.pem\"\n");
+        let of = |client: &Client| {
+            let named = Configuration::read(client).unwrap().transport(client).authorities;
+            named.map(|named| (named.path.display().to_string(), named.setting))
+        };
+        let found = |path: &str, setting: &str| Some((path.to_owned(), setting.to_owned()));
+        // Beside the folder of the file that names it, as Cargo takes paths.
+        assert_eq!(of(&client(&[near, far], &[])), found("/w/ca.pem", "http.cainfo"));
+        assert_eq!(of(&client(&[far], &[])), found("/etc/far.pem", "http.cainfo"));
+        let variable = ("CARGO_HTTP_CAINFO", "/v.pem");
+        assert_eq!(of(&client(&[near], &[variable])), found("/v.pem", "CARGO_HTTP_CAINFO"));
+        assert_eq!(of(&client(&[], &[])), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::sources::{self, Named};
-use crate::ecosystem::{ClientEnvironment, SelectionError, Transport, UpstreamBase};
+use crate::ecosystem::{ClientEnvironment, NamedFile, SelectionError, Transport, UpstreamBase};
 
 /// Options by their lower-case names, and lists (`Name:: "value"`) in their order.
 #[derive(Default)]
@@ -12,6 +12,9 @@ pub(super) struct Configuration {
     values: BTreeMap<String, String>,
     lists: BTreeMap<String, Vec<String>>,
 }
+
+/// apt-transport-https(1).
+const AUTHORITIES: &str = "acquire::https::cainfo";
 
 /// Options are nested some five levels deep.
 const MAX_DEPTH: usize = 32;
@@ -151,7 +154,7 @@ impl Configuration {
         Ok(bases)
     }
 
-    /// The proxy for all hosts, which apt takes from its configuration before the environment.
+    /// The proxy for all hosts, which apt takes from its configuration before the environment, and the authorities of their certificates.
     pub(super) fn transport(&self) -> Transport {
         let proxy = ["acquire::https::proxy", "acquire::http::proxy"]
             .into_iter()
@@ -159,7 +162,11 @@ impl Configuration {
             .filter(|(proxy, _)| !proxy.eq_ignore_ascii_case("direct") && !proxy.is_empty());
         Transport {
             proxy: proxy.map(|(proxy, key)| (proxy, key.to_owned())),
-            no_proxy: None,
+            authorities: self.values.get(AUTHORITIES).map(|path| NamedFile {
+                path: path.into(),
+                setting: AUTHORITIES.to_owned(),
+            }),
+            ..Transport::default()
         }
     }
 }

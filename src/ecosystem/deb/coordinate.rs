@@ -204,7 +204,8 @@ fn is_folder(text: &str) -> bool {
 pub(crate) fn pool_path(archive: &str, filename: &str) -> Result<RelativePath, Mismatch> {
     let wrong = || Mismatch::new("the index gives the package no plain path").comparing("a path to a .deb", filename);
     let below = clean_folder(filename);
-    if !below.ends_with(".deb") || below.split('/').next() == Some("dists") || filename.starts_with('/') {
+    let is_plain = !filename.starts_with('/') && !filename.contains(' ');
+    if !is_plain || !below.ends_with(".deb") || below.split('/').next() == Some("dists") {
         return Err(wrong());
     }
     let archive = Some(archive).filter(|archive| is_folder(archive)).ok_or_else(wrong)?;

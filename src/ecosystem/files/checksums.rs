@@ -216,7 +216,7 @@ mod tests {
             "C:x",
             "SHA256SUMS",
             " a",
-            "a b",
+            "a ",
             "con",
             "a\u{202e}b",
         ] {

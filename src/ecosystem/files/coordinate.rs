@@ -74,10 +74,26 @@ mod tests {
         for wrong in ["", "..", "+1", "1/2", "1.", "1 ", "nul"] {
             assert!(check_version(wrong).is_err(), "{wrong:?}");
         }
-        for file in ["a", "A/b.tar.gz", "sub/SHA256SUMS", "SHA256SUMS.asc"] {
+        for file in [
+            "a",
+            "My Setup (1).exe",
+            "A/b.tar.gz",
+            "sub/SHA256SUMS",
+            "SHA256SUMS.asc",
+        ] {
             check_file(file).unwrap();
         }
-        for wrong in ["", "../a", "/a", "a\\b", "a\nb", "SHA256SUMS", "sha256sums"] {
+        for wrong in [
+            "",
+            "../a",
+            "/a",
+            " a",
+            "a /b",
+            "a\\b",
+            "a\nb",
+            "SHA256SUMS",
+            "sha256sums",
+        ] {
             assert!(check_file(wrong).is_err(), "{wrong:?}");
         }
     }

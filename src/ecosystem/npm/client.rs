@@ -13,7 +13,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::coordinate;
 use crate::ecosystem::ClientConfig;
-use crate::ecosystem::{ClientEnvironment, NamedBy, RepositoryPlace, SelectionError, Transport, UpstreamBase, Wanted};
+use crate::ecosystem::{
+    ClientEnvironment, NamedBy, NamedFile, RepositoryPlace, SelectionError, Transport, UpstreamBase, Wanted,
+};
 use crate::model::Algorithm;
 
 /// Where the clients' caches would hold the wanted tarball.
@@ -49,10 +51,7 @@ pub(crate) fn cached(wanted: &Wanted, client: &dyn ClientEnvironment) -> Vec<Pat
 fn npm_cache(client: &dyn ClientEnvironment) -> Option<PathBuf> {
     let settings = Settings::read(client);
     if let Some(cache) = settings.setting("cache") {
-        return Some(match (cache.strip_prefix("~/"), client.home()) {
-            (Some(rest), Some(home)) => home.join(rest),
-            _ => client.working_folder().join(cache),
-        });
+        return Some(at_home(cache, client));
     }
     match client.variable("LOCALAPPDATA") {
         Some(folder) if cfg!(windows) => Some(PathBuf::from(folder).join("npm-cache")),
@@ -151,7 +150,8 @@ pub(crate) fn upstreams(client: &dyn ClientEnvironment) -> Result<Vec<UpstreamBa
     Ok(bases)
 }
 
-/// npm asks every registry through `https-proxy`, or else `proxy` (`npm-registry-fetch`: `src/index.js`).
+/// npm asks every registry through `https-proxy`, or else `proxy` (`npm-registry-fetch`: `src/index.js`), and takes certificate authorities from `cafile`;
+/// Node adds those that its own variable names.
 pub(crate) fn transport(client: &dyn ClientEnvironment) -> Transport {
     let settings = Settings::read(client);
     let is_set = |(value, _): &(&str, &str)| !matches!(*value, "" | "null" | "false");
@@ -164,6 +164,27 @@ pub(crate) fn transport(client: &dyn ClientEnvironment) -> Transport {
     Transport {
         proxy: proxy.map(|(value, setting)| (value.to_owned(), setting)),
         no_proxy: settings.setting("noproxy").map(str::to_owned),
+        authorities: settings.find("cafile").filter(is_set).map(|(path, file)| NamedFile {
+            path: at_home(path, client),
+            setting: format!("cafile in {file}"),
+        }),
+        more_authorities: client
+            .variable(NODE_AUTHORITIES)
+            .filter(|path| !path.is_empty())
+            .map(|path| NamedFile {
+                path: at_home(&path, client),
+                setting: NODE_AUTHORITIES.to_owned(),
+            }),
+    }
+}
+
+const NODE_AUTHORITIES: &str = "NODE_EXTRA_CA_CERTS";
+
+/// A path as npm takes it: `~/` is the home folder, what is relative begins at the working folder.
+fn at_home(path: &str, client: &dyn ClientEnvironment) -> PathBuf {
+    match (path.strip_prefix("~/"), client.home()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => client.working_folder().join(path),
     }
 }
 
@@ -185,7 +206,7 @@ impl Settings {
             client.variable(&name).or_else(|| client.variable(&name.to_uppercase()))
         };
         let mut entries = Vec::new();
-        for key in ["registry", "cache", "proxy", "https-proxy", "noproxy"] {
+        for key in ["registry", "cache", "proxy", "https-proxy", "noproxy", "cafile"] {
             entries.extend(
                 variable(&key.replace('-', "_"))
                     .filter(|value| !value.is_empty())

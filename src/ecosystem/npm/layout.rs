@@ -58,8 +58,8 @@ fn component(text: &str) -> Result<String, UnsafeName> {
     }
     let mut escaped = String::new();
     for letter in text.chars() {
-        if letter == '!' || letter == '/' {
-            return refuse("a component holds a `!` or a slash");
+        if matches!(letter, '!' | '/' | ' ') {
+            return refuse("a component holds a `!`, a slash or a space");
         }
         if letter.is_ascii_uppercase() {
             escaped.push('!');

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::coordinate::read_file_name;
 use super::{ID, url};
 use crate::ecosystem::{
-    ClientConfig, ClientEnvironment, NamedBy, RepositoryPlace, SelectionError, Transport, UpstreamBase, Wanted,
+    ClientConfig, ClientEnvironment, NamedBy, NamedFile, RepositoryPlace, SelectionError, Transport, UpstreamBase,
+    Wanted,
 };
 
 /// The indexes of the clients' configuration, strongest first: uv's, then pip's, each as the client itself orders them.
@@ -258,20 +259,32 @@ fn pip_file(path: &Path, text: &str, found: &mut Found) -> Result<(), SelectionE
     Ok(())
 }
 
-/// pip's `proxy`, and its variable. A file that cannot be read is reported by [`upstreams`].
+/// pip's `proxy` and `cert`, and their variables. A file that cannot be read is reported by [`upstreams`].
 pub(super) fn transport(client: &dyn ClientEnvironment) -> Transport {
-    const VARIABLE: &str = "PIP_PROXY";
-    let variable = client.variable(VARIABLE).map(|proxy| (proxy, VARIABLE.to_owned()));
-    let in_file = |path: PathBuf| {
-        let place = path.display().to_string();
-        let values = pip_settings(&place, &client.read(&path)?).ok()?;
-        let (_, proxy) = values.into_iter().rfind(|(key, _)| key == "proxy")?;
-        Some((proxy, format!("proxy in {place}")))
+    let of_variable = |name: &str| {
+        let value = client.variable(name).filter(|value| !value.is_empty())?;
+        Some((value, name.to_owned()))
     };
-    let proxy = variable.or_else(|| pip_files(client).into_iter().find_map(in_file));
+    let in_files = |wanted: &str| {
+        pip_files(client).into_iter().find_map(|path| {
+            let place = path.display().to_string();
+            let values = pip_settings(&place, &client.read(&path)?).ok()?;
+            let (_, value) = values.into_iter().rfind(|(key, _)| key == wanted)?;
+            Some((value, format!("{wanted} in {place}")))
+        })
+    };
+    // After pip's own setting come the variables of the library that it asks with.
+    let authorities = of_variable("PIP_CERT")
+        .or_else(|| in_files("cert"))
+        .or_else(|| of_variable("REQUESTS_CA_BUNDLE"))
+        .or_else(|| of_variable("CURL_CA_BUNDLE"));
     Transport {
-        proxy: proxy.filter(|(proxy, _)| !proxy.is_empty()),
-        no_proxy: None,
+        proxy: of_variable("PIP_PROXY").or_else(|| in_files("proxy").filter(|(proxy, _)| !proxy.is_empty())),
+        authorities: authorities.map(|(path, setting)| NamedFile {
+            path: client.working_folder().join(path),
+            setting,
+        }),
+        ..Transport::default()
     }
 }
 

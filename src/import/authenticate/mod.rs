@@ -21,7 +21,10 @@ use crate::trust::{Kind, Revocations, Role, TrustError, TrustedRoot, Vouched};
 use place::{check_base, check_order, check_recipient, check_time};
 use roots::{check_roots, read_roots};
 
-use super::open::{Opened, UntrustedApproval, UntrustedVolume, VolumeReader};
+pub(super) use roots::follow;
+
+use super::open::{Opened, UntrustedApproval, UntrustedVolume};
+use super::volume::VolumeReader;
 
 /// What the receiving side remembers, as far as a bundle is judged by it.
 pub trait Memory {

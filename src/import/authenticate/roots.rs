@@ -2,7 +2,8 @@
 
 use crate::bundle::manifest::Manifest;
 use crate::bundle::{container, limits};
-use crate::import::open::VolumeReader;
+use crate::import::open::UntrustedVolume;
+use crate::import::volume::VolumeReader;
 use crate::model::{Code, Digest, Refusal, Stop};
 
 /// Reads the travelling roots' envelopes: each behind a header that is the only one possible for it.
@@ -36,6 +37,35 @@ pub(super) fn read_roots(reader: &mut VolumeReader, pinned: u64) -> Result<Vec<(
         }
         roots.push((version, reader.data(size)?));
     }
+}
+
+/// Begins the volume that follows another on a stream: it must bring the very envelope and roots that were authenticated with the first, so
+/// nothing of it needs to be judged again.
+pub(in crate::import) fn follow(
+    reader: VolumeReader,
+    manifest: &Manifest,
+    envelope: &[u8],
+) -> Result<VolumeReader, Stop> {
+    let UntrustedVolume {
+        mut reader,
+        untrusted_envelope,
+    } = reader.next_volume()?;
+    if untrusted_envelope != envelope {
+        return Err(Refusal::new(
+            Code::ContainerNotExact,
+            reader.name(),
+            "a volume follows that does not belong to the same bundle",
+        )
+        .comparing(
+            format!("the envelope of bundle {}, {}", manifest.label(), Digest::of(envelope)),
+            Digest::of(&untrusted_envelope),
+        )
+        .hint("give the volumes of one bundle at a time")
+        .into());
+    }
+    let roots = read_roots(&mut reader, manifest.roots.last().map_or(0, |root| root.version))?;
+    check_roots(&roots, manifest, &reader)?;
+    Ok(reader)
 }
 
 /// Compares the roots that were read with those that the manifest lists.

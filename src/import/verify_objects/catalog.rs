@@ -13,7 +13,7 @@ use crate::bundle::limits::MAX_CATALOG_LINE_BYTES;
 use crate::bundle::manifest::Manifest;
 use crate::crypto::strict_json;
 use crate::ecosystem;
-use crate::import::open::VolumeReader;
+use crate::import::volume::VolumeReader;
 use crate::model::{Code, Digest, Hasher, Refusal, Stop, Unable};
 
 /// Reads the catalog's member, hashing it; writes it aside where `keep` says so. The bytes are those of the signed

@@ -7,6 +7,7 @@ mod catalog;
 mod inspect;
 mod pipeline;
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,9 +17,9 @@ use crate::bundle::manifest::Manifest;
 use crate::model::{Code, Digest, Refusal, Stop, Unable};
 use crate::store::Store;
 
-use super::authenticate::{Authenticated, Voucher};
+use super::authenticate::{Authenticated, Voucher, follow};
 use super::lines::LineReader;
-use super::open::VolumeReader;
+use super::volume::{Behind, VolumeReader};
 pub(super) use catalog::Records;
 pub use inspect::{Examined, ExaminedReader};
 
@@ -187,8 +188,9 @@ pub fn verify_objects(authenticated: Authenticated, workspace: &Workspace<'_>) -
         volumes.len() as u64 * manifest.catalog.size + manifest.volumes.iter().map(|volume| volume.bytes).sum::<u64>();
     workspace.progress.begin("verify", total);
     let mut fresh = vec![false; manifest.volumes.len()];
-    for (index, mut reader) in volumes.into_iter().enumerate() {
-        let first = index == 0;
+    let mut volumes = VecDeque::from(volumes);
+    let mut first = true;
+    while let Some(mut reader) = volumes.pop_front() {
         // What lies aside since an earlier run is believed for its digest only, as if it came from a medium.
         let already = catalog_checked(&workspace.staging)
             && catalog_path.is_file()
@@ -211,9 +213,13 @@ pub fn verify_objects(authenticated: Authenticated, workspace: &Workspace<'_>) -
             .into());
         }
         pipeline::verify_volume(&mut reader, number, &manifest, &catalog_path, workspace)?;
-        reader.end()?;
+        let behind = reader.end()?;
         mark(&workspace.staging.join(VOLUMES).join(number.to_string()))?;
         fresh[number - 1] = true;
+        first = false;
+        if behind == Behind::More {
+            volumes.push_front(follow(reader, &manifest, &envelope)?);
+        }
     }
     workspace.progress.finish();
     let (present, missing): (Vec<usize>, Vec<usize>) = (1..=manifest.volumes.len())
@@ -286,7 +292,7 @@ fn which_volume(reader: &mut VolumeReader, count: usize) -> Result<usize, Stop> 
         .ok_or_else(|| {
             reader
                 .not_exact("the member that says which volume this is does not fit the manifest")
-                .comparing(format!("one of {count} volume marks"), super::open::describe(&found))
+                .comparing(format!("one of {count} volume marks"), super::volume::describe(&found))
                 .into()
         })
 }

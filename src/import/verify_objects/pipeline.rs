@@ -18,7 +18,7 @@ use super::Workspace;
 use super::catalog::Records;
 use crate::bundle::catalog::Object;
 use crate::bundle::manifest::Manifest;
-use crate::import::open::VolumeReader;
+use crate::import::volume::VolumeReader;
 use crate::model::{Digest, Hasher, Stop, Unable};
 use feed::{Batch, Feeder};
 use findings::Findings;

@@ -175,6 +175,7 @@ fn transport(value: impl Fn(&str) -> Option<String>, file: &str) -> Transport {
     Transport {
         proxy: Some((format!("http://{user}{host}:{port}"), format!("proxy in {file}"))),
         no_proxy: direct,
+        ..Transport::default()
     }
 }
 

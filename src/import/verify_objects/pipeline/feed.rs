@@ -11,8 +11,8 @@ use super::pool::{BUFFER_BYTES, Buffer, Pool};
 use super::worker::Worker;
 use crate::bundle::catalog::Object;
 use crate::bundle::container::{self, BLOCK};
-use crate::import::open::VolumeReader;
 use crate::import::verify_objects::catalog::{Records, is_encoded};
+use crate::import::volume::VolumeReader;
 use crate::model::{Hasher, Stop, Unable};
 
 #[derive(Default)]

@@ -15,9 +15,9 @@ use crate::bundle::catalog::Object;
 use crate::bundle::container::{self, BLOCK};
 use crate::bundle::frame::{DecodeError, Decoder};
 use crate::bundle::manifest::Manifest;
-use crate::import::open::describe;
 use crate::import::verify_objects::catalog::{frame_refusal, is_encoded};
 use crate::import::verify_objects::{STORED, Workspace, staged_path, write_failed};
+use crate::import::volume::describe;
 use crate::model::{Code, Digest, Hasher, Refusal, Stop, Unable};
 
 /// Compares, hashes and writes.
