@@ -61,9 +61,6 @@ pub struct Finding {
     /// The names of the anchors that it rests on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub anchors: Vec<String>,
-    /// Whose keys and certificates it rests on as well, all of them: those who took the steps of a chain, an authority of timestamps.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub through: Vec<Signer>,
     /// What the signed statement says beside the digest: predicate type, builder, source, commit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub claims: Vec<(String, String)>,
@@ -85,6 +82,9 @@ pub struct Finding {
     /// Who signed, as far as the proof shows; believed only if the outcome is confirmed. Of several who signed an index each is enough.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signers: Vec<Signer>,
+    /// Whose keys and certificates it rests on as well, all of them: those who took the steps of a chain, an authority of timestamps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub through: Vec<Signer>,
 }
 
 /// The three states of a finding. No code merges the last two.
