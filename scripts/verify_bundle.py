@@ -2811,6 +2811,9 @@ def verify_capsule(path, roots):
         chain = Chain(roots[:1])
         while (name := f"trust/roots/{chain[-1].version + 1}.dsse.json") in parts:
             chain.append(chain[-1].advance(read(name), name))
+        versions = [int(name.split("/")[2].partition(".")[0]) for name in parts if name.startswith("trust/roots/")]
+        if any(version > chain[-1].version for version in versions):
+            raise Refused("root-chain-broken", subject, "a root is missing between those that it carries")
         if "report.ndjson" not in parts:
             raise Refused("object-missing", subject, "it lacks its report")
         head, found, persons, proof = verify_report(os.path.join(folder, "report.ndjson"), chain)

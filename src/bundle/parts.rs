@@ -244,4 +244,17 @@ mod tests {
             Err(PartsError::TooLarge { found: 3, .. })
         ));
     }
+
+    #[test]
+    fn names_and_sizes_that_no_header_says_are_refused() {
+        let long = "n".repeat(container::MAX_MEMBER_NAME + 1);
+        for (name, size) in [(long.as_str(), 0), ("two", container::MAX_MEMBER_BYTES + 1)] {
+            let error = PartsWriter::new(Vec::new())
+                .add(name, size, &mut io::empty())
+                .unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+            let read = PartsReader::new(&written()[..]).next(name, size, &mut io::sink());
+            assert!(matches!(read, Err(PartsError::NotExact { .. })), "{read:?}");
+        }
+    }
 }

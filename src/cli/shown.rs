@@ -194,6 +194,9 @@ pub(super) fn finding_lines(finding: &Finding) -> Vec<String> {
     for signer in &finding.signers {
         more("signer", &format!("{}{claimed}", signer_text(signer)));
     }
+    for signer in &finding.through {
+        more("through", &format!("{}{claimed}", signer_text(signer)));
+    }
     if let Some(signed) = &finding.signed_at {
         more("signed", &format!("{}, {}", signed.time, time_source(signed.source)));
     }
@@ -222,15 +225,29 @@ pub(super) fn finding_lines(finding: &Finding) -> Vec<String> {
 /// A signer in a few words.
 pub(super) fn signer_text(signer: &Signer) -> String {
     match signer {
-        Signer::Key { fingerprint, owner } => match owner {
-            Some(owner) => format!("key {fingerprint} of {owner}"),
-            None => format!("key {fingerprint}"),
-        },
+        Signer::Key {
+            fingerprint,
+            owner,
+            subkey,
+        } => {
+            let owner = owner.as_ref().map_or_else(String::new, |owner| format!(" of {owner}"));
+            let subkey = subkey
+                .as_ref()
+                .map_or_else(String::new, |subkey| format!(", with its subkey {subkey}"));
+            format!("key {fingerprint}{owner}{subkey}")
+        }
         Signer::Certificate {
             fingerprint,
             subject,
             issuer,
-        } => format!("certificate {fingerprint} of {subject}, issued by {issuer}"),
+            chain,
+        } => {
+            let under = match chain.as_slice() {
+                [] => String::new(),
+                chain => format!(", under {}", chain.join(", ")),
+            };
+            format!("certificate {fingerprint} of {subject}, issued by {issuer}{under}")
+        }
         Signer::Identity(identity) => format!("identity {identity}"),
     }
 }

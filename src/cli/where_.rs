@@ -8,11 +8,13 @@ use serde_json::{Value, json};
 use super::output::escape;
 use super::shown::{
     bundle_json, bundle_long, bundle_text, entry_json, entry_text, finding_lines, judgement_json, judgement_text,
+    lowered_text,
 };
 use super::{Context, Exit};
 use crate::ecosystem::{Purl, purl};
 use crate::enclave;
-use crate::ledger::{BundleRecord, Entry, Filter, Judgement, Ledger, Presence, Use, rests_on};
+use crate::import::decide::ArtifactDecision;
+use crate::ledger::{BundleRecord, Entry, Filter, Judgement, Ledger, Presence, Use, is_signer, rests_on};
 use crate::model::{Digest, RelativePath, Stop, Unable};
 use crate::report::csv_row;
 
@@ -26,7 +28,7 @@ pub(crate) struct Arguments {
         conflicts_with = "key"
     )]
     what: Option<String>,
-    /// List instead what rests on a key, a certificate, an identity or an anchor, by fingerprint, subject or name
+    /// List instead what rests on a key, a certificate, an identity or an anchor, by fingerprint, key id, subject or name
     #[arg(long, value_name = "ID")]
     key: Option<String>,
     /// Print CSV, in which no cell is computed; --json goes before it
@@ -196,7 +198,7 @@ fn use_cells(ledger: &Ledger, one: &Use) -> Result<[String; 7], Stop> {
     })
 }
 
-/// An artifact, and those of its findings that rest on the key.
+/// An artifact, and those of its findings that rest on the key, or that its owner's statement lowered.
 fn resting_text(entry: &Entry, judgement: Option<&Judgement>, key: &str) -> String {
     let level = judgement.map_or("none", |judgement| judgement.level.word());
     let gone = if entry.is_current { "" } else { " (rolled back)" };
@@ -204,6 +206,18 @@ fn resting_text(entry: &Entry, judgement: Option<&Judgement>, key: &str) -> Stri
     let findings = judgement.into_iter().flat_map(|judgement| &judgement.findings);
     for finding in findings.filter(|finding| rests_on(finding, key)) {
         lines.extend(finding_lines(finding));
+    }
+    let decided = judgement.and_then(|judgement| ArtifactDecision::read(&judgement.decision));
+    for hit in decided.iter().flat_map(|decided| &decided.decision.hits) {
+        let lowered = hit.lowered.as_ref();
+        let lowered = lowered.filter(|lowered| lowered.signer.as_ref().is_some_and(|signer| is_signer(signer, key)));
+        if let Some(lowered) = lowered {
+            lines.push(format!(
+                "  noted     {}, {}",
+                escape(&hit.message),
+                lowered_text(lowered)
+            ));
+        }
     }
     lines.join("\n")
 }

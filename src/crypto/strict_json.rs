@@ -168,9 +168,59 @@ pub fn read_canonical<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T
 
 /// Writes a document: keys sorted by their bytes, no white space, no line end.
 pub fn write<T: Serialize>(value: &T) -> Vec<u8> {
-    // A `Value`'s objects are ordered maps, which sorts the keys of structs too.
+    let text = serde_json::to_vec(value).expect("documents are structs and maps with string keys");
+    if keys_ascend(&text) {
+        return text;
+    }
+    // A `Value`'s objects are ordered maps, which sorts the keys of structs too. That costs several times as much, so types of which
+    // there is one for each artifact declare their fields in the order of their names.
     let value = serde_json::to_value(value).expect("documents are structs and maps with string keys");
     serde_json::to_vec(&value).expect("a JSON value can always be written to memory")
+}
+
+/// Whether the keys of every object ascend, in a text that the library wrote without white space. Says no where it cannot see that at once: a key
+/// with an escape.
+fn keys_ascend(text: &[u8]) -> bool {
+    /// An array, or an object with the key that stood last.
+    enum Open<'t> {
+        Array,
+        Object(Option<&'t [u8]>),
+    }
+    let mut open: Vec<Open<'_>> = Vec::with_capacity(MAX_DEPTH);
+    let mut is_key = false;
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        at += 1;
+        match byte {
+            b'{' => {
+                open.push(Open::Object(None));
+                is_key = true;
+            }
+            b'[' => open.push(Open::Array),
+            b'}' | b']' => drop(open.pop()),
+            b',' => is_key = matches!(open.last(), Some(Open::Object(_))),
+            b'"' => {
+                let start = at;
+                let mut has_escape = false;
+                while let Some(inner) = text.get(at).filter(|inner| **inner != b'"') {
+                    has_escape |= *inner == b'\\';
+                    at += if *inner == b'\\' { 2 } else { 1 };
+                }
+                let string = &text[start..at.min(text.len())];
+                at += 1;
+                if std::mem::take(&mut is_key)
+                    && let Some(Open::Object(last)) = open.last_mut()
+                {
+                    if has_escape || last.is_some_and(|last| last >= string) {
+                        return false;
+                    }
+                    *last = Some(string);
+                }
+            }
+            _ => {}
+        }
+    }
+    true
 }
 
 /// One pass over the text, before any value is made of it.
@@ -547,7 +597,49 @@ mod tests {
         assert_eq!(write(&document), "{\"a\":\"é\\n\",\"b\":1,\"critical\":[]}".as_bytes());
     }
 
+    #[test]
+    fn keys_that_do_not_ascend_are_seen_at_every_level() {
+        for text in [
+            "{}",
+            "[]",
+            "\"b\"",
+            r#"{"a":1}"#,
+            r#"{"a":"b","b":"a"}"#,
+            r#"{"a":{"z":1},"b":[{"b":1},{"a":2}],"c":["z","a"]}"#,
+            r#"{"a":"\"b\":{","b":"\\"}"#,
+            r#"{"a":{},"aa":1,"é":2}"#,
+        ] {
+            assert!(keys_ascend(text.as_bytes()), "{text}");
+        }
+        for text in [
+            r#"{"b":1,"a":2}"#,
+            r#"{"a":1,"a":2}"#,
+            r#"{"x":{"b":1,"a":2}}"#,
+            r#"[{"a":1},{"b":1,"a":2}]"#,
+            r#"{"a":{"y":1},"c":[],"b":1}"#,
+            r#"{"b":"\\","a":1}"#,
+            r#"{"é":1,"z":2}"#,
+            r#"{"a\"":1}"#,
+        ] {
+            assert!(!keys_ascend(text.as_bytes()), "{text}");
+        }
+    }
+
     proptest::proptest! {
+        #[test]
+        fn a_text_whose_keys_ascend_is_the_one_that_sorting_gives(
+            pairs in proptest::collection::vec(("[ab\"\\\\é{},:]{0,3}", "[a\"\\\\{},:]{0,3}"), 0..4)
+        ) {
+            struct Pairs(Vec<(String, String)>);
+            impl Serialize for Pairs {
+                fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                    serializer.collect_map(self.0.iter().map(|(key, value)| (key, [value])))
+                }
+            }
+            let sorted: BTreeMap<String, [String; 1]> = pairs.iter().map(|(key, value)| (key.clone(), [value.clone()])).collect();
+            proptest::prop_assert_eq!(write(&Pairs(pairs)), serde_json::to_vec(&sorted).unwrap());
+        }
+
         #[test]
         fn whatever_is_accepted_is_json_and_nothing_panics(text in "[\\[\\]{}:,\"\\\\ua0-9.eE tfné-]{0,40}") {
             if read::<Value>(text.as_bytes()).is_ok() {

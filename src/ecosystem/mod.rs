@@ -26,7 +26,7 @@ pub use error::{Mismatch, SelectionError, UpstreamError};
 pub use held::{ClientConfig, DocumentContent, Facts, Held, PlacedContent, PlacedFile, RepositoryPlace};
 pub use placing::{Laid, Placing, placing};
 pub use purl::{Purl, PurlError, decode, purl};
-pub use selection::{Files, Selection, Wanted};
+pub use selection::{Elsewhere, Files, Selection, Wanted};
 pub use upstream::{
     ClientEnvironment, Companions, DocumentRequest, Fetched, Indexed, IndexedProof, Located, NamedBy, NamedFile,
     NewDocument, NewIndex, NewProof, Transport, Upstream, UpstreamBase,

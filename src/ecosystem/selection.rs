@@ -18,8 +18,20 @@ pub struct Selection {
     pub wanted: Vec<Wanted>,
     /// What was seen and is not taken, in words: git dependencies, direct URLs without hash, …
     pub left_out: Vec<String>,
+    /// What stands under a registry's name and comes from elsewhere: whoever needs the name has it from there.
+    pub elsewhere: Vec<Elsewhere>,
     /// The registries or indexes that the lockfile names, with their credentials split off.
     pub upstreams: Vec<UpstreamBase>,
+}
+
+/// A name that a lockfile fills with something else than the registry's package of that name: from git, a folder or an address, or with another package
+/// in its place (`[patch]`, `overrides`, aliases).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Elsewhere {
+    /// The name in normal form.
+    pub name: String,
+    /// Its version, where the lockfile says one that counts.
+    pub version: Option<String>,
 }
 
 /// One artifact that a selection asks for.

@@ -27,6 +27,8 @@ pub(super) struct Beside {
     images: BTreeMap<String, Vec<Found>>,
     /// The names of all files that are proofs.
     proofs: BTreeSet<String>,
+    /// What an image layout lacks, in words.
+    lacking: Option<String>,
 }
 
 /// A proof of one file.
@@ -65,7 +67,13 @@ impl Beside {
             ..Self::default()
         };
         if this.is_file("oci-layout") {
-            this.images = image_proofs(folder).unwrap_or_default();
+            match image_proofs(folder) {
+                Ok((images, lacking)) => (this.images, this.lacking) = (images, lacking),
+                Err(error) => {
+                    let text = format!("the image layout is not whole, and no signature in it is taken: {error}");
+                    this.lacking = Some(text);
+                }
+            }
         }
         for name in &lists {
             this.take_list(name, &signatures);
@@ -165,6 +173,11 @@ impl Beside {
         (bytes.len() as u64 <= MAX_BESIDE_BYTES).then_some(bytes)
     }
 
+    /// What an image layout lacks, in words.
+    pub(super) fn lacking(&self) -> Option<&str> {
+        self.lacking.as_deref()
+    }
+
     /// Whether a file of this folder is a proof of others.
     pub(super) fn is_proof(&self, name: &str) -> bool {
         self.proofs.contains(name)
@@ -202,8 +215,11 @@ impl Beside {
     }
 }
 
-/// The proofs that an image layout holds about its images. Its blobs stay files of the set: clients read the folder as it is.
-fn image_proofs(folder: &Path) -> Result<BTreeMap<String, Vec<Found>>, LayoutError> {
+/// Proofs by the blob that they are about.
+type ImageProofs = BTreeMap<String, Vec<Found>>;
+
+/// The proofs that an image layout holds about its images, and what it lacks, in words. Its blobs stay files of the set: clients read the folder as it is.
+fn image_proofs(folder: &Path) -> Result<(ImageProofs, Option<String>), LayoutError> {
     let layout = oci::read(&LayoutFolder(folder), Check::Documents)?;
     let mut images = BTreeMap::new();
     for document in layout.images() {
@@ -228,7 +244,20 @@ fn image_proofs(folder: &Path) -> Result<BTreeMap<String, Vec<Found>>, LayoutErr
             paths: paths.collect(),
         });
     }
-    Ok(images)
+    let layers = layout.documents.values().flat_map(|document| &document.layers);
+    let missing: BTreeSet<String> = layers
+        .map(|layer| (oci::blob_path(&layer.digest), layer.size))
+        .filter(|(path, size)| {
+            let found = fs::symlink_metadata(folder.join(path));
+            !found.is_ok_and(|found| found.is_file() && found.len() == *size)
+        })
+        .map(|(path, _)| path)
+        .collect();
+    let lacking = missing.first().map(|first| {
+        let count = missing.len();
+        format!("the image layout is not whole: blobs that its manifests name are not there with their size: {count}, the first {first}")
+    });
+    Ok((images, lacking))
 }
 
 struct LayoutFolder<'a>(&'a Path);
@@ -399,8 +428,23 @@ mod tests {
         assert!(beside.of_below(&signature_path).is_empty());
         // Everything stays a file of the set; a layout that is not what it says tells nothing.
         assert!(!beside.is_proof("index.json"));
+        // Its configuration is named and not there.
+        assert!(
+            beside
+                .lacking()
+                .is_some_and(|text| text.contains("size: 1, the first") && text.ends_with(&config_path)),
+            "{:?}",
+            beside.lacking()
+        );
+        let (_folder, whole) = folder(&[&files[..], &[(config_path.as_str(), "{}")]].concat());
+        assert_eq!(whole.lacking(), None);
         let (_folder, beside) = folder(&files[..3]);
         assert!(beside.of_below(&image_path).is_empty());
+        let lacking = beside.lacking().unwrap();
+        assert!(
+            lacking.ends_with(&format!("{signature_path} is named and not there")),
+            "{lacking}"
+        );
     }
 
     #[cfg(unix)]

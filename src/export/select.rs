@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::ecosystem::{Ecosystem, SelectionError, UpstreamBase, Wanted};
+use crate::ecosystem::{Ecosystem, Elsewhere, SelectionError, UpstreamBase, Wanted};
 use crate::model::{Claim, Code, Refusal, Stop, Unable};
 
 pub(super) use choices::{Choices, Interner, index, joined};
@@ -388,6 +388,7 @@ pub fn select(request: Request, ecosystems: &[&'static dyn Ecosystem]) -> Result
     let Gathered {
         choices,
         mut left_out,
+        elsewhere,
         warnings,
     } = gathered;
     if choices.len() == 0 {
@@ -396,6 +397,7 @@ pub fn select(request: Request, ecosystems: &[&'static dyn Ecosystem]) -> Result
     left_out.sort();
     left_out.dedup();
     let plan = PlanHead {
+        elsewhere,
         exclude: request.exclude,
         inputs: plan_inputs,
         left_out: left_out.clone(),
@@ -418,6 +420,7 @@ pub fn select(request: Request, ecosystems: &[&'static dyn Ecosystem]) -> Result
 struct Gathered {
     choices: Choices,
     left_out: Vec<String>,
+    elsewhere: BTreeSet<(&'static str, Elsewhere)>,
     warnings: Vec<String>,
 }
 

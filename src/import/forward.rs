@@ -231,11 +231,11 @@ mod tests {
 
     fn tree(size: &str, root: &str) -> Finding {
         let mut finding = confirmed("sumdb", &[("tree-size", size), ("tree-root", root)]);
-        finding.log = Some(LogEntry {
+        finding.log = Some(Box::new(LogEntry {
             id: "sum.example.com".to_owned(),
             index: "0".to_owned(),
             proof: LogProof::Inclusion,
-        });
+        }));
         finding
     }
 

@@ -1,6 +1,7 @@
 //! What the plan of a bundle asked for: which versions, and which digests the lockfiles stated. A plan may name a million artifacts, so
 //! what is kept of it is an index.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::BufReader;
@@ -9,7 +10,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
-use crate::model::{Artifact, Claim, Digest, Stop, Unable};
+use crate::model::{Artifact, Claim, Digest, Name, Stop, Unable};
 
 /// The largest plan that is searched, in bytes: that of some 1,200,000 artifacts.
 const MAX_PLAN_BYTES: u64 = 256 << 20;
@@ -26,12 +27,23 @@ pub struct Planned {
     stated: Vec<(Key, u32)>,
     /// The digests as the plan has them, each ended by a line feed.
     texts: String,
+    /// What lockfiles fill with something that is not carried, with its version where that counts.
+    elsewhere: BTreeMap<Name, Vec<Option<String>>>,
 }
 
 #[derive(Deserialize)]
 struct Plan {
+    #[serde(default)]
+    elsewhere: Vec<OtherPlace>,
     #[serde(default, deserialize_with = "index")]
     wanted: Planned,
+}
+
+#[derive(Deserialize)]
+struct OtherPlace {
+    ecosystem: String,
+    name: String,
+    version: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -54,7 +66,22 @@ impl Planned {
         }
         let file = BufReader::with_capacity(128 << 10, File::open(path).map_err(failed)?);
         match serde_json::from_reader::<_, Plan>(file) {
-            Ok(plan) => Ok(plan.wanted),
+            Ok(plan) => {
+                let mut planned = plan.wanted;
+                for OtherPlace {
+                    ecosystem,
+                    name,
+                    version,
+                } in plan.elsewhere
+                {
+                    planned
+                        .elsewhere
+                        .entry(Name { ecosystem, name })
+                        .or_default()
+                        .push(version);
+                }
+                Ok(planned)
+            }
             Err(error) if error.is_io() => Err(failed(error.into()).into()),
             Err(_) => Ok(Self::default()),
         }
@@ -69,6 +96,13 @@ impl Planned {
     pub(super) fn names(&self, artifact: &Artifact) -> bool {
         let key = key(&artifact.ecosystem, &artifact.name, &artifact.version, None);
         self.versions.binary_search(&key).is_ok()
+    }
+
+    /// Whether a lockfile fills a name with something that is not carried, of a version that will do.
+    pub(super) fn is_elsewhere(&self, name: &Name, fits: &dyn Fn(&str) -> bool) -> bool {
+        let versions = self.elsewhere.get(name).into_iter().flatten();
+        let mut versions = versions.map(|version| version.as_deref().is_none_or(fits));
+        versions.any(|will_do| will_do)
     }
 
     /// The digests stated for an artifact: for its very file where the plan names files.

@@ -6,7 +6,7 @@ use super::import::Recorded;
 use super::journal::Told;
 use super::query::text_json;
 use super::{Entry, Import, Ledger, LedgerError, integer};
-use crate::model::{Digest, Finding, Level, Name, Signer, Timestamp, plain_fingerprint};
+use crate::model::{Digest, Fault, Finding, Level, Name, Outcome, Signer, Timestamp, key_id, plain_fingerprint};
 
 /// What an artifact's proofs came to, and what was decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,12 +37,20 @@ fn level(number: i64) -> Level {
         .unwrap_or_default()
 }
 
-/// The texts under which people look for a signer: a fingerprint without spaces and colons in capitals, or an identity's subject.
+/// The texts under which people look for a signer: fingerprints without spaces and colons in capitals, OpenPGP's key ids, or an identity's subject.
 fn keys_of(signer: &Signer) -> Vec<String> {
-    match signer {
-        Signer::Key { fingerprint, .. } | Signer::Certificate { fingerprint, .. } => vec![search_key(fingerprint)],
-        Signer::Identity(identity) => vec![identity.subject.clone(), identity.to_string()],
+    if let Signer::Identity(identity) = signer {
+        return vec![identity.subject.clone(), identity.to_string()];
     }
+    let fingerprints = signer.keys().chain(signer.certificates()).map(search_key);
+    fingerprints.chain(signer.keys().filter_map(key_id)).collect()
+}
+
+/// Whose keys and certificates a finding rests on. What fell because one of them is revoked still rests on it: who asks about a stolen key looks for just that.
+fn resting(finding: &Finding) -> impl Iterator<Item = &Signer> {
+    let counts = finding.is_confirmed() || finding.outcome == Outcome::Contradicted(Fault::Revoked);
+    let signers = finding.signers.iter().chain(&finding.through);
+    signers.filter(move |_| counts)
 }
 
 /// How a key is looked for: hexadecimal digits in capitals without spaces and colons; anything else as it is.
@@ -50,12 +58,32 @@ pub fn search_key(text: &str) -> String {
     plain_fingerprint(text)
 }
 
-/// Whether a confirmed finding rests on a key, a certificate, an identity or an anchor, as [`Ledger::resting_on`] looks for it.
+/// Who signed what lowered a finding of the policy, as the text of a decision says.
+fn lowering(decision: &str) -> Vec<Signer> {
+    // Few decisions have any, and a text is searched sooner than read.
+    if !decision.contains("\"lowered\"") {
+        return Vec::new();
+    }
+    let decision: serde_json::Value = serde_json::from_str(decision).unwrap_or_default();
+    let hits = decision.pointer("/decision/hits").and_then(serde_json::Value::as_array);
+    let signers = hits
+        .into_iter()
+        .flatten()
+        .filter_map(|hit| hit.pointer("/lowered/signer"));
+    signers
+        .filter_map(|signer| serde_json::from_value(signer.clone()).ok())
+        .collect()
+}
+
+/// Whether somebody who signed is the one that is asked for, as [`Ledger::resting_on`] looks for it.
+pub fn is_signer(signer: &Signer, key: &str) -> bool {
+    keys_of(signer).contains(&search_key(key))
+}
+
+/// Whether a finding rests on a key, a certificate, an identity or an anchor, as [`Ledger::resting_on`] looks for it.
 pub fn rests_on(finding: &Finding, key: &str) -> bool {
-    let wanted = search_key(key);
-    finding.is_confirmed()
-        && (finding.anchors.iter().any(|anchor| anchor == key)
-            || finding.signers.iter().flat_map(keys_of).any(|held| held == wanted))
+    finding.is_confirmed() && finding.anchors.iter().any(|anchor| anchor == key)
+        || resting(finding).any(|signer| is_signer(signer, key))
 }
 
 impl Import<'_> {
@@ -108,13 +136,21 @@ pub(super) fn write_judgement(
     let mut signed = connection
         .prepare_cached("INSERT OR IGNORE INTO signers (name, signer, bundle) VALUES (?1, ?2, ?3)")
         .map_err(failed("write"))?;
-    for finding in judgement.findings.iter().filter(|finding| finding.is_confirmed()) {
-        let anchors = finding.anchors.iter().map(|anchor| format!("anchor {anchor}"));
-        for key in finding.signers.iter().flat_map(keys_of).chain(anchors) {
+    for finding in &judgement.findings {
+        let anchors = finding.anchors.iter().filter(|_| finding.is_confirmed());
+        let anchors = anchors.map(|anchor| format!("anchor {anchor}"));
+        for key in resting(finding).flat_map(keys_of).chain(anchors) {
             rests
                 .execute(params![key, recorded.artifact])
                 .map_err(failed("write"))?;
         }
+    }
+    for key in lowering(&judgement.decision).iter().flat_map(keys_of) {
+        rests
+            .execute(params![key, recorded.artifact])
+            .map_err(failed("write"))?;
+    }
+    for finding in judgement.findings.iter().filter(|finding| finding.is_confirmed()) {
         // A registry signs for everybody: only whoever speaks for the name itself is remembered as its publisher.
         let publishers = finding.signers.iter().filter(|_| finding.level() >= Level::Publisher);
         for signer in publishers {
@@ -261,8 +297,8 @@ impl Ledger {
             .map_err(LedgerError::sql("read"))
     }
 
-    /// Calls back for every artifact whose confirmed findings rest on a key, a certificate, an identity or an anchor, or that came
-    /// in a bundle which an exporter's key signed.
+    /// Calls back for every artifact whose findings rest on a key, a certificate, an identity or an anchor, of which such a signer's statement lowered
+    /// something, or that came in a bundle which an exporter's key signed.
     pub fn resting_on<E: From<LedgerError>>(
         &self,
         key: &str,

@@ -33,7 +33,7 @@ use crate::model::{Digest, LogState, Timestamp};
 pub use error::LedgerError;
 pub use import::{Import, Recorded};
 pub use journal::{Journaled, Replay, Sink};
-pub use judgement::{Judgement, rests_on, search_key};
+pub use judgement::{Judgement, is_signer, rests_on, search_key};
 pub use record::{
     BundleRecord, EcosystemStatus, Entry, Filter, GenerationRecord, Presence, Status, StreamState, Unfinished, Use,
 };

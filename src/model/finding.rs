@@ -55,33 +55,36 @@ impl fmt::Display for Level {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
-    /// The evidence kind's id, such as `sigstore`.
-    pub kind: String,
-    /// Confirmed, contradicted or undecided.
-    pub outcome: Outcome,
-    /// Why, in one line that a person understands; no full stop.
-    pub reason: String,
-    /// Who signed, as far as the proof shows; believed only if the outcome is confirmed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub signers: Vec<Signer>,
-    /// When it was signed, and who says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signed_at: Option<SignedAt>,
-    /// The transparency log's entry that was checked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub log: Option<LogEntry>,
     /// The signature's algorithm, such as `ECDSA P-256 with SHA-256`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub algorithm: Option<String>,
     /// The names of the anchors that it rests on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub anchors: Vec<String>,
+    /// Whose keys and certificates it rests on as well, all of them: those who took the steps of a chain, an authority of timestamps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub through: Vec<Signer>,
     /// What the signed statement says beside the digest: predicate type, builder, source, commit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub claims: Vec<(String, String)>,
+    /// The evidence kind's id, such as `sigstore`.
+    pub kind: String,
+    /// The transparency log's entry that was checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<Box<LogEntry>>,
     /// What was not checked, or is weaker than usual, one phrase each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// Confirmed, contradicted or undecided.
+    pub outcome: Outcome,
+    /// Why, in one line that a person understands; no full stop.
+    pub reason: String,
+    /// When it was signed, and who says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_at: Option<SignedAt>,
+    /// Who signed, as far as the proof shows; believed only if the outcome is confirmed. Of several who signed an index each is enough.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signers: Vec<Signer>,
 }
 
 /// The three states of a finding. No code merges the last two.
@@ -159,15 +162,21 @@ pub enum Signer {
         /// A user id or the anchor's name, if there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<String>,
+        /// The fingerprint of the key that made the signature, where the one above only vouches for it: a subkey of OpenPGP.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        subkey: Option<String>,
     },
     /// A certificate of X.509.
     Certificate {
+        /// SHA-256 over the DER of each certificate from its issuer's up to the pinned one.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        chain: Vec<String>,
         /// SHA-256 over its DER.
         fingerprint: String,
-        /// Its subject.
-        subject: String,
         /// Its issuer.
         issuer: String,
+        /// Its subject.
+        subject: String,
     },
     /// Somebody whom an identity provider vouched for.
     Identity(Identity),
@@ -189,14 +198,62 @@ pub fn plain_fingerprint(text: &str) -> String {
     }
 }
 
+/// Whether a text names a key: by its fingerprint, or by the key id of 16 digits that OpenPGP makes of one (RFC 9580 §5.5.4).
+pub fn names_key(text: &str, fingerprint: &str) -> bool {
+    let text = plain_fingerprint(text);
+    text == plain_fingerprint(fingerprint) || key_id(fingerprint).is_some_and(|id| id == text)
+}
+
+/// The key id that OpenPGP makes of a fingerprint: of version 4 its end, of version 6 its beginning. None of another form has as many bare digits.
+pub fn key_id(fingerprint: &str) -> Option<String> {
+    let is_bare = fingerprint.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let id = match fingerprint.len() {
+        40 if is_bare => &fingerprint[24..],
+        64 if is_bare => &fingerprint[..16],
+        _ => return None,
+    };
+    Some(id.to_ascii_uppercase())
+}
+
+impl Signer {
+    /// A key that signed itself.
+    pub fn key(fingerprint: impl Into<String>, owner: Option<String>) -> Self {
+        Self::Key {
+            fingerprint: fingerprint.into(),
+            owner,
+            subkey: None,
+        }
+    }
+
+    /// The fingerprints of its keys: its own, and that of the subkey which signed for it.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        let keys = match self {
+            Self::Key {
+                fingerprint, subkey, ..
+            } => [Some(fingerprint), subkey.as_ref()],
+            Self::Certificate { .. } | Self::Identity(_) => [None, None],
+        };
+        keys.into_iter().flatten().map(String::as_str)
+    }
+
+    /// The fingerprints of its certificates: its own, and those above it.
+    pub fn certificates(&self) -> impl Iterator<Item = &str> {
+        let (own, chain) = match self {
+            Self::Certificate { fingerprint, chain, .. } => (Some(fingerprint), chain.as_slice()),
+            Self::Key { .. } | Self::Identity(_) => (None, &[][..]),
+        };
+        own.into_iter().chain(chain).map(String::as_str)
+    }
+}
+
 /// When a proof was signed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignedAt {
-    /// The time.
-    pub time: Timestamp,
     /// Who says so.
     pub source: TimeSource,
+    /// The time.
+    pub time: Timestamp,
 }
 
 /// Who says when a proof was signed.
@@ -252,6 +309,7 @@ impl Finding {
             log: None,
             algorithm: None,
             anchors: Vec::new(),
+            through: Vec::new(),
             claims: Vec::new(),
             notes: Vec::new(),
         }
@@ -354,6 +412,29 @@ fn one_line(reason: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_is_named_by_its_fingerprint_or_by_the_id_that_openpgp_makes_of_it() {
+        let fourth = "0123456789ABCDEF0123456789ABCDEF01234567";
+        let sixth = "0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF";
+        for (text, fingerprint, names) in [
+            ("0123 4567 89ab cdef 0123 4567 89ab cdef 0123 4567", fourth, true),
+            ("89abcdef01234567", fourth, true),
+            ("89ABCDEF01234567", sixth, false),
+            ("0123456789ABCDEF", sixth, true),
+            ("0123456789ABCDEF", fourth, false),
+            // Shorter ids name many keys.
+            ("01234567", fourth, false),
+            ("", fourth, false),
+            ("0123456789ABCDEF", &format!("sha256:{sixth}"), false),
+            (sixth, &format!("sha256:{sixth}"), true),
+            ("E7620F1842B4E81F", "E7620F1842B4E81F", true),
+            ("SHA256:abc", "SHA256:abc", true),
+            ("SHA256:abC", "SHA256:abc", false),
+        ] {
+            assert_eq!(names_key(text, fingerprint), names, "{text} {fingerprint}");
+        }
+    }
 
     #[test]
     fn a_reason_is_one_line_of_bounded_length() {

@@ -29,7 +29,8 @@ pub use delta::{BaseSource, delta_words};
 pub use difference::{Difference, How};
 pub use digest::{Digest, DigestError, Hasher};
 pub use finding::{
-    Doubt, Fault, Finding, Level, LogEntry, LogProof, Outcome, SignedAt, Signer, TimeSource, plain_fingerprint,
+    Doubt, Fault, Finding, Level, LogEntry, LogProof, Outcome, SignedAt, Signer, TimeSource, key_id, names_key,
+    plain_fingerprint,
 };
 pub use identity::{Differs, IDENTITY_FIELDS, Identity, IdentityPattern, PatternError, segment_glob};
 pub use log::LogState;

@@ -174,23 +174,23 @@ pub struct Hit {
     /// The stable code.
     #[serde(serialize_with = "by_name", deserialize_with = "of_name")]
     pub code: Code,
-    /// What it makes of the artifact: `allow` where it is only mentioned, or waived.
-    pub verdict: Verdict,
-    /// The rule's place in the policy.
-    pub rule: String,
-    /// What was found: one phrase, lower case, no full stop.
-    pub message: String,
-    /// What to do next.
-    pub solution: String,
-    /// The publisher's statement that lowers it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lowered: Option<Lowered>,
-    /// The waiver that lifts it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub waived_by: Option<String>,
     /// The day from which the rule counts, if that is still to come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts_from: Option<Day>,
+    /// The publisher's statement that lowers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lowered: Option<Lowered>,
+    /// What was found: one phrase, lower case, no full stop.
+    pub message: String,
+    /// The rule's place in the policy.
+    pub rule: String,
+    /// What to do next.
+    pub solution: String,
+    /// What it makes of the artifact: `allow` where it is only mentioned, or waived.
+    pub verdict: Verdict,
+    /// The waiver that lifts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waived_by: Option<String>,
 }
 
 fn by_name<S: Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error> {
@@ -206,18 +206,18 @@ fn of_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Code, D::Error>
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
-    /// What becomes of it.
-    pub verdict: Verdict,
-    /// What the rules alone say: differs from the verdict only where a policy is evaluated, and reports are stamped EVALUATION.
-    pub rules_say: Verdict,
+    /// Everything that was found, in the order of `bundle-spec/policy.md` §4.
+    pub hits: Vec<Hit>,
+    /// The level that is reached.
+    pub reached: Level,
     /// The level that is asked for.
     pub required: Level,
     /// The rule that asks for it.
     pub required_by: String,
-    /// The level that is reached.
-    pub reached: Level,
-    /// Everything that was found, in the order of `bundle-spec/policy.md` §4.
-    pub hits: Vec<Hit>,
+    /// What the rules alone say: differs from the verdict only where a policy is evaluated, and reports are stamped EVALUATION.
+    pub rules_say: Verdict,
+    /// What becomes of it.
+    pub verdict: Verdict,
 }
 
 /// A bundle as a whole.

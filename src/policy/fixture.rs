@@ -286,10 +286,7 @@ impl Fixture {
             .cleared
             .iter()
             .map(|advisory| VexSaid {
-                author: Signer::Key {
-                    fingerprint: "of the test".to_owned(),
-                    owner: None,
-                },
+                author: Signer::key("of the test".to_owned(), None),
                 level: Level::Publisher,
                 document: "the test's own".to_owned(),
                 names: vec![advisory.clone()],
@@ -367,14 +364,12 @@ impl WrittenFinding {
 impl WrittenSigner {
     fn read(&self) -> Option<Signer> {
         match (&self.key, &self.certificate, &self.identity) {
-            (Some(key), None, None) => Some(Signer::Key {
-                fingerprint: key.clone(),
-                owner: None,
-            }),
+            (Some(key), None, None) => Some(Signer::key(key.clone(), None)),
             (None, Some(certificate), None) => Some(Signer::Certificate {
                 fingerprint: certificate.clone(),
                 subject: String::new(),
                 issuer: String::new(),
+                chain: Vec::new(),
             }),
             (None, None, Some(fields)) => {
                 let mut fields = fields.clone();

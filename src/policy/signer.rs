@@ -6,6 +6,17 @@ use std::collections::BTreeSet;
 use super::document::{IdentityRule, PublisherRule};
 use crate::model::{Finding, Identity, Signer, plain_fingerprint, segment_glob};
 
+/// The kinds whose signatures are OpenPGP's, or may be.
+const BY_OPENPGP: [&str; 7] = [
+    "apt-release",
+    "cpan-checksums",
+    "helm-provenance",
+    "openpgp",
+    "repomd",
+    "rpm-signature",
+    "signed-checksums",
+];
+
 /// Somebody whom a rule names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Pin<'r> {
@@ -25,7 +36,9 @@ pub(crate) fn pins<'r>(
         match signer {
             Signer::Key { fingerprint, .. } => {
                 // Fingerprints of other kinds may have as many digits.
-                let pgp = (finding.kind == "openpgp").then(|| fingerprint.to_ascii_uppercase());
+                let pgp = BY_OPENPGP
+                    .contains(&finding.kind.as_str())
+                    .then(|| fingerprint.to_ascii_uppercase());
                 named.extend(pgp.and_then(|text| rule.pgp.get(&text)).map(|text| Pin::Pgp(text)));
                 named.extend(rule.keys.get(fingerprint).map(|text| Pin::Key(text)));
             }
@@ -97,11 +110,13 @@ pub(crate) fn is_same(one: &Signer, other: &Signer) -> bool {
                 fingerprint,
                 subject,
                 issuer,
+                ..
             },
             Signer::Certificate {
                 fingerprint: other_fingerprint,
                 subject: other_subject,
                 issuer: other_issuer,
+                ..
             },
         ) => {
             same_fingerprint(fingerprint, other_fingerprint)
@@ -160,6 +175,7 @@ pub(crate) fn words(signer: &Signer) -> String {
         Signer::Key {
             fingerprint,
             owner: Some(owner),
+            ..
         } => format!("{owner} (key {fingerprint})"),
         Signer::Key { fingerprint, .. } => format!("key {fingerprint}"),
         Signer::Certificate { subject, .. } => subject.clone(),
@@ -247,10 +263,7 @@ mod tests {
         assert!(is_same(&first, &signer("acme/tool", "7", "refs/tags/v2")));
         assert!(is_same(&first, &signer("renamed/tool", "7", "refs/tags/v2")));
         assert!(!is_same(&first, &signer("acme/tool", "8", "refs/tags/v1")));
-        let key = |text: &str| Signer::Key {
-            fingerprint: text.to_owned(),
-            owner: None,
-        };
+        let key = |text: &str| Signer::key(text.to_owned(), None);
         assert!(is_same(&key("ABCDEF01"), &key("abcdef01")));
         assert!(!is_same(&key("SHA256:ab"), &key("SHA256:AB")));
         assert!(!is_same(&key("ABCDEF01"), &first));

@@ -149,12 +149,14 @@ pub(super) fn signer_words(signer: &Signer) -> String {
         Signer::Key {
             fingerprint,
             owner: Some(owner),
+            ..
         } => format!("key {fingerprint} of {owner}"),
         Signer::Key { fingerprint, .. } => format!("key {fingerprint}"),
         Signer::Certificate {
             fingerprint,
             subject,
             issuer,
+            ..
         } => format!("certificate {fingerprint} of {subject}, issued by {issuer}"),
         Signer::Identity(identity) => identity.to_string(),
     }

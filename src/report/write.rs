@@ -23,6 +23,9 @@ const MAX_FINDINGS: usize = 250;
 /// Texts within a finding, in bytes, so that no record grows beyond its limit.
 const MAX_FINDING_BYTES: usize = 12 << 10;
 
+/// Certificates above a signer's that a shortened finding keeps: real chains have three.
+const MAX_CHAIN: usize = 8;
+
 /// Records that lie aside until their head is known.
 #[derive(Debug)]
 pub struct Aside {
@@ -125,7 +128,8 @@ pub(crate) fn shorten(record: &mut Record) {
         finding.notes.clear();
         finding.kind = super::short(&finding.kind);
         finding.signers.truncate(1);
-        for signer in &mut finding.signers {
+        finding.through.truncate(1);
+        for signer in finding.signers.iter_mut().chain(&mut finding.through) {
             shorten_signer(signer);
         }
         finding.anchors.truncate(1);
@@ -144,12 +148,20 @@ pub(crate) fn shorten(record: &mut Record) {
 /// Whoever signed may have long names: their beginnings tell them apart well enough.
 fn shorten_signer(signer: &mut Vouching) {
     let texts: Vec<&mut String> = match signer {
-        Vouching::Key { fingerprint, owner } => std::iter::once(fingerprint).chain(owner).collect(),
+        Vouching::Key {
+            fingerprint,
+            owner,
+            subkey,
+        } => std::iter::once(fingerprint).chain(owner).chain(subkey).collect(),
         Vouching::Certificate {
             fingerprint,
             subject,
             issuer,
-        } => vec![fingerprint, subject, issuer],
+            chain,
+        } => {
+            chain.truncate(MAX_CHAIN);
+            chain.iter_mut().chain([fingerprint, subject, issuer]).collect()
+        }
         Vouching::Identity(identity) => {
             identity.fields.clear();
             vec![&mut identity.issuer, &mut identity.subject]

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::TrustError;
 use crate::crypto::strict_json::{self, Critical, Extensions};
 use crate::model::{
-    Artifact, Digest, Doubt, Fault, Finding, IdentityPattern, Outcome, PatternError, Signer, Timestamp,
-    plain_fingerprint,
+    Artifact, Digest, Doubt, Fault, Finding, IdentityPattern, Level, Outcome, PatternError, Signer, Timestamp,
+    names_key, plain_fingerprint,
 };
 
 /// More than a site ever revokes; a document of that many still fits an envelope.
@@ -165,52 +165,106 @@ impl Revocations {
 
     /// Turns a confirmed finding that rests on something revoked into a contradicted one. What somebody other than the signer
     /// proves to have been signed before the revocation's date stays as it is, with a note.
+    ///
+    /// Of several who signed one index each is enough (apt-secure(8)), so that one who is revoked only drops out. Elsewhere the level may rest on any of them.
     pub fn apply(&self, finding: &mut Finding) {
         if !finding.is_confirmed() {
             return;
         }
-        for revocation in &self.revoked {
-            if !finding.signers.iter().any(|signer| revocation.what.covers(signer)) {
-                continue;
+        let proven = finding
+            .signed_at
+            .as_ref()
+            .filter(|signed| signed.source.is_proven())
+            .map(|signed| signed.time);
+        for beside in &finding.through {
+            match self.against(beside, proven) {
+                Against::Nothing => {}
+                Against::Later(note) => finding.notes.push(note),
+                Against::All(reason) => {
+                    finding.outcome = Outcome::Contradicted(Fault::Revoked);
+                    finding.reason = format!("what it rests on does not stand: {reason}");
+                    return;
+                }
             }
-            let proven = finding
-                .signed_at
-                .as_ref()
-                .filter(|signed| signed.source.is_proven())
-                .map(|signed| signed.time);
-            match (revocation.invalid_since, proven) {
-                (Some(since), Some(signed)) if signed < since => {
-                    finding
-                        .notes
-                        .push(format!("its signer is revoked since {since}, after it was signed"));
+        }
+        let against: Vec<Against> = finding
+            .signers
+            .iter()
+            .map(|signer| self.against(signer, proven))
+            .collect();
+        let falls = |one: &Against| matches!(one, Against::All(_));
+        let is_enough = finding.level() <= Level::Registry && !against.iter().all(falls);
+        let has_own_anchors = finding.anchors.len() == finding.signers.len();
+        for (place, one) in against.into_iter().enumerate().rev() {
+            match one {
+                Against::Nothing => {}
+                Against::Later(note) => finding.notes.push(note),
+                Against::All(reason) if is_enough => {
+                    finding.signers.remove(place);
+                    if has_own_anchors {
+                        finding.anchors.remove(place);
+                    }
+                    finding.notes.push(format!("another signature did not count: {reason}"));
                 }
-                (Some(since), None) => {
+                Against::All(reason) => {
                     finding.outcome = Outcome::Contradicted(Fault::Revoked);
-                    finding.reason = format!(
-                        "its signer is revoked since {since} ({}), and nothing proves that it was signed before",
-                        revocation.reason
-                    );
-                    return;
-                }
-                _ => {
-                    finding.outcome = Outcome::Contradicted(Fault::Revoked);
-                    finding.reason = format!("its signer is revoked: {}", revocation.reason);
-                    return;
+                    finding.reason = reason;
                 }
             }
         }
     }
+
+    /// What is revoked of somebody who signed at a proven time, or at no proven one.
+    fn against(&self, signer: &Signer, proven: Option<Timestamp>) -> Against {
+        let mut found = Against::Nothing;
+        for revocation in &self.revoked {
+            let Some(who) = revocation.what.covers(signer) else {
+                continue;
+            };
+            let why = &revocation.reason;
+            match (revocation.invalid_since, proven) {
+                (Some(since), Some(signed)) if signed < since => {
+                    found = Against::Later(format!("{who} is revoked since {since}, after it was signed"));
+                }
+                (Some(since), None) => {
+                    return Against::All(format!(
+                        "{who} is revoked since {since} ({why}), and nothing proves that it was signed before"
+                    ));
+                }
+                _ => return Against::All(format!("{who} is revoked: {why}")),
+            }
+        }
+        found
+    }
+}
+
+/// What revocations say against somebody who signed.
+enum Against {
+    Nothing,
+    /// It was revoked later; in words.
+    Later(String),
+    /// Nothing of it stands; why.
+    All(String),
 }
 
 impl Revoked {
-    fn covers(&self, signer: &Signer) -> bool {
+    /// Whether it is about somebody who signed: about what of it, in words.
+    fn covers(&self, signer: &Signer) -> Option<&'static str> {
         let same = |one: &str, other: &str| plain_fingerprint(one) == plain_fingerprint(other);
-        match (self, signer) {
-            (Self::Key(revoked), Signer::Key { fingerprint, .. })
-            | (Self::Certificate(revoked), Signer::Certificate { fingerprint, .. }) => same(revoked, fingerprint),
-            (Self::Identity(pattern), Signer::Identity(identity)) => pattern.compare(identity).is_ok(),
-            _ => false,
-        }
+        let place = match self {
+            Self::Key(revoked) => signer.keys().position(|key| names_key(revoked, key)),
+            Self::Certificate(revoked) => signer.certificates().position(|one| same(revoked, one)),
+            Self::Identity(pattern) => {
+                let is_meant = matches!(signer, Signer::Identity(identity) if pattern.compare(identity).is_ok());
+                is_meant.then_some(0)
+            }
+            Self::Bundle(_) | Self::Artifact(_) => None,
+        };
+        Some(match (place?, self) {
+            (0, _) => "its signer",
+            (_, Self::Certificate(_)) => "an authority of its signer",
+            _ => "the subkey that signed it",
+        })
     }
 }
 
@@ -240,7 +294,7 @@ pub fn unknown_kind(kind: &str) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Identity, Level, SignedAt, TimeSource};
+    use crate::model::{Identity, SignedAt, TimeSource};
 
     fn time(seconds: i64) -> Timestamp {
         Timestamp::from_seconds(seconds)
@@ -257,10 +311,7 @@ mod tests {
     }
 
     fn signed(at: Option<(i64, TimeSource)>) -> Finding {
-        let mut finding = Finding::confirmed("openpgp", Level::Publisher, "good").by(Signer::Key {
-            fingerprint: "ABCD 1234".to_owned(),
-            owner: None,
-        });
+        let mut finding = Finding::confirmed("openpgp", Level::Publisher, "good").by(Signer::key("ABCD 1234", None));
         finding.signed_at = at.map(|(seconds, source)| SignedAt {
             time: time(seconds),
             source,
@@ -311,6 +362,7 @@ mod tests {
                 fingerprint,
                 subject: "CN=a".to_owned(),
                 issuer: "CN=b".to_owned(),
+                chain: Vec::new(),
             })
         };
         let colons: Vec<&str> = vec!["AB"; 32];
@@ -356,6 +408,106 @@ mod tests {
             let mut finding = signer("me@example.com");
             revoking(what.clone(), None).apply(&mut finding);
             assert_eq!(!finding.is_confirmed(), falls, "{what:?}");
+        }
+    }
+
+    #[test]
+    fn a_subkey_or_an_authority_that_is_revoked_takes_down_what_it_made() {
+        const PRIMARY: &str = "0123456789ABCDEF0123456789ABCDEF01234567";
+        const SUBKEY: &str = "89ABCDEF0123456789ABCDEF0123456789ABCDEF";
+        let by_subkey = || {
+            Finding::confirmed("openpgp", Level::Publisher, "good").by(Signer::Key {
+                fingerprint: PRIMARY.to_owned(),
+                owner: None,
+                subkey: Some(SUBKEY.to_owned()),
+            })
+        };
+        let (own, above) = ("1".repeat(64), "2".repeat(64));
+        let by_certificate = || {
+            Finding::confirmed("cms", Level::Publisher, "good").by(Signer::Certificate {
+                fingerprint: own.clone(),
+                subject: "CN=a".to_owned(),
+                issuer: "CN=b".to_owned(),
+                chain: vec![above.clone()],
+            })
+        };
+        let through = || {
+            let mut finding = signed(None);
+            finding.through.push(Signer::key("CCCC", None));
+            finding
+        };
+        let key = |text: &str| Revoked::Key(text.to_owned());
+        for (mut finding, what, why) in [
+            (by_subkey(), key(SUBKEY), "the subkey that signed it is revoked: stolen"),
+            (
+                by_subkey(),
+                key(&SUBKEY[24..]),
+                "the subkey that signed it is revoked: stolen",
+            ),
+            (by_subkey(), key(PRIMARY), "its signer is revoked: stolen"),
+            (
+                by_subkey(),
+                key(&PRIMARY[24..].to_lowercase()),
+                "its signer is revoked: stolen",
+            ),
+            (
+                by_certificate(),
+                Revoked::Certificate(above.clone()),
+                "an authority of its signer is revoked: stolen",
+            ),
+            (
+                through(),
+                key("cccc"),
+                "what it rests on does not stand: its signer is revoked: stolen",
+            ),
+        ] {
+            revoking(what, None).apply(&mut finding);
+            assert_eq!(finding.outcome, Outcome::Contradicted(Fault::Revoked));
+            assert_eq!(finding.reason, why);
+        }
+        for (mut finding, what) in [
+            (by_subkey(), key(&SUBKEY[32..])),
+            (by_certificate(), key(&above)),
+            (by_subkey(), Revoked::Certificate("3".repeat(64))),
+        ] {
+            revoking(what, None).apply(&mut finding);
+            assert!(finding.is_confirmed());
+        }
+    }
+
+    #[test]
+    fn of_several_who_signed_an_index_one_who_is_revoked_drops_out() {
+        let by = |level, fingerprints: &[&str], anchors: &[&str]| {
+            let mut finding = Finding::confirmed("apt-release", level, "good");
+            finding.signers = fingerprints.iter().map(|own| Signer::key(*own, None)).collect();
+            finding.anchors = anchors.iter().map(|own| (*own).to_owned()).collect();
+            revoking(Revoked::Key("bb".to_owned()), None).apply(&mut finding);
+            finding
+        };
+        let signer = Signer::key("aa", None);
+        let own = by(Level::Registry, &["aa", "bb"], &["of-a", "of-b"]);
+        assert_eq!(own.outcome, Outcome::Confirmed(Level::Registry));
+        assert_eq!(
+            (own.signers, own.anchors),
+            (vec![signer.clone()], vec!["of-a".to_owned()])
+        );
+        assert_eq!(
+            own.notes,
+            ["another signature did not count: its signer is revoked: stolen"]
+        );
+        let shared = by(Level::Registry, &["bb", "aa"], &["both"]);
+        assert_eq!(
+            (shared.signers, shared.anchors),
+            (vec![signer], vec!["both".to_owned()])
+        );
+        // Nobody else is left, or the level may be that of the one who is revoked.
+        for alone in [
+            by(Level::Registry, &["bb"], &["of-b"]),
+            by(Level::Registry, &["bb", "BB"], &["of-b"]),
+            by(Level::Publisher, &["aa", "bb"], &["of-a", "of-b"]),
+        ] {
+            assert_eq!(alone.outcome, Outcome::Contradicted(Fault::Revoked));
+            assert_eq!(alone.reason, "its signer is revoked: stolen");
         }
     }
 

@@ -46,6 +46,11 @@ fn a_proof_that_is_wrong_refuses_even_where_none_is_asked_for() {
     changed.content.push('!');
     let said = site.refuses(&[changed], "evidence-invalid");
     assert!(said.contains("minisign"), "{said}");
+    let report = site.world.json("report show --enclave en");
+    let checks = report["head"]["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["id"] == "evidence").unwrap();
+    assert_eq!(check["result"], "warn");
+    assert_eq!(check["note"], "1 artifacts bring a proof that is wrong");
     site.takes(&[signed("tool", "1.0", FIRST)]);
 }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::people;
 use crate::raw_bundle::{Edits, RawBundle};
-use crate::world::{World, now, tree};
+use crate::world::{PLAIN_POLICY, World, now, tree};
 
 fn imported(sequences: u64) -> (World, Digest) {
     let world = World::new();
@@ -45,6 +45,24 @@ fn bundles_follow_each_other_and_the_same_one_again_changes_nothing() {
         );
         assert_eq!(tree(&world.path("en"), &["lock"]), before);
     }
+}
+
+#[test]
+fn numbers_that_never_came_stand_in_the_report() {
+    let world = World::new();
+    world.policy(&PLAIN_POLICY.replace("sequence_gap: refuse", "sequence_gap: record, approvals: 0"));
+    let told = |number: u64, previous: Option<Digest>| {
+        let digest = world.medium(number, previous);
+        world.run(&format!("import --enclave en m{number}")).done();
+        let report = world.json("report show --enclave en");
+        (digest, report["head"]["not_checked"].to_string())
+    };
+    let (first, said) = told(1, None);
+    assert!(!said.contains("never came"), "{said}");
+    let (_, said) = told(2, Some(first));
+    assert!(!said.contains("never came"), "{said}");
+    let (_, said) = told(5, Some(Digest::of(b"four")));
+    assert!(said.contains("numbers 3 to 4 of the stream: they never came"), "{said}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use sealift::import::open::Input;
 use sealift::import::record::{self, Recorder, Signers};
 use sealift::import::verify_objects::Silent;
 use sealift::import::{Imported, Run, import_recorded};
-use sealift::model::{Anchor, Artifact, Digest, IdentityPattern, Material, ScopePattern, Signer, SpeaksFor};
+use sealift::model::{Anchor, Artifact, Digest, IdentityPattern, Material, Signer};
 use sealift::policy::{Ecosystems, Policy};
 use sealift::report;
 use sealift::scan::Scanners;
@@ -21,6 +21,7 @@ use sealift::trust::folder::{Confirmed, TrustFolder};
 use sealift::trust::{Kind, TrustData};
 use serde_json::{Value, json};
 
+use crate::fixtures::{anchor, fixture, text};
 use crate::people;
 use crate::raw_bundle::{Edits, RawBundle, RawObject};
 use crate::world::World;
@@ -59,27 +60,6 @@ ecosystems: { files: { evidence: none } }
 
 fn here(below: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(below)
-}
-
-fn fixture(name: &str) -> Vec<u8> {
-    fs::read(here("fixtures").join(name)).unwrap()
-}
-
-fn text(name: &str) -> String {
-    String::from_utf8(fixture(name)).unwrap()
-}
-
-fn anchor(name: &str, material: Material) -> Anchor {
-    Anchor {
-        material,
-        name: name.to_owned(),
-        note: "from the fixtures".to_owned(),
-        scope: vec![ScopePattern::everything()],
-        speaks_for: SpeaksFor::Publisher,
-        suites: Vec::new(),
-        valid_from: None,
-        valid_until: None,
-    }
 }
 
 /// The keys of the fixtures, and whoever the Sigstore bundle names.

@@ -7,6 +7,7 @@ mod capsule;
 mod custody;
 mod decided;
 mod export;
+mod fixtures;
 mod holds;
 mod judged;
 mod labels;

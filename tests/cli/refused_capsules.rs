@@ -2,18 +2,18 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 
 use sealift::bundle::parts::PartsWriter;
 use sealift::crypto::strict_json;
 use sealift::import::kept::{Beyond, KeptIndex};
-use sealift::model::{Anchor, Digest, Material, Part, ScopePattern, SpeaksFor};
+use sealift::model::{Digest, Material, Part};
 use sealift::report::{Head, Record};
 use sealift::trust::folder::TrustFolder;
 use sealift::trust::{Kind, Revocation, Revocations, Revoked, TrustData};
 use serde_json::{Value, json};
 
-use crate::capsule::{Forged, capsule, refused, reverify, same};
+use crate::capsule::{Forged, capsule, differences, refused, reverify, same};
+use crate::fixtures::{anchor, fixture, text};
 use crate::people;
 use crate::raw_bundle::{Edits, RawBundle, RawObject};
 use crate::world::{World, now, tree};
@@ -28,11 +28,6 @@ require: { approvals: 0, revocations_max_age_days: none, advisories_max_age_days
 names: { first_seen: record, similar: record }
 ecosystems: { files: { evidence: publisher } }
 ";
-
-fn fixture(name: &str) -> Vec<u8> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    fs::read(folder.join(name)).unwrap()
-}
 
 /// Files that somebody signed: one signature is over a digest, the other over the bytes themselves.
 const SIGNED: [(&str, &str, &str, &str); 2] = [
@@ -71,23 +66,9 @@ fn edits(edit: impl Fn(&mut Value) + 'static) -> Edits {
     }
 }
 
-fn anchor(name: &str, material: Material) -> Anchor {
-    Anchor {
-        material,
-        name: name.to_owned(),
-        note: "from the fixtures".to_owned(),
-        scope: vec![ScopePattern::everything()],
-        speaks_for: SpeaksFor::Publisher,
-        suites: Vec::new(),
-        valid_from: None,
-        valid_until: None,
-    }
-}
-
 /// An enclave that pins both keys, a policy, and a medium with what they signed.
 fn world(policy: &str) -> World {
     let world = World::new();
-    let text = |name: &str| String::from_utf8(fixture(name)).unwrap();
     let mut data = TrustData::empty(1, now());
     data.put(anchor("minisign", Material::MinisignKey(text("minisign/test.pub"))));
     let allowed = format!("tester namespaces=\"unittest\" {}", text("sshsig/ed25519.pub"));
@@ -165,27 +146,8 @@ fn whoever_tells_another_story_of_a_refusal_is_found() {
     capsule(&world, "1 --out a.tar");
     let whole = Forged::read(&world, "a.tar");
     let lie = |edit: &dyn Fn(&mut Head, &mut Record)| {
-        let mut forged = whole.clone();
-        let (mut head, records) = forged.report();
-        let mut lines = Vec::new();
-        for line in records.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let mut record: Record = strict_json::read(line).unwrap();
-            edit(&mut head, &mut record);
-            lines.extend(strict_json::write(&record));
-            lines.push(b'\n');
-        }
-        // Without a log nothing holds the report, but what it rests on.
-        head.log = None;
-        head.records.bytes = lines.len() as u64;
-        head.records.digest = Digest::of(&lines);
-        forged.sign(&head, &lines);
-        forged.write(&world, "forged.tar");
-        let document = reverify(&world, "forged.tar").json();
-        let differences = document["differences"]
-            .as_array()
-            .unwrap_or_else(|| panic!("{document}"));
-        let word = |differs: &Value| differs["what"].as_str().unwrap().to_owned();
-        differences.iter().map(word).collect::<Vec<_>>()
+        whole.telling(edit).write(&world, "forged.tar");
+        differences(&reverify(&world, "forged.tar"))
     };
     assert_eq!(lie(&|_, _| {}), Vec::<String>::new());
     // The proof that was good.

@@ -234,6 +234,23 @@ fn what_the_policy_refused_is_listed_with_its_rules() {
         .filter(|(_, result)| *result == "fail")
         .collect();
     assert_eq!(policy, [("policy", "fail")]);
+    let check = |id: &str| {
+        let checks = head["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["id"] == id).unwrap()
+    };
+    // A code stands once, however many artifacts it is about.
+    let codes: Vec<&str> = check("policy")["codes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert_eq!(
+        codes.iter().filter(|code| **code == "evidence-too-low").count(),
+        1,
+        "{codes:?}"
+    );
+    assert_eq!(check("evidence")["result"], "pass");
     let codes: Vec<&Value> = head["refusals"]
         .as_array()
         .unwrap()
@@ -473,10 +490,8 @@ fn the_report_of_a_killed_import_is_shown_or_gone() {
 
 /// A record with whatever name and reason.
 pub(crate) fn record(number: usize, name: &str, reason: &str) -> Record {
-    let finding = Finding::confirmed("sigstore", Level::Provenance, reason).by(Signer::Key {
-        fingerprint: format!("{:040X}", number % 1000),
-        owner: Some(name.to_owned()),
-    });
+    let finding = Finding::confirmed("sigstore", Level::Provenance, reason)
+        .by(Signer::key(format!("{:040X}", number % 1000), Some(name.to_owned())));
     Record {
         absent: Vec::new(),
         decision: None,
@@ -590,10 +605,7 @@ pub(crate) fn varied(number: usize) -> Record {
     let mut record = record(number, name, "");
     record.ecosystem = ecosystem.to_owned();
     record.purl = format!("pkg:{ecosystem}/{name}@{}", record.version);
-    let key = |fingerprint: &str, owner: &str| Signer::Key {
-        fingerprint: fingerprint.to_owned(),
-        owner: Some(owner.to_owned()),
-    };
+    let key = |fingerprint: &str, owner: &str| Signer::key(fingerprint.to_owned(), Some(owner.to_owned()));
     let identity = Signer::Identity(sealift::model::Identity {
         issuer: "https://token.actions.example.com".to_owned(),
         subject: "https://forge.example.com/acme/left-pad/.github/workflows/release.yml@refs/tags/v1".to_owned(),

@@ -202,6 +202,18 @@ fn a_scanner_that_did_not_look_is_no_scan() {
 }
 
 #[test]
+fn a_list_that_a_scanner_leaves_as_something_else_ends_the_run() {
+    let site = Site::new("");
+    site.medium("harmless");
+    site.scanner("rm \"$1\"; mkdir \"$1\"", 0);
+    let said = site.world.unable("import --enclave en m1");
+    assert!(
+        said.contains("cannot be removed") || said.contains("directory"),
+        "{said}"
+    );
+}
+
+#[test]
 fn definitions_must_be_as_new_as_the_policy_asks() {
     let site = Site::new("scan: [{ engine: clamav, side: import, definitions_max_age_days: 3 }]\n");
     site.medium("harmless");

@@ -97,6 +97,10 @@ fn a_statement_by_somebody_named_for_it_lowers_an_advisory_and_is_told_everywher
         (&hit["from"], &hit["status"], &hit["stated"]),
         (&json!("deny"), &json!("not_affected"), &json!(EARLY))
     );
+    // Who asks about the author's key, which signed no artifact, finds it.
+    let key = hit["signer"]["key"]["fingerprint"].as_str().unwrap();
+    let told = site.world.run(&format!("where --enclave en --key {key}")).done().stdout;
+    assert!(told.contains("1 artifacts rest on") && told.contains(lowered), "{told}");
     let report = "report show en/reports/000003-main-1.report.ndjson --enclave en";
     let sarif = site.world.run(&format!("{report} --format sarif")).done().stdout;
     let sarif: Value = serde_json::from_str(&sarif).unwrap();

@@ -1,7 +1,7 @@
 //! Detached CMS signatures: what the kinds on X.509 share is tested here, check by check, with messages of our own making.
 
 use sealift::evidence::Detached as _;
-use sealift::evidence::x509::CMS;
+use sealift::evidence::x509::{self, CMS};
 use sealift::model::{Anchor, Doubt, Fault, Finding, Level, Material, Outcome, ScopePattern, SpeaksFor, TimeSource};
 
 use crate::forge::{
@@ -401,6 +401,41 @@ fn through(middle: &Says<'_>, leaf: &Says<'_>) -> (Holder, Vec<u8>) {
     let info = Info::new(&leaf, BYTES, &How::default()).finish(&[]);
     let signature = message(DATA, None, &[&leaf, &middle], &[info]);
     (root, signature)
+}
+
+#[test]
+fn every_certificate_on_the_way_is_told() {
+    let between = Says {
+        serial: 2,
+        ..Says::authority("Between")
+    };
+    let (root, signature) = through(&between, &Says::default());
+    let finding = expect(&signature, &[pinned(&[&root])], CONFIRMED);
+    let described = |holder: &Holder| x509::describe(&pem(&[holder])).unwrap()[0].fingerprint.clone();
+    let certificates: Vec<&str> = finding.signers[0].certificates().collect();
+    assert_eq!(certificates.len(), 3, "{certificates:?}");
+    assert_eq!(certificates[2], described(&root));
+    assert!(certificates[0] != certificates[1] && certificates[1] != certificates[2]);
+    // So is who proves the time, whom another anchor pins.
+    let (root, leaf) = Holder::pair();
+    let authority = timestamper();
+    let stamped = detached_at(&leaf, BYTES, &authority, "2025-06-01T00:00:00Z");
+    let finding = expect(&stamped, &[pinned(&[&root]), clock(&[&authority])], CONFIRMED);
+    assert_eq!(finding.signers[0].certificates().last().unwrap(), described(&root));
+    let through: Vec<&str> = finding
+        .through
+        .iter()
+        .flat_map(|signer| signer.certificates())
+        .collect();
+    assert_eq!(through, [described(&authority)]);
+    // A pinned signer has nobody above, and where nothing is confirmed nothing is told.
+    let alone = expect(&detached(&leaf, BYTES, &How::default()), &[pinned(&[&leaf])], CONFIRMED);
+    assert_eq!(alone.signers[0].certificates().count(), 1);
+    let open = one(&stamped, &[clock(&[&authority])]);
+    assert!(
+        open.through.is_empty() && open.signers[0].certificates().count() == 1,
+        "{open:?}"
+    );
 }
 
 #[test]

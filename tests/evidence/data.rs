@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use sealift::model::{Finding, Outcome};
 
+use crate::support::stands_without;
+
 /// One row of an `INDEX.md`.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
@@ -206,7 +208,14 @@ pub(crate) fn run(suites: &[Suite], out_of_scope: &[(&str, &str, &str)], not_yet
             };
             let (accepted, said) = match judged {
                 Judged::Answer(answer) => (answer.is_ok(), answer.err().unwrap_or_default()),
-                Judged::Findings(findings) => (accepts(&findings), tell(&findings)),
+                Judged::Findings(findings) => {
+                    let confirmed = findings.iter().filter(|finding| finding.is_confirmed());
+                    wrong.extend(confirmed.filter_map(|finding| {
+                        let why = stands_without(finding)?;
+                        Some(format!("{id}: {why}"))
+                    }));
+                    (accepts(&findings), tell(&findings))
+                }
             };
             let agrees = match row.verdict.as_str() {
                 "valid" => accepted,

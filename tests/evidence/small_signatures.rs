@@ -341,7 +341,7 @@ fn a_line_of_allowed_signers_says_for_what_and_when() {
     let finding = sshsig(&lines);
     assert_eq!(finding.outcome, CONFIRMED);
     assert!(
-        matches!(&finding.signers[0], Signer::Key { fingerprint, owner: Some(owner) }
+        matches!(&finding.signers[0], Signer::Key { fingerprint, owner: Some(owner), .. }
         if owner == "b" && fingerprint.starts_with("SHA256:"))
     );
 }

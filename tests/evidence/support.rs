@@ -1,10 +1,15 @@
 //! Artifacts and anchors for cases.
 
+use std::collections::BTreeMap;
 use std::io::Cursor;
 
 use base64::Engine as _;
 use sealift::evidence::{self, Context};
-use sealift::model::{Anchor, Artifact, Digest, Finding, Material, Outcome, ScopePattern, SpeaksFor, Timestamp};
+use sealift::model::{
+    Anchor, Artifact, Digest, Fault, Finding, IdentityPattern, Material, Outcome, ScopePattern, Signer, SpeaksFor,
+    Timestamp, key_id,
+};
+use sealift::trust::{Revocation, Revocations, Revoked};
 
 /// When cases are judged whose index names no time: the day on which the verdicts were made.
 pub(crate) const DAY: &str = "2026-11-20T12:00:00Z";
@@ -98,4 +103,37 @@ pub(crate) fn until(name: &str, end: &str, material: Material) -> Anchor {
         valid_until: Some(time(end)),
         ..anchor(name, material)
     }
+}
+
+/// Whoever a confirmed finding rests on can be revoked, by each name that it shows of him: the first that can not.
+pub(crate) fn stands_without(finding: &Finding) -> Option<String> {
+    let mut names: Vec<Revoked> = Vec::new();
+    for signer in finding.signers.iter().chain(&finding.through) {
+        names.extend(signer.keys().map(|key| Revoked::Key(key.to_owned())));
+        names.extend(signer.keys().filter_map(key_id).map(Revoked::Key));
+        names.extend(signer.certificates().map(|one| Revoked::Certificate(one.to_owned())));
+        if let Signer::Identity(identity) = signer {
+            names.push(Revoked::Identity(IdentityPattern {
+                issuer: identity.issuer.clone(),
+                subject: Some(identity.subject.clone()),
+                fields: BTreeMap::new(),
+            }));
+        }
+    }
+    if names.is_empty() {
+        return Some(format!("nobody can be revoked: {finding:?}"));
+    }
+    names.into_iter().find_map(|what| {
+        let mut revocations = Revocations::empty(1, Timestamp::from_seconds(0));
+        revocations.revoked.push(Revocation {
+            invalid_since: None,
+            reason: "a test".to_owned(),
+            what: what.clone(),
+        });
+        let mut after = finding.clone();
+        revocations.apply(&mut after);
+        let falls = after.outcome == Outcome::Contradicted(Fault::Revoked);
+        let drops_out = after.signers.len() < finding.signers.len();
+        (!falls && !drops_out).then(|| format!("stands without {what:?}: {finding:?}"))
+    })
 }

@@ -82,6 +82,9 @@ fn read(kind: &str, parts: &[Vec<u8>], signed: &[Digest], anchors: &[Anchor]) {
         );
         let kept = serde_json::to_vec(finding).unwrap().len();
         assert!(kept < MAX_FINDING, "a finding of {kept} bytes");
+        if finding.is_confirmed() {
+            assert_eq!(support::stands_without(finding), None);
+        }
         if finding.is_confirmed() && !WITHIN.contains(&kind) {
             assert!(
                 signed.contains(&artifact.digest),

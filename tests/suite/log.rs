@@ -336,3 +336,28 @@ fn what_a_witness_adds_is_kept() {
     assert_eq!(log.before().unwrap().text(), text);
     assert_eq!(log.before().unwrap().cosigned(&[])[0].name, "w.example.com+00000000");
 }
+
+#[test]
+fn what_a_commit_has_to_remove_is_gone_or_the_commit_says_that_it_is_not() {
+    // The beginning of a tile that is whole now, and the mark of a run that adds.
+    for (left, is_folder) in [("tile/0/000.p", true), (".adding", false)] {
+        for comes_back in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let first = grown(folder.path(), None, 200);
+            let (mut log, _, checkpoint) = added(folder.path(), Some(&first), 100);
+            let path = folder.path().join(left);
+            if is_folder {
+                fs::remove_dir_all(&path).unwrap();
+            } else {
+                fs::remove_file(&path).unwrap();
+            }
+            match (comes_back, is_folder) {
+                (false, _) => {}
+                (true, true) => fs::write(&path, b"").unwrap(),
+                (true, false) => fs::create_dir(&path).unwrap(),
+            }
+            let told = log.committed(Some(&checkpoint));
+            assert_eq!(told.is_err(), comes_back, "{left}: {told:?}");
+        }
+    }
+}

@@ -360,3 +360,42 @@ fn yarn_s_special_entries() {
         refused("yarn.lock", text, what);
     }
 }
+
+/// Whoever needs such a name has it from there, and it is not missing in a bundle.
+#[test]
+fn names_that_something_else_fills_are_told() {
+    let elsewhere = |file: &str, text: &str| -> Vec<String> {
+        let selection = selected(file, text);
+        assert!(selection.elsewhere.iter().all(|one| one.version.is_none()));
+        selection.elsewhere.into_iter().map(|one| one.name).collect()
+    };
+    let registry = "https://registry.example.com";
+    let lock = format!(
+        r#"{{"lockfileVersion":3,"packages":{{"":{{"dependencies":{{"ms":"1"}}}},
+        "node_modules/ms":{{"version":"2.1.3","resolved":"{registry}/ms/-/ms-2.1.3.tgz","integrity":"{A}"}},
+        "node_modules/other":{{"name":"ms","version":"2.1.3","resolved":"{registry}/ms/-/ms-2.1.3.tgz","integrity":"{A}"}},
+        "node_modules/ours":{{"resolved":"packages/ours","link":true}},"packages/ours":{{"version":"1.0.0"}},
+        "node_modules/x/node_modules/of-git":{{"version":"1.0.0","resolved":"git+ssh://git@git.example.com/x.git#0"}}}}}}"#
+    );
+    assert_eq!(elsewhere("package-lock.json", &lock), ["of-git", "other", "ours"]);
+    let lock = format!(
+        r#"{{"lockfileVersion":1,"dependencies":{{"ms":{{"version":"2.1.3","integrity":"{A}"}},
+        "other":{{"version":"npm:ms@2.1.3","integrity":"{A}"}},"of-git":{{"version":"git+https://git.example.com/x.git#0"}}}}}}"#
+    );
+    assert_eq!(elsewhere("package-lock.json", &lock), ["of-git", "other"]);
+    let lock = format!(
+        "ms@^2.0.0:\n  version \"2.1.3\"\n  resolved \"{registry}/ms/-/ms-2.1.3.tgz\"\n  integrity {A}\n\n\
+         \"other@npm:ms@^2.1.0\":\n  version \"2.1.3\"\n  resolved \"{registry}/ms/-/ms-2.1.3.tgz\"\n  integrity {A}\n\n\
+         \"of-git@git+https://git.example.com/x.git\":\n  version \"1.0.0\"\n  resolved \"git+https://git.example.com/x.git#0\"\n"
+    );
+    assert_eq!(elsewhere("yarn.lock", &lock), ["of-git", "other"]);
+    let ninth = format!(
+        "lockfileVersion: '9.0'\noverrides:\n  gone: '-'\npackages:\n  ms@2.1.3:\n    resolution: {{integrity: {A}}}\n\
+         snapshots:\n  ms@2.1.3:\n    dependencies:\n      own: 1.0.0(peer@2.0.0)\n      other: ms@2.1.3\n      ours: link:../ours\n"
+    );
+    assert_eq!(elsewhere("pnpm-lock.yaml", &ninth), ["gone", "other", "ours"]);
+    let sixth = format!(
+        "lockfileVersion: '6.0'\npackages:\n  /ms@2.1.3:\n    resolution: {{integrity: {A}}}\n    dependencies:\n      own: 1.0.0\n      other: /ms@2.1.3\n"
+    );
+    assert_eq!(elsewhere("pnpm-lock.yaml", &sixth), ["other"]);
+}

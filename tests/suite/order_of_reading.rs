@@ -9,10 +9,21 @@ use sealift::import::authenticate::{Approvals, Judgement, authenticate};
 use sealift::import::open::{Input, open};
 use sealift::import::verify_objects::{Progress, Silent, Verified, Workspace, verify_objects};
 use sealift::model::{Code, Digest, Stop, Unable};
-use sealift::trust::{Revocation, Revocations, Revoked};
+use sealift::trust::{Revocation, Revocations, Revoked, TrustedRoot};
 
 use crate::people;
 use crate::raw_bundle::{Edits, RawBundle};
+
+/// A judgement by whoever knows nothing but the root.
+fn judgement(root: &TrustedRoot) -> Judgement<'_> {
+    Judgement {
+        root,
+        now: people::now(),
+        memory: None,
+        approvals: Approvals::Needed,
+        revocations: None,
+    }
+}
 
 /// A medium that counts what is read from it, and holds no byte back.
 struct Counted {
@@ -52,19 +63,7 @@ fn run(bytes: Vec<u8>) -> (Option<Code>, usize) {
         progress: &Silent,
     };
     let result = open(vec![Input::Stream(Box::new(stream))])
-        .and_then(|opened| {
-            authenticate(
-                opened,
-                &Judgement {
-                    root: &root,
-                    now: people::now(),
-                    memory: None,
-                    approvals: Approvals::Needed,
-                    revocations: None,
-                },
-            )
-            .result
-        })
+        .and_then(|opened| authenticate(opened, &judgement(&root)).result)
         .and_then(|authenticated| verify_objects(authenticated, &workspace).map(|_| ()));
     let code = match result {
         Ok(()) => None,
@@ -153,13 +152,6 @@ fn a_file_that_is_written_to_while_it_is_read_is_told() {
             let file = std::fs::File::options().append(true).open(&path).unwrap();
             file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
         }
-        let judgement = Judgement {
-            root: &root,
-            now: people::now(),
-            memory: None,
-            approvals: Approvals::Needed,
-            revocations: None,
-        };
         let staging = tempfile::tempdir().unwrap();
         let workspace = Workspace {
             staging: staging.path().to_owned(),
@@ -167,7 +159,7 @@ fn a_file_that_is_written_to_while_it_is_read_is_told() {
             threads: 1,
             progress: &Silent,
         };
-        verify_objects(authenticate(opened, &judgement).result.unwrap(), &workspace).map(|_| ())
+        verify_objects(authenticate(opened, &judgement(&root)).result.unwrap(), &workspace).map(|_| ())
     };
     run(false).unwrap();
     let Err(Stop::Refused(refusals)) = run(true) else {
@@ -203,13 +195,6 @@ fn whoever_follows_the_reading_can_end_it() {
     };
     let trusted = people::pinned(&people::root_without_approval());
     for volume in two.build(&Edits::default()) {
-        let judgement = Judgement {
-            root: &trusted,
-            now: people::now(),
-            memory: None,
-            approvals: Approvals::Needed,
-            revocations: None,
-        };
         let staging = tempfile::tempdir().unwrap();
         let workspace = Workspace {
             staging: staging.path().to_owned(),
@@ -218,7 +203,7 @@ fn whoever_follows_the_reading_can_end_it() {
             progress: &Ended(AtomicUsize::new(0)),
         };
         let opened = open(vec![Input::Stream(Box::new(io::Cursor::new(volume)))]).unwrap();
-        let result = verify_objects(authenticate(opened, &judgement).result.unwrap(), &workspace);
+        let result = verify_objects(authenticate(opened, &judgement(&trusted)).result.unwrap(), &workspace);
         let Err(Stop::Unable(unable)) = result else {
             panic!("the work went on");
         };
@@ -237,13 +222,6 @@ fn a_catalog_that_was_changed_while_it_waited_is_not_believed() {
     let trusted = people::pinned(&people::root_without_approval());
     let volumes = two.build(&Edits::default());
     let bring = |volume: &[u8]| {
-        let judgement = Judgement {
-            root: &trusted,
-            now: people::now(),
-            memory: None,
-            approvals: Approvals::Needed,
-            revocations: None,
-        };
         let workspace = Workspace {
             staging: staging.path().to_owned(),
             store: None,
@@ -251,7 +229,7 @@ fn a_catalog_that_was_changed_while_it_waited_is_not_believed() {
             progress: &Silent,
         };
         let opened = open(vec![Input::Stream(Box::new(io::Cursor::new(volume.to_vec())))]).unwrap();
-        verify_objects(authenticate(opened, &judgement).result.unwrap(), &workspace).unwrap()
+        verify_objects(authenticate(opened, &judgement(&trusted)).result.unwrap(), &workspace).unwrap()
     };
     assert!(matches!(bring(&volumes[0]), Verified::Incomplete(_)));
     // A whole catalog, and not the signed one.
@@ -304,11 +282,8 @@ fn what_a_revoked_key_sealed_and_what_was_voided_is_refused_before_its_catalog_i
             })
             .collect();
         let judgement = Judgement {
-            root: &root,
-            now: people::now(),
-            memory: None,
-            approvals: Approvals::Needed,
             revocations: Some(&document),
+            ..judgement(&root)
         };
         let stream = Input::Stream(Box::new(io::Cursor::new(volume.clone())));
         match authenticate(open(vec![stream]).unwrap(), &judgement).result {

@@ -107,10 +107,10 @@ pub(super) struct Revoke {
     /// The unsigned revocations
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// A key, by the fingerprint that `sealift where` shows, or by the id of a key of this site's own root
+    /// A key, by the fingerprint that `sealift where` shows or its OpenPGP key id, or by the id of a key of this site's own root
     #[arg(long, value_name = "FINGERPRINT", group = "what")]
     key: Option<String>,
-    /// A certificate, by the SHA-256 that `sealift where` shows
+    /// A certificate, by the SHA-256 that `sealift where` shows: a signer's, or one above it
     #[arg(long, value_name = "SHA256", group = "what")]
     certificate: Option<String>,
     /// A bundle, by its manifest's digest

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{ID, coordinate, toml_reason};
-use crate::ecosystem::{Selection, SelectionError, Wanted};
+use crate::ecosystem::{Elsewhere, Selection, SelectionError, Wanted};
 use crate::model::{Algorithm, Claim};
 
 /// The newest lockfile version that this reader knows; what a newer one means, nobody can say.
@@ -44,11 +44,16 @@ pub(crate) fn read(file: &str, text: &str) -> Result<Selection, SelectionError> 
     let mut selection = Selection::default();
     let mut registries: BTreeMap<String, (String, String)> = BTreeMap::new();
     for package in &lock.package {
+        let elsewhere = || Elsewhere {
+            name: package.name.clone(),
+            version: Some(package.version.clone()),
+        };
         let Some(source) = package.source.as_deref() else {
             selection.left_out.push(format!(
                 "{} {}: it is a folder, not from a registry",
                 package.name, package.version
             ));
+            selection.elsewhere.push(elsewhere());
             continue;
         };
         if !(source.starts_with("registry+") || source.starts_with("sparse+")) {
@@ -56,6 +61,7 @@ pub(crate) fn read(file: &str, text: &str) -> Result<Selection, SelectionError> 
                 "{} {}: it comes from {source}, not from a registry",
                 package.name, package.version
             ));
+            selection.elsewhere.push(elsewhere());
             continue;
         }
         let entry = format!("{} {}", package.name, package.version);
@@ -139,6 +145,11 @@ mod tests {
         assert_eq!(selection.wanted[0].file.as_deref(), Some("foo-1.0.0.crate"));
         assert_eq!(selection.wanted[0].claims[0].hex(), SUM);
         assert_eq!(selection.wanted[0].registry.as_deref(), Some(SOURCE));
+        let elsewhere = |name: &str| Elsewhere {
+            name: name.to_owned(),
+            version: Some("0.1.0".to_owned()),
+        };
+        assert_eq!(selection.elsewhere, [elsewhere("here"), elsewhere("git-dep")]);
         assert_eq!(selection.left_out.len(), 2);
         assert!(
             selection.left_out[1].contains("git.example.com"),

@@ -99,10 +99,14 @@ fn conclude(case: &Case<'_>, scheme: &str, certificate: &Certificate, ancestors:
         .resting_on(&anchor.name)
         .noting("validity of certificates means nothing in packages");
         return match ancestor {
-            Some(ancestor) if !pinned.contains(certificate) => finding.noting(format!(
-                "its key follows the pinned one, sha256 {}",
-                ancestor.fingerprint()
-            )),
+            Some(ancestor) if !pinned.contains(certificate) => {
+                let mut finding = finding.noting(format!(
+                    "its key follows the pinned one, sha256 {}",
+                    ancestor.fingerprint()
+                ));
+                finding.through.push(ancestor.signer());
+                finding
+            }
             _ => finding,
         };
     }

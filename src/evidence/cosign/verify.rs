@@ -57,10 +57,9 @@ fn by_key<'a>(item: &Item, artifact: &Artifact, context: &Context<'a>) -> Findin
                     let mut finding = Finding::confirmed(ID, anchor.speaks_for.level(), reason);
                     finding.anchors.push(anchor.name.clone());
                     finding.algorithm = Some(public_key::algorithm(&key.key));
-                    finding.signers.push(Signer::Key {
-                        fingerprint: key.key.id().to_string(),
-                        owner: Some(anchor.name.clone()),
-                    });
+                    finding
+                        .signers
+                        .push(Signer::key(key.key.id().to_string(), Some(anchor.name.clone())));
                     if item.log.is_some() {
                         finding
                             .notes

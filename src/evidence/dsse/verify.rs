@@ -98,10 +98,9 @@ impl Judge<'_> {
                     if !signers.iter().any(|known| known.name == anchor.name) {
                         finding.algorithm = Some(public_key::algorithm(&key.key));
                         finding.anchors.push(anchor.name.clone());
-                        finding.signers.push(Signer::Key {
-                            fingerprint: key.key.id().to_string(),
-                            owner: Some(anchor.name.clone()),
-                        });
+                        finding
+                            .signers
+                            .push(Signer::key(key.key.id().to_string(), Some(anchor.name.clone())));
                         signers.push(anchor);
                     }
                     continue;
@@ -133,10 +132,7 @@ impl Judge<'_> {
                 finding.signers = untrusted
                     .signatures
                     .iter()
-                    .map(|(hint, _)| Signer::Key {
-                        fingerprint: shown(hint),
-                        owner: None,
-                    })
+                    .map(|(hint, _)| Signer::key(shown(hint), None))
                     .collect();
                 Err(refusal)
             }

@@ -6,7 +6,8 @@ use crate::evidence::outside;
 use crate::evidence::x509::{Case, Certificate, Refusal, check_key_strength, is_issued_by, may_sign_certificates};
 use crate::model::{Anchor, Doubt, Fault, Timestamp};
 
-pub(super) fn find_anchor<'a>(case: &Case<'a>, chain: &[Certificate]) -> Result<&'a Anchor, Refusal> {
+/// The anchor, and the fingerprints of the certificates above the signer's, up to the pinned one.
+pub(super) fn find_anchor<'a>(case: &Case<'a>, chain: &[Certificate]) -> Result<(&'a Anchor, Vec<String>), Refusal> {
     let mut worst = None;
     for (anchor, pinned) in &case.signers.0 {
         // The pinned one that is nearest to the signer: what is above it does not matter.
@@ -20,7 +21,10 @@ pub(super) fn find_anchor<'a>(case: &Case<'a>, chain: &[Certificate]) -> Result<
             check(&chain[from..], case.now),
             outside(ID, anchor, case.artifact, case.now),
         ) {
-            (Ok(()), None) => return Ok(anchor),
+            (Ok(()), None) => {
+                let above = chain[from..].iter().rev().skip(1);
+                return Ok((anchor, above.map(Certificate::fingerprint).collect()));
+            }
             (_, Some(finding)) => worst = worst.or(Some(Refusal::unsure(Doubt::OutOfScope, finding.reason))),
             (Err(refusal), None) => worst = Some(refusal.of(&format!("under anchor `{}`", anchor.name))),
         }

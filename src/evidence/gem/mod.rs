@@ -107,15 +107,15 @@ fn conclude(chain: &[Certificate], artifact: &Artifact, context: &Context<'_>) -
     let Some(signer) = chain.last() else {
         return Finding::contradicted(ID, Fault::Malformed, "the gem's metadata hold no certificate");
     };
-    let finding = match chain::find_anchor(&case, chain) {
-        Ok(anchor) => Finding::confirmed(
+    match chain::find_anchor(&case, chain) {
+        Ok((anchor, above)) => Finding::confirmed(
             ID,
             anchor.speaks_for.level(),
             format!("signed by {}, which anchor `{}` pins", signer.subject(), anchor.name),
         )
         .resting_on(&anchor.name)
-        .noting("revocation of certificates was not asked for"),
-        Err(refusal) => refusal.into_finding(ID),
-    };
-    finding.by(signer.signer())
+        .noting("revocation of certificates was not asked for")
+        .by(signer.signer_under(above)),
+        Err(refusal) => refusal.into_finding(ID).by(signer.signer()),
+    }
 }

@@ -16,7 +16,7 @@ use super::securesystems::Document;
 use super::sigstore::refusal::Refusal;
 use super::sigstore::statement::Digests;
 use super::{Context, Evidence, EvidenceKind, public_key};
-use crate::model::{Artifact, Content, Doubt, Finding, Level, Material, Outcome};
+use crate::model::{Artifact, Content, Doubt, Finding, Level, Material, Outcome, Signer};
 use layout::Link;
 use verify::Chain;
 
@@ -122,6 +122,8 @@ impl Proof<'_> {
             .as_ref()
             .map_err(Clone::clone)?;
         finding.claims.extend(chain.claims.iter().cloned());
+        let functionaries = chain.functionaries.iter();
+        finding.through = functionaries.map(|key| Signer::key(key.to_string(), None)).collect();
         finding.notes.extend(chain.notes.iter().cloned());
         let step = chain.find(&self.links, &mut Digests::new(artifact, content))?;
         let level = owners.iter().map(|anchor| anchor.speaks_for.level()).max();

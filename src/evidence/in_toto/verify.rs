@@ -36,10 +36,9 @@ pub(super) fn owners<'k>(
                 if !owners.iter().any(|known| known.name == anchor.name) {
                     finding.algorithm = Some(public_key::algorithm(&key.key));
                     finding.anchors.push(anchor.name.clone());
-                    finding.signers.push(Signer::Key {
-                        fingerprint: key.key.id().to_string(),
-                        owner: Some(anchor.name.clone()),
-                    });
+                    finding
+                        .signers
+                        .push(Signer::key(key.key.id().to_string(), Some(anchor.name.clone())));
                     owners.push(anchor);
                 }
                 continue;
@@ -77,6 +76,8 @@ pub(super) struct Chain {
     /// The link of each step, by its place among the proof's; of several that agree, one.
     steps: BTreeMap<String, usize>,
     pub(super) claims: Vec<(String, String)>,
+    /// Who took the steps.
+    pub(super) functionaries: BTreeSet<Digest>,
     pub(super) notes: Vec<String>,
 }
 
@@ -91,12 +92,14 @@ impl Chain {
         let mut chain = Self {
             steps: BTreeMap::new(),
             claims: Vec::new(),
+            functionaries: BTreeSet::new(),
             notes: Vec::new(),
             layout,
         };
         for step in &chain.layout.steps {
             let (place, signers) = link_of(step, links, &chain.layout)?;
             chain.steps.insert(step.name.clone(), place);
+            chain.functionaries.extend(signers.iter().copied());
             for signer in signers {
                 let claim = format!("{} by {signer}", shown(&step.name));
                 chain.claims.push(("step".to_owned(), claim));

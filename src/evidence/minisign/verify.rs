@@ -54,10 +54,7 @@ pub(super) fn judge(
     };
     let show = |mut finding: Finding| {
         finding.algorithm = Some(algorithm.to_owned());
-        finding.signers.push(Signer::Key {
-            fingerprint: id.clone(),
-            owner: None,
-        });
+        finding.signers.push(Signer::key(id.clone(), None));
         finding.signed_at = signed_at.clone();
         finding.notes.extend(notes.iter().cloned());
         finding

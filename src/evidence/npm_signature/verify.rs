@@ -121,10 +121,7 @@ impl<'a> Signed<'a> {
     ) -> Finding {
         let show = |mut finding: Finding| {
             finding.algorithm = Some(ALGORITHM.to_owned());
-            finding.signers.push(Signer::Key {
-                fingerprint: reading::shown(signature.keyid),
-                owner: None,
-            });
+            finding.signers.push(Signer::key(reading::shown(signature.keyid), None));
             finding.signed_at = statement.published.map(|time| SignedAt {
                 time,
                 source: TimeSource::Signer,

@@ -168,4 +168,43 @@ mod tests {
         assert!(Zip::open(Cursor::new(flagged.clone())).is_ok());
         assert!(matches!(told(flagged), Err(Outcome::Contradicted(_))));
     }
+
+    /// Bytes of which one read, by its number, gives nothing, as if they ended there.
+    struct Torn {
+        bytes: Cursor<Vec<u8>>,
+        torn: usize,
+        reads: usize,
+    }
+
+    impl Read for Torn {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.reads += 1;
+            if self.reads == self.torn {
+                return Ok(0);
+            }
+            self.bytes.read(buffer)
+        }
+    }
+
+    impl Seek for Torn {
+        fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+            self.bytes.seek(position)
+        }
+    }
+
+    impl Content for Torn {}
+
+    #[test]
+    fn a_package_that_is_not_read_to_its_end_has_no_hash() {
+        let torn = |torn| {
+            let bytes = Cursor::new(package(&Form::Plain));
+            let mut content = Torn { bytes, torn, reads: 0 };
+            (read(&mut content).is_ok(), content.reads)
+        };
+        let (is_read, reads) = torn(0);
+        assert!(is_read);
+        for number in 1..=reads {
+            assert!(!torn(number).0, "read {number} of {reads}");
+        }
+    }
 }

@@ -117,10 +117,16 @@ impl Signatures {
         let mut findings: Vec<Finding> = Vec::new();
         for checked in &self.checked {
             let finding = checked.finding(question);
+            let certificate = |finding: &Finding| {
+                finding
+                    .signers
+                    .first()
+                    .and_then(|signer| signer.keys().next().map(str::to_owned))
+            };
             let again = finding.is_confirmed()
                 && findings
                     .iter()
-                    .any(|known| known.is_confirmed() && known.signers == finding.signers);
+                    .any(|known| known.is_confirmed() && certificate(known) == certificate(&finding));
             if !again {
                 findings.push(finding);
             }
@@ -381,10 +387,8 @@ impl Checked {
             finding.signers.push(Signer::Key {
                 fingerprint: fingerprint.clone(),
                 owner: self.owner.clone(),
+                subkey: self.key.clone(),
             });
-        }
-        if let Some(key) = &self.key {
-            finding.claims.push(("signing-key".to_owned(), key.clone()));
         }
         finding.signed_at = self.created.map(|time| SignedAt {
             time,

@@ -12,14 +12,21 @@ use super::Called;
 use super::repomd::{checksum, child};
 use crate::model::{Algorithm, Digest, Doubt};
 
-/// The largest list unpacked: the largest distributions have 300 MB.
-const MAX_LIST_BYTES: u64 = 2 << 30;
+/// The largest list that is read.
+struct Limits {
+    /// Unpacked: the largest distributions have 300 MB.
+    list_bytes: u64,
+    /// The element of one package: with 100,000 provided names, 10 MB.
+    package_bytes: usize,
+    /// The largest distributions have 100,000.
+    packages: usize,
+}
 
-/// The longest element of one package: with 100,000 provided names, 10 MB.
-const MAX_PACKAGE_BYTES: usize = 32 << 20;
-
-/// The most packages: the largest distributions have 100,000.
-const MAX_PACKAGES: usize = 1_000_000;
+const LIMITS: Limits = Limits {
+    list_bytes: 2 << 30,
+    package_bytes: 32 << 20,
+    packages: 1_000_000,
+};
 
 /// The most nodes of one package.
 const MAX_NODES: u32 = 1_000_000;
@@ -33,6 +40,10 @@ const PACKAGE_END: &[u8] = b"</package>";
 
 /// Reads the list.
 pub(super) fn packages(compressed: &[u8]) -> Result<BTreeMap<Digest, Called>, Said> {
+    packages_within(&LIMITS, compressed)
+}
+
+fn packages_within(limits: &Limits, compressed: &[u8]) -> Result<BTreeMap<Digest, Called>, Said> {
     let unpacked: Box<dyn Read + '_> = match compressed {
         [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(compressed)),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => {
@@ -52,19 +63,21 @@ pub(super) fn packages(compressed: &[u8]) -> Result<BTreeMap<Digest, Called>, Sa
             ));
         }
     };
-    let mut reader = BufReader::new(unpacked.take(MAX_LIST_BYTES + 1));
-    let mut total = 0;
+    let mut list = List {
+        limits,
+        reader: BufReader::new(unpacked.take(limits.list_bytes + 1)),
+        bytes: 0,
+    };
     // What stands before the first package opens the document, and binds the prefixes that packages use.
     let mut front = Vec::new();
-    let more = until(&mut reader, PACKAGE, &mut front, &mut total)?;
+    let mut more = list.until(PACKAGE, &mut front)?;
     let front = text(&front)?;
     let opening = front.rfind("<metadata").map(|at| &front[at..]).ok_or_else(damaged)?;
     let opening = opening.strip_suffix("<package ").unwrap_or(opening);
     let mut packages = BTreeMap::new();
-    let mut more = more;
     while more {
         let mut element = PACKAGE.to_vec();
-        if !until(&mut reader, PACKAGE_END, &mut element, &mut total)? {
+        if !list.until(PACKAGE_END, &mut element)? {
             return Err(damaged());
         }
         let (digest, called) = package(opening, text(&element)?)?;
@@ -75,38 +88,50 @@ pub(super) fn packages(compressed: &[u8]) -> Result<BTreeMap<Digest, Called>, Sa
             }
             _ => {}
         }
-        if packages.len() > MAX_PACKAGES {
+        if packages.len() > limits.packages {
             return Err(too_large());
         }
-        more = until(&mut reader, PACKAGE, &mut Vec::new(), &mut total)?;
+        more = list.until(PACKAGE, &mut Vec::new())?;
     }
     Ok(packages)
 }
 
-/// Reads up to the end of a marker; `false` if the text ends first.
-fn until(reader: &mut dyn BufRead, marker: &[u8], read: &mut Vec<u8>, total: &mut u64) -> Result<bool, Said> {
-    let last = *marker.last().expect("markers are not empty");
-    loop {
-        let before = read.len();
-        let room = (MAX_PACKAGE_BYTES + 1).saturating_sub(before) as u64;
-        let length = reader.take(room).read_until(last, read).map_err(|_| damaged())?;
-        *total += length as u64;
-        if *total > MAX_LIST_BYTES || read.len() > MAX_PACKAGE_BYTES {
-            return Err(too_large());
-        }
-        // Comments, sections and declarations could hide an element from a reader that looks for its tags.
-        let from = before.saturating_sub(1);
-        if read[from..].windows(2).any(|pair| pair == b"<!") {
-            return Err(Said::Open(
-                Doubt::UnknownFormat,
-                "the list of packages has comments, sections or declarations, which are not read".to_owned(),
-            ));
-        }
-        if length == 0 {
-            return Ok(false);
-        }
-        if read.ends_with(marker) {
-            return Ok(true);
+/// A list as it is read.
+struct List<'a, R> {
+    limits: &'a Limits,
+    reader: R,
+    /// What was read of it.
+    bytes: u64,
+}
+
+impl<R: BufRead> List<'_, R> {
+    /// Reads up to the end of a marker; `false` if the text ends first.
+    fn until(&mut self, marker: &[u8], read: &mut Vec<u8>) -> Result<bool, Said> {
+        let last = *marker.last().expect("markers are not empty");
+        let longest = self.limits.package_bytes;
+        loop {
+            let before = read.len();
+            let room = (longest + 1).saturating_sub(before) as u64;
+            let mut bounded = self.reader.by_ref().take(room);
+            let length = bounded.read_until(last, read).map_err(|_| damaged())?;
+            self.bytes += length as u64;
+            if self.bytes > self.limits.list_bytes || read.len() > longest {
+                return Err(too_large());
+            }
+            // Comments, sections and declarations could hide an element from a reader that looks for its tags.
+            let from = before.saturating_sub(1);
+            if read[from..].windows(2).any(|pair| pair == b"<!") {
+                return Err(Said::Open(
+                    Doubt::UnknownFormat,
+                    "the list of packages has comments, sections or declarations, which are not read".to_owned(),
+                ));
+            }
+            if length == 0 {
+                return Ok(false);
+            }
+            if read.ends_with(marker) {
+                return Ok(true);
+            }
         }
     }
 }
@@ -161,4 +186,54 @@ fn too_large() -> Said {
         Doubt::TooLarge,
         "the list of packages is larger than what is judged".to_owned(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A list of so many packages, which are all as long.
+    fn list(count: usize) -> String {
+        let package = |number| {
+            let digest = Digest::of(format!("{number:04}").as_bytes()).hex();
+            format!(
+                "<package type=\"rpm\"><name>p{number:04}</name><arch>noarch</arch><version ver=\"1\" rel=\"1\"/>\
+                 <checksum type=\"sha256\">{digest}</checksum></package>"
+            )
+        };
+        let packages: String = (0..count).map(package).collect();
+        format!("<metadata packages=\"{count}\">{packages}</metadata>")
+    }
+
+    fn counted(limits: &Limits, list: &str) -> Result<usize, Said> {
+        packages_within(limits, list.as_bytes()).map(|packages| packages.len())
+    }
+
+    #[test]
+    fn a_list_is_bounded_in_bytes_packages_and_the_bytes_of_each() {
+        let text = list(10);
+        let package = text.find("</package>").unwrap() + PACKAGE_END.len() - text.find("<package ").unwrap();
+        let enough = || Limits {
+            list_bytes: text.len() as u64,
+            package_bytes: package,
+            packages: 10,
+        };
+        assert_eq!(counted(&enough(), &text), Ok(10));
+        for short in [
+            Limits {
+                list_bytes: text.len() as u64 - 1,
+                ..enough()
+            },
+            Limits {
+                package_bytes: package - 1,
+                ..enough()
+            },
+            Limits {
+                packages: 9,
+                ..enough()
+            },
+        ] {
+            assert_eq!(counted(&short, &text), Err(too_large()));
+        }
+    }
 }

@@ -76,10 +76,7 @@ fn judge(
     let id = hex::encode(signature.key_id);
     let show = |mut finding: Finding| {
         finding.algorithm = Some("Ed25519".to_owned());
-        finding.signers.push(Signer::Key {
-            fingerprint: id.clone(),
-            owner: None,
-        });
+        finding.signers.push(Signer::key(id.clone(), None));
         finding.notes.extend(notes.iter().cloned());
         finding
     };

@@ -134,5 +134,6 @@ pub(crate) fn certificate_signer(certificate: &Certificate) -> Signer {
         fingerprint: Digest::of(&der).to_string(),
         subject: certificate.tbs_certificate.subject.to_string(),
         issuer: certificate.tbs_certificate.issuer.to_string(),
+        chain: Vec::new(),
     }
 }

@@ -20,10 +20,7 @@ impl Judge<'_> {
         finding: &mut Finding,
     ) -> Result<(Level, String), Refusal> {
         let hint = shown(bundle.hint());
-        finding.signers = vec![Signer::Key {
-            fingerprint: hint.clone(),
-            owner: None,
-        }];
+        finding.signers = vec![Signer::key(hint.clone(), None)];
         let pinned = match self.rules.keys {
             Keys::Pinned => anchor::keys(self.context),
             Keys::Registry(kind) => {
@@ -44,10 +41,10 @@ impl Judge<'_> {
         };
         let pinned = self.signing_key(pinned, bundle, digests)?;
         let (anchor, key) = (pinned.anchor, &pinned.key);
-        finding.signers = vec![Signer::Key {
-            fingerprint: pinned.name.clone().unwrap_or_else(|| key.fingerprint().to_string()),
-            owner: Some(anchor.name.clone()),
-        }];
+        finding.signers = vec![Signer::key(
+            pinned.name.clone().unwrap_or_else(|| key.fingerprint().to_string()),
+            Some(anchor.name.clone()),
+        )];
         finding.algorithm = Some(library::algorithm(bundle, key).to_owned());
         finding.notes.extend(pinned.note.map(str::to_owned));
 

@@ -174,10 +174,10 @@ impl Signatures<'_> {
             let Some(signer) = found else {
                 return Err(refusal);
             };
-            finding.signers = vec![Signer::Key {
-                fingerprint: signer.key.fingerprint().to_string(),
-                owner: Some(signer.anchor.name.clone()),
-            }];
+            finding.signers = vec![Signer::key(
+                signer.key.fingerprint().to_string(),
+                Some(signer.anchor.name.clone()),
+            )];
             finding.algorithm = Some(signer.key.algorithm().to_owned());
             anchor::check_bounds(RULES.id, signer.anchor, artifact, [self.context.now])?;
             signer.anchor

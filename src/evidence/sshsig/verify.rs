@@ -56,7 +56,7 @@ pub(super) fn judge(
             reading::shown(&envelope.hash)
         )
     });
-    finding.signers.push(Signer::Key { fingerprint, owner });
+    finding.signers.push(Signer::key(fingerprint, owner));
     finding.notes = notes;
     finding
 }

@@ -60,7 +60,7 @@ impl EvidenceKind for Sumdb {
                 goes_with: finding.claims.iter().filter_map(goes_with).collect(),
             })
         };
-        finding.log.as_ref().and_then(state).into_iter().collect()
+        finding.log.as_deref().and_then(state).into_iter().collect()
     }
 }
 
@@ -120,11 +120,11 @@ impl Proof<'_> {
             .map(Vec::as_slice)
             .partition(|object| parse::is_connection(object));
         merkle::check_inclusion(answer.record.as_bytes(), answer.index, &head, &tiles).map_err(not_included)?;
-        finding.log = Some(LogEntry {
+        finding.log = Some(Box::new(LogEntry {
             id: database,
             index: answer.index.to_string(),
             proof: LogProof::Inclusion,
-        });
+        }));
         finding.claims = vec![
             (TREE_SIZE.to_owned(), head.size.to_string()),
             (TREE_ROOT.to_owned(), STANDARD.encode(head.root.as_bytes())),
@@ -169,10 +169,7 @@ impl Proof<'_> {
         finding.signers = note
             .signatures
             .iter()
-            .map(|signature| Signer::Key {
-                fingerprint: shown(&signature.shown()),
-                owner: None,
-            })
+            .map(|signature| Signer::key(shown(&signature.shown()), None))
             .collect();
         if keys.is_empty() {
             return Err(Refusal::doubt(
@@ -186,10 +183,7 @@ impl Proof<'_> {
             .map(|(anchor, key)| (*anchor, key));
         match made_by(ID, artifact, self.context.now, named, |key| note.is_signed_by(key)) {
             Made::By(anchor, key) => {
-                finding.signers = vec![Signer::Key {
-                    fingerprint: key.shown(),
-                    owner: Some(anchor.name.clone()),
-                }];
+                finding.signers = vec![Signer::key(key.shown(), Some(anchor.name.clone()))];
                 finding.anchors.push(anchor.name.clone());
                 finding.algorithm = Some("Ed25519".to_owned());
                 Ok(key.name.clone())

@@ -4,7 +4,7 @@
 //! the search through delegations (§5.6.7), which is bounded here, and the roots (`root.rs`). What we do again: thresholds, as the
 //! library counts a key twice that has two ids, and does not verify strictly.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use sigstore_tuf::{DelegatedRole, Error, TrustedMetadataSet};
@@ -41,6 +41,8 @@ pub(super) struct Repository {
     roles: Vec<String>,
     /// The files of the roles.
     documents: BTreeMap<String, Document>,
+    /// Who signed timestamp, snapshot and the top role.
+    signers: BTreeSet<Digest>,
     /// Roles whose file the proof brings, and which are wrong: they count against what is delegated to them alone.
     failed: BTreeMap<String, Refusal>,
     /// What files list that are no role's, or a failed one's.
@@ -52,11 +54,14 @@ pub(super) struct Repository {
 pub(super) struct Found {
     pub(super) path: String,
     pub(super) claims: Vec<(String, String)>,
+    /// Who signed what leads to it.
+    pub(super) signers: BTreeSet<Digest>,
 }
 
 /// Where a search ended.
 enum Search {
-    Target(Vec<(String, String)>),
+    /// At the artifact: what is said of it, and who signed the roles on the way.
+    Target(Vec<(String, String)>, BTreeSet<Digest>),
     /// A role says that nobody after it is to be asked.
     Ended,
     Nothing,
@@ -84,12 +89,13 @@ impl Repository {
         trusted
             .update_snapshot(snapshot, at)
             .map_err(|error| refusal("snapshot", error))?;
-        root.check_role(&Document::read(timestamp)?, "timestamp")?;
-        root.check_role(&Document::read(snapshot)?, "snapshot")?;
+        let mut signers = root.check_role(&Document::read(timestamp)?, "timestamp")?;
+        signers.extend(root.check_role(&Document::read(snapshot)?, "snapshot")?);
         let mut this = Self {
             trusted,
             roles: Vec::new(),
             documents: BTreeMap::new(),
+            signers,
             failed: BTreeMap::new(),
             unloaded: Vec::new(),
             at,
@@ -101,7 +107,8 @@ impl Repository {
         let mut tries = MAX_TRIES;
         let ids = root.ids(TOP).to_vec();
         this.load(TOP, &ids, None, &mut files, &mut tries)?;
-        root.check_role(this.document(TOP)?, TOP)?;
+        let own = root.check_role(this.document(TOP)?, TOP)?;
+        this.signers.extend(own);
         // Every role that a loaded one delegates to, as far as the proof brings its file: a search that needs another says so.
         let mut next = 0;
         while let Some(delegator) = this.roles.get(next).cloned() {
@@ -207,8 +214,8 @@ impl Repository {
     }
 
     /// Whether a role's file may be reached through another one: by that one's keys for it, which may be others than those of a
-    /// third one.
-    fn check_delegated(&self, delegator: &str, role: &DelegatedRole) -> Result<(), Refusal> {
+    /// third one. Gives who signed it.
+    fn check_delegated(&self, delegator: &str, role: &DelegatedRole) -> Result<BTreeSet<Digest>, Refusal> {
         self.trusted
             .verify_delegated_targets(&role.name, delegator, self.at)
             .map_err(|error| refusal(&role.name, error))?;
@@ -252,11 +259,13 @@ impl Repository {
         for path in paths {
             let mut visited = Vec::new();
             match self.search(TOP, path, digests, &mut visited) {
-                Ok(Search::Target(mut claims)) => {
+                Ok(Search::Target(mut claims, mut signers)) => {
                     claims.extend(self.versions());
+                    signers.extend(self.signers.iter().copied());
                     return Ok(Found {
                         path: shown(path),
                         claims,
+                        signers,
                     });
                 }
                 // What a file says that is no role's is nothing.
@@ -304,10 +313,10 @@ impl Repository {
                 digests: target.hashes.clone(),
             };
             return match digests.compare(&subject)? {
-                Comparison::Same => Ok(Search::Target(vec![
-                    ("target".to_owned(), shown(path)),
-                    ("role".to_owned(), shown(role)),
-                ])),
+                Comparison::Same => {
+                    let claims = vec![("target".to_owned(), shown(path)), ("role".to_owned(), shown(role))];
+                    Ok(Search::Target(claims, BTreeSet::new()))
+                }
                 Comparison::Differs => Err(Refusal::wrong(
                     Fault::SubjectDiffers,
                     format!("target `{}` of role `{}` has other bytes", shown(path), shown(role)),
@@ -322,13 +331,17 @@ impl Repository {
             if !delegated.matches_path(path).map_err(|error| refusal(role, error))? {
                 continue;
             }
-            if self.trusted.targets_role(&delegated.name).is_some() {
-                self.check_delegated(role, &delegated)?;
-            }
+            let own = match self.trusted.targets_role(&delegated.name) {
+                Some(_) => self.check_delegated(role, &delegated)?,
+                None => BTreeSet::new(),
+            };
             match self.search(&delegated.name, path, digests, visited)? {
                 Search::Nothing if !delegated.terminating => {}
-                Search::Nothing => return Ok(Search::Ended),
-                found => return Ok(found),
+                Search::Nothing | Search::Ended => return Ok(Search::Ended),
+                Search::Target(claims, mut signers) => {
+                    signers.extend(own);
+                    return Ok(Search::Target(claims, signers));
+                }
             }
         }
         Ok(Search::Nothing)

@@ -14,7 +14,9 @@ use super::securesystems::Document;
 use super::sigstore::refusal::Refusal;
 use super::sigstore::statement::Digests;
 use super::{Context, Evidence, EvidenceKind, outside};
-use crate::model::{Anchor, Artifact, Content, Doubt, Fault, Finding, Material, Order, Timestamp, UpstreamState};
+use crate::model::{
+    Anchor, Artifact, Content, Doubt, Fault, Finding, Material, Order, Signer, Timestamp, UpstreamState,
+};
 use library::Repository;
 use root::Root;
 
@@ -192,6 +194,11 @@ impl Evidence for Trusted<'_> {
                     let mut finding = Finding::confirmed(ID, anchor.speaks_for.level(), reason);
                     finding.anchors.push(anchor.name.clone());
                     finding.claims = found.claims;
+                    finding.through = found
+                        .signers
+                        .iter()
+                        .map(|key| Signer::key(key.to_string(), None))
+                        .collect();
                     return vec![finding];
                 }
                 Err(refusal) => {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::evidence::reading;
 use crate::evidence::securesystems::{Document, Keys, keys, texts};
 use crate::evidence::sigstore::refusal::Refusal;
-use crate::model::{Doubt, Fault, Timestamp};
+use crate::model::{Digest, Doubt, Fault, Timestamp};
 
 /// A repository that changes its root every month for twenty years.
 const MAX_ROOTS: usize = 256;
@@ -136,8 +136,8 @@ impl Root {
     }
 
     /// Whether a role's document is signed by the role's threshold: each key once, whatever ids it has, and strictly. The library
-    /// counts ids.
-    pub(super) fn check_role(&self, document: &Document, name: &str) -> Result<(), Refusal> {
+    /// counts ids. Gives who signed it.
+    pub(super) fn check_role(&self, document: &Document, name: &str) -> Result<BTreeSet<Digest>, Refusal> {
         let role = self.roles.get(name).ok_or_else(|| {
             let reason = format!("the root says nothing of who signs role `{name}`");
             Refusal::malformed(reason)
@@ -165,17 +165,18 @@ impl Root {
     }
 }
 
-/// Whether a document is signed by as many keys as its role's threshold says.
+/// Whether a document is signed by as many keys as its role's threshold says; gives who signed it.
 pub(super) fn check_threshold(
     document: &Document,
     keys: &Keys,
     ids: &[String],
     threshold: u64,
     name: &str,
-) -> Result<(), Refusal> {
-    let found = document.signers(keys, ids.iter().map(String::as_str)).len();
+) -> Result<BTreeSet<Digest>, Refusal> {
+    let signers = document.signers(keys, ids.iter().map(String::as_str));
+    let found = signers.len();
     if threshold > 0 && u64::try_from(found).is_ok_and(|found| found >= threshold) {
-        return Ok(());
+        return Ok(signers);
     }
     Err(Refusal::wrong(
         Fault::SignatureWrong,

@@ -88,10 +88,16 @@ impl Certificate {
 
     /// As a finding shows it.
     pub(crate) fn signer(&self) -> Signer {
+        self.signer_under(Vec::new())
+    }
+
+    /// The same, with the fingerprints of the certificates above it, up to the pinned one.
+    pub(crate) fn signer_under(&self, chain: Vec<String>) -> Signer {
         Signer::Certificate {
             fingerprint: self.fingerprint(),
             subject: self.subject(),
             issuer: self.issuer(),
+            chain,
         }
     }
 

@@ -12,7 +12,7 @@ use super::algorithm::key_name;
 use super::oid::{EKU_ANY, WEAK};
 use super::{Certificate, Message, Pins, Refusal, Scheme, verify_signature};
 use crate::evidence::outside;
-use crate::model::{Anchor, Artifact, Doubt, Fault, Timestamp};
+use crate::model::{Anchor, Artifact, Digest, Doubt, Fault, Timestamp};
 
 /// For what a certificate must be.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +47,7 @@ impl Moment {
     }
 }
 
-/// The anchor that a certificate leads to.
+/// The anchor that a certificate leads to, and the fingerprints of the certificates on the way to it, the pinned one last.
 pub(crate) fn find_anchor<'a>(
     kind: &str,
     leaf: &Certificate,
@@ -56,7 +56,7 @@ pub(crate) fn find_anchor<'a>(
     moment: &Moment,
     pins: &Pins<'a>,
     artifact: &Artifact,
-) -> Result<&'a Anchor, Refusal> {
+) -> Result<(&'a Anchor, Vec<String>), Refusal> {
     let mut beyond = None;
     let mut fault: Option<Refusal> = None;
     for (anchor, certificates) in &pins.0 {
@@ -68,8 +68,8 @@ pub(crate) fn find_anchor<'a>(
         let limit =
             outside(kind, anchor, artifact, moment.latest).or_else(|| outside(kind, anchor, artifact, moment.earliest));
         match (result, limit) {
-            (Ok(()), None) => return Ok(anchor),
-            (Ok(()), Some(finding)) => beyond = Some(Refusal::unsure(Doubt::OutOfScope, finding.reason)),
+            (Ok(chain), None) => return Ok((anchor, chain)),
+            (Ok(_), Some(finding)) => beyond = Some(Refusal::unsure(Doubt::OutOfScope, finding.reason)),
             // What an anchor for other names has to say against it does not count.
             (Err(_), Some(finding)) => {
                 beyond.get_or_insert(Refusal::unsure(Doubt::OutOfScope, finding.reason));
@@ -166,23 +166,23 @@ fn check_chain(
     reached: &Reached,
     purpose: &Purpose,
     moment: &Moment,
-) -> Result<(), Refusal> {
+) -> Result<Vec<String>, Refusal> {
     key_name(leaf.key()).map_err(|refusal| refusal.of("the signer's certificate"))?;
     check_purpose(leaf, purpose)?;
     check_validity(leaf, moment)?;
     let Reached::Issuers(issuers) = reached else {
-        return Ok(());
+        return Ok(Vec::new());
     };
-    let anchors: Vec<CertificateDer<'_>> = issuers
+    let issuers: Vec<(&Certificate, CertificateDer<'_>)> = issuers
         .iter()
         .filter_map(|position| pinned.get(*position))
         .filter(|issuer| may_sign_certificates(issuer))
-        .map(|issuer| CertificateDer::from(issuer.der()))
+        .map(|issuer| (issuer, CertificateDer::from(issuer.der())))
         .collect();
-    let anchors: Vec<TrustAnchor<'_>> = anchors
+    let (issuers, anchors): (Vec<&Certificate>, Vec<TrustAnchor<'_>>) = issuers
         .iter()
-        .filter_map(|der| webpki::anchor_from_trusted_cert(der).ok())
-        .collect();
+        .filter_map(|(issuer, der)| Some((*issuer, webpki::anchor_from_trusted_cert(der).ok()?)))
+        .unzip();
     if anchors.is_empty() {
         return Err(Refusal::wrong(
             Fault::ChainWrong,
@@ -192,9 +192,10 @@ fn check_chain(
     let pool_der: Vec<CertificateDer<'_>> = pool.iter().map(|one| CertificateDer::from(one.der())).collect();
     let der = CertificateDer::from(leaf.der());
     let entity = EndEntityCert::try_from(&der).map_err(|error| explain(&error, leaf, pool, moment))?;
+    let mut chain = Vec::new();
     for time in [moment.earliest, moment.latest] {
         let seconds = u64::try_from(time.seconds()).unwrap_or(0);
-        entity
+        let path = entity
             .verify_for_usage(
                 webpki::ALL_VERIFICATION_ALGS,
                 &anchors,
@@ -214,8 +215,20 @@ fn check_chain(
                 }),
             )
             .map_err(|error| explain(&error, leaf, pool, moment))?;
+        let ends_in = anchors.iter().position(|anchor| anchor == path.anchor());
+        let ends_in = ends_in
+            .and_then(|place| issuers.get(place))
+            .map(|issuer| issuer.fingerprint());
+        let between = path
+            .intermediate_certificates()
+            .map(|issuer| Digest::of(&issuer.der()).hex());
+        for fingerprint in between.chain(ends_in) {
+            if !chain.contains(&fingerprint) {
+                chain.push(fingerprint);
+            }
+        }
     }
-    Ok(())
+    Ok(chain)
 }
 
 /// RFC 5280 §4.2.1.3: where key usage is stated, it includes the signing of certificates.

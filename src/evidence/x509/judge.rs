@@ -82,10 +82,11 @@ pub(crate) fn conclude_for(
                 moment: proven,
                 signed_at: at,
                 anchor,
+                signer,
             } => {
                 moment = proven;
                 signed_at = Some(at);
-                authority = Some(anchor);
+                authority = Some((anchor, signer));
             }
         }
         find_anchor(
@@ -98,8 +99,10 @@ pub(crate) fn conclude_for(
             case.artifact,
         )
     });
+    let mut chain = Vec::new();
     let mut finding = match anchor {
-        Ok(anchor) => {
+        Ok((anchor, way)) => {
+            chain = way;
             let own = anchor.speaks_for.level();
             let level = most.map_or(own, |most| most.min(own));
             notes.push("revocation of certificates was not asked for".to_owned());
@@ -117,12 +120,13 @@ pub(crate) fn conclude_for(
         Err(refusal) => refusal.into_finding(case.kind),
     };
     if finding.is_confirmed()
-        && let Some(authority) = authority
+        && let Some((authority, signer)) = authority
     {
         finding = finding.resting_on(&authority);
+        finding.through.push(signer);
     }
     finding.algorithm = Some(algorithm.to_owned());
     finding.signed_at = signed_at;
     finding.notes.extend(notes);
-    finding.by(certificate.signer())
+    finding.by(certificate.signer_under(chain))
 }

@@ -8,7 +8,7 @@ use x509_cert::spki::AlgorithmIdentifierOwned;
 use super::chain::find_anchor;
 use super::oid::{EKU_TIME_STAMPING, SIGNING_CERTIFICATE, SIGNING_CERTIFICATE_V2, TST_INFO};
 use super::{Certificate, Content, Hash, Moment, Pins, Purpose, Refusal, SignedMessage, Verified};
-use crate::model::{Artifact, Doubt, Fault, Outcome, SignedAt, TimeSource, Timestamp};
+use crate::model::{Artifact, Doubt, Fault, Outcome, SignedAt, Signer, TimeSource, Timestamp};
 
 /// Tokens on one signature: real ones have one, rarely two.
 const MAX_TOKENS: usize = 4;
@@ -42,6 +42,8 @@ pub(crate) enum Stamp {
         signed_at: SignedAt,
         /// The authority's anchor.
         anchor: String,
+        /// The authority's certificate.
+        signer: Signer,
     },
 }
 
@@ -129,7 +131,7 @@ fn judge_token(
             format!("it says {}, and now is {now}", info.time),
         ));
     }
-    let anchor = find_anchor(
+    let (anchor, chain) = find_anchor(
         kind,
         verified.certificate,
         message.certificates(),
@@ -145,6 +147,7 @@ fn judge_token(
             source: TimeSource::TimestampAuthority,
         },
         anchor: anchor.name.clone(),
+        signer: verified.certificate.signer_under(chain),
     })
 }
 

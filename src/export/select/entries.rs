@@ -46,6 +46,8 @@ pub(super) fn take(
         .filter(|base| !for_one.contains(&base.url))
         .cloned()
         .collect();
+    let elsewhere = selection.elsewhere.into_iter().map(|one| (ecosystem.id(), one));
+    gathered.elsewhere.extend(elsewhere);
     let mut unpinned = 0_u64;
     for mut wanted in selection.wanted {
         let is_pinned = Claim::strongest(&wanted.claims).is_some();

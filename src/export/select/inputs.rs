@@ -1,6 +1,6 @@
 //! Reads one input: a lockfile, a folder of artifacts, a set of plain files.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -237,6 +237,12 @@ impl Proofs {
         }
         self.0.get(folder).is_some_and(|beside| beside.is_proof(name))
     }
+
+    /// What image layouts lack, in words.
+    fn lacking(&self) -> impl Iterator<Item = &str> {
+        let found: BTreeSet<&str> = self.0.values().filter_map(beside::Beside::lacking).collect();
+        found.into_iter()
+    }
 }
 
 fn file_set(
@@ -284,6 +290,8 @@ fn file_set(
             Vec::new(),
         );
     }
+    let lacking = proofs.lacking().map(|text| format!("{}: {text}", source.written));
+    gathered.warnings.extend(lacking);
     leave_special(source, &listing, gathered);
     if !errors.is_empty() {
         return Err(errors);

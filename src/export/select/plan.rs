@@ -1,15 +1,18 @@
 //! The plan: what was asked for, as strict JSON.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde::ser::SerializeSeq as _;
 use serde::{Serialize, Serializer};
 
 use super::{Choices, index};
+use crate::ecosystem::Elsewhere;
 
 /// What the plan says beside the chosen artifacts.
 #[derive(Debug, Clone, Default)]
 pub(in crate::export) struct PlanHead {
+    pub(super) elsewhere: BTreeSet<(&'static str, Elsewhere)>,
     pub(super) exclude: Vec<String>,
     pub(super) inputs: Vec<serde_json::Value>,
     pub(super) left_out: Vec<String>,
@@ -21,6 +24,8 @@ pub(in crate::export) struct PlanHead {
 /// order of their names, as they are written.
 #[derive(Serialize)]
 struct PlanText<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    elsewhere: Vec<OtherPlace<'a>>,
     exclude: &'a [String],
     inputs: &'a [serde_json::Value],
     left_out: &'a [String],
@@ -28,6 +33,15 @@ struct PlanText<'a> {
     schema: &'static str,
     stream: &'a Option<String>,
     wanted: Wanted<'a>,
+}
+
+/// A name that a lockfile fills with something that is not carried.
+#[derive(Serialize)]
+struct OtherPlace<'a> {
+    ecosystem: &'static str,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'a str>,
 }
 
 /// The chosen artifacts, written one by one.
@@ -65,7 +79,13 @@ impl Serialize for Wanted<'_> {
 impl PlanHead {
     /// Writes the whole plan, without ever holding it.
     pub(in crate::export) fn write(&self, choices: &Choices, to: &mut dyn Write) -> io::Result<()> {
+        let elsewhere = self.elsewhere.iter().map(|(ecosystem, one)| OtherPlace {
+            ecosystem,
+            name: &one.name,
+            version: one.version.as_deref(),
+        });
         let text = PlanText {
+            elsewhere: elsewhere.collect(),
             exclude: &self.exclude,
             inputs: &self.inputs,
             left_out: &self.left_out,
@@ -108,6 +128,13 @@ mod tests {
         let head = PlanHead {
             inputs: vec![serde_json::json!({"z": 1, "a": null})],
             stream: Some("main".to_owned()),
+            elsewhere: [("cargo", Some("1.0.0")), ("npm", None)]
+                .map(|(ecosystem, version)| {
+                    let name = "patched".to_owned();
+                    let version = version.map(str::to_owned);
+                    (ecosystem, Elsewhere { name, version })
+                })
+                .into(),
             ..PlanHead::default()
         };
         let mut text = Vec::new();

@@ -8,6 +8,7 @@ use std::collections::btree_map::{BTreeMap, Entry};
 
 use super::{Deciding, Occasion};
 use crate::ecosystem::{self, Need, purl};
+use crate::import::planned::Planned;
 use crate::import::verify_evidence::JudgedArtifact;
 use crate::import::verify_objects::Intact;
 use crate::model::{Name, Stop};
@@ -50,7 +51,12 @@ impl Closure {
     }
 
     /// What is neither in the bundle nor here, in words; and what could not be asked.
-    pub(super) fn missing(self, deciding: &Deciding<'_>, intact: &Intact) -> Result<(Vec<String>, Vec<String>), Stop> {
+    pub(super) fn missing(
+        self,
+        deciding: &Deciding<'_>,
+        planned: &Planned,
+        intact: &Intact,
+    ) -> Result<(Vec<String>, Vec<String>), Stop> {
         if self.needs.is_empty() {
             return Ok((Vec::new(), Vec::new()));
         }
@@ -72,8 +78,13 @@ impl Closure {
             }
         }
         let mut missing = BTreeSet::new();
+        let mut elsewhere = BTreeSet::new();
         for (name, asked) in &open {
             for (requirement, by) in asked {
+                if planned.is_elsewhere(name, &|version| fits(name, requirement.as_deref(), version)) {
+                    elsewhere.insert(format!("{}/{}", name.ecosystem, name.name));
+                    continue;
+                }
                 let fitting = memory.held(name, &|version| fits(name, requirement.as_deref(), version))?;
                 if fitting.is_none() {
                     let which = requirement
@@ -82,6 +93,17 @@ impl Closure {
                     missing.insert(format!("{}/{}{which}, for {by},", name.ecosystem, name.name));
                 }
             }
+        }
+        if !elsewhere.is_empty() {
+            let named: Vec<&str> = elsewhere.iter().map(String::as_str).take(MAX_MISSING).collect();
+            let more = match elsewhere.len().saturating_sub(named.len()) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            not_asked.push(format!(
+                "whether what is needed is there where a lockfile has it from elsewhere: {}{more}",
+                named.join(", ")
+            ));
         }
         let more = missing.len().saturating_sub(MAX_MISSING);
         let mut missing: Vec<String> = missing.into_iter().take(MAX_MISSING).collect();

@@ -318,7 +318,7 @@ impl<'a> Pass<'a> {
 
     pub(super) fn finish(mut self, intact: &Intact) -> Result<(Decisions, KeptOut), Stop> {
         let infected = self.take_scans_of_the_rest();
-        let (missing, not_asked) = std::mem::take(&mut self.closure).missing(self.deciding, intact)?;
+        let (missing, not_asked) = std::mem::take(&mut self.closure).missing(self.deciding, self.planned, intact)?;
         self.decisions.not_asked.extend(not_asked);
         self.output.finish()?;
         if let Some(waiting) = self.waiting {

@@ -276,10 +276,7 @@ mod tests {
                 floor: Some(Level::Registry),
                 is_known: self.knows(name)?,
                 name: name.clone(),
-                pinned: vec![Signer::Key {
-                    fingerprint: name.name.clone(),
-                    owner: None,
-                }],
+                pinned: vec![Signer::key(name.name.clone(), None)],
             })
         }
 

@@ -70,6 +70,7 @@ pub(crate) fn advisories(
                     document: said.document.clone(),
                     from: Verdict::from(action),
                     justification: said.justification.clone(),
+                    signer: Some(said.author.clone()),
                     stated: said.time,
                     status: said.status.word().to_owned(),
                 })

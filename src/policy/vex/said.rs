@@ -42,6 +42,9 @@ pub struct Lowered {
     /// Why it is not affected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub justification: Option<String>,
+    /// The same as `by`, for whoever asks what rests on a key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<Signer>,
     /// When it was said.
     pub stated: Timestamp,
     /// `not_affected` or `fixed`.
@@ -76,10 +79,12 @@ impl VexSaid {
             Signer::Key {
                 fingerprint,
                 owner: Some(owner),
+                ..
             } => format!("key {fingerprint} of {owner}"),
             Signer::Key {
                 fingerprint,
                 owner: None,
+                ..
             } => format!("key {fingerprint}"),
             Signer::Certificate { subject, issuer, .. } => format!("certificate of {subject}, issued by {issuer}"),
             Signer::Identity(Identity { subject, issuer, .. }) => format!("{subject} ({issuer})"),

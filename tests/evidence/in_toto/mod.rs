@@ -218,6 +218,11 @@ fn what_the_last_step_made_is_confirmed() {
     assert_eq!(outcome(&findings), CONFIRMED);
     assert!(findings[0].notes.is_empty(), "{:?}", findings[0].notes);
     assert_eq!(findings[0].anchors, ["owner"]);
+    // Who took the steps can be revoked, as the owner can.
+    let mut functionaries: Vec<String> = [2, 3].map(|seed| key(seed).public().id().to_string()).into();
+    functionaries.sort();
+    let through: Vec<&str> = findings[0].through.iter().flat_map(|signer| signer.keys()).collect();
+    assert_eq!(through, functionaries);
     let by = |file: &str, bytes: &[u8]| outcome(&judged(good.objects(), file, bytes, &[owner()]));
     assert_eq!(by("tool.bin", b"other"), wrong(Fault::SubjectDiffers));
     assert_eq!(by("ool.bin", b"binary"), wrong(Fault::SubjectDiffers));

@@ -349,3 +349,36 @@ fn one_signature_about_another_name_leaves_the_other() {
     assert_eq!(findings.len(), 2);
     assert_eq!(findings[1].outcome, GOOD);
 }
+
+#[test]
+fn a_handful_of_signatures_is_judged() {
+    let artifact = artifact("oci", "team/tool", "1", "manifest.json", MANIFEST);
+    let asked = |objects| one(judge("simple-signing", objects, &artifact, MANIFEST, &pinned(), DAY)).outcome;
+    assert_eq!(asked(Vec::new()), Outcome::Undecided(Doubt::Incomplete));
+    let good = message(&payload());
+    assert_eq!(asked(vec![good.clone(); 64]), GOOD);
+    assert_eq!(asked(vec![good; 65]), Outcome::Undecided(Doubt::TooLarge));
+}
+
+#[test]
+fn a_signature_without_a_tag_says_so_where_a_tag_was_asked_for() {
+    let notes = |reference: &str, version: &str| {
+        let artifact = artifact("oci", "team/tool", version, "manifest.json", MANIFEST);
+        let message = message(&payload().replace("team/tool:1", reference));
+        let finding = one(judge(
+            "simple-signing",
+            vec![message],
+            &artifact,
+            MANIFEST,
+            &pinned(),
+            DAY,
+        ));
+        assert_eq!(finding.outcome, GOOD, "{reference} {version}");
+        finding.notes
+    };
+    let (digest, none) = (Digest::of(MANIFEST).to_string(), Vec::<String>::new());
+    assert_eq!(notes("team/tool", "1"), ["the signature says no tag"]);
+    assert_eq!(notes("team/tool:1", "1"), none);
+    assert_eq!(notes("team/tool", &digest), none);
+    assert_eq!(notes("team/tool:1", &digest), none);
+}

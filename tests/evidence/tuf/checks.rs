@@ -1,10 +1,11 @@
 //! Each check of a repository by itself.
 
+use sealift::crypto::key::Signer as _;
 use sealift::evidence::{self, Context};
 use sealift::model::{Digest, Doubt, Fault};
 use serde_json::{Value, json};
 
-use super::{CONFIRMED, LATER, Repository, Role, altered, doubt, id, judged, key_object, pinned, write, wrong};
+use super::{CONFIRMED, LATER, Repository, Role, altered, doubt, id, judged, key, key_object, pinned, write, wrong};
 use crate::fixtures;
 use crate::support::{DAY, artifact, outcome, time};
 
@@ -68,6 +69,26 @@ fn targets_are_confirmed_and_nothing_else_is() {
     assert_eq!(weak.top(), doubt(Doubt::UnknownAlgorithm));
     let two = altered(|it| it.targets.signed["targets"]["top.bin"]["hashes"]["sha512"] = json!("00"));
     assert_eq!(two.top(), wrong(Fault::SubjectDiffers));
+}
+
+#[test]
+fn whoever_signed_a_role_on_the_way_is_told() {
+    let good = Repository::new();
+    let through = |file: &str, bytes: &[u8]| {
+        let findings = judged(good.objects(), file, bytes, &[good.anchor()]);
+        let keys = findings[0].through.iter().flat_map(|signer| signer.keys());
+        let mut keys: Vec<String> = keys.map(str::to_owned).collect();
+        keys.sort();
+        keys
+    };
+    let of = |seeds: &[u8]| {
+        let mut keys: Vec<String> = seeds.iter().map(|seed| key(*seed).public().id().to_string()).collect();
+        keys.sort();
+        keys
+    };
+    assert_eq!(through("top.bin", b"top"), of(&[2, 3, 4]));
+    assert_eq!(through("tool.bin", b"tool"), of(&[2, 3, 4, 5]));
+    assert_eq!(through("top.bin", b"other"), of(&[]));
 }
 
 #[test]

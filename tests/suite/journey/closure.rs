@@ -1,5 +1,6 @@
 //! What the artifacts of a bundle cannot do without: in it, in the enclave, or missing.
 
+use sealift::model::Digest;
 use serde_json::json;
 
 use super::Site;
@@ -101,4 +102,42 @@ fn what_an_npm_package_cannot_do_without_is_asked_for_by_name() {
         .map(|hit| hit["message"].as_str().unwrap().split(',').next().unwrap())
         .collect();
     assert_eq!(missing, ["npm/@real/one", "npm/inner"]);
+}
+
+/// What a lockfile fills with something else is not missing: nobody who patches a crate could import it otherwise.
+#[test]
+fn what_a_lockfile_has_from_elsewhere_is_not_missing_and_is_named() {
+    let site = site("strict");
+    let app = crate_with("app", "1.0.0", APP);
+    site.write("project/packages/app-1.0.0.crate", &app);
+    let sum = Digest::of(&app).hex();
+    let lock = |version: &str| {
+        format!(
+            "version = 4\n[[package]]\nname = \"app\"\nversion = \"1.0.0\"\n\
+             source = \"registry+https://index.example.com/git\"\nchecksum = \"{sum}\"\ndependencies = [\"lib\"]\n\
+             [[package]]\nname = \"lib\"\nversion = \"{version}\"\n"
+        )
+    };
+    site.write(
+        "project/sealift.yaml",
+        "schema: sealift-selection/1\nselect:\n  - lockfile: Cargo.lock\nfrom: [packages]\n",
+    );
+    // One that the requirement does not take is not it.
+    site.write("project/Cargo.lock", lock("0.9.0"));
+    site.export("sealift.yaml", "m1");
+    let ran = site.run("verify --enclave en m1");
+    assert!(
+        ran.stderr.contains("[incomplete-closure]"),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
+    site.write("project/Cargo.lock", lock("1.2.3"));
+    site.export("sealift.yaml", "m2");
+    let imported = site.json("import --enclave en m2");
+    let not_asked = imported["decisions"]["not_asked"].to_string();
+    assert!(
+        not_asked.contains("where a lockfile has it from elsewhere: cargo/lib"),
+        "{not_asked}"
+    );
 }

@@ -56,10 +56,7 @@ fn artifact(ecosystem: &str, name: &str, version: &str) -> Artifact {
 }
 
 fn key(fingerprint: &str) -> Signer {
-    Signer::Key {
-        fingerprint: fingerprint.to_owned(),
-        owner: None,
-    }
+    Signer::key(fingerprint.to_owned(), None)
 }
 
 fn identity(repository: &str, owner_id: &str) -> Signer {

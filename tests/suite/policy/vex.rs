@@ -312,3 +312,47 @@ fn what_is_no_document_is_refused() {
     many["vulnerabilities"][0]["flags"][0]["group_ids"] = json!(vec!["G-1"; 500]);
     assert!(matches!(read(&many), Err(VexError::TooMany)));
 }
+
+#[test]
+fn names_texts_and_addresses_are_bounded() {
+    let named = |aliases: Vec<String>| {
+        let mut document = openvex();
+        document["statements"][0]["vulnerability"]["aliases"] = json!(aliases);
+        read(&document).map(|document| document.statements[0].names.len())
+    };
+    let numbered = |count: usize| (0..count).map(|number| format!("GHSA-{number}")).collect();
+    assert_eq!(named(numbered(99)).unwrap(), 100);
+    assert!(matches!(named(numbered(100)), Err(VexError::Field { .. })));
+    // A name counts once, however often it stands there.
+    assert_eq!(named(vec!["CVE-1".to_owned(); 200]).unwrap(), 1);
+
+    for field in [
+        "/@id",
+        "/statements/0/justification",
+        "/statements/0/vulnerability/name",
+    ] {
+        let long = |length: usize| {
+            let mut document = openvex();
+            *document.pointer_mut(field).unwrap() = json!("x".repeat(length));
+            read(&document)
+        };
+        assert!(long(1000).is_ok(), "{field}");
+        assert!(matches!(long(1001), Err(VexError::Field { .. })), "{field}");
+    }
+
+    let addressed = |own: usize, of_part: usize| {
+        let purls = |count: usize| json!({ "purls": vec!["pkg:npm/left-pad@1.3.0"; count] });
+        let mut document = csaf();
+        let tree = &mut document["product_tree"];
+        tree["branches"][0]["branches"][0]["product"]["product_identification_helper"] = purls(own);
+        tree["relationships"][0]["full_product_name"]["product_identification_helper"] = purls(of_part);
+        read(&document)
+    };
+    assert!(addressed(100, 0).is_ok() && addressed(60, 40).is_ok() && addressed(0, 100).is_ok());
+    for (own, of_part, expected) in [(101, 0, "purls"), (0, 101, "purls"), (60, 41, "relationships")] {
+        match addressed(own, of_part) {
+            Err(VexError::Field { field, .. }) => assert_eq!(field, expected),
+            told => panic!("{own} {of_part}: {told:?}"),
+        }
+    }
+}

@@ -295,6 +295,17 @@ pub(super) fn capsules(v: &mut Vectors) {
             .write(same),
     );
     add(
+        "root_of_another_version",
+        "root-chain-broken",
+        "the second root lies under the name of the third",
+        sample()
+            .with(
+                "trust/roots/3.dsse.json",
+                people::sealed_root(&second, &[people::ANN, people::BOB]),
+            )
+            .write(same),
+    );
+    add(
         "report_by_another_role",
         "key-not-in-role",
         "the report is signed by a key without the role import",
@@ -335,6 +346,16 @@ pub(super) fn capsules(v: &mut Vectors) {
             let text = String::from_utf8(ORDER.to_vec()).unwrap().replace("refuse", "record");
             sample().with("basis/order.json", text.into_bytes()).write(same)
         },
+    );
+    add(
+        "basis_of_another_size",
+        "digest-mismatch",
+        "a part of the basis has the digest that the report names, and the report says another size",
+        RawCapsule::sample(ReportEdits {
+            head: Some(Box::new(|head| head["basis"][0]["bytes"] = 1.into())),
+            ..ReportEdits::default()
+        })
+        .write(same),
     );
     let unlisted = "object-not-listed";
     add(
@@ -414,4 +435,51 @@ pub(super) fn capsules(v: &mut Vectors) {
                 .write(same)
         },
     );
+}
+
+/// What the program says of a capsule, by the root of the tests.
+fn verdict_of(bytes: &[u8]) -> String {
+    let staging = scratch();
+    let root = TrustedRoot::pinned(&sealed_root()).unwrap();
+    let opened =
+        sealift::capsule::unpack(bytes, staging.path()).and_then(|unpacked| sealift::capsule::open(&unpacked, &root));
+    verdict(opened.map(|_| "accepted"))
+}
+
+#[test]
+fn a_capsule_carries_no_endless_chain_of_versions() {
+    let with_versions = |count: u64| {
+        let versions = (1..=count).map(|version| (format!("trust/anchors/{version}.dsse.json"), b"{}".to_vec()));
+        let mut capsule = sample();
+        capsule.parts.extend(versions);
+        capsule.parts.sort();
+        verdict_of(&capsule.write(|_| {}))
+    };
+    // Up to there it is said that nothing names them.
+    assert_eq!(with_versions(1024), "object-not-listed");
+    assert_eq!(with_versions(1025), "size-exceeded");
+}
+
+#[test]
+fn a_policy_that_nobody_signed_is_that_of_the_profile() {
+    let judged_by = |digest: Digest| {
+        let head = move |head: &mut Value| {
+            head["policy"] = json!({
+                "bundle": [], "digest": digest.to_string(), "id": "example", "mode": "enforce", "signed_by": [], "version": 1,
+            });
+        };
+        let edits = ReportEdits {
+            head: Some(Box::new(head)),
+            ..ReportEdits::default()
+        };
+        verdict_of(&RawCapsule::sample(edits).write(|_| {}))
+    };
+    let folder = scratch();
+    let root = TrustedRoot::pinned(&sealed_root()).unwrap();
+    let confirmed = sealift::trust::folder::Confirmed::ByFingerprint;
+    let trust =
+        sealift::trust::folder::TrustFolder::pin(&folder.path().join("trust"), root, confirmed, people::now()).unwrap();
+    let site = sealift::import::site::Site::load(&trust).unwrap();
+    assert_eq!(judged_by(site.in_force().policy.digest()), "accepted");
+    assert_eq!(judged_by(Digest::of(b"another policy")), "digest-mismatch");
 }

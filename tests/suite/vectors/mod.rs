@@ -16,6 +16,7 @@ mod receipt;
 mod report;
 mod retention;
 mod seal;
+mod words;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -280,6 +281,7 @@ fn all() -> Vectors {
     order::order(&mut v);
     log::checkpoints(&mut v);
     report::reports(&mut v);
+    words::words(&mut v);
     receipt::receipts(&mut v);
     custody::custodies(&mut v);
     retention::enclaves(&mut v);

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use super::coordinate;
-use crate::ecosystem::{Selection, SelectionError, Wanted};
+use crate::ecosystem::{Elsewhere, Selection, SelectionError, Wanted};
 use crate::model::Claim;
 
 /// The largest lockfiles of monorepos have a few MiB.
@@ -50,6 +50,8 @@ enum Entry {
     },
     /// Something else, in words.
     LeftOut(String),
+    /// A name that something else than the registry's package of that name fills.
+    Elsewhere(String),
 }
 
 /// Makes a selection of entries: each artifact once, each with a hash that pins it.
@@ -58,12 +60,17 @@ fn select(file: &str, entries: Vec<Entry>) -> Result<Selection, SelectionError> 
     let mut places = HashMap::new();
     let mut unpinned = BTreeSet::new();
     let mut left_out = HashSet::new();
+    let mut elsewhere = BTreeSet::new();
     for entry in entries {
         let (name, version, claims, url) = match entry {
             Entry::LeftOut(words) => {
                 if left_out.insert(words.clone()) {
                     selection.left_out.push(words);
                 }
+                continue;
+            }
+            Entry::Elsewhere(name) => {
+                elsewhere.insert(name);
                 continue;
             }
             Entry::Registry {
@@ -92,6 +99,8 @@ fn select(file: &str, entries: Vec<Entry>) -> Result<Selection, SelectionError> 
             Some(&place) => merge(file, &mut selection.wanted[place], claims, urls)?,
         }
     }
+    let elsewhere = elsewhere.into_iter().map(|name| Elsewhere { name, version: None });
+    selection.elsewhere = elsewhere.collect();
     // An entry without a hash may stand beside one for the same artifact that has it.
     unpinned.retain(|key| !places.contains_key(key));
     if unpinned.is_empty() {

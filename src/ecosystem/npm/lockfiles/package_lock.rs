@@ -89,12 +89,16 @@ fn from_packages(packages: Map<Package>, entries: &mut Vec<Entry>) {
         let Some(alias) = place.rsplit_once("node_modules/").map(|(_, alias)| alias) else {
             continue;
         };
+        let resolved = package.resolved.as_deref();
+        let name = package.name.as_deref().unwrap_or(alias);
+        let is_registered = resolved.is_none_or(|url| coordinate::is_web_url(url) && !direct.contains(url));
+        if package.link || !is_registered || name != alias {
+            entries.push(Entry::Elsewhere(alias.to_owned()));
+        }
         // What lies in another package's tarball has no hash of its own; what the project itself bundles has one.
         if package.link || package.in_bundle && package.integrity.is_none() {
             continue;
         }
-        let resolved = package.resolved.as_deref();
-        let name = package.name.as_deref().unwrap_or(alias);
         entries.push(match (package.version, resolved) {
             (_, Some(url)) if !coordinate::is_web_url(url) => Entry::LeftOut(format!(
                 "{name}: {} is not from a registry",
@@ -125,10 +129,14 @@ fn from_dependencies(dependencies: Map<Dependency>, entries: &mut Vec<Entry>) {
             entries.push(Entry::LeftOut(format!("{alias}: the lockfile gives no version")));
             continue;
         };
+        let own = alias.clone();
         let (name, version) = match text.strip_prefix("npm:").and_then(|target| target.rsplit_once('@')) {
             Some((name, version)) => (name.to_owned(), version.to_owned()),
             None => (alias, text),
         };
+        if name != own || version.contains([':', '/']) {
+            entries.push(Entry::Elsewhere(own));
+        }
         if version.contains([':', '/']) {
             // Workspaces and linked folders are local sources; git and URL dependencies are somebody's.
             if !version.starts_with("file:") || version.ends_with(".tgz") {

@@ -16,6 +16,17 @@ struct Lock {
     lockfile_version: Version,
     #[serde(default)]
     packages: Map<Package>,
+    /// What each package was given (9.0).
+    #[serde(default)]
+    snapshots: Map<Given>,
+    #[serde(default)]
+    overrides: Map<String>,
+}
+
+#[derive(Deserialize)]
+struct Given {
+    #[serde(default)]
+    dependencies: Map<String>,
 }
 
 /// Version 5 and older wrote a number.
@@ -29,6 +40,9 @@ enum Version {
 #[derive(Deserialize)]
 struct Package {
     resolution: Resolution,
+    /// What it was given (6.0).
+    #[serde(default)]
+    dependencies: Map<String>,
 }
 
 #[derive(Deserialize)]
@@ -56,12 +70,20 @@ pub(super) fn read(file: &str, text: &str) -> Result<Vec<Entry>, SelectionError>
         }
         Version::Number(number) => return Err(malformed(file, format_args!("lockfile version {number} is not known"))),
     };
-    Ok(lock
-        .packages
-        .0
-        .into_iter()
-        .map(|(key, package)| entry(&key, slash, package.resolution))
-        .collect())
+    let given = lock.packages.0.iter().flat_map(|(_, package)| &package.dependencies.0);
+    let given = given.chain(lock.snapshots.0.iter().flat_map(|(_, given)| &given.dependencies.0));
+    // The registry's package of that name stands there with its version alone.
+    let is_other = |what: &str| coordinate::version(what.split('(').next().unwrap_or(what)).is_none();
+    let mut entries: Vec<Entry> = given
+        .filter(|(_, what)| is_other(what))
+        .map(|(name, _)| Entry::Elsewhere(name.clone()))
+        .collect();
+    // A dependency that is taken out of all packages.
+    let removed = lock.overrides.0.iter().filter(|(_, with)| with == "-");
+    entries.extend(removed.map(|(name, _)| Entry::Elsewhere(name.clone())));
+    let packages = lock.packages.0.into_iter();
+    entries.extend(packages.map(|(key, package)| entry(&key, slash, package.resolution)));
+    Ok(entries)
 }
 
 fn entry(key: &str, slash: &str, resolution: Resolution) -> Entry {

@@ -67,7 +67,14 @@ pub(super) fn read(file: &str, text: &str) -> Result<Vec<Entry>, SelectionError>
             _ => return Err(wrong("a line that belongs to nothing")),
         }
     }
-    blocks.into_iter().map(|block| entry(file, block)).collect()
+    let mut entries = Vec::new();
+    for block in blocks {
+        let aliases: Vec<String> = block.patterns.iter().filter_map(|pattern| alias(pattern)).collect();
+        let entry = entry(file, block)?;
+        entries.extend(aliases.into_iter().map(Entry::Elsewhere));
+        entries.push(entry);
+    }
+    Ok(entries)
 }
 
 fn entry(file: &str, block: Block) -> Result<Entry, SelectionError> {
@@ -111,6 +118,12 @@ fn entry(file: &str, block: Block) -> Result<Entry, SelectionError> {
         claims,
         url: (!in_mirror).then(|| coordinate::without_credentials(url)),
     })
+}
+
+/// The name under which a pattern asks for another package, or for what is not from a registry.
+fn alias(pattern: &str) -> Option<String> {
+    let (name, range) = coordinate::split(pattern)?;
+    range.contains([':', '/']).then(|| name.to_owned())
 }
 
 /// The package's name and range of a pattern: `ms@^2.0.0`, `@s/x@1`, `alias@npm:ms@2.1.3`.

@@ -27,7 +27,7 @@ pub(crate) struct Verified {
     /// Every proven time of signing, the earliest first.
     pub(crate) times: Vec<(Timestamp, TimeSource)>,
     /// The log's entry.
-    pub(crate) log: Option<LogEntry>,
+    pub(crate) log: Option<Box<LogEntry>>,
 }
 impl Root {
     /// Reads a trusted root.
@@ -241,7 +241,7 @@ impl Root {
             .or_else(|| bundle.entries().first());
         Ok(Verified {
             times,
-            log: weakest.map(log_entry),
+            log: weakest.map(log_entry).map(Box::new),
         })
     }
 

@@ -65,7 +65,16 @@ fn only_those_who_are_named_count() {
         pgp.to_lowercase()
     );
     let by = |kind: &str, signer: Signer| [confirmed(kind, Level::Publisher).by(signer)];
-    assert_eq!(judged(&lines, &left_pad(), &by("openpgp", key(pgp))), ALLOWED);
+    // A list, a chart's provenance or a package's header may be signed with it as well.
+    for kind in [
+        "openpgp",
+        "signed-checksums",
+        "helm-provenance",
+        "cpan-checksums",
+        "rpm-signature",
+    ] {
+        assert_eq!(judged(&lines, &left_pad(), &by(kind, key(pgp))), ALLOWED, "{kind}");
+    }
     assert_eq!(
         judged(&lines, &left_pad(), &by("openpgp", key(&pgp.replace('0', "1")))),
         denied("identity-mismatch")

@@ -267,6 +267,7 @@ fn two_certificates_of_one_subject_are_one_author() {
         fingerprint: fingerprint.to_owned(),
         subject: "CN=Acme".to_owned(),
         issuer: "CN=CA".to_owned(),
+        chain: Vec::new(),
     };
     let of = |fingerprint: &str, status, time: Timestamp| VexSaid {
         author: certificate(fingerprint),
