@@ -5,10 +5,9 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde::{Serialize, Serializer};
 use serde_json::json;
 
-use super::decided::{answer_decisions, decisions_json};
+use super::decided::answer_decisions;
 use super::environment::Surroundings;
 use super::files;
 use super::import::{size, threads};
@@ -16,15 +15,15 @@ use super::output::escape;
 use super::progress::Bars;
 use super::shown::holder;
 use super::signer::{PassphraseArguments, SignerArguments};
-use super::{Context, Exit, exporters, rehearse, since, vex};
+use super::{Context, Exit, exporters, planned, rehearse, since, vex};
 use crate::bundle::manifest::{SideData, is_stream_name};
 use crate::bundle::volumes;
 use crate::crypto::key::Signer;
 use crate::ecosystem::{self, NamedBy, UpstreamBase};
-use crate::export::collect::{Event, Plan, Sources, collect, plan};
+use crate::export::collect::{Event, Sources, collect, plan};
 use crate::export::connect::{Connection, connect};
 use crate::export::describe::{Heading, Since};
-use crate::export::foresee::{Foreseen, foresee};
+use crate::export::foresee::foresee;
 use crate::export::memory::Sent;
 use crate::export::select::{Request, Selected, select};
 use crate::export::stream::{Completed, Stream};
@@ -32,8 +31,8 @@ use crate::export::{Target, export, pack::Packed};
 use crate::import::site::{InForce, Origin, Site};
 use crate::model::{Digest, Stop, Timestamp, Unable};
 use crate::net::{Cache, Freshness, Limits};
-use crate::trust::Kind;
 use crate::trust::folder::TrustFolder;
+use crate::trust::{Kind, Profile};
 
 /// How long a bundle lives unless told otherwise (facts §3.4).
 const DEFAULT_VALID_DAYS: u32 = 45;
@@ -174,6 +173,14 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         .tempdir_in(arguments.exporter.join("cache"))
         .map_err(|error| Unable::new("cannot make a folder in the exporter's cache").because(error))?;
     let policy = asked_policy(arguments, &trust, context)?;
+    if policy.is_none() && root.document().profile != Profile::Evaluation {
+        context.output.warn(&format!(
+            "the policy of enclave {} is not known here, so nobody asks what it will decide: install it with `sealift policy install`, or name it \
+             with --policy",
+            root.document().enclave.name
+        ));
+    }
+    let mut decisions = None;
     if let Some(in_force) = &policy {
         let next = Stream::peek(&streams, &stream, epoch)?;
         let heading = heading(arguments, stream.clone(), next, &trust, context)?;
@@ -186,15 +193,12 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         let collected = collect(again, &sources)?;
         bars.finish();
         match rehearse::decided(collected, heading, in_force, &trust, &place, context) {
-            Ok(decisions) => {
+            Ok(decided) => {
                 if !context.output.wants_json() {
                     context.output.answer("the policy would decide");
-                    answer_decisions(&decisions, context);
-                } else if arguments.dry_run {
-                    context.output.json(
-                        &json!({ "schema": "sealift-export-decided/1", "decisions": decisions_json(&decisions) }),
-                    );
+                    answer_decisions(&decided, context);
                 }
+                decisions = Some(decided);
             }
             Err(Stop::Refused(refusals)) if arguments.despite_policy && !arguments.dry_run => {
                 for refusal in refusals {
@@ -210,16 +214,13 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         }
     }
     if arguments.dry_run {
-        if policy.is_some() {
-            return Ok(Exit::Done);
-        }
         let plan = plan(&selected, &sources)?;
         let next = Stream::peek(&streams, &stream, epoch)?;
         let mut heading = heading(arguments, stream, next, &trust, context)?;
         heading.since = base(arguments, &heading, &sent, &trust, context)?;
         let (plan, foreseen) = foresee(plan, &selected, &heading, spool.path(), threads)?;
         drop(bars);
-        report_plan(&plan, &foreseen, arguments, context);
+        planned::report(&plan, &foreseen, decisions.as_ref(), arguments.volume_size, context);
         return Ok(Exit::Done);
     }
     let (mut numbers, completed) = Stream::open(&streams, &stream, &holder("export"))?;
@@ -503,117 +504,5 @@ fn report(packed: &Packed, counts: &crate::export::collect::Counts, enclave: &st
     output.answer(&format!("  manifest {}", packed.manifest_digest));
     for volume in &packed.volumes {
         output.answer(&format!("  {}", volume.display()));
-    }
-}
-
-/// The plan as JSON: a million artifacts may be without proof.
-#[derive(Serialize)]
-struct PlanDocument<'a> {
-    at_hand: u64,
-    bytes_at_hand: u64,
-    bytes_of_documents_and_proofs: u64,
-    bytes_to_fetch: u64,
-    documents_and_proofs: u64,
-    left_out: &'a [String],
-    of_unknown_size: u64,
-    proof_unknown: &'a [String],
-    schema: &'static str,
-    sizes: &'static str,
-    to_fetch: u64,
-    volume_bytes: u64,
-    volumes: u64,
-    warnings: &'a [String],
-    without_proof: WithoutProof<'a>,
-}
-
-struct WithoutProof<'a>(&'a Plan);
-
-impl Serialize for WithoutProof<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.without_proof())
-    }
-}
-
-fn report_plan(plan: &Plan, foreseen: &Foreseen, arguments: &Arguments, context: &Context) {
-    let is_exact = plan.of_unknown_size == 0;
-    if context.output.wants_json() {
-        context.output.long_json(&PlanDocument {
-            at_hand: plan.at_hand,
-            bytes_at_hand: plan.bytes_at_hand,
-            bytes_of_documents_and_proofs: plan.companions.1,
-            bytes_to_fetch: plan.bytes_to_fetch,
-            documents_and_proofs: plan.companions.0,
-            left_out: &plan.left_out,
-            of_unknown_size: plan.of_unknown_size,
-            proof_unknown: &plan.proof_unknown,
-            schema: "sealift-export-plan/1",
-            sizes: if is_exact { "known" } else { "at-least" },
-            to_fetch: plan.to_fetch,
-            volume_bytes: foreseen.volume_bytes,
-            volumes: foreseen.volumes,
-            warnings: &plan.warnings,
-            without_proof: WithoutProof(plan),
-        });
-        return;
-    }
-    let output = &context.output;
-    output.answer("nothing was fetched or written; an export would take");
-    output.answer(&format!(
-        "  {:>8} artifacts that are at hand, {}",
-        plan.at_hand,
-        size(plan.bytes_at_hand)
-    ));
-    output.answer(&format!(
-        "  {:>8} artifacts to fetch, {}{}",
-        plan.to_fetch,
-        size(plan.bytes_to_fetch),
-        if plan.of_unknown_size > 0 {
-            format!(" and {} of unknown size", plan.of_unknown_size)
-        } else {
-            String::new()
-        }
-    ));
-    output.answer(&format!(
-        "  {:>8} registry documents and proofs, {}",
-        plan.companions.0,
-        size(plan.companions.1)
-    ));
-    let at_least = if is_exact { "" } else { "at least " };
-    let limit = match arguments.volume_size {
-        Some(limit) => format!(" of {} at most", size(limit)),
-        None => String::new(),
-    };
-    output.answer(&format!(
-        "  {:>8} {}{limit}, {at_least}{}",
-        foreseen.volumes,
-        if foreseen.volumes == 1 { "volume" } else { "volumes" },
-        size(foreseen.volume_bytes)
-    ));
-    list(output, "without any proof", plan.without_proof());
-    list(
-        output,
-        "whose proofs can only be asked once they are fetched",
-        plan.proof_unknown.iter(),
-    );
-    list(output, "left out", plan.left_out.iter());
-    for line in &plan.warnings {
-        output.warn(&escape(line));
-    }
-}
-
-/// How many lines of a list are printed before the rest is only counted; `--json` has them all.
-const LISTED: usize = 20;
-
-fn list(output: &super::Output, title: &str, lines: impl ExactSizeIterator<Item = impl AsRef<str>>) {
-    let count = lines.len();
-    if count == 0 {
-        return;
-    }
-    output.answer(&format!("{count} {title}:"));
-    for line in lines.take(LISTED) {
-        output.answer(&format!("  {}", escape(line.as_ref())));
-    }
-    if count > LISTED {
-        output.answer(&format!("  and {} more; --json lists them all", count - LISTED));
     }
 }

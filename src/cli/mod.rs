@@ -34,6 +34,8 @@ mod list;
 mod log;
 mod media;
 mod output;
+#[cfg(feature = "export")]
+mod planned;
 mod policy;
 mod progress;
 mod prune;

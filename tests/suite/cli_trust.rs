@@ -39,7 +39,7 @@ impl Desk {
         self.0.path()
     }
 
-    fn command(&self, line: &str) -> Command {
+    pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sealift"));
         command
             .args(line.split_whitespace())

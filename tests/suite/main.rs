@@ -35,6 +35,7 @@ mod npm_upstream;
 mod order_of_reading;
 mod policy;
 mod pypi;
+mod readme;
 mod repository;
 mod seal;
 mod select;

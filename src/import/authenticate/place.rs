@@ -163,7 +163,7 @@ pub(super) fn check_order(
             return Err(
                 Refusal::new(Code::SequenceGap, subject, "bundles before it have not been imported")
                     .comparing(format!("number {}", last_number + 1), format!("number {number}"))
-                    .hint("import the missing bundles first")
+                    .hint("import the missing bundles first; if one of them was refused for good, a signed policy with `require.sequence_gap: record`, or a new epoch in the root, lets the next one pass")
                     .into(),
             );
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::decision::{Admission, ArtifactDecision, Decisions, says};
 use crate::model::{Code, Refusal};
-use crate::policy::{Decision, Verdict};
+use crate::policy::{Decision, Hit, Verdict};
 
 /// Why an artifact is not admitted: the worst that was found, with its rule, and the codes of the rest.
 pub(super) fn refusal(url: &str, decided: &ArtifactDecision) -> Refusal {
@@ -41,8 +41,23 @@ pub(super) fn bundle_refusals(decision: &Decision, label: &str) -> Vec<Refusal> 
         .hits
         .iter()
         .filter(|hit| hit.verdict == Verdict::Deny)
-        .map(|hit| Refusal::new(hit.code, format!("bundle {label}"), says(hit)).hint(hit.solution.clone()))
+        .map(|hit| Refusal::new(hit.code, format!("bundle {label}"), says(hit)).hint(bundle_hint(hit)))
         .collect()
+}
+
+/// What to do, with the commands of the sending side where there are some.
+fn bundle_hint(hit: &Hit) -> String {
+    let solution = &hit.solution;
+    match (hit.code, hit.rule.as_str()) {
+        (Code::SideDataStale, "require.revocations_max_age_days") => format!(
+            "{solution}: `sealift trust new FILE --revocations` begins a list, be it empty; signed, and installed with `trust install --trust` in \
+             the exporter's folder, it travels with every bundle"
+        ),
+        (Code::SideDataStale, "require.advisories_max_age_days") => {
+            format!("{solution}: `sealift export --advisories FILE`")
+        }
+        _ => solution.clone(),
+    }
 }
 
 /// The first artifacts that are not admitted, and how many there are. Those that are denied come first.

@@ -41,6 +41,13 @@ fn what_the_enclave_would_refuse_is_refused_before_it_is_packed() {
     assert!(said.contains("[denylisted]"), "{said}");
     site.write("plain.yaml", PLAIN);
     let decided = site.json(&line("--policy plain.yaml --dry-run"));
+    // The plan, and what the policy would decide about it.
+    assert_eq!(decided["schema"], "sealift-export-plan/1");
+    assert_eq!((&decided["at_hand"], &decided["volumes"]), (&json!(1), &json!(1)));
+    let planned = site.succeeds(&line("--policy plain.yaml --dry-run"));
+    for text in ["the policy would decide", "1 artifacts that are at hand", "1 volume"] {
+        assert!(planned.stdout.contains(text), "{}", planned.stdout);
+    }
     assert_eq!(decided["decisions"]["policy"]["origin"], "given");
     assert_eq!(decided["decisions"]["ecosystems"]["files"]["decisions"]["allowed"], 1);
     let not_asked = decided["decisions"]["not_asked"].to_string();
