@@ -34,6 +34,7 @@ mod npm_upstream;
 mod order_of_reading;
 mod policy;
 mod pypi;
+mod report;
 mod repository;
 mod seal;
 mod select;
