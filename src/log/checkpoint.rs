@@ -224,6 +224,7 @@ impl Checkpoint {
 mod tests {
     use super::*;
     use crate::crypto::file_key::FileKey;
+    use crate::crypto::key::{PublicKey, SignError};
 
     #[test]
     fn a_checkpoint_has_three_lines_and_signatures() {
@@ -252,11 +253,42 @@ mod tests {
             plain.text().replace("\n3\n", "\n-3\n"),
             plain.text().replace("sealift/a/1", ""),
             plain.text().replace('=', ""),
+            plain.text().replace("sealift/a/1", &"a".repeat(MAX_CHECKPOINT_BYTES)),
             format!("{}more\n", plain.text()),
             signed.text().replace("— ", "- "),
             "x".repeat(MAX_CHECKPOINT_BYTES + 1),
         ] {
             assert!(Checkpoint::read(&wrong).is_err(), "{wrong}");
         }
+    }
+
+    /// A signer with the base point of P-256 (SEC 2 §2.4.2) as its key.
+    struct OfAnotherCurve(PublicKey);
+
+    impl Signer for OfAnotherCurve {
+        fn public(&self) -> &PublicKey {
+            &self.0
+        }
+
+        fn sign(&self, _: &[u8]) -> Result<Vec<u8>, SignError> {
+            Ok(vec![1; 64])
+        }
+    }
+
+    #[test]
+    fn notes_are_signed_with_ed25519_alone() {
+        let point = "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c2964fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
+        let point: Vec<u8> = (0..65)
+            .map(|at| u8::from_str_radix(&point[2 * at..2 * at + 2], 16).unwrap())
+            .collect();
+        let signer = OfAnotherCurve(PublicKey::p256(&point).unwrap());
+        let head = Head {
+            size: 3,
+            root: Digest::of(b"root"),
+        };
+        assert!(matches!(
+            Checkpoint::make("sealift/a/1", head, Some(&signer)),
+            Err(LogError::KeyUnfit)
+        ));
     }
 }

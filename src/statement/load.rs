@@ -132,7 +132,6 @@ fn judge(
         what: record.what.clone(),
     })?;
     let envelope = Envelope::read(untrusted.ok_or(StatementError::Missing)?).map_err(TrustError::from)?;
-    kind.check(&envelope)?;
     let found = Digest::of(&envelope.payload);
     if found != record.digest {
         return Err(StatementError::Differs {
@@ -228,7 +227,6 @@ pub fn judge_new(
     root: &TrustedRoot,
     revocations: Option<&Revocations>,
 ) -> Result<(Body, Vec<String>), StatementError> {
-    kind.check(envelope)?;
     let all = enough(kind, envelope, root)?;
     let good = enough(kind, &without_revoked(envelope, revocations), root).map_err(|_| revoked(&all, revocations))?;
     let body = body(kind, envelope, std::slice::from_ref(root))?;

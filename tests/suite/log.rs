@@ -192,6 +192,17 @@ fn a_log_or_a_state_that_was_put_back_is_found() {
         ..second.clone()
     };
     assert_eq!(open(Some(&other_log)), Code::LogInconsistent);
+    // The same tiles, and a checkpoint of another tree of that size.
+    let path = folder.path().join("checkpoint");
+    let good = fs::read_to_string(&path).unwrap();
+    let head = merkle::Head {
+        size: 20,
+        root: Digest::of(b"fork"),
+    };
+    let fork = Checkpoint::make(ORIGIN, head, Some(&key())).unwrap();
+    fs::write(&path, fork.text()).unwrap();
+    assert_eq!(open(Some(&second)), Code::LogInconsistent);
+    fs::write(&path, good).unwrap();
     // An old log beside state.db.
     let old = grown(other.path(), None, 10);
     assert_eq!(old, first);
@@ -224,14 +235,23 @@ fn a_right_edge_that_somebody_touched_is_found_before_anything_is_added() {
         fs::write(&path, &bytes).unwrap();
         let error = Log::open(folder.path(), Some(&state)).unwrap_err();
         assert_eq!(code(error), Code::LogInconsistent, "{file}");
-        fs::write(&path, &good[..good.len() - 1]).unwrap();
-        let error = Log::open(folder.path(), Some(&state)).unwrap_err();
-        assert_eq!(code(error), Code::LogInconsistent, "{file}");
+        // Cut within its last hash and before it, lengthened by a byte and by a hash.
+        let ragged = [&good[..], b"x"].concat();
+        let longer = [&good[..], &[7; 32]].concat();
+        for cut in [&good[..good.len() - 1], &good[..good.len() - 32], &ragged, &longer] {
+            fs::write(&path, cut).unwrap();
+            let error = Log::open(folder.path(), Some(&state)).unwrap_err();
+            let said = error.to_string();
+            assert!(said.contains("as its name says"), "{file}: {said}");
+            assert_eq!(code(error), Code::LogInconsistent, "{file}");
+        }
         fs::remove_file(&path).unwrap();
         let error = Log::open(folder.path(), Some(&state)).unwrap_err();
         assert_eq!(code(error), Code::LogInconsistent, "{file}");
         fs::write(&path, vec![0; 256 * 70_000]).unwrap();
         let error = Log::open(folder.path(), Some(&state)).unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains("longer than a tile may be"), "{file}: {said}");
         assert_eq!(code(error), Code::LogInconsistent, "{file}");
     }
     let folder = tempfile::tempdir().unwrap();

@@ -36,6 +36,7 @@ mod order_of_reading;
 mod policy;
 mod pypi;
 mod readme;
+mod report;
 mod repository;
 mod seal;
 mod select;

@@ -1,10 +1,17 @@
 //! What statements about an enclave's own records must say (`bundle-spec/retention.md`).
 
+use std::fs;
+use std::path::Path;
+
+use sealift::crypto::dsse::Envelope;
 use sealift::crypto::strict_json;
-use sealift::model::Digest;
-use sealift::statement::{Body, MAX_PRUNED};
+use sealift::ledger::StatementRecord;
+use sealift::model::{Digest, Stop};
+use sealift::statement::{Body, MAX_PRUNED, Renewals, Statements};
 use sealift::trust::{Kind, TrustError};
 use serde_json::{Value, json};
+
+use crate::people;
 
 const KINDS: [Kind; 5] = [Kind::Hold, Kind::Release, Kind::Tombstone, Kind::Renewal, Kind::Loss];
 
@@ -222,4 +229,43 @@ fn what_could_not_be_read_is_not_written() {
         Body::Hold(hold).write(),
         Err(TrustError::Field { field: "name", .. })
     ));
+}
+
+/// Reads the renewals of a vector as those do who believe a report by them, without an audit of the rest.
+fn renewals(case: &str) -> Result<(), Stop> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("bundle-spec/vectors/retention")
+        .join(case);
+    let record = |number: u64| {
+        let path = folder.join(format!("statements/{number:06}-renewal.dsse.json"));
+        let envelope = Envelope::read(&fs::read(path).ok()?).unwrap();
+        Some(StatementRecord {
+            number,
+            what: Kind::Renewal.name().to_owned(),
+            digest: Digest::of(&envelope.payload),
+            time: people::now(),
+        })
+    };
+    let records: Vec<StatementRecord> = (1..).map_while(record).collect();
+    assert!(!records.is_empty(), "{case}");
+    let statements = Statements::load(&folder, records, &[people::pinned(&people::root())], None)?;
+    statements.check()?;
+    Renewals::of(&folder, &statements).map(drop)
+}
+
+#[test]
+fn a_renewal_is_believed_after_the_one_before_and_with_its_own_list_alone() {
+    for good in ["renewal", "renewal_again"] {
+        assert!(renewals(good).is_ok(), "{good}");
+    }
+    for wrong in [
+        "renewal_follows_another_refused",
+        "renewal_follows_nothing_refused",
+        "renewal_list_cut_refused",
+        "renewal_list_edited_refused",
+        "renewal_list_longer_refused",
+        "renewal_without_list_refused",
+    ] {
+        assert!(matches!(renewals(wrong), Err(Stop::Refused(_))), "{wrong}");
+    }
 }

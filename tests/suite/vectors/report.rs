@@ -159,6 +159,14 @@ fn seals(v: &mut Reports<'_>) {
         good.clone(),
     )
     .insert("revocations.dsse.json".to_owned(), revoking(people::STATION));
+    // Its checkpoint is signed with the same key: here there is none.
+    v.add(
+        "by_a_revoked_key_without_log",
+        "key-revoked",
+        "the key that signed it is revoked, and no log was kept",
+        second(&sealed(|head| head["log"] = Value::Null)),
+    )
+    .insert("revocations.dsse.json".to_owned(), revoking(people::STATION));
     v.add(
         "another_key_revoked",
         "accepted",
@@ -393,18 +401,25 @@ fn logs(v: &mut Reports<'_>) {
         "a key has signed the checkpoint after that has not the role log",
         &log_signed(&[people::EXPORTER]),
     );
-    let before = |signers: &[u8]| {
-        let mut enclave = RawEnclave::new();
-        enclave.report(2, &ReportEdits::default());
+    let before_of = |origin: &str, signers: &[u8]| {
+        let mut enclave = begun();
         let size = enclave.log.size();
-        enclave.checkpoint = Some((enclave.log.checkpoint(&origin(&enclave.root), size, signers), size));
+        enclave.checkpoint = Some((enclave.log.checkpoint(origin, size, signers), size));
         enclave.report(3, &ReportEdits::default())
     };
+    let own = origin(&people::root());
+    let before = |signers: &[u8]| before_of(&own, signers);
     v.add(
         "checkpoint_before_unsigned",
         "accepted",
         "an import without a key had written the checkpoint before",
         before(&[]),
+    );
+    v.add(
+        "checkpoint_before_unsigned_of_another_log",
+        INCONSISTENT,
+        "nobody has signed the checkpoint before, and it is another log's",
+        before_of(&own.replace("plant-7", "plant-8"), &[]),
     );
     v.add(
         "checkpoint_before_by_another_role",
