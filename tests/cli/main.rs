@@ -10,6 +10,7 @@ mod export;
 mod holds;
 mod judged;
 mod labels;
+mod last_records;
 mod lines;
 mod world;
 
@@ -19,6 +20,7 @@ mod kill;
 mod kill_records;
 mod log;
 mod media;
+mod other_reader;
 mod paper;
 mod put_back;
 mod reasons;
@@ -34,6 +36,7 @@ mod scans;
 mod site;
 mod trust_data;
 mod upstreams;
+mod validators;
 mod vex;
 
 #[path = "../support/people.rs"]
@@ -44,6 +47,7 @@ mod people;
 mod raw_bundle;
 #[path = "../support/json_schema.rs"]
 mod json_schema;
+#[expect(dead_code, reason = "other test binaries use the rest")]
 #[path = "../support/tools.rs"]
 mod tools;
 #[path = "../support/witness.rs"]

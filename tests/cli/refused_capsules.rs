@@ -13,7 +13,7 @@ use sealift::trust::folder::TrustFolder;
 use sealift::trust::{Kind, Revocation, Revocations, Revoked, TrustData};
 use serde_json::{Value, json};
 
-use crate::capsule::{Forged, capsule, refused, reverify, same};
+use crate::capsule::{Forged, capsule, fits_schema, refused, reverify, same};
 use crate::people;
 use crate::raw_bundle::{Edits, RawBundle, RawObject};
 use crate::world::{World, now, tree};
@@ -119,7 +119,9 @@ fn kept(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
         std::io::Read::read_to_end(&mut entry, &mut content).unwrap();
         (name, content)
     };
-    archive.entries().unwrap().map(read).skip(1).collect()
+    let mut entries: Vec<(String, Vec<u8>)> = archive.entries().unwrap().map(read).collect();
+    fits_schema("kept-index", &entries.remove(0).1);
+    entries
 }
 
 #[test]
