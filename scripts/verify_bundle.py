@@ -95,9 +95,9 @@ CHUNK = 1 << 20
 class Refused(Exception):
     """The bundle was judged and is wrong: the same bundle would be refused again."""
 
-    def __init__(self, code, subject, reason):
+    def __init__(self, code, subject, reason, key=None):
         super().__init__(f"{subject}: {reason}")
-        self.code, self.subject, self.reason = code, subject, reason
+        self.code, self.subject, self.reason, self.key = code, subject, reason, key
 
 
 class Unable(Exception):
@@ -896,11 +896,11 @@ class Root:
 
 
 class Chain(list):
-    """The roots of a site from the pinned one on, and the reasons why keys are no longer good, by their plain ids."""
+    """The roots of a site from the pinned one on, and why and since when keys are no longer good, by their plain ids."""
 
     def __init__(self, roots=(), revoked=()):
         super().__init__(roots)
-        self.revoked, self.has_revocations = dict(revoked), False
+        self.revoked, self.has_revocations, self.voided = dict(revoked), False, {}
 
     def judge(self, role, kind, envelope, subject):
         """Gives who vouches by the newest root that knows enough of them: whoever has left since has signed it all the same. Then none of
@@ -920,10 +920,34 @@ class Chain(list):
     def check_good(self, keys, subject):
         for key in sorted(keys):
             if self.is_revoked(key):
-                raise Refused("key-revoked", subject, f"a key that signed it is revoked: {self.revoked[plain_fingerprint(key)]}")
+                reason, _ = self.revoked[plain_fingerprint(key)]
+                raise Refused("key-revoked", subject, f"a key that signed it is revoked: {reason}", key)
+
+    def since(self, key):
+        """Since when a revoked key is not good; nothing where that holds for all times."""
+        return self.revoked[plain_fingerprint(key)][1]
+
+    def without(self, key):
+        """The same site, had it not revoked one key."""
+        plain = plain_fingerprint(key)
+        spared = Chain(self, {name: why for name, why in self.revoked.items() if name != plain})
+        spared.has_revocations, spared.voided = self.has_revocations, self.voided
+        return spared
+
+    def good(self, envelope):
+        """An envelope without the signatures of revoked keys."""
+        good = Envelope.__new__(Envelope)
+        good.__dict__.update(envelope.__dict__)
+        good.signatures = [(key, blob) for key, blob in envelope.signatures if not self.is_revoked(key)]
+        return good
 
     def is_revoked(self, key):
         return plain_fingerprint(key) in self.revoked
+
+    def take(self, data, roots, subject):
+        """Takes what is no longer good."""
+        self.revoked, self.voided = read_revocations(data, roots, subject)
+        self.has_revocations = True
 
 
 def plain_fingerprint(text):
@@ -942,17 +966,20 @@ REVOCATIONS = struct(
 
 
 def read_revocations(data, roots, subject):
-    """The keys of a site's own that are no longer good, if enough persons with the role trust say so (trust-data.md §3)."""
+    """The keys of a site's own that are no longer good, with the bundles that are void, if enough persons with the role trust say so (trust-data.md §3)."""
     envelope = Envelope(data, subject)
     Chain(roots).judge("trust", "revocations", envelope, subject)
     fields = read_document(envelope.payload, REVOCATIONS, subject)
     if schema("revocations"):
         read_document(envelope.payload, lambda value: schema("revocations").check(value), subject)
-    keys = {}
+    keys, bundles = {}, {}
     for entry in fields["revoked"]:
-        if isinstance(entry["what"], dict) and isinstance(entry["what"].get("key"), str):
-            keys.setdefault(plain_fingerprint(entry["what"]["key"]), entry["reason"])
-    return keys
+        what = entry["what"] if isinstance(entry["what"], dict) else {}
+        if isinstance(what.get("bundle"), str):
+            bundles.setdefault(what["bundle"], entry["reason"])
+        if isinstance(what.get("key"), str):
+            keys.setdefault(plain_fingerprint(entry["what"]["key"]), (entry["reason"], entry.get("invalid_since")))
+    return keys, bundles
 
 
 @functools.lru_cache(maxsize=16)
@@ -1119,13 +1146,17 @@ def open_volume(name, stream):
 
 
 class Memory:
-    """What an enclave remembers of a stream; vectors bring one."""
+    """What an enclave remembers of a stream; vectors and capsules bring one."""
 
     def __init__(self, fields):
         self.last = (fields.get("last_epoch", 0), fields.get("last_sequence", 0), fields.get("last_manifest"))
         self.same_number = fields.get("same_number")
         self.known_time = time(fields["known_time"]) if "known_time" in fields else None
         self.record_gaps = fields.get("record_gaps", False)
+        self.base = fields.get("base")
+
+    def holds(self, base):
+        return base in (self.last[2], self.same_number, self.base)
 
 
 class Verdict:
@@ -1136,7 +1167,8 @@ class Verdict:
         self.exporters, self.approvers, self.missing, self.gap = [], [], [], None
 
 
-def authenticate(volumes, approvals, root, now, memory):
+def authenticate(volumes, approvals, site, now, memory):
+    root = site[-1]
     verdict, pinned = Verdict(), root.version
     for volume in volumes:
         roots = read_roots(volume, pinned)
@@ -1147,6 +1179,7 @@ def authenticate(volumes, approvals, root, now, memory):
         envelope = Envelope(volume.envelope, subject)
         exporters = root.verify("export", "manifest", envelope, subject)
         found = sha256(envelope.payload)
+        check_not_revoked(site, root, envelope, found, subject)
         if verdict.manifest is None:
             verdict.manifest = read_document(envelope.payload, MANIFEST, subject)
             check_manifest(verdict.manifest, subject)
@@ -1154,18 +1187,30 @@ def authenticate(volumes, approvals, root, now, memory):
         elif found != verdict.digest:
             volume.not_exact("it belongs to another bundle than the first volume")
         check_roots(volume, roots, verdict.manifest)
+    vouch(verdict, approvals, root, now, memory, site)
+    return verdict
+
+
+def vouch(verdict, approvals, root, now, memory, site):
+    """What a manifest whose seal counts says of itself: for whom, when, in which order, and who approved."""
     verdict.root = root
     check_recipient(verdict.manifest, root)
     if memory and verdict.digest in (memory.last[2], memory.same_number):
         raise Refused("already-imported", label(verdict.manifest), "it was imported before; nothing changed")
     check_time(verdict.manifest, root, now, memory)
     base = verdict.manifest.get("base")
-    if memory and base is not None and base not in (memory.last[2], memory.same_number):
+    if memory and base is not None and not memory.holds(base):
         raise Refused("base-missing", label(verdict.manifest), "it builds on a bundle that was not imported")
     if memory:
         verdict.gap = check_order(verdict.manifest, verdict.digest, root, memory)
-    verdict.approvers = check_approvals(approvals, verdict, root, now)
-    return verdict
+    verdict.approvers = check_approvals(approvals, verdict, root, now, site)
+
+
+def check_not_revoked(site, root, envelope, found, subject):
+    """A key that may be in other hands can claim any time; a bundle can be void by itself (trust-data.md §3)."""
+    site.check_good({key for _, key in root.signers("export", "manifest", envelope, subject)}, subject)
+    if found in site.voided:
+        raise Refused("bundle-voided", subject, f"this bundle was voided: {site.voided[found]}")
 
 
 def label(manifest):
@@ -1281,9 +1326,9 @@ def check_order(manifest, found, root, memory):
     return None
 
 
-def check_approvals(approvals, verdict, root, now):
-    """approvals.md §2."""
-    envelopes = [(name, Envelope(data, name)) for name, data in approvals]
+def check_approvals(approvals, verdict, root, now, site):
+    """approvals.md §2; what a revoked key signed is not there."""
+    envelopes = [(name, site.good(Envelope(data, name))) for name, data in approvals]
     if len(envelopes) > MAX_APPROVALS:
         raise Refused("preauth-limit-exceeded", "the approvals", "there are more than 64")
     approved = set()
@@ -1847,11 +1892,11 @@ def read_volumes(numbered, manifest, catalog):
 # ---- the whole
 
 
-def verify(media, root, now, memory=None):
+def verify(media, site, now, memory=None):
     """All checks in their order (README.md); gives the verdict or raises Refused."""
     volumes, approvals = open_media(media)
     try:
-        verdict = authenticate(volumes, approvals, root, now, memory)
+        verdict = authenticate(volumes, approvals, site, now, memory)
         verdict.missing = verify_objects(volumes, verdict.manifest)
     finally:
         for volume in volumes:
@@ -1910,7 +1955,7 @@ def judge_case(folder):
 
 def judge_bundle(folder, case):
     memory = Memory(case["memory"]) if "memory" in case else None
-    verdict = verify([folder], case_roots(folder)[-1], time(case["now"]), memory)
+    verdict = verify([folder], case_roots(folder), time(case["now"]), memory)
     return "incomplete" if verdict.missing else "accepted"
 
 
@@ -2303,7 +2348,8 @@ class LogProof:
                 self.refuse("there is a proof and no checkpoint before")
         else:
             if self.before.signatures:
-                self.before.verify(roots)
+                # Whoever signed the one after vouches for a tree that holds this one, whatever became of keys since.
+                self.before.verify(Chain(roots))
             elif self.before.origin != self.after.origin:
                 self.refuse("the checkpoint before is of another log")
             if self.before.size > first:
@@ -2793,8 +2839,9 @@ def kept_objects(path, subject, objects):
             yield part["digest"]
 
 
-def verify_capsule(path, roots):
-    """capsule.md §4: whether every part follows from the root. Proofs and policy are not judged again: that is `sealift reverify`."""
+def verify_capsule(path, roots, judge=None):
+    """capsule.md §4: whether every part follows from the root. `judge` hears of what was opened, while it is there. Proofs and policy are not judged
+    again: that is `sealift reverify`."""
     subject = os.path.basename(path)
     with tempfile.TemporaryDirectory() as folder:
         index, parts, objects = unpack_capsule(path, folder)
@@ -2838,7 +2885,7 @@ def verify_capsule(path, roots):
                 raise Refused("object-not-listed", f"{subject}: {name}", "its report does not name it")
         if revocations := head["trust"]["revocations"]:
             name = f"trust/revocations/{revocations['version']}.dsse.json"
-            chain.revoked, chain.has_revocations = read_revocations(read(name), known, name), True
+            chain.take(read(name), known, name)
             verify_report(os.path.join(folder, "report.ndjson"), chain)
         named = named_objects(head, then, parts, folder, read, subject)
         if "basis/objects.tar" in parts:
@@ -2847,6 +2894,8 @@ def verify_capsule(path, roots):
         for name in objects:
             if name not in named:
                 raise Refused("object-not-listed", subject, f"neither its catalog nor its manifest names the object {name}")
+        if judge:
+            judge(head, known, parts, read)
     return head, found, persons, len(objects), index["left_out"]
 
 
@@ -2879,6 +2928,55 @@ def check_standing(head, before, known, parts, read, subject):
                 raise Refused("digest-mismatch", f"{subject}: {name}", "it is not what counted then, as the report says")
             allowed.add(name)
     return allowed
+
+
+ORDER = struct(
+    gap=word("record", "refuse"),
+    has_base=anything,
+    last=or_null(struct(epoch=integer, manifest=digest, sequence=integer)),
+    numbered=or_null(digest),
+    revocations=or_null(integer),
+)
+
+
+def attempt_again(head, known, parts, read):
+    """Seal, recipient, time, order and approvals, as of the report and by what the enclave remembered: they come to what the report says
+    (capsule.md §5). Gives whether there was a seal to judge."""
+    if "basis/manifest.dsse.json" not in parts or "basis/order.json" not in parts:
+        return False
+    order = read_document(read("basis/order.json"), ORDER, "basis/order.json")
+    last = order["last"] or {"epoch": 0, "manifest": None, "sequence": 0}
+    memory = Memory({"last_epoch": last["epoch"], "last_manifest": last["manifest"], "last_sequence": last["sequence"], "same_number": order["numbered"]})
+    memory.record_gaps, memory.known_time = order["gap"] == "record", time(head["known_time"]["time"]) if head["known_time"] else None
+    site = Chain(known)
+    if order["revocations"] is not None:
+        name = f"trust/revocations/{order['revocations']}.dsse.json"
+        site.take(read(name), known, name)
+    envelope, verdict = Envelope(read("basis/manifest.dsse.json"), "the manifest"), Verdict()
+    lines = read("basis/approvals.ndjson").splitlines() if "basis/approvals.ndjson" in parts else []
+    codes = {refusal["code"] for refusal in head["refusals"]}
+    try:
+        verdict.exporters, verdict.digest = known[-1].verify("export", "manifest", envelope, "the manifest"), sha256(envelope.payload)
+        check_not_revoked(site, known[-1], envelope, verdict.digest, "the manifest")
+        verdict.manifest = read_document(envelope.payload, MANIFEST, "the manifest")
+        check_manifest(verdict.manifest, "the manifest")
+        memory.base = verdict.manifest.get("base") if order["has_base"] is True else None
+        vouch(verdict, [("an approval", line) for line in lines], known[-1], time(head["created"]), memory, site)
+    except Refused as refused:
+        if head["outcome"] == "refused" and codes == {refused.code}:
+            return True
+        if head["outcome"] == "refused" and refused.code == "approvals-missing" and "basis/approvals.ndjson" not in parts:
+            # What is no envelope is never kept.
+            return False
+        raise Refused("reverify-differs", "the report", f"it says {sorted(codes) or 'imported'}, and {refused} [{refused.code}]") from None
+    judged = [check["id"] for check in head["checks"] if check["result"] == "fail" and check["id"] in ("recipient", "order", "freshness", "approvals")]
+    if judged:
+        raise Refused("reverify-differs", "the report", f"it says that {', '.join(judged)} failed, and nothing is wrong there")
+    named = {(person["role"], person["person"]) for person in head["people"]}
+    found = {("export", person) for person in verdict.exporters} | {("approve", person) for person in verdict.approvers}
+    if named != found:
+        raise Refused("reverify-differs", "the report", f"it names {sorted(named)}, and those who signed are {sorted(found)}")
+    return True
 
 
 def named_objects(head, root, parts, folder, read, subject):
@@ -2939,11 +3037,14 @@ def compressed_lines(stored, subject):
 
 
 def show_capsule(path, roots):
-    head, name, persons, objects, left_out = verify_capsule(path, roots)
+    judged = []
+    head, name, persons, objects, left_out = verify_capsule(path, roots, lambda *opened: judged.append(attempt_again(*opened)))
     print(f"verified the capsule of report {head['number']} of {printable(head['station']['name'])}: {head['outcome']}")
     print(f"  signed by {printable(', '.join(persons))}, {name}; {objects} objects")
     print(f"  left out: {left_out['content']} contents, {left_out['missing']} objects, as its index says")
-    print("  not judged again: proofs, approvals and policy (`sealift reverify` does), and whether keys have been revoked since")
+    if judged == [True]:
+        print("  seal, recipient, time, order and approvals come to what the report says, as of then")
+    print("  not judged again: proofs and policy (`sealift reverify` does), and whether keys have been revoked since")
 
 
 # ---- the records of an enclave together: log.md §8, retention.md §2
@@ -3004,6 +3105,7 @@ class Enclave:
 
     def __init__(self, folder, roots):
         self.folder, self.roots, self.statements, self.gone, self.heads = folder, roots, [], {}, []
+        self.revoked, self.spared, self.keys = [], {}, {}
         self.reports = self.read_reports()
         if not self.reports and not os.path.isdir(self.path("log")):
             raise Unable(f"{folder} holds no reports and no log")
@@ -3017,6 +3119,51 @@ class Enclave:
             for report in gone:
                 self.gone.setdefault(report["number"], (report, what, number))
         self.check_order()
+        self.beside = 0
+        pruned = {entry["path"] for _, _, what, body, _ in self.statements if what == "tombstone" for entry in body["entries"]}
+        for head, _, path in self.reports.values():
+            # Named before anybody knew what would come of the attempt.
+            self.check_beside(head, path.removesuffix(".report.ndjson").removesuffix("-refused"), pruned)
+
+    def check_beside(self, head, place, pruned):
+        """What an attempt was judged by, and what state.db took in, is as the report names it; nothing else lies there (report.md §2, log.md §7)."""
+        folder, named = place + ".basis", {part["name"]: part for part in head.get("basis", [])}
+        for name in sorted(set(os.listdir(folder)) - set(named)) if os.path.isdir(folder) else []:
+            raise Refused("state-rolled-back", os.path.join(folder, name), "its report does not name it")
+        for name, part in named.items():
+            path = os.path.join(folder, name)
+            if os.path.exists(path):
+                found, _, size = digests_of(path)
+                if (found, size) != (part["digest"], part["bytes"]):
+                    raise Refused("digest-mismatch", path, "it is not the one that its report names")
+            elif os.path.relpath(path, self.folder) not in pruned:
+                raise Refused("state-rolled-back", path, "its report names it, and it is missing")
+            self.beside += 1
+        if head.get("journal"):
+            self.check_journal(place + ".journal.ndjson.zst", head["journal"])
+            self.beside += 1
+
+    def check_journal(self, path, named):
+        """The lines, as state.db took them in (log.md §7)."""
+        if not os.path.exists(path):
+            raise Refused("state-rolled-back", path, "its report names it, and it is missing")
+        found, count, size = hashlib.sha256(), 0, 0
+
+        def take(content):
+            nonlocal count, size
+            found.update(content)
+            count, size = count + content.count(b"\n"), size + len(content)
+
+        try:
+            frame = Frame(named["bytes"], take, path)
+            with open(path, "rb") as file:
+                while data := file.read(CHUNK):
+                    frame.feed(data)
+            frame.finish()
+        except Refused as refused:
+            raise Refused("digest-mismatch", path, f"it cannot be read: {refused.reason}") from None
+        if (count, size, "sha256:" + found.hexdigest()) != (named["count"], named["bytes"], named["digest"]):
+            raise Refused("digest-mismatch", path, "it is not the one that its report names")
 
     def path(self, *names):
         return os.path.join(self.folder, *names)
@@ -3031,7 +3178,14 @@ class Enclave:
             if not match:
                 continue
             path = self.path("reports", name)
-            head, name, _, proof = verify_report(path, self.roots)
+            try:
+                head, name, _, proof = verify_report(path, self.roots)
+            except Refused as refused:
+                # Of renewals only the log tells, and of its length the reports: this one is taken so far.
+                if refused.code != "key-revoked" or refused.key is None or self.roots.since(refused.key) is None:
+                    raise
+                head, name, _, proof = verify_report(path, self.roots.without(refused.key))
+                self.revoked.append((path, refused))
             if head["number"] != int(match[1]) or head["number"] in found:
                 raise Refused("state-rolled-back", path, "it lies there under another number, or twice")
             found[head["number"]] = (head, name, path)
@@ -3147,6 +3301,7 @@ class Enclave:
         if found != expected:
             raise Refused("state-rolled-back", name, "it is not the one that was taken")
         persons = self.judge_statement(what, envelope, name)
+        self.keys[number] = {key for root in self.roots for _, key in root.all_signers(what, envelope, name)}
         body = read_document(envelope.payload, anything, name)
         known = schema("statement")
         if known is None:
@@ -3165,10 +3320,7 @@ class Enclave:
                 if signers := root.all_signers(what, envelope, name):
                     return sorted({person for person, _ in signers})
             raise Refused("key-not-in-role", name, "nobody whom the root knows has signed it")
-        good = Envelope.__new__(Envelope)
-        good.__dict__.update(envelope.__dict__)
-        good.signatures = [(key, blob) for key, blob in envelope.signatures if not self.roots.is_revoked(key)]
-        newest = None
+        good, newest = self.roots.good(envelope), None
         for root in reversed(self.roots):
             try:
                 root.verify(role, what, envelope, name)
@@ -3189,7 +3341,8 @@ class Enclave:
                 raise Refused("enclave-differs", self.path("statements", name), "the log tells of no such statement")
 
     def check_renewals(self):
-        before = None
+        """The renewals follow one another, each with its list; and each report whose key is revoked since stands by one (retention.md §5)."""
+        before, covered = None, {}
         for number, found, what, body, _ in self.statements:
             if what != "renewal":
                 continue
@@ -3205,9 +3358,16 @@ class Enclave:
                 raise Refused("digest-mismatch", name, "its list of files is not the one that was signed")
             for line in lines[:-1]:
                 try:
-                    RENEWED(read_json(line))
+                    file = RENEWED(read_json(line))
                 except NotStrict:
                     raise Refused("digest-mismatch", name, "a line of its list is none") from None
+                covered.setdefault((file["digest"], file["sha512"], file["size"]), []).append((number, time(body["created"])))
+        for path, refused in self.revoked:
+            since, key = self.roots.since(refused.key), refused.key
+            renewals = covered.get(digests_of(path), [])
+            self.spared[path] = next((number for number, made in renewals if made < since and key not in self.keys[number]), None)
+            if self.spared[path] is None:
+                raise refused
 
     def check_order(self):
         """Each report names the one before; what is gone is known by a statement (report.md §1, retention.md §4, §6)."""
@@ -3237,6 +3397,20 @@ class Enclave:
         return sorted(held.values())
 
 
+def digests_of(path):
+    """Both digests and the size of a file, as a renewal lists it."""
+    both, size = (hashlib.sha256(), hashlib.sha512()), 0
+    try:
+        with open(path, "rb") as file:
+            while data := file.read(CHUNK):
+                size += len(data)
+                for one in both:
+                    one.update(data)
+    except OSError as error:
+        raise Unable(f"cannot read {path}: {error}") from None
+    return "sha256:" + both[0].hexdigest(), both[1].hexdigest(), size
+
+
 def read_entries(folder, index, width):
     name = tile_path("entries", index, width)
     data, entries = read_log_file(folder, name, 256 * (2 + 65535)), []
@@ -3257,10 +3431,13 @@ def show_enclave(folder, roots):
     for number, (_, what, statement) in sorted(enclave.gone.items()):
         if number not in enclave.reports:
             print(f"  report {number} is {'pruned' if what == 'tombstone' else 'noted as lost'}, by statement {statement}")
+    for path, number in sorted(enclave.spared.items()):
+        print(f"  {printable(path)}: its key is revoked since; it stands by the renewal in statement {number}")
     for number, _, what, _, persons in enclave.statements:
         print(f"  statement {number}: {what}, signed by {printable(', '.join(persons))}")
     print(f"  holds in force: {printable(', '.join(enclave.holds())) or 'none'}")
-    print("  not checked: state.db, the store, the repository, journals and bases beside reports (`sealift audit`)")
+    print(f"  beside reports: {enclave.beside} files, each as its report names it")
+    print("  not checked: state.db, the store, the repository (`sealift audit`)")
     say_revocations(roots)
 
 
@@ -3387,8 +3564,7 @@ def load_roots(paths, revocations=None):
         data = read_whole(path, MAX_ROOT_ENVELOPE_BYTES + 1)
         roots.append(roots[-1].advance(data, path) if roots else pinned_root(data, os.path.basename(path)))
     if revocations:
-        roots.has_revocations = True
-        roots.revoked = read_revocations(read_whole(revocations, MAX_ENVELOPE_BYTES + 1), roots, revocations)
+        roots.take(read_whole(revocations, MAX_ENVELOPE_BYTES + 1), roots, revocations)
     return roots
 
 
@@ -3432,7 +3608,8 @@ def main():
         now = options.now if options.now is not None else int(datetime.datetime.now(datetime.timezone.utc).timestamp())
         if options.custody:
             return show_custody(options.media, roots, now)
-        show(verify(options.media, roots[-1], now))
+        show(verify(options.media, roots, now))
+        say_revocations(roots)
         return 0
     except Refused as refused:
         print(f"refused: {printable(refused.subject)}: {printable(refused.reason)} [{refused.code}]", file=sys.stderr)

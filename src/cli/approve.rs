@@ -86,6 +86,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         threads: super::import::threads(None),
         progress: &bars,
         scanners: &Scanners::none(),
+        named: &[],
     };
     let inputs = arguments.bundle.iter().cloned().map(Input::Path).collect();
     let mut looked = look(inputs, root, store.as_ref(), scratch.path().to_owned(), &run)

@@ -26,6 +26,7 @@ use crate::import::{Against, Checked, EnclaveMemory, Imported, Run, gap_rule, im
 use crate::model::{Code, Refusal, Stop, Unable};
 use crate::report::Custody;
 use crate::store::Store;
+use crate::trust::custody::Named;
 use crate::trust::folder::TrustFolder;
 
 /// What to import, and where.
@@ -42,6 +43,8 @@ pub(crate) struct ImportArguments {
     threads: Option<u16>,
     #[command(flatten)]
     scanners: ScannersArgument,
+    #[command(flatten)]
+    custody: LastRecords,
     #[command(flatten)]
     signer: ReportSigner,
 }
@@ -65,12 +68,34 @@ pub(crate) struct VerifyArguments {
     trust: Option<PathBuf>,
     #[command(flatten)]
     scanners: ScannersArgument,
+    #[command(flatten)]
+    custody: LastRecords,
     /// Where contents may be unpacked while they are examined [default: the system's folder for temporary files]
     #[arg(long, value_name = "FOLDER")]
     scratch: Option<PathBuf>,
     /// How many threads hash [default: all cores]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+}
+
+/// Which custody records must be there.
+#[derive(Debug, Args)]
+struct LastRecords {
+    /// The last custody record, as who sent or carried the media said it by another way: its digest, or its twelve words; may be given again. The
+    /// bundle is refused unless it is here. Without it nobody sees that the last records were taken away
+    #[arg(long, value_name = "SHA256|WORDS")]
+    last: Vec<Named>,
+}
+
+impl LastRecords {
+    /// Says that nothing was compared yet.
+    fn warn_incomplete(&self, context: &Context) {
+        if !self.last.is_empty() {
+            context
+                .output
+                .warn("custody records are compared once all volumes are here: name the last one again then");
+        }
+    }
 }
 
 /// Imports a bundle.
@@ -100,6 +125,7 @@ fn import_signed(
         threads: threads(arguments.threads),
         progress: &Watching { bars: &bars, keys },
         scanners: &scanners,
+        named: &arguments.custody.last,
     };
     let media = inputs(&arguments.media);
     let imported = import_recorded(media, folder, &mut enclave, trust, &run, &mut recorder);
@@ -123,7 +149,10 @@ fn import_signed(
     };
     match imported {
         Imported::Committed(committed) => report_import(&committed, arguments, recorder.written(), context),
-        Imported::Incomplete(incomplete) => report_incomplete(&incomplete, "kept", context),
+        Imported::Incomplete(incomplete) => {
+            report_incomplete(&incomplete, "kept", context);
+            arguments.custody.warn_incomplete(context);
+        }
     }
     Ok(Exit::Done)
 }
@@ -155,6 +184,7 @@ pub(crate) fn run_verify(arguments: &VerifyArguments, context: &Context) -> Resu
         threads: threads(arguments.threads),
         progress: &bars,
         scanners: &scanners,
+        named: &arguments.custody.last,
     };
     let enclave_memory = match (&ledger, &arguments.enclave) {
         (Some(ledger), Some(folder)) => Some(EnclaveMemory {
@@ -179,7 +209,7 @@ pub(crate) fn run_verify(arguments: &VerifyArguments, context: &Context) -> Resu
         }
         other => other?,
     };
-    report_check(&checked, context);
+    report_check(&checked, &arguments.custody, context);
     Ok(Exit::Done)
 }
 
@@ -301,9 +331,10 @@ fn report_already(refusals: &[Refusal], context: &Context) {
     }
 }
 
-fn report_check(checked: &Checked, context: &Context) {
+fn report_check(checked: &Checked, last: &LastRecords, context: &Context) {
     if let Some(incomplete) = &checked.incomplete {
         report_incomplete(incomplete, "intact", context);
+        last.warn_incomplete(context);
         return;
     }
     if context.output.wants_json() {
@@ -316,7 +347,7 @@ fn report_check(checked: &Checked, context: &Context) {
         document["outcome"] = json!("verified");
         document["evidence"] = evidence_json(&checked.evidence, &checked.brought);
         document["decisions"] = json!(checked.decisions.as_ref().map(decisions_json));
-        document["custody"] = json!(Custody::of(&checked.custody));
+        document["custody"] = json!(Custody::of(&checked.custody, &last.last));
         context.output.json(&document);
         return;
     }
@@ -332,7 +363,7 @@ fn report_check(checked: &Checked, context: &Context) {
         catalog.objects,
         size(catalog.object_bytes)
     ));
-    if let Some(custody) = Custody::of(&checked.custody) {
+    if let Some(custody) = Custody::of(&checked.custody, &last.last) {
         context.output.answer(&format!("  custody: {}", custody.words()));
         for trouble in &custody.troubles {
             context.output.warn(&escape(&format!(

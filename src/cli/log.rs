@@ -6,9 +6,8 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::output::escape;
-use super::shown::holder;
-use super::{Context, Exit, files};
-use crate::enclave::{self, Enclave};
+use super::{Context, Exit, files, stands};
+use crate::enclave;
 use crate::import::site::Site;
 use crate::log::{self, Checkpoint, Cosigned, MAX_CHECKPOINT_BYTES, Witness};
 use crate::model::{Material, Stop, Unable};
@@ -112,16 +111,19 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
 fn add(arguments: &Add) -> Result<Vec<Cosigned>, Stop> {
     let folder = &arguments.enclave;
     let text = files::read_text(&arguments.file, MAX_CHECKPOINT_BYTES)?;
-    let trust = TrustFolder::open(&folder.join("trust"))?;
-    let site = Site::load(&trust)?;
-    let enclave = Enclave::open(folder, &holder("log"))?;
-    site.check_not_rolled_back(&trust, &enclave.ledger)?;
-    let state = enclave
+    let opened = stands::open(folder, "log")?;
+    let state = opened
+        .enclave
         .ledger
         .log()?
         .ok_or_else(|| Unable::new("this enclave has no log yet"))?;
-    log::cosign(&enclave::log_folder(folder), &state, &text, &pinned(&trust, &site))
-        .map_err(|error| error.stop(arguments.file.display().to_string()))
+    log::cosign(
+        &enclave::log_folder(folder),
+        &state,
+        &text,
+        &pinned(&opened.trust, &opened.site),
+    )
+    .map_err(|error| error.stop(arguments.file.display().to_string()))
 }
 
 fn list(folder: &Path) -> Result<Vec<Cosigned>, Stop> {

@@ -80,6 +80,7 @@ pub(super) fn decided(
         threads: place.threads,
         progress: place.bars,
         scanners: &Scanners::none(),
+        named: &[],
     };
     let volumes = packed.volumes.iter().cloned().map(Input::Path).collect();
     rehearse(volumes, &rehearsal, &run)

@@ -2,7 +2,9 @@
 //! (`bundle-spec/custody.md` §6).
 //!
 //! Nobody signs it, and it is no more than what this side believes. A list that was cut or edited is found; that the enclave still holds what it
-//! once took is not known here, and an import that misses an object refuses.
+//! once took is not known here, and an import that misses an object refuses. What is forgotten travels again, and that is all that it costs.
+
+mod forget;
 
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Read as _, Write as _};
@@ -18,6 +20,13 @@ use crate::trust::receipt::{MAX_HELD_OBJECTS, ObjectList};
 
 /// A head and an acknowledgement hold a few values.
 const MAX_HEAD_BYTES: usize = 4096;
+
+/// The kinds of files about a bundle: its head and its list, that it was acknowledged, and what it holds of those before it with their list.
+const HEAD: &str = "json";
+const LIST: &str = "list";
+const ACKNOWLEDGED: &str = "acknowledged";
+const HELD: &str = "held.json";
+const HELD_LIST: &str = "held";
 
 /// The memory of one stream.
 #[derive(Debug)]
@@ -46,6 +55,9 @@ pub struct Carried {
 pub struct Acknowledged {
     /// When somebody said so.
     pub at: Timestamp,
+    /// The later bundle whose list has its objects too; its own where none has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<u64>,
     /// The bundle.
     pub manifest: Digest,
 }
@@ -79,6 +91,27 @@ pub(super) struct Draft {
     objects: ObjectList,
 }
 
+/// A file about a bundle: `EPOCH-SEQUENCE.KIND`.
+struct Remains {
+    epoch: u64,
+    sequence: u64,
+    kind: String,
+    path: PathBuf,
+}
+
+impl Remains {
+    fn read(path: &Path) -> Option<Self> {
+        let (numbers, kind) = path.file_name()?.to_str()?.split_once('.')?;
+        let (epoch, sequence) = numbers.split_once('-')?;
+        Some(Self {
+            epoch: epoch.parse().ok()?,
+            sequence: sequence.parse().ok()?,
+            kind: kind.to_owned(),
+            path: path.to_owned(),
+        })
+    }
+}
+
 impl Sent {
     /// The memory of a stream, beside its numbers.
     pub fn of(streams: &Path, stream: &str) -> Self {
@@ -107,46 +140,56 @@ impl Sent {
 
     /// Remembers a bundle that has its number. The list comes before the head, so that a head has its list.
     pub(super) fn keep(&self, draft: Draft, manifest: &Manifest, digest: Digest) -> Result<(), Stop> {
+        self.keep_as(draft, (manifest.epoch, manifest.sequence), digest)
+    }
+
+    fn keep_as(&self, draft: Draft, (epoch, sequence): (u64, u64), manifest: Digest) -> Result<(), Stop> {
         let carried = Carried {
-            epoch: manifest.epoch,
-            manifest: digest,
+            epoch,
+            manifest,
             objects: draft.objects,
-            sequence: manifest.sequence,
+            sequence,
         };
-        let path = self.path(carried.epoch, carried.sequence, "list");
+        let path = self.path(carried.epoch, carried.sequence, LIST);
         draft
             .list
             .persist(&path)
             .map_err(|error| cannot(&path, "write", error.error))?;
         write_whole(
-            &self.path(carried.epoch, carried.sequence, "json"),
+            &self.path(carried.epoch, carried.sequence, HEAD),
             &strict_json::write(&carried),
         )?;
-        Ok(())
+        self.forget(carried.epoch)
     }
 
     /// What is remembered of a bundle.
     pub fn carried(&self, epoch: u64, sequence: u64) -> Result<Option<Carried>, Stop> {
-        let found: Option<Carried> = self.read(epoch, sequence, "json")?;
+        let found: Option<Carried> = self.read(epoch, sequence, HEAD)?;
         Ok(found.filter(|carried| (carried.epoch, carried.sequence) == (epoch, sequence)))
     }
 
     /// Remembers that somebody said that a bundle was imported.
     pub fn acknowledge(&self, carried: &Carried, at: Timestamp) -> Result<(), Stop> {
-        let acknowledged = Acknowledged {
-            at,
-            manifest: carried.manifest,
-        };
-        write_whole(
-            &self.path(carried.epoch, carried.sequence, "acknowledged"),
-            &strict_json::write(&acknowledged),
+        let before = self.acknowledged(carried)?;
+        self.note(
+            carried,
+            &Acknowledged {
+                at,
+                held_by: before.and_then(|before| before.held_by),
+                manifest: carried.manifest,
+            },
         )?;
-        Ok(())
+        self.fold(carried.epoch)
+    }
+
+    fn note(&self, carried: &Carried, acknowledged: &Acknowledged) -> Result<(), Stop> {
+        let path = self.path(carried.epoch, carried.sequence, ACKNOWLEDGED);
+        Ok(write_whole(&path, &strict_json::write(acknowledged))?)
     }
 
     /// When a bundle was acknowledged, if it was.
     pub fn acknowledged(&self, carried: &Carried) -> Result<Option<Acknowledged>, Stop> {
-        let found: Option<Acknowledged> = self.read(carried.epoch, carried.sequence, "acknowledged")?;
+        let found: Option<Acknowledged> = self.read(carried.epoch, carried.sequence, ACKNOWLEDGED)?;
         Ok(found.filter(|acknowledged| acknowledged.manifest == carried.manifest))
     }
 
@@ -161,7 +204,10 @@ impl Sent {
             let Some(acknowledged) = self.acknowledged(&carried)? else {
                 continue;
             };
-            objects.extend(self.list(&carried)?);
+            // What a later list has is there, or came after the bundle that is asked about.
+            if acknowledged.held_by.is_none() {
+                objects.extend(self.list(&carried)?);
+            }
             if objects.len() as u64 > MAX_HELD_OBJECTS {
                 return Err(
                     Unable::new("acknowledged bundles carried more objects than anybody remembers")
@@ -176,32 +222,39 @@ impl Sent {
         Ok(last.map(|(base, at)| Remembered { base, at, objects }))
     }
 
+    /// What a bundle carried; with it what those before it did whose lists it has taken in.
     fn list(&self, carried: &Carried) -> Result<Vec<Digest>, Stop> {
-        let path = self.path(carried.epoch, carried.sequence, "list");
+        let held: Option<ObjectList> = self.read(carried.epoch, carried.sequence, HELD)?;
+        let kind = if held.is_some() { HELD_LIST } else { LIST };
+        let path = self.path(carried.epoch, carried.sequence, kind);
         let file = File::open(&path).map_err(|error| cannot(&path, "read", error))?;
-        carried
-            .objects
+        held.as_ref()
+            .unwrap_or(&carried.objects)
             .read(BufReader::new(file).take(u64::MAX))
             .map_err(|error| damaged(&path).because(error).into())
     }
 
     /// The numbers of an epoch that are remembered, ascending.
     fn sequences(&self, epoch: u64) -> Result<Vec<u64>, Stop> {
+        let files = self.files()?.into_iter();
+        let heads = files.filter(|file| file.epoch == epoch && file.kind == HEAD);
+        let mut numbers: Vec<u64> = heads.map(|file| file.sequence).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// What lies there of bundles.
+    fn files(&self) -> Result<Vec<Remains>, Stop> {
         let entries = match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             other => other.map_err(|error| cannot(&self.folder, "read", error))?,
         };
-        let prefix = format!("{epoch}-");
-        let mut numbers = Vec::new();
+        let mut files = Vec::new();
         for entry in entries {
-            let name = entry.map_err(|error| cannot(&self.folder, "read", error))?.file_name();
-            let number = name
-                .to_str()
-                .and_then(|name| name.strip_prefix(&prefix)?.strip_suffix(".json")?.parse::<u64>().ok());
-            numbers.extend(number);
+            let entry = entry.map_err(|error| cannot(&self.folder, "read", error))?;
+            files.extend(Remains::read(&entry.path()));
         }
-        numbers.sort_unstable();
-        Ok(numbers)
+        Ok(files)
     }
 
     /// How people call one of its bundles.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::compared;
 use super::record::Keeping;
 use crate::model::{Code, Family, Refusal};
 use crate::report::{Check, CheckResult, Custody, Method, ScannerRun};
@@ -109,12 +110,9 @@ const CHECKS: &[(&str, Step, Method, &str)] = &[
 
 /// What each check came to: those before the one that failed have passed, and those after it were not reached.
 pub(super) fn checks(reached: Step, refusals: &[Refusal], keeping: &Keeping<'_>) -> Vec<Check> {
-    let failed: BTreeMap<&str, Vec<String>> = refusals.iter().fold(BTreeMap::new(), |mut failed, refusal| {
-        let codes: &mut Vec<String> = failed.entry(failing(reached, refusal.code)).or_default();
-        let name = refusal.code.name().to_owned();
-        if !codes.contains(&name) {
-            codes.push(name);
-        }
+    let failed: BTreeMap<&str, Vec<&Refusal>> = refusals.iter().fold(BTreeMap::new(), |mut failed, refusal| {
+        let refusals: &mut Vec<&Refusal> = failed.entry(failing(reached, refusal.code)).or_default();
+        refusals.push(refusal);
         failed
     });
     let mut has_failed = false;
@@ -122,9 +120,9 @@ pub(super) fn checks(reached: Step, refusals: &[Refusal], keeping: &Keeping<'_>)
         .iter()
         .map(|(id, _, method, title)| {
             let (result, codes, note) = match failed.get(id) {
-                Some(codes) => {
+                Some(refusals) => {
                     has_failed = true;
-                    (CheckResult::Fail, codes.clone(), String::new())
+                    (CheckResult::Fail, codes_of(refusals), String::new())
                 }
                 None if has_failed => (CheckResult::NotReached, Vec::new(), String::new()),
                 None => {
@@ -136,16 +134,35 @@ pub(super) fn checks(reached: Step, refusals: &[Refusal], keeping: &Keeping<'_>)
                     (result, codes, note)
                 }
             };
+            let (expected, observed) = match (failed.get(id), result) {
+                (Some(refusals), _) if *id != "policy" => compared::refused(refusals.iter().copied()),
+                (None, CheckResult::NotReached) => (None, None),
+                _ => compared::passed(id, keeping).unzip(),
+            };
             Check {
                 codes,
+                expected,
                 id: (*id).to_owned(),
                 method: *method,
                 note,
+                observed,
                 result,
                 title: (*title).to_owned(),
             }
         })
         .collect()
+}
+
+/// Each code once, in the order of the refusals.
+fn codes_of(refusals: &[&Refusal]) -> Vec<String> {
+    let mut codes: Vec<String> = Vec::new();
+    for refusal in refusals {
+        let name = refusal.code.name();
+        if !codes.iter().any(|code| code == name) {
+            codes.push(name.to_owned());
+        }
+    }
+    codes
 }
 
 /// Which check a refusal belongs to, by how far the attempt had come.

@@ -30,6 +30,7 @@ mod ahead;
 mod parts;
 pub(crate) mod journal;
 mod checks;
+mod compared;
 mod forward;
 mod lazy_file;
 mod lines;
@@ -53,7 +54,7 @@ use crate::model::{Code, Digest, Refusal, Stop, Timestamp, Unable};
 use crate::policy::RecordOrRefuse;
 use crate::scan::Scanners;
 use crate::store::Store;
-use crate::trust::custody::Chain;
+use crate::trust::custody::{Chain, Named};
 use crate::trust::folder::TrustFolder;
 use crate::trust::review::{Asked, Reviews};
 use crate::trust::{Profile, Role, TrustedRoot};
@@ -83,6 +84,8 @@ pub struct Run<'a> {
     pub progress: &'a dyn Progress,
     /// This machine's scanners: what they say, the policy hears.
     pub scanners: &'a Scanners,
+    /// The last custody records, as somebody named them by another way than the medium.
+    pub named: &'a [Named],
 }
 
 /// What an import comes to.
@@ -163,7 +166,8 @@ fn import_steps(
         recorder.sealed(sealed, newest, &noted.into_order())?;
         records.extend(memory.kept_custody(&sealed.digest)?);
         let about = (&sealed.manifest, sealed.digest);
-        recorder.custody(&custody::chain(&records, newest.document(), about, &site, run.now));
+        let chain = custody::chain(&records, newest.document(), about, &site, run.now);
+        recorder.custody(&chain, run.named);
     }
     // Kept even where the bundle is refused, so that a bad bundle cannot block a rotation.
     if !new_roots.is_empty() {
@@ -246,7 +250,7 @@ fn run_import(
             recorder.trusted();
             // Once more, since the bundle may have brought revocations.
             let chain = custody::chain(&records, &newest, (intact.manifest(), manifest_digest), &site, run.now);
-            recorder.custody(&chain);
+            recorder.custody(&chain, run.named);
             let custody = Custodied::of(&chain, intact.manifest(), intact.voucher());
             let store = Some(enclave.repository.store());
             let in_force = site.in_force();
@@ -283,6 +287,7 @@ fn run_import(
                 custody: &records,
             };
             recorder.decided_by(weighed.intact(), by)?;
+            chain.check_named(run.named)?;
             let decided = weighed.admit(&deciding)?;
             recorder.admitted();
             recorder.keep_kept_out(&decided)?;
@@ -478,6 +483,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
             check_not_revoked(&checked.manifest, manifest_digest, intact.voucher(), &site)?;
             let chain = custody::chain(&records, &newest, (intact.manifest(), manifest_digest), &site, run.now);
             let custody = Custodied::of(&chain, intact.manifest(), intact.voucher());
+            chain.check_named(run.named)?;
             checked.custody = chain;
             let trust = against.trust;
             let in_force = site.in_force();

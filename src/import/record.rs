@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::authenticate::{SealedManifest, Voucher};
 use super::basis::{self, Basis, Lines};
 use super::checks::{Step, checks};
+use super::compared::Asked;
 use super::custody;
 use super::decide::{Noted, Weighed};
 use super::journal;
@@ -18,6 +19,7 @@ use super::site::{Brought, Site};
 use super::stage::Staged;
 use super::verify_evidence::EvidenceSummary;
 use super::verify_objects::Intact;
+use crate::crypto::dsse::Envelope;
 use crate::crypto::key::Signer;
 use crate::crypto::merkle::Frontier;
 use crate::crypto::strict_json;
@@ -26,12 +28,13 @@ use crate::ledger::{Ledger, LedgerError, Sink};
 use crate::log::{self, Checkpoint, Log};
 use crate::model::{Digest, LogState, Refusal, SeenState, Stop, Timestamp, Unable};
 use crate::report::{
-    Aside, Custody, FORMAT, Folder, Head, KnownTime, LogPart, LostReport, Outcome, Previous, Published, Records,
-    ReportError, Shortened, Station, TrustThen, short,
+    Aside, Custody, EcosystemTally, FORMAT, Folder, Head, KnownTime, LogPart, LostReport, Outcome, Previous, Published,
+    Records, ReportError, Shortened, Station, TrustThen, short,
 };
 use crate::store;
 use crate::trust::TrustedRoot;
-use crate::trust::custody::Chain;
+use crate::trust::approval::MAX_APPROVALS;
+use crate::trust::custody::{Chain, Named};
 
 /// How much of the head the reasons for a refusal may take, in bytes.
 const MAX_REFUSAL_BYTES: usize = 192 * 1024;
@@ -97,6 +100,9 @@ pub(super) struct Keeping<'a> {
     pub(super) evidence: EvidenceSummary,
     pub(super) waived: u64,
     pub(super) kept_out: u64,
+    pub(super) asked: Asked,
+    // Kept of a bundle that they did not get in.
+    untrusted_approvals: Vec<Vec<u8>>,
     pending: Option<Pending>,
 }
 
@@ -226,6 +232,8 @@ impl<'a> Recorder<'a> {
                 evidence: EvidenceSummary::default(),
                 waived: 0,
                 kept_out: 0,
+                asked: Asked::default(),
+                untrusted_approvals: Vec::new(),
                 pending: None,
             })),
             written: None,
@@ -274,17 +282,19 @@ impl<'a> Recorder<'a> {
         };
         keeping.head.bundle = Some(bundle(&sealed.manifest, sealed.digest));
         keeping.head.trust.root = version(root);
+        keeping.asked = Asked::of(root.document(), order.last);
         let mut kept = Basis::begin(keeping.folder.basis(&keeping.head))?;
         kept.put(basis::MANIFEST, &sealed.envelope)?;
         kept.put(basis::ORDER, &strict_json::write(order))?;
         keeping.basis = Some(kept);
+        keeping.untrusted_approvals.clone_from(&sealed.untrusted_approvals);
         Ok(())
     }
 
     /// Takes down what is recorded of the media.
-    pub(super) fn custody(&mut self, chain: &Chain) {
+    pub(super) fn custody(&mut self, chain: &Chain, named: &[Named]) {
         if let Some(keeping) = &mut self.keeping {
-            keeping.head.custody = Custody::of(chain);
+            keeping.head.custody = Custody::of(chain, named);
         }
     }
 
@@ -464,6 +474,10 @@ impl<'a> Recorder<'a> {
         keeping.head.refusals = shortened.kept;
         keeping.head.refusals_left_out = shortened.left_out;
         keeping.head.checks = checks(keeping.reached, refusals, keeping);
+        if let Err(stop) = keeping.keep_approvals() {
+            self.problem = Some(stop);
+            return;
+        }
         match keeping.write_refusal(ledger) {
             Ok(shown) => self.written = shown,
             Err(stop) => self.problem = Some(stop),
@@ -480,6 +494,23 @@ impl Keeping<'_> {
         trust.revocations = site
             .revocations()
             .map(|(standing, document)| stands(standing, document.created, document.revoked.len()));
+    }
+
+    /// Keeps the approvals of a bundle that was refused at its seal. Where one is none, or they are too many, that is all that there is to say of them.
+    fn keep_approvals(&mut self) -> Result<(), Stop> {
+        let came = std::mem::take(&mut self.untrusted_approvals);
+        let are_kept = came.len() <= MAX_APPROVALS && came.iter().all(|one| Envelope::read(one).is_ok());
+        match &mut self.basis {
+            Some(kept) if are_kept && self.reached < Step::Authenticated => kept.put_envelopes(basis::APPROVALS, &came),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the artifacts came to, by ecosystem.
+    pub(super) fn tallied(&self) -> Vec<EcosystemTally> {
+        self.aside
+            .as_ref()
+            .map_or_else(Vec::new, |aside| aside.tally().ecosystems())
     }
 
     fn write_refusal(&mut self, ledger: &Ledger) -> Result<Option<PathBuf>, Stop> {

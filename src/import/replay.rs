@@ -143,7 +143,15 @@ impl Running<'_> {
         let approvals = self.envelopes(basis::APPROVALS)?.into_iter().map(named).collect();
         let (manifest, digest, voucher) = match authenticate_again(&envelope, approvals, &judgement) {
             Ok(authenticated) => authenticated,
-            Err(Stop::Refused(found)) => return self.compare_refusals(&found),
+            Err(Stop::Refused(found)) => {
+                // An earlier version kept none of what was refused, and what is no envelope is never kept.
+                let by_approvals = found.iter().all(|refusal| refusal.code == Code::ApprovalsMissing);
+                let are_kept = self.lacks(&[basis::APPROVALS]).is_none();
+                if by_approvals && !are_kept && head.outcome == Outcome::Refused && !self.has_these(&found) {
+                    return self.not_taken("the approvals: those that came were not kept");
+                }
+                return self.compare_refusals(&found);
+            }
             Err(unable) => return Err(unable),
         };
         self.differs(
@@ -250,7 +258,8 @@ impl Running<'_> {
         let bundle = (intact.manifest(), intact.manifest_digest());
         let root = trust.current().document();
         let chain = custody::chain_again(kept, head.custody.as_ref(), root, bundle, site, head.created);
-        self.differs("the report", "custody", &head.custody, &Custody::of(&chain))?;
+        let named = head.custody.as_ref().map_or_else(Vec::new, Custody::named);
+        self.differs("the report", "custody", &head.custody, &Custody::of(&chain, &named))?;
         let custody = Custodied::of(&chain, intact.manifest(), intact.voucher());
         let deciding = Deciding {
             in_force: site.in_force(),
@@ -269,9 +278,11 @@ impl Running<'_> {
             progress: self.replay.progress,
         };
         let weighed = weigh(judged, None, &deciding)?;
-        self.differs("the report", "custody", &head.custody, &report::Custody::of(&chain))?;
         self.compare_records(&weighed, &mut report()?)?;
         self.differs("the report", "policy", &head.policy, &Some(policy(weighed.decisions())))?;
+        if let Err(refusal) = chain.check_named(&named) {
+            return self.compare_refusals(&[refusal]);
+        }
         match weighed.admit(&deciding) {
             Ok(_) => self.compare_admitted(),
             Err(Stop::Refused(found)) => self.compare_refusals(&found),
@@ -331,20 +342,32 @@ impl Running<'_> {
 
     fn compare_refusals(&mut self, found: &[Refusal]) -> Result<(), Stop> {
         let head = self.replay.head;
-        let found: Vec<Refused> = found.iter().map(refused).collect();
-        if head.outcome == Outcome::Imported {
-            return self.tell("the report", "outcome", "imported".to_owned(), codes(&found));
-        }
-        let kept =
-            usize::try_from(head.refusals_left_out).map_or(usize::MAX, |left_out| found.len().saturating_sub(left_out));
-        // The head holds those that fit.
-        let found = &found[..found.len().min(kept.max(head.refusals.len()))];
-        let is_same = |one: &Refused, other: &Refused| (&one.code, &one.reason) == (&other.code, &other.reason);
-        if head.refusals.len() == found.len() && head.refusals.iter().zip(found).all(|(one, other)| is_same(one, other))
-        {
+        if head.outcome == Outcome::Refused && self.has_these(found) {
             return Ok(());
         }
-        self.tell("the report", "refusals", codes(&head.refusals), codes(found))
+        let expected = match head.outcome {
+            Outcome::Imported => "imported".to_owned(),
+            Outcome::Refused => codes(&head.refusals),
+        };
+        let what = match head.outcome {
+            Outcome::Imported => "outcome",
+            Outcome::Refused => "refusals",
+        };
+        let found: Vec<Refused> = found.iter().map(refused).collect();
+        self.tell("the report", what, expected, codes(&found))
+    }
+
+    /// Whether the head has these refusals, as far as they fit.
+    fn has_these(&self, found: &[Refusal]) -> bool {
+        let head = self.replay.head;
+        let kept =
+            usize::try_from(head.refusals_left_out).map_or(usize::MAX, |left_out| found.len().saturating_sub(left_out));
+        let found = &found[..found.len().min(kept.max(head.refusals.len()))];
+        let is_same = |(one, other): (&Refused, &Refusal)| {
+            let other = refused(other);
+            (&one.code, &one.reason) == (&other.code, &other.reason)
+        };
+        head.refusals.len() == found.len() && head.refusals.iter().zip(found).all(is_same)
     }
 
     fn differs<T: Serialize + PartialEq>(

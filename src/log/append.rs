@@ -35,7 +35,7 @@ pub struct Log {
 
 impl Log {
     /// Opens the log of a folder, which need not exist while nothing is in it. Fails unless its right edge gives the tree that
-    /// state.db names, and removes what a killed run had added. Only for who holds the enclave's lock.
+    /// state.db names, and removes what a killed run had added or not shown yet. Only for who holds the enclave's lock.
     pub fn open(folder: &Path, state: Option<&LogState>) -> Result<Self, LogError> {
         let files = Files::new(folder);
         let shown = checkpoint_text(folder)?
@@ -80,6 +80,7 @@ impl Log {
         if this.is_marked {
             this.clear()?;
         }
+        remove_if_there(&this.files.path(ASIDE))?;
         if let Some(checkpoint) = this.before.as_ref().filter(|_| !is_shown) {
             this.show(checkpoint)?;
         }
@@ -208,11 +209,7 @@ impl Log {
     }
 
     fn unmark(&mut self) -> Result<(), LogError> {
-        let path = self.files.path(MARK);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("remove", &path)(error)),
-            _ => {}
-        }
+        remove_if_there(&self.files.path(MARK))?;
         self.is_marked = false;
         Ok(())
     }
@@ -243,6 +240,13 @@ impl Log {
         }
         let path = self.files.path(MARK);
         fs::remove_file(&path).map_err(failed("remove", &path))
+    }
+}
+
+fn remove_if_there(path: &Path) -> Result<(), LogError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", path)(error)),
+        _ => Ok(()),
     }
 }
 

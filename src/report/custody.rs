@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::bound::{Shortened, short};
-use crate::trust::custody::{Chain, Link, Word};
+use crate::model::Digest;
+use crate::trust::custody::{Chain, Link, Named, Word};
 
 /// How much of the head the records may take, in bytes.
 const MAX_RECORD_BYTES: usize = 96 * 1024;
@@ -17,12 +18,26 @@ const MAX_TROUBLE_BYTES: usize = 16 * 1024;
 pub struct Custody {
     /// The records: those that count in their order, then those that do not.
     pub records: Vec<Link>,
+    /// The last records, as somebody named them by another way; left out where nobody did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub named: Vec<NamedRecord>,
     /// How many more there were.
     pub records_left_out: u64,
     /// What does not fit together.
     pub troubles: Vec<CustodyTrouble>,
     /// How many more of that there were.
     pub troubles_left_out: u64,
+}
+
+/// A last record, as somebody named it by another way than the medium.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamedRecord {
+    /// The record that it is; none where it is not here.
+    #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
+    pub digest: Option<Digest>,
+    /// Its digest or its twelve words, as they were said.
+    pub said: String,
 }
 
 /// Something about the records that does not fit together.
@@ -37,10 +52,17 @@ pub struct CustodyTrouble {
     pub subject: String,
 }
 
+impl CustodyTrouble {
+    /// In one line.
+    pub(super) fn words(&self) -> String {
+        format!("{}: {} [{}]", self.subject, self.message, self.code)
+    }
+}
+
 impl Custody {
-    /// Takes a chain; nothing where there are no records.
-    pub fn of(chain: &Chain) -> Option<Self> {
-        if chain.links.is_empty() && chain.troubles.is_empty() {
+    /// Takes a chain, and which records somebody named as its last; nothing where there are neither.
+    pub fn of(chain: &Chain, named: &[Named]) -> Option<Self> {
+        if chain.links.is_empty() && chain.troubles.is_empty() && named.is_empty() {
             return None;
         }
         let link = |link: &Link| Link {
@@ -57,7 +79,12 @@ impl Custody {
             }),
             MAX_TROUBLE_BYTES,
         );
+        let named = named.iter().map(|named| NamedRecord {
+            digest: chain.find(named),
+            said: named.to_string(),
+        });
         Some(Self {
+            named: named.collect(),
             records: records.kept,
             records_left_out: records.left_out,
             troubles: troubles.kept,
@@ -68,6 +95,20 @@ impl Custody {
     /// How many records count, of those that are here.
     pub fn counting(&self) -> usize {
         self.records.iter().filter(|link| link.word == Word::Counts).count()
+    }
+
+    /// What somebody named, as it was named; what cannot have been is left out.
+    pub fn named(&self) -> Vec<Named> {
+        let said = self.named.iter().map(|named| named.said.parse());
+        said.filter_map(Result::ok).collect()
+    }
+
+    /// Each record that somebody named, and whether it is here.
+    pub(super) fn named_words(&self) -> impl Iterator<Item = String> {
+        self.named.iter().map(|named| match named.digest {
+            Some(digest) => format!("named by another way as the last, and here: {digest}"),
+            None => format!("named by another way as the last, and not here: {}", named.said),
+        })
     }
 
     /// What it came to, in a phrase.

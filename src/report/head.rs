@@ -219,16 +219,30 @@ pub struct Consent {
 pub struct Check {
     /// The codes with which it failed.
     pub codes: Vec<String>,
+    /// What it asked for in this attempt; left out where it was not reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
     /// Its stable name.
     pub id: String,
     /// How it is done.
     pub method: Method,
     /// What more there is to say.
     pub note: String,
+    /// What it found; left out where it was not reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<String>,
     /// What it came to.
     pub result: CheckResult,
     /// What it asks, in words.
     pub title: String,
+}
+
+impl Check {
+    /// What it asked for and what it found, in one line; nothing where a report does not say.
+    pub fn compared(&self) -> Option<String> {
+        let (expected, observed) = (self.expected.as_ref()?, self.observed.as_ref()?);
+        Some(format!("asked for {expected}; found {observed}"))
+    }
 }
 
 /// How a check is done (SP 800-53A calls these methods so).

@@ -24,7 +24,7 @@ mod text;
 mod write;
 
 pub use bound::{Shortened, short};
-pub use custody::{Custody, CustodyTrouble};
+pub use custody::{Custody, CustodyTrouble, NamedRecord};
 pub use error::ReportError;
 pub use folder::{ASIDE, Folder, Listed, check_order};
 pub use head::{

@@ -73,12 +73,13 @@ pub fn summary(head: &Head) -> Vec<String> {
         for link in &custody.records {
             lines.push(format!("            {}: {}", happened(link), signed(link)));
         }
-        for trouble in &custody.troubles {
-            lines.push(format!(
-                "            {}: {} [{}]",
-                trouble.subject, trouble.message, trouble.code
-            ));
-        }
+        lines.extend(custody.named_words().map(|words| format!("            {words}")));
+        lines.extend(
+            custody
+                .troubles
+                .iter()
+                .map(|trouble| format!("            {}", trouble.words())),
+        );
     }
     lines.extend(head.trust.changes.iter().map(|change| format!("  changed   {change}")));
     checks(head, &mut lines);
@@ -168,10 +169,15 @@ fn checks(head: &Head, lines: &mut Vec<String>) {
         title,
         note,
         codes,
+        expected,
+        observed,
         ..
     } in others
     {
         let mut text = format!("            {}: {id}, {title}", result.word());
+        if let (Some(expected), Some(observed), CheckResult::Fail) = (expected, observed, result) {
+            text.push_str(&format!(": asked for {expected}, found {observed}"));
+        }
         if !note.is_empty() {
             text.push_str(&format!(": {note}"));
         }

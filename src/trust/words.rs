@@ -63,6 +63,21 @@ pub fn phrase(digest: &Digest, count: usize) -> String {
 ///
 /// Case does not count, words may be cut to their first four letters, and `-` or white space may stand between them.
 pub fn check_pin(digest: &Digest, typed: &str) -> Result<(), WordsError> {
+    let numbers = numbers(typed)?;
+    match (0..WORDS_TO_PIN).find(|place| numbers[*place] != number_at(digest, *place)) {
+        None => Ok(()),
+        Some(place) => Err(WordsError::Differs { number: place + 1 }),
+    }
+}
+
+/// Twelve typed words as a phrase, each whole.
+pub fn spelt_out(typed: &str) -> Result<String, WordsError> {
+    let words: Vec<&str> = numbers(typed)?.into_iter().map(|number| list()[number]).collect();
+    Ok(words.join(" "))
+}
+
+/// The places of twelve typed words in the list.
+fn numbers(typed: &str) -> Result<Vec<usize>, WordsError> {
     let typed: Vec<String> = typed
         .split(|character: char| character.is_whitespace() || character == '-' || character == ',')
         .filter(|word| !word.is_empty())
@@ -81,11 +96,7 @@ pub fn check_pin(digest: &Digest, typed: &str) -> Result<(), WordsError> {
         })
     });
     // A misspelt word is told before a wrong one, wherever it stands.
-    let numbers: Vec<usize> = numbers.collect::<Result<_, _>>()?;
-    match (0..WORDS_TO_PIN).find(|place| numbers[*place] != number_at(digest, *place)) {
-        None => Ok(()),
-        Some(place) => Err(WordsError::Differs { number: place + 1 }),
-    }
+    numbers.collect()
 }
 
 fn list() -> &'static [&'static str] {

@@ -13,6 +13,7 @@ use sealift::report::{Head, Record};
 use sealift::trust::{Kind, Revocation, Revocations, Revoked, TrustData};
 use serde_json::{Value, json};
 
+use crate::json_schema::faults;
 use crate::judged;
 use crate::people;
 use crate::world::{PLAIN_POLICY, Ran, World, now};
@@ -27,6 +28,16 @@ require: { approvals: 0, revocations_max_age_days: none, advisories_max_age_days
 names: { first_seen: record, similar: record }
 ecosystems: { files: { evidence: none } }
 ";
+
+/// Fails unless every line of an index that the program wrote fits its schema.
+pub(crate) fn fits_schema(name: &str, index: &[u8]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("bundle-spec/schemas/{name}.schema.json"));
+    let schema: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    for line in index.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let found = faults(&schema, &serde_json::from_slice(line).unwrap());
+        assert_eq!(found, [""; 0], "{}", String::from_utf8_lossy(line));
+    }
+}
 
 /// A capsule's parts, to be edited.
 #[derive(Clone)]
@@ -49,6 +60,7 @@ impl Forged {
         }
         let (name, index) = parts.remove(0);
         assert_eq!(name, "index.ndjson");
+        fits_schema("capsule-index", &index);
         let first = index.split(|byte| *byte == b'\n').next().unwrap();
         Self {
             index: strict_json::read(first).unwrap(),

@@ -169,6 +169,7 @@ fn write(capsule: &Path, pinned: &Path) {
         threads: 2,
         progress: &Silent,
         scanners: &Scanners::none(),
+        named: &[],
     };
     let media = vec![Input::Stream(Box::new(Cursor::new(volume)))];
     let imported = import_recorded(media, &enclave_folder, &mut enclave, &mut trust, &run, &mut recorder);

@@ -11,6 +11,7 @@ mod fixtures;
 mod holds;
 mod judged;
 mod labels;
+mod last_records;
 mod lines;
 mod world;
 
@@ -20,6 +21,7 @@ mod kill;
 mod kill_records;
 mod log;
 mod media;
+mod other_reader;
 mod paper;
 mod put_back;
 mod reasons;
@@ -36,6 +38,7 @@ mod site;
 mod streams;
 mod trust_data;
 mod upstreams;
+mod validators;
 mod vex;
 
 #[path = "../support/people.rs"]
@@ -46,6 +49,7 @@ mod people;
 mod raw_bundle;
 #[path = "../support/json_schema.rs"]
 mod json_schema;
+#[expect(dead_code, reason = "other test binaries use the rest")]
 #[path = "../support/tools.rs"]
 mod tools;
 #[path = "../support/witness.rs"]

@@ -12,7 +12,7 @@ use sealift::trust::folder::TrustFolder;
 use sealift::trust::{Kind, Revocation, Revocations, Revoked, TrustData};
 use serde_json::{Value, json};
 
-use crate::capsule::{Forged, capsule, differences, refused, reverify, same};
+use crate::capsule::{Forged, capsule, differences, fits_schema, refused, reverify, same};
 use crate::fixtures::{anchor, fixture, text};
 use crate::people;
 use crate::raw_bundle::{Edits, RawBundle, RawObject};
@@ -100,7 +100,9 @@ fn kept(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
         std::io::Read::read_to_end(&mut entry, &mut content).unwrap();
         (name, content)
     };
-    archive.entries().unwrap().map(read).skip(1).collect()
+    let mut entries: Vec<(String, Vec<u8>)> = archive.entries().unwrap().map(read).collect();
+    fits_schema("kept-index", &entries.remove(0).1);
+    entries
 }
 
 #[test]

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::json_schema;
 use crate::log::{copy, report, three_attempts};
 use crate::people;
-use crate::world::{World, now};
+use crate::world::{World, by_python, now};
 
 /// Refusals, and what nobody finds any more, are not kept.
 pub(crate) const AT_ONCE: &str = "
@@ -72,6 +72,10 @@ fn statements_fit(world: &World) {
         }
     }
     assert!(count > 0);
+    // The other reader takes them together with log and reports, what was pruned included.
+    if let Some((status, text)) = by_python(world, &["--enclave", "en"]) {
+        assert_eq!(status, 0, "{text}");
+    }
 }
 
 /// The reports among what was removed.

@@ -15,6 +15,9 @@ mod http;
 #[expect(dead_code, reason = "hostile archives are for the suite")]
 #[path = "../support/tgz.rs"]
 mod tgz;
+#[expect(dead_code, reason = "other test binaries use the rest")]
+#[path = "../support/tools.rs"]
+mod tools;
 #[path = "../support/wheel.rs"]
 mod wheel;
 

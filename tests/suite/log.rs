@@ -77,6 +77,16 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
+fn a_checkpoint_that_was_not_shown_is_cleared_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = grown(folder.path(), None, 3);
+    let before = files(folder.path());
+    fs::write(folder.path().join(".checkpoint"), "half a checkp").unwrap();
+    Log::open(folder.path(), Some(&state)).unwrap();
+    assert_eq!(files(folder.path()), before);
+}
+
+#[test]
 fn a_log_grows_by_steps_as_it_does_at_once() {
     let (steps, once) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut last: Option<LogState> = None;

@@ -22,6 +22,7 @@ mod deb;
 mod enclave;
 mod files;
 mod house;
+mod index_schemas;
 mod journey;
 mod ledger;
 mod log;
@@ -72,6 +73,7 @@ mod registry;
 mod surroundings;
 #[path = "../support/tgz.rs"]
 mod tgz;
+#[expect(dead_code, reason = "other test binaries use the rest")]
 #[path = "../support/tools.rs"]
 mod tools;
 #[path = "../support/wheel.rs"]

@@ -1,57 +1,14 @@
-//! Runs real clients: found where `scripts/clients` or the machine put them, in an empty home, with no network but
-//! loopback.
+//! Runs real clients in an empty home, with no network but loopback.
 
-#![expect(clippy::print_stderr, reason = "a skipped test is said")]
+#![expect(clippy::print_stderr, reason = "a machine that cannot confine clients is said")]
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-/// Finds a client, or says that its test is skipped. With `SEALIFT_ALL_CLIENTS=1` a missing client fails the test.
-pub(crate) fn find(name: &str) -> Option<PathBuf> {
-    let found = folders()
-        .into_iter()
-        .map(|folder| folder.join(name))
-        .find(|path| path.is_file());
-    if found.is_none() {
-        assert!(
-            std::env::var_os("SEALIFT_ALL_CLIENTS").is_none_or(|value| value != "1"),
-            "{name} not found, and SEALIFT_ALL_CLIENTS=1 wants every client"
-        );
-        eprintln!("skipped: {name} not found");
-    }
-    found
-}
-
-/// What `scripts/clients` prepared beside programs, or a word that the test is skipped.
-pub(crate) fn prepared(name: &str) -> Option<PathBuf> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
-    let path = target.join("clients").join(name);
-    if !path.exists() {
-        assert!(
-            std::env::var_os("SEALIFT_ALL_CLIENTS").is_none_or(|value| value != "1"),
-            "{name} is not prepared, and SEALIFT_ALL_CLIENTS=1 wants every client"
-        );
-        eprintln!("skipped: {name} is not prepared");
-        return None;
-    }
-    Some(path)
-}
-
-/// The folders with programs: those of `scripts/clients`, the toolchain that runs this test, and `PATH`.
-fn folders() -> Vec<PathBuf> {
-    // `CARGO_TARGET_TMPDIR` is `target/tmp`.
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
-    let mut folders: Vec<PathBuf> = target.iter().map(|target| target.join("clients/bin")).collect();
-    if let Some(cargo) = std::env::var_os("CARGO") {
-        folders.extend(Path::new(&cargo).parent().map(Path::to_owned));
-    }
-    if let Some(path) = std::env::var_os("PATH") {
-        folders.extend(std::env::split_paths(&path));
-    }
-    folders
-}
+use crate::tools::folders;
+pub(crate) use crate::tools::{find, prepared};
 
 /// How the network is taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -221,6 +221,7 @@ fn scanned(arguments: &Arguments, trust: &TrustFolder, context: &Context) -> Res
         threads: import::threads(None),
         progress: &bars,
         scanners: &scanners,
+        named: &[],
     };
     let inputs = arguments.bundle.iter().cloned().map(Input::Path).collect();
     let looked = look(inputs, trust.current(), None, scratch.path().to_owned(), &run)?;

@@ -8,10 +8,10 @@ use serde_json::json;
 use super::words;
 use crate::cli::{Context, Exit};
 use crate::import::custody::look_after;
-use crate::model::{Code, Digest, Refusal, Stop};
-use crate::trust::custody::Chain;
+use crate::model::{Digest, Stop};
+use crate::trust::custody::Named;
 use crate::trust::folder::TrustFolder;
-use crate::trust::words::{WORDS_TO_PIN, check_pin, phrase};
+use crate::trust::words::{WORDS_TO_PIN, phrase};
 
 /// Which bundle.
 #[derive(Debug, Args)]
@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     /// A last record, as who carried or sent the media said it by another way: its digest, or its twelve words; may be given again. Without it nobody
     /// sees that the last records were taken away
     #[arg(long, value_name = "SHA256|WORDS")]
-    last: Vec<String>,
+    last: Vec<Named>,
 }
 
 /// Shows the records. What is broken or differs is a refusal, as for an import whose policy asks for it.
@@ -36,9 +36,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     let trust = TrustFolder::open(&arguments.trust)?;
     let looked = look_after(&arguments.bundle, arguments.manifest, &trust, context.now)?;
     let chain = &looked.chain;
-    for text in &arguments.last {
-        check_last(chain, text)?;
-    }
+    chain.check_named(&arguments.last)?;
     let last = chain.previous(&[]);
     let is_good = chain.troubles.iter().all(|trouble| !words::is_wrong(trouble));
     if context.output.wants_json() {
@@ -65,22 +63,4 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         words::warn(chain, context);
     }
     Ok(if is_good { Exit::Done } else { Exit::Refused })
-}
-
-/// Fails unless a record that counts is the one that somebody named. It names all before it, so these are there too, or the chain is broken.
-fn check_last(chain: &Chain, text: &str) -> Result<(), Stop> {
-    let is_it = |digest: &Digest| digest.to_string() == text.trim() || check_pin(digest, text).is_ok();
-    if chain.counting().any(|(link, _)| is_it(&link.digest)) {
-        return Ok(());
-    }
-    let found: Vec<String> = chain
-        .previous(&[])
-        .iter()
-        .map(|digest| phrase(digest, WORDS_TO_PIN))
-        .collect();
-    let reason = "no record that counts is the last one that was named: it was taken away, or misheard";
-    Err(Refusal::new(Code::CustodyChainBroken, "the chain of custody", reason)
-        .comparing(text, found.join("; "))
-        .hint("have it read aloud once more, and ask for the records that are missing")
-        .into())
 }

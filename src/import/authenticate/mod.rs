@@ -51,6 +51,8 @@ pub struct SealedManifest {
     pub digest: Digest,
     /// The envelope as it came.
     pub envelope: Vec<u8>,
+    /// The approvals that came, now or with earlier volumes, whatever they are worth.
+    pub untrusted_approvals: Vec<Vec<u8>>,
 }
 
 /// A bundle's place in its stream.
@@ -249,10 +251,15 @@ fn judge(
             }
             None => {
                 let manifest = read_manifest(&subject, &vouched.payload)?;
+                let mut came: Vec<Vec<u8>> = approvals.iter().map(|one| one.untrusted_envelope.clone()).collect();
+                if let Some(memory) = judgement.memory {
+                    came.extend(memory.kept_approvals(&digest)?);
+                }
                 *sealed = Some(SealedManifest {
                     manifest: manifest.clone(),
                     digest,
                     envelope: untrusted_envelope.clone(),
+                    untrusted_approvals: came,
                 });
                 check_roots(&roots, &manifest, &reader)?;
                 first = Some((manifest, digest, untrusted_envelope, vouched));

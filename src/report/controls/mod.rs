@@ -16,7 +16,7 @@ use crate::model::Level;
 pub use table::REGIMES;
 
 /// The version of the map: it grows with every change of a row, so that two maps of one report can be told apart.
-pub const MAP_VERSION: u64 = 2;
+pub const MAP_VERSION: u64 = 3;
 
 /// Rules that belong together.
 #[derive(Debug)]
@@ -50,6 +50,8 @@ pub struct Control {
 pub enum Text {
     /// Names and baselines in the publisher's own machine-readable catalog, the wording in a catalog viewer.
     Catalog,
+    /// In what the publisher has published.
+    Published,
     /// In a copy that others keep.
     Mirrored,
     /// Not in a primary text.
@@ -61,6 +63,7 @@ impl Text {
     pub const fn words(self) -> &'static str {
         match self {
             Self::Catalog => "names from the publisher's catalog; wording from catalog viewers",
+            Self::Published => "read in the publisher's own text",
             Self::Mirrored => "read in copies that others keep",
             Self::NotVerified => "not verified in a primary text",
         }

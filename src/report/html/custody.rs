@@ -25,6 +25,9 @@ pub(super) fn custody(head: &Head, out: &mut dyn Write) -> io::Result<()> {
         }
         writeln!(out, "</ul>")?;
     }
+    for words in custody.named_words() {
+        writeln!(out, "<p>{}</p>", text(&words))?;
+    }
     writeln!(out, "<ol class=\"custody\">")?;
     for link in &custody.records {
         let counts = link.word == Word::Counts;

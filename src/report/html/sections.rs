@@ -197,8 +197,12 @@ pub(super) fn journey(head: &Head, out: &mut dyn Write) -> io::Result<()> {
 fn row(check: &Check, out: &mut dyn Write) -> io::Result<()> {
     let (class, sign, word) = shown(check.result);
     let mut said = text(&check.title);
-    if !check.note.is_empty() {
-        said.push_str(&format!("<small>{}</small>", text(&check.note)));
+    for more in check
+        .compared()
+        .iter()
+        .chain(Some(&check.note).filter(|note| !note.is_empty()))
+    {
+        said.push_str(&format!("<small>{}</small>", text(more)));
     }
     if !check.codes.is_empty() {
         said.push_str(&format!(

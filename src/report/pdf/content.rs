@@ -175,6 +175,8 @@ fn transfer(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
                 .iter()
                 .map(|link| Text::small(format!("{}: {}", happened(link), signed(link)))),
         );
+        texts.extend(custody.named_words().map(Text::small));
+        texts.extend(custody.troubles.iter().map(|trouble| Text::small(trouble.words())));
         fact(sheet, "Custody", texts)?;
     }
     if let Some(words) = head.bundle.as_ref().and_then(Bundle::delta_words) {
@@ -265,6 +267,7 @@ fn checks(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
     for check in &head.checks {
         let (sign, colour) = sign(check.result);
         let mut texts = vec![Text::plain(check.title.as_str())];
+        texts.extend(check.compared().map(Text::small));
         if !check.note.is_empty() {
             texts.push(Text::small(check.note.as_str()));
         }

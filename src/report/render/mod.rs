@@ -209,7 +209,8 @@ fn finding_words(finding: &Finding) -> String {
 /// What a check came to, in one line.
 fn check_words(check: &super::Check) -> String {
     let mut words = check.title.clone();
-    for more in [check.note.as_str(), &check.codes.join(", ")] {
+    let compared = check.compared().unwrap_or_default();
+    for more in [compared.as_str(), &check.note, &check.codes.join(", ")] {
         if !more.is_empty() {
             words.push_str(": ");
             words.push_str(more);

@@ -185,7 +185,7 @@ pub(super) const EU_CRA: Regime = Regime {
 pub(super) const S2C2F: Regime = Regime {
     id: "s2c2f",
     title: "S2C2F",
-    text: Text::Catalog,
+    text: Text::Published,
     controls: &[
         answered(
             "ING-1",

@@ -161,7 +161,7 @@ pub(super) const DOD_MEDIA: Regime = Regime {
 pub(super) const SP_1334: Regime = Regime {
     id: "sp-1334",
     title: "NIST SP 1334",
-    text: Text::Catalog,
+    text: Text::Published,
     controls: &[
         answered(
             "media",
