@@ -341,3 +341,92 @@ fn for_documents(anchor: &Anchor) -> Anchor {
         ..anchor.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trust::{Revocation, Revoked};
+
+    fn artifact() -> Artifact {
+        Artifact {
+            digest: Digest::of(b"left-pad"),
+            ecosystem: "npm".to_owned(),
+            file: "left-pad-1.3.0.tgz".to_owned(),
+            name: "left-pad".to_owned(),
+            origin: String::new(),
+            proofs: Vec::new(),
+            reason: String::new(),
+            version: "1.3.0".to_owned(),
+        }
+    }
+
+    fn held(change: impl Fn(&mut Held)) -> Held {
+        let purl = "pkg:npm/left-pad@1.3.0";
+        let mut held = Held {
+            product: VexProduct {
+                purl: purl.to_owned(),
+                range: None,
+                sha256: None,
+                is_narrow: false,
+            },
+            purl: purl.parse().unwrap(),
+            statement: Arc::new(VexStatement {
+                names: vec!["CVE-1".to_owned()],
+                status: VexStatus::Fixed,
+                justification: None,
+                time: Timestamp::from_seconds(1_800_000_000),
+                products: Vec::new(),
+            }),
+            document: "a document".into(),
+            authors: [].into(),
+        };
+        change(&mut held);
+        held
+    }
+
+    #[test]
+    fn a_statement_is_about_the_bytes_and_the_file_that_it_names() {
+        let about = |change: fn(&mut Held)| held(change).is_about(&artifact());
+        assert_eq!(about(|_| {}), Some(true));
+        assert_eq!(about(|held| held.product.sha256 = Some(artifact().digest)), Some(true));
+        assert_eq!(about(|held| held.purl.digest = Some(artifact().digest)), Some(true));
+        assert_eq!(about(|held| held.purl.file = Some(artifact().file)), Some(true));
+        let other = |held: &mut Held| held.product.sha256 = Some(Digest::of(b"other"));
+        assert_eq!(about(other), None);
+        assert_eq!(about(|held| held.purl.digest = Some(Digest::of(b"other"))), None);
+        assert_eq!(about(|held| held.purl.file = Some("left-pad.zip".to_owned())), None);
+        assert_eq!(about(|held| held.purl.version = Some("1.3.1".to_owned())), None);
+    }
+
+    #[test]
+    fn a_document_whose_bytes_are_revoked_says_nothing() {
+        let carried = CarriedVex {
+            document: b"{}".to_vec(),
+            name: "vex.json".to_owned(),
+            signatures: Vec::new(),
+        };
+        let now = Timestamp::from_seconds(1_800_000_000);
+        let why = |revoked: &[u8]| {
+            let mut revocations = Revocations::empty(1, now);
+            revocations.revoked.push(Revocation {
+                invalid_since: None,
+                reason: "it was withdrawn".to_owned(),
+                what: Revoked::Artifact(Digest::of(revoked)),
+            });
+            let judged = Judged {
+                carried: &carried,
+                by: Believed {
+                    anchors: &[],
+                    revocations: Some(&revocations),
+                    now,
+                },
+                digest: Digest::of(&carried.document),
+                known: HashMap::new(),
+            };
+            let purl = "pkg:npm/left-pad@1.3.0".parse().unwrap();
+            judged.judge(&[], &purl).unwrap_err()
+        };
+        assert!(why(b"{}").contains("this site revoked these bytes: it was withdrawn"));
+        assert!(why(b"other").contains("nobody signed it"));
+    }
+}

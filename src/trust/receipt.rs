@@ -184,7 +184,6 @@ impl Statement {
             .take(MAX_ENVELOPE_BYTES as u64 + 2)
             .read_until(b'\n', &mut line)?;
         let envelope = Envelope::read(line.strip_suffix(b"\n").unwrap_or(&line)).map_err(TrustError::from)?;
-        Kind::Receipt.check(&envelope)?;
         let mut newest = None;
         let mut judged = None;
         for root in roots.iter().rev() {
@@ -323,5 +322,51 @@ impl ObjectList {
             });
         }
         Ok(objects)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::file_key::FileKey;
+
+    #[test]
+    fn what_follows_a_list_is_not_read() {
+        let objects = [[1; 32], [2; 32], [3; 32]].map(Digest::from_bytes);
+        let mut bytes = Vec::new();
+        let list = ObjectList::write(objects.iter().copied(), &mut bytes).unwrap();
+        assert_eq!(list.read(&bytes[..]).unwrap(), objects);
+        bytes.extend(b"no line of a list");
+        assert!(matches!(list.read(&bytes[..]), Err(ReceiptError::ListDiffers { .. })));
+    }
+
+    #[test]
+    fn a_receipt_that_nobody_would_read_is_not_written() {
+        let stream = |stream: &str| StreamEnd {
+            epoch: 1,
+            manifest: Digest::of(b"manifest"),
+            sequence: 1,
+            stream: stream.to_owned(),
+        };
+        let written = |streams: &[&str]| {
+            let mut receipt = Receipt {
+                artifacts: 1,
+                created: Timestamp::from_seconds(1_800_000_000),
+                critical: Critical,
+                enclave: Digest::of(b"enclave"),
+                format: FORMAT,
+                generation: None,
+                objects: ObjectList {
+                    count: 0,
+                    digest: Digest::of(b""),
+                },
+                streams: streams.iter().map(|name| stream(name)).collect(),
+            };
+            receipt.write(&[], &FileKey::from_seed(&[7; 32]), &mut Vec::new())
+        };
+        assert!(written(&["main", "other"]).is_ok());
+        for wrong in [["other", "main"], ["main", "main"]] {
+            assert!(matches!(written(&wrong), Err(ReceiptError::Trust(_))), "{wrong:?}");
+        }
     }
 }

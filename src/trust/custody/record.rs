@@ -444,3 +444,50 @@ impl Record {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::file_key::FileKey;
+
+    fn signed(change: impl Fn(&mut Record)) -> Result<(), CustodyError> {
+        let at = Timestamp::from_seconds(1_800_000_000);
+        let mut record = Record {
+            at,
+            created: at,
+            critical: Critical,
+            event: CustodyEvent::Received,
+            ext: Extensions::new(),
+            format: FORMAT,
+            from: None,
+            manifest: Digest::of(b"manifest"),
+            medium: None,
+            note: None,
+            place: None,
+            previous: Vec::new(),
+            sanitisation: None,
+            scans: Vec::new(),
+            seal: None,
+            time_by: TimeBy::Clock,
+            to: None,
+            volumes: Vec::new(),
+            witness: None,
+        };
+        change(&mut record);
+        record.sign(&FileKey::from_seed(&[7; 32])).map(drop)
+    }
+
+    #[test]
+    fn a_record_that_nobody_would_read_is_not_signed() {
+        let volumes = |count: u32| {
+            let digest = Some(Digest::of(b"volume"));
+            let volume = move |number| VolumeOf { digest, number };
+            signed(|record| record.volumes = (1..=count).map(volume).collect())
+        };
+        assert!(signed(|_| {}).is_ok() && volumes(1000).is_ok());
+        assert!(signed(|record| record.note = Some(" ".to_owned())).is_err());
+        assert!(signed(|record| record.format = 2).is_err());
+        // Too long for an envelope, though each rule holds.
+        assert!(volumes(2000).is_err());
+    }
+}

@@ -279,7 +279,8 @@ fn what_is_no_document_is_refused() {
             document["vulnerabilities"][0]["product_status"]["fixed"] = json!(["P-9"])
         }),
         changed(csaf, |document| {
-            document["product_tree"]["full_product_names"] = json!([{ "name": "x", "product_id": "P-1" }])
+            let names = document["product_tree"]["full_product_names"].as_array_mut().unwrap();
+            names.push(json!({ "name": "x", "product_id": "P-1" }));
         }),
         changed(csaf, |document| {
             document["vulnerabilities"][0]["cve"] = Value::Null;
