@@ -85,11 +85,7 @@ impl Output {
             self.json(&stop_json(stop));
         } else {
             match stop {
-                Stop::Refused(refusals) => {
-                    for refusal in refusals {
-                        self.say(&self.refusal_text(refusal));
-                    }
-                }
+                Stop::Refused(refusals) => self.say_refusals(refusals),
                 Stop::Unable(unable) => self.say(&self.unable_text(unable)),
             }
         }
@@ -99,10 +95,21 @@ impl Output {
     /// Says why something beside the command's own purpose failed.
     pub(crate) fn conversation(&self, stop: &Stop) {
         match stop {
-            Stop::Refused(refusals) => refusals
-                .iter()
-                .for_each(|refusal| self.say(&self.refusal_text(refusal))),
+            Stop::Refused(refusals) => self.say_refusals(refusals),
             Stop::Unable(unable) => self.say(&self.unable_text(unable)),
+        }
+    }
+
+    /// Hundreds may have one hint: it is said once, behind the last of them in a row.
+    fn say_refusals(&self, refusals: &[Refusal]) {
+        for (index, refusal) in refusals.iter().enumerate() {
+            self.say(&self.refusal_text(refusal));
+            let next = refusals.get(index + 1).map(|next| &next.hint);
+            if let Some(hint) = &refusal.hint
+                && next != Some(&refusal.hint)
+            {
+                self.say(&format!("{} {}", self.mark("hint:", "36"), escape(hint)));
+            }
         }
     }
 
@@ -119,9 +126,6 @@ impl Output {
         }
         if let Some(found) = &refusal.found {
             text.push_str(&format!("\n  found    {}", escape(found)));
-        }
-        if let Some(hint) = &refusal.hint {
-            text.push_str(&format!("\n{} {}", self.mark("hint:", "36"), escape(hint)));
         }
         text
     }
