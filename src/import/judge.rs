@@ -79,11 +79,17 @@ pub struct Subject<'a> {
     pub artifact: &'a Artifact,
     /// Digests of its bytes beside the catalog's, which an earlier step computed from the verified bytes.
     pub digests: &'a [Claim],
+    /// Its size, which an earlier step measured; `None` where none did.
+    pub size: Option<u64>,
 }
 
 impl<'a> From<&'a Artifact> for Subject<'a> {
     fn from(artifact: &'a Artifact) -> Self {
-        Self { artifact, digests: &[] }
+        Self {
+            artifact,
+            digests: &[],
+            size: None,
+        }
     }
 }
 
@@ -161,7 +167,7 @@ impl<'a> Judge<'a> {
         let path = (self.locate)(&artifact.digest);
         let mut known = vec![Claim::from(artifact.digest)];
         known.extend(subject.digests.iter().cloned());
-        let mut bytes = Remembering::new(LazyFile::new(&path), known);
+        let mut bytes = Remembering::new(LazyFile::new(&path, subject.size), known);
         if self.objects == Objects::Held && artifact.proofs.iter().any(|proof| proof.state == ProofState::Present) {
             // Not every kind reads the bytes; without them there is nothing to judge.
             fs::metadata(&path).map_err(|error| cannot_read(&path, error))?;
@@ -417,7 +423,11 @@ mod tests {
             max_transit_seconds: 0,
         };
         let locate = |_: &Digest| path.to_owned();
-        let opinion = Judge::new(&context, None, planned, &locate).judge(&Subject { artifact, digests })?;
+        let opinion = Judge::new(&context, None, planned, &locate).judge(&Subject {
+            artifact,
+            digests,
+            size: None,
+        })?;
         Ok(opinion.findings)
     }
 
