@@ -79,11 +79,17 @@ pub struct Subject<'a> {
     pub artifact: &'a Artifact,
     /// Digests of its bytes beside the catalog's, which an earlier step computed from the verified bytes.
     pub digests: &'a [Claim],
+    /// Its size, which an earlier step measured; `None` where none did.
+    pub size: Option<u64>,
 }
 
 impl<'a> From<&'a Artifact> for Subject<'a> {
     fn from(artifact: &'a Artifact) -> Self {
-        Self { artifact, digests: &[] }
+        Self {
+            artifact,
+            digests: &[],
+            size: None,
+        }
     }
 }
 
@@ -161,7 +167,7 @@ impl<'a> Judge<'a> {
         let path = (self.locate)(&artifact.digest);
         let mut known = vec![Claim::from(artifact.digest)];
         known.extend(subject.digests.iter().cloned());
-        let mut bytes = Remembering::new(LazyFile::new(&path), known);
+        let mut bytes = Remembering::new(LazyFile::new(&path, subject.size), known);
         let is_proven = artifact.proofs.iter().any(|proof| proof.state == ProofState::Present);
         if self.planned.is_none() && self.objects == Objects::Held && is_proven {
             // Not every kind reads the bytes, and without them there is nothing to judge. An import has just read them.
@@ -422,7 +428,11 @@ mod tests {
     fn judged(artifact: &Artifact, digests: &[Claim], planned: &Planned, path: &Path) -> Result<Vec<Finding>, Stop> {
         let context = without_anchors();
         let locate = |_: &Digest| path.to_owned();
-        let opinion = Judge::new(&context, None, planned, &locate).judge(&Subject { artifact, digests })?;
+        let opinion = Judge::new(&context, None, planned, &locate).judge(&Subject {
+            artifact,
+            digests,
+            size: None,
+        })?;
         Ok(opinion.findings)
     }
 

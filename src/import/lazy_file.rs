@@ -12,14 +12,19 @@ const BUFFER_BYTES: usize = 64 << 10;
 /// A file that is opened when somebody first reads it.
 pub(super) struct LazyFile<'a> {
     path: &'a Path,
+    /// Its size, where an earlier step has measured it: to ask for that needs no file.
+    size: Option<u64>,
+    is_at_end: bool,
     file: Option<BufReader<File>>,
     failed: Option<io::Error>,
 }
 
 impl<'a> LazyFile<'a> {
-    pub(super) const fn new(path: &'a Path) -> Self {
+    pub(super) const fn new(path: &'a Path, size: Option<u64>) -> Self {
         Self {
             path,
+            size,
+            is_at_end: false,
             file: None,
             failed: None,
         }
@@ -43,7 +48,11 @@ impl<'a> LazyFile<'a> {
 
     fn file(&mut self) -> io::Result<&mut BufReader<File>> {
         if self.file.is_none() {
-            self.file = Some(BufReader::with_capacity(BUFFER_BYTES, File::open(self.path)?));
+            let mut file = File::open(self.path)?;
+            if self.is_at_end {
+                file.seek(SeekFrom::End(0))?;
+            }
+            self.file = Some(BufReader::with_capacity(BUFFER_BYTES, file));
         }
         self.file.as_mut().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
@@ -58,8 +67,16 @@ impl Read for LazyFile<'_> {
 
 impl Seek for LazyFile<'_> {
     fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
-        if self.file.is_none() && position == SeekFrom::Start(0) {
-            return Ok(0);
+        if self.file.is_none() {
+            let place = match position {
+                SeekFrom::Start(0) => Some(0),
+                SeekFrom::End(0) => self.size,
+                _ => None,
+            };
+            if let Some(place) = place {
+                self.is_at_end = position == SeekFrom::End(0);
+                return Ok(place);
+            }
         }
         let place = self.file().and_then(|file| file.seek(position));
         self.noting(place)
@@ -67,3 +84,29 @@ impl Seek for LazyFile<'_> {
 }
 
 impl Content for LazyFile<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_that_is_known_needs_no_file_and_moves_as_one_would() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("missing");
+        let mut file = LazyFile::new(&missing, Some(5));
+        assert_eq!(file.seek(SeekFrom::End(0)).unwrap(), 5);
+        assert_eq!(file.seek(SeekFrom::Start(0)).unwrap(), 0);
+        assert!(file.failure().is_none());
+        assert!(LazyFile::new(&missing, None).seek(SeekFrom::End(0)).is_err());
+        let path = folder.path().join("there");
+        std::fs::write(&path, b"12345").unwrap();
+        let mut file = LazyFile::new(&path, Some(5));
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::End(0)).unwrap();
+        file.read_to_end(&mut bytes).unwrap();
+        assert_eq!(bytes, b"");
+        file.seek(SeekFrom::Start(0)).unwrap();
+        file.read_to_end(&mut bytes).unwrap();
+        assert_eq!(bytes, b"12345");
+    }
+}

@@ -132,6 +132,7 @@ pub fn replay_today(
             .map(|item| Subject {
                 artifact: &item.artifact,
                 digests: &item.said.digests,
+                size: Some(item.said.size),
             })
             .collect();
         let opinions = judge.judge_each(&subjects, today.threads);

@@ -68,6 +68,7 @@ struct Judgeable {
     artifact: Artifact,
     #[serde(default)]
     digests: Vec<Claim>,
+    size: u64,
 }
 
 const FINDINGS: &str = "findings.ndjson";
@@ -182,6 +183,7 @@ fn subject(examined: &Judgeable) -> Subject<'_> {
     Subject {
         artifact: &examined.artifact,
         digests: &examined.digests,
+        size: Some(examined.size),
     }
 }
 

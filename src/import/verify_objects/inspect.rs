@@ -190,7 +190,7 @@ fn inspect_one(
     let contents = cache.as_ref().map_or(&[][..], |(_, contents)| contents);
     let path = workspace.locate(&artifact.digest);
     let size = fs::metadata(&path).map_err(|error| cannot_read(&path, error))?.len();
-    let mut content = LazyFile::new(&path);
+    let mut content = LazyFile::new(&path, None);
     let facts = ecosystem
         .inspect(artifact, &mut content, contents)
         .map_err(|mismatch| {

@@ -487,18 +487,18 @@ pub(super) fn artifact(record: &Record, is_troubled: bool, sheet: &mut Sheet) ->
     }
     sheet.row(vec![
         Cell {
-            width: 200.0,
+            width: 180.0,
             texts: vec![
                 Text::plain(record.purl.as_str()).bold().coloured(colour),
                 Text::small(record.digest.to_string()).sized(6.0),
             ],
         },
         Cell {
-            width: LINE - 310.0,
+            width: LINE - 350.0,
             texts: said,
         },
         Cell {
-            width: 110.0,
+            width: 170.0,
             texts: decided,
         },
     ])?;
