@@ -24,7 +24,7 @@ pub(super) struct Beside {
     /// Signatures of models: their names, and the files that they list.
     models: Vec<(String, BTreeSet<String>)>,
     /// Images of a layout by their paths, with the proofs that the layout holds.
-    images: BTreeMap<String, Vec<Found>>,
+    images: Images,
     /// The names of all files that are proofs.
     proofs: BTreeSet<String>,
     /// What an image layout lacks, in words.
@@ -215,8 +215,11 @@ impl Beside {
     }
 }
 
+/// Images of a layout by their paths, with their proofs.
+type Images = BTreeMap<String, Vec<Found>>;
+
 /// The proofs that an image layout holds about its images, and what it lacks, in words. Its blobs stay files of the set: clients read the folder as it is.
-fn image_proofs(folder: &Path) -> Result<(BTreeMap<String, Vec<Found>>, Option<String>), LayoutError> {
+fn image_proofs(folder: &Path) -> Result<(Images, Option<String>), LayoutError> {
     let layout = oci::read(&LayoutFolder(folder), Check::Documents)?;
     let mut images = BTreeMap::new();
     for document in layout.images() {
