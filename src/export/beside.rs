@@ -24,7 +24,7 @@ pub(super) struct Beside {
     /// Signatures of models: their names, and the files that they list.
     models: Vec<(String, BTreeSet<String>)>,
     /// Images of a layout by their paths, with the proofs that the layout holds.
-    images: BTreeMap<String, Vec<Found>>,
+    images: ImageProofs,
     /// The names of all files that are proofs.
     proofs: BTreeSet<String>,
     /// What an image layout lacks, in words.
