@@ -120,6 +120,7 @@ pub(crate) fn inputs(kind: &str) -> Vec<Parts> {
             &f("cosign/manifest.json"),
             &[f("cosign/signature")],
         )],
+        "oci-content" => vec![input("files tool 1 tool", tool, &image(tool))],
         "raw-signature" => vec![input(
             "files tool 1 tool",
             tool,
@@ -335,6 +336,32 @@ fn repomd() -> Parts {
         package,
         &[index.into_bytes(), signature, list],
     )
+}
+
+/// The manifest of an image with one layer, and cosign's signature over it: a manifest of its own, and its payload.
+fn image(layer: &[u8]) -> Vec<Vec<u8>> {
+    const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+    let blob = |media_type: &str, bytes: &[u8]| {
+        let digest = Digest::of(bytes).to_string();
+        serde_json::json!({"mediaType": media_type, "digest": digest, "size": bytes.len()})
+    };
+    let manifest = |layer: &serde_json::Value| {
+        let config = blob("application/vnd.oci.image.config.v1+json", b"{}");
+        let manifest =
+            serde_json::json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]});
+        manifest.to_string().into_bytes()
+    };
+    let image = manifest(&blob("application/vnd.oci.image.layer.v1.tar", layer));
+    let payload = serde_json::json!({"critical": {
+        "identity": {"docker-reference": "registry.example.com/tool"},
+        "image": {"docker-manifest-digest": Digest::of(&image).to_string()},
+        "type": "cosign container image signature",
+    }});
+    let payload = payload.to_string().into_bytes();
+    let mut signed = blob("application/vnd.dev.cosign.simplesigning.v1+json", &payload);
+    let signature = STANDARD.encode(people::key(41).sign(&payload).unwrap());
+    signed["annotations"] = serde_json::json!({"dev.cosignproject.cosign/signature": signature});
+    vec![image, manifest(&signed), payload]
 }
 
 /// An envelope of COSE_Sign1 (RFC 9052 §4.2) with the headers that Notation has, and a signature that is none.
