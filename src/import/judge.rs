@@ -168,9 +168,8 @@ impl<'a> Judge<'a> {
         let mut known = vec![Claim::from(artifact.digest)];
         known.extend(subject.digests.iter().cloned());
         let mut bytes = Remembering::new(LazyFile::new(&path, subject.size), known);
-        let is_proven = artifact.proofs.iter().any(|proof| proof.state == ProofState::Present);
-        if self.planned.is_none() && self.objects == Objects::Held && is_proven {
-            // Not every kind reads the bytes, and without them there is nothing to judge. An import has just read them.
+        if self.objects == Objects::Held && artifact.proofs.iter().any(|proof| proof.state == ProofState::Present) {
+            // Not every kind reads the bytes; without them there is nothing to judge.
             fs::metadata(&path).map_err(|error| cannot_read(&path, error))?;
         }
         let mut opinion = Opinion::default();
@@ -463,10 +462,11 @@ mod tests {
             state: ProofState::Present,
             objects: Vec::new(),
         });
-        let context = without_anchors();
-        let locate = |_: &Digest| nowhere.to_owned();
-        let again = Judge::again(&context, None, &locate).judge(&Subject::from(&proven));
-        assert!(matches!(again, Err(Stop::Unable(_))));
+        let of_sha256 = plan(&Claim::from(proven.digest));
+        assert!(matches!(
+            judged(&proven, &[], &of_sha256, nowhere),
+            Err(Stop::Unable(_))
+        ));
     }
 
     #[test]
