@@ -2,7 +2,8 @@
 
 use super::authenticate::Position;
 use super::record::Keeping;
-use crate::model::{Refusal, bundle_label};
+use crate::bundle::manifest::Manifest;
+use crate::model::{Digest, Refusal, bundle_label};
 use crate::report::{EcosystemTally, Person, short};
 use crate::trust::{Role, Root};
 
@@ -15,15 +16,18 @@ pub(super) struct Asked {
     approvers: u32,
     /// The last bundle of the stream.
     last: Option<Position>,
+    /// For whom the bundle says that it is.
+    recipients: Vec<Digest>,
 }
 
 impl Asked {
-    pub(super) fn of(root: &Root, last: Option<Position>) -> Self {
+    pub(super) fn of(root: &Root, manifest: &Manifest, last: Option<Position>) -> Self {
         let threshold = |role: Role| root.roles.get(&role).map_or(0, |role| role.threshold.get());
         Self {
             exporters: threshold(Role::Export),
             approvers: threshold(Role::Approve),
             last,
+            recipients: manifest.recipients.clone(),
         }
     }
 }
@@ -49,7 +53,10 @@ pub(super) fn passed(id: &str, keeping: &Keeping<'_>) -> Option<(String, String)
             format!("bundle format 1 on {}", count(bundle.volumes, "volume")),
         ),
         "seal" => (persons(asked.exporters, "export"), names(&head.people, "export")),
-        "recipient" => (head.station.enclave.to_string(), head.station.enclave.to_string()),
+        "recipient" => {
+            let named: Vec<String> = asked.recipients.iter().map(Digest::to_string).collect();
+            (head.station.enclave.to_string(), short(&named.join(", ")))
+        }
         "order" => (
             after(asked, bundle.epoch, &bundle.stream),
             format!("bundle {}", bundle.label),

@@ -282,7 +282,7 @@ impl<'a> Recorder<'a> {
         };
         keeping.head.bundle = Some(bundle(&sealed.manifest, sealed.digest));
         keeping.head.trust.root = version(root);
-        keeping.asked = Asked::of(root.document(), order.last);
+        keeping.asked = Asked::of(root.document(), &sealed.manifest, order.last);
         let mut kept = Basis::begin(keeping.folder.basis(&keeping.head))?;
         kept.put(basis::MANIFEST, &sealed.envelope)?;
         kept.put(basis::ORDER, &strict_json::write(order))?;

@@ -146,6 +146,40 @@ fn an_import_leaves_a_report_that_says_who_vouched_for_what() {
 }
 
 #[test]
+fn a_check_says_what_it_asked_for_and_what_it_found() {
+    let world = World::new();
+    let first = world.medium(1, None);
+    world.run("import --enclave en m1").done();
+    let other = Digest::of(b"another enclave").to_string();
+    let named = other.clone();
+    let both = move |manifest: &mut Value| {
+        let own = manifest["recipients"][0].as_str().unwrap().to_owned();
+        let mut recipients = [own, named.clone()];
+        recipients.sort();
+        manifest["recipients"] = json!(recipients);
+    };
+    world.write("m2", &world.bundle(2, Some(first)), &World::edits(both));
+    world.run("import --enclave en m2").done();
+    let document = world.json("report show 2 --enclave en");
+    let head = &document["head"];
+    let said = |id: &str| {
+        let checks = head["checks"].as_array().unwrap();
+        let check = checks.iter().find(|check| check["id"] == id).unwrap();
+        [&check["expected"], &check["observed"]].map(|text| text.as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(said("container"), ["bundle format 1", "bundle format 1 on 1 volume"]);
+    assert_eq!(said("seal"), ["1 person with the role export", "dora"]);
+    assert_eq!(said("approvals"), ["nobody with the role approve", "nobody"]);
+    assert_eq!(said("order"), ["what follows bundle main 1", "bundle main 2"]);
+    let [expected, observed] = said("recipient");
+    assert_eq!(head["station"]["enclave"], json!(expected));
+    assert!(observed.contains(&expected) && observed.contains(&other), "{observed}");
+    assert_eq!(said("policy")[0], "every artifact admitted");
+    let published = head["published"]["repository"].as_str().unwrap();
+    assert!(said("publication")[1].contains(published), "{:?}", said("publication"));
+}
+
+#[test]
 fn a_refusal_leaves_a_report_of_why() {
     let world = judged::imported();
     let other = Digest::of(b"another enclave").to_string();
@@ -195,6 +229,15 @@ fn a_refusal_leaves_a_report_of_why() {
         let checks = checks(&document);
         let at = checks.iter().position(|(_, result)| *result == "fail").unwrap();
         assert_eq!(checks[at].0, check);
+        let failed = &document["head"]["checks"][at];
+        let refusal = &document["head"]["refusals"][0];
+        assert_eq!(
+            (failed.get("expected"), failed.get("observed")),
+            (
+                refusal.get("expected").filter(|text| !text.is_null()),
+                refusal.get("found").filter(|text| !text.is_null())
+            )
+        );
         assert!(
             checks[..at]
                 .iter()
