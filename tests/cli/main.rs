@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
 mod audit;
+mod audit_records;
 mod capsule;
 mod custody;
 mod decided;
