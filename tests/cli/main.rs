@@ -4,6 +4,7 @@
 
 mod attempts;
 mod audit;
+mod audit_records;
 mod capsule;
 mod custody;
 mod decided;
