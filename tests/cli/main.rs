@@ -4,6 +4,7 @@
 
 mod audit;
 mod capsule;
+mod countersigned;
 mod custody;
 mod decided;
 mod export;
