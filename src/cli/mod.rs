@@ -14,6 +14,7 @@ mod audit;
 mod capsule;
 mod client_config;
 mod copies;
+mod countersign;
 mod custody;
 mod decided;
 #[cfg(feature = "export")]

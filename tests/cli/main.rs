@@ -6,6 +6,7 @@ mod attempts;
 mod audit;
 mod audit_records;
 mod capsule;
+mod countersigned;
 mod custody;
 mod decided;
 mod export;
