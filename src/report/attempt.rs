@@ -217,3 +217,25 @@ impl Head {
         ended.max().unwrap_or(self.created)
     }
 }
+
+/// A time of the attempt: without its day where that is the day on which the report was begun.
+pub(super) fn of_day(time: Timestamp, created: Timestamp) -> String {
+    let (time, created) = (time.to_string(), created.to_string());
+    match (time.split_once('T'), created.split_once('T')) {
+        (Some((day, clock)), Some((begun, _))) if day == begun => clock.to_owned(),
+        _ => time,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_of_another_day_is_said_whole() {
+        let time = |text: &str| text.parse::<Timestamp>().unwrap();
+        let (before, after) = (time("2026-11-22T23:59:58Z"), time("2026-11-23T00:00:01Z"));
+        assert_eq!(of_day(before, before), "23:59:58Z");
+        assert_eq!(of_day(after, before), "2026-11-23T00:00:01Z");
+    }
+}

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 
 use super::{mark, picture, subject, text};
+use crate::model::{Digest, Timestamp};
+use crate::report::attempt::of_day;
 use crate::report::{Check, CheckResult, Head, Outcome, Report, Standing};
 
 /// The stations of the journey, each with its checks.
@@ -46,7 +48,13 @@ pub(super) fn facts(head: &Head, out: &mut dyn Write) -> io::Result<()> {
     let mut attempt = head.attempt_facts();
     let about_the_machine = attempt.split_off(attempt.iter().take_while(|(name, _)| is_first(name)).count());
     let lines = |(name, said): (&'static str, Vec<String>)| {
-        let said: Vec<String> = said.iter().map(|line| format!("<div>{}</div>", text(line))).collect();
+        let said: Vec<String> = said
+            .iter()
+            .map(|line| match line.parse::<Digest>() {
+                Ok(digest) => code(&digest.to_string()),
+                Err(_) => format!("<div>{}</div>", text(line)),
+            })
+            .collect();
         (name, said.join(""))
     };
     facts.extend(attempt.into_iter().map(lines));
@@ -202,12 +210,12 @@ pub(super) fn journey(head: &Head, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out, "</ol>\n<table class=\"checks\"><tbody>")?;
     for check in &head.checks {
-        row(check, out)?;
+        row(check, head.created, out)?;
     }
     writeln!(out, "</tbody></table></section>")
 }
 
-fn row(check: &Check, out: &mut dyn Write) -> io::Result<()> {
+fn row(check: &Check, created: Timestamp, out: &mut dyn Write) -> io::Result<()> {
     let (class, sign, word) = shown(check.result);
     let mut said = text(&check.title);
     for more in check
@@ -223,9 +231,9 @@ fn row(check: &Check, out: &mut dyn Write) -> io::Result<()> {
             text(&check.codes.join(", "))
         ));
     }
-    let when = check
-        .ended
-        .map_or_else(String::new, |ended| format!("<small>{ended}</small>"));
+    let when = check.ended.map_or_else(String::new, |ended| {
+        format!("<small>{}</small>", of_day(ended, created))
+    });
     writeln!(
         out,
         "<tr class=\"{class}\"><td><span class=\"sign\">{sign}</span></td><th scope=\"row\">{}</th><td>{said}</td><td>{word}{when}</td></tr>",

@@ -3,6 +3,7 @@
 use super::PdfError;
 use super::sheet::{Cell, Colour, INK, LINE, QUIET, Sheet, Text};
 use crate::model::{Finding, Level};
+use crate::report::attempt::of_day;
 use crate::report::controls::{self, Status};
 use crate::report::custody::{happened, signed};
 use crate::report::tally::signer_words;
@@ -278,7 +279,7 @@ fn checks(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
             texts.push(Text::small(format!("[{}]", check.codes.join(", "))).coloured(BAD));
         }
         let mut result = vec![Text::plain(check.result.word())];
-        result.extend(check.ended.map(|ended| Text::small(ended.to_string())));
+        result.extend(check.ended.map(|ended| Text::small(of_day(ended, head.created))));
         sheet.row(vec![
             Cell {
                 width: 16.0,
