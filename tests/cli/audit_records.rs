@@ -339,3 +339,20 @@ fn judgements_are_told_only_when_their_whole_journal_is_the_one_that_is_named() 
     fs::write(&path, frame::encode(&content).unwrap()).unwrap();
     not_rebuilt(&world, "", "digest-mismatch", "rechecks/");
 }
+
+#[test]
+fn what_a_killed_import_left_beside_its_report_goes_with_the_next() {
+    let world = three_attempts();
+    let journal = "en/reports/000004-main-9.journal.ndjson.zst";
+    let basis = "en/reports/000004-main-9.basis";
+    fs::write(world.path(journal), "half").unwrap();
+    fs::create_dir(world.path(basis)).unwrap();
+    fs::write(world.path(basis).join("order.json"), "half").unwrap();
+    for file in [journal, basis] {
+        tells(&world, file, "leftover", "-", "of an import that did not commit");
+    }
+    world.run("import --enclave en m3").done();
+    assert!(!world.path(journal).exists() && !world.path(basis).exists());
+    assert_eq!(world.json("audit --enclave en")["total"]["leftovers"], 0);
+    world.run("audit --enclave en").done();
+}

@@ -5,6 +5,7 @@
 mod audit;
 mod audit_records;
 mod capsule;
+mod capsule_roots;
 mod custody;
 mod decided;
 mod export;
@@ -28,6 +29,7 @@ mod put_back;
 mod reasons;
 mod renderings;
 mod retention;
+mod retention_times;
 mod reviews;
 mod questions;
 mod receipts;
