@@ -84,6 +84,9 @@ MAX_RECIPIENTS = 64
 MAX_NAME_BYTES = 512
 MAX_SEQUENCE_JUMP = 64
 MAX_CREATED_AHEAD_SECONDS = 86_400
+DAY_SECONDS = 86_400
+# report.md §2: no time lies after it.
+LAST_SECOND = 253_402_207_200
 MAX_CLOCK_BEHIND_SECONDS = 600
 MAX_JSON_DEPTH = 16
 MAX_JSON_INTEGER = (1 << 53) - 1
@@ -2119,6 +2122,7 @@ def verify_report(path, roots):
         head = read_part(envelope.payload, validate, "head", path)
         if head.get("format") != 1:
             raise Refused("unknown-format", path, f"format {head.get('format')!r} is not known")
+        check_attempt(head, path)
         records = head["records"]
         proof = LogProof(head["log"], roots, path) if head.get("log") is not None else None
         found, count, size = hashlib.sha256(), 0, 0
@@ -2138,6 +2142,27 @@ def verify_report(path, roots):
     if proof:
         proof.finish(head)
     return head, sha256(envelope.payload), persons, proof
+
+
+def check_attempt(head, subject):
+    """What a head says twice, it says alike (report.md §2)."""
+
+    def demand(holds, field):
+        if not holds:
+            raise Refused("json-not-strict", subject, f"the field {field} has a value that no report has")
+
+    refused = head.get("outcome") == "refused"
+    if keep := head.get("retention"):
+        demand(keep["class"] == ("refusal" if refused else "report"), "retention.class")
+        until = None if keep["days"] is None else min(time(head["created"]) + keep["days"] * DAY_SECONDS, LAST_SECOND)
+        demand((keep["until"] and time(keep["until"])) == until, "retention.until")
+    demand(("result" in head) == ("waived" in head), "waived")
+    if "result" in head:
+        passed = "passed-with-waivers" if head["waived"] else "passed"
+        demand(head["result"] == ("failed" if refused else passed), "result")
+    for check in head.get("checks", ()):
+        if "started" in check:
+            demand("ended" in check and time(check["started"]) <= time(check["ended"]), "checks.ended")
 
 
 # ---- the log: log.md
@@ -3049,7 +3074,7 @@ def show_capsule(path, roots):
 
 # ---- the records of an enclave together: log.md §8, retention.md §2
 
-STATEMENTS = {"hold": None, "release": "trust", "tombstone": "import", "renewal": "import", "loss": "trust"}
+STATEMENTS = {"hold": None, "release": "trust", "tombstone": "import", "renewal": "import", "loss": "trust", "countersignature": "approve"}
 STATEMENT_FILE = re.compile(r"(\d{6,})-([a-z]+)\.(dsse\.json|list\.ndjson)", re.ASCII)
 REPORT_FILE = re.compile(r"(\d{6,})-.*\.report\.ndjson", re.ASCII)
 RENEWED = struct(digest=digest, path=text, sha512=text, size=integer)
@@ -3081,7 +3106,7 @@ def check_statement(what, body, name):
         if not holds:
             raise Refused("json-not-strict", name, reason)
 
-    if what in ("hold", "release", "loss"):
+    if what in ("hold", "release", "loss", "countersignature"):
         check_texts(body, name)
     if what == "hold":
         scope = body["scope"]
@@ -3119,6 +3144,7 @@ class Enclave:
             for report in gone:
                 self.gone.setdefault(report["number"], (report, what, number))
         self.check_order()
+        self.check_countersignatures()
         self.beside = 0
         pruned = {entry["path"] for _, _, what, body, _ in self.statements if what == "tombstone" for entry in body["entries"]}
         for head, _, path in self.reports.values():
@@ -3320,15 +3346,15 @@ class Enclave:
                 if signers := root.all_signers(what, envelope, name):
                     return sorted({person for person, _ in signers})
             raise Refused("key-not-in-role", name, "nobody whom the root knows has signed it")
-        good, newest = self.roots.good(envelope), None
+        good, newest, count = self.roots.good(envelope), None, signers_of
         for root in reversed(self.roots):
             try:
-                root.verify(role, what, envelope, name)
+                count(root, role, what, envelope, name)
             except Refused as refused:
                 newest = newest or refused
                 continue
             try:
-                return root.verify(role, what, good, name)
+                return count(root, role, what, good, name)
             except Refused:
                 raise Refused("key-revoked", name, "too few of those who signed it have keys that are still good") from None
         raise newest
@@ -3386,6 +3412,22 @@ class Enclave:
             if leaf["report"] not in self.reports and leaf["report"] not in self.gone:
                 raise Refused("state-rolled-back", self.folder, f"report {leaf['report']}, whose leaves are in the log, is not there")
 
+    def check_countersignatures(self):
+        """Each is about the report of its number, and by nobody who has a part in that (retention.md §7)."""
+        for number, _, what, body, persons in self.statements:
+            if what != "countersignature":
+                continue
+            name, named = f"statement {number} (countersignature)", body["report"]["number"]
+            if named in self.reports:
+                head, found, path = self.reports[named]
+            else:
+                head, found, path = None, self.gone[named][0]["digest"] if named in self.gone else None, None
+            if found != body["report"]["digest"]:
+                raise Refused("state-rolled-back", name, f"it is about another report {named} than the one that is there")
+            if head is not None:
+                keys = {key for root in self.roots for key in self.keys[number] if root.person.get(key) in persons}
+                check_separate(head, persons, keys, read_report_envelope(path), self.roots, name)
+
     def holds(self):
         """The names of those in force: a hold ends by a release that came after it and names it, and by nothing else."""
         held = {}
@@ -3395,6 +3437,30 @@ class Enclave:
             elif what == "release":
                 held.pop(body["hold"], None)
         return sorted(held.values())
+
+
+def signers_of(root, role, what, envelope, name):
+    """As many persons with a role as it asks for; one for what is one person's word (retention.md §2)."""
+    if what != "countersignature":
+        return root.verify(role, what, envelope, name)
+    signers = root.signers(role, what, envelope, name)
+    if not signers:
+        raise Refused("key-not-in-role", name, f"nobody with the role {role} has signed it")
+    return sorted({person for person, _ in signers})
+
+
+def check_separate(head, persons, keys, envelope, roots, name):
+    """Whoever signed a report, or exported its bundle, does not countersign it (retention.md §7)."""
+    exporters = [person for person in head["people"] if person["role"] == "export"]
+    signers = {signer for root in roots for signer in root.signers("import", "report", envelope, name)}
+    taken = {person["person"] for person in exporters} | {person for person, _ in signers}
+    if taken & set(persons) or {key for person in exporters for key in person["keys"]} & keys or {key for _, key in signers} & keys:
+        raise Refused("roles-not-separate", name, "it is by somebody who signed the report, or exported the bundle")
+
+
+def read_report_envelope(path):
+    with open(path, "rb") as file:
+        return Envelope(file.readline(MAX_ENVELOPE_BYTES + 2).removesuffix(b"\n"), path)
 
 
 def digests_of(path):
@@ -3433,12 +3499,17 @@ def show_enclave(folder, roots):
             print(f"  report {number} is {'pruned' if what == 'tombstone' else 'noted as lost'}, by statement {statement}")
     for path, number in sorted(enclave.spared.items()):
         print(f"  {printable(path)}: its key is revoked since; it stands by the renewal in statement {number}")
-    for number, _, what, _, persons in enclave.statements:
-        print(f"  statement {number}: {what}, signed by {printable(', '.join(persons))}")
+    for number, _, what, body, persons in enclave.statements:
+        print(f"  statement {number}: {what}{countersigned(what, body)}, signed by {printable(', '.join(persons))}")
     print(f"  holds in force: {printable(', '.join(enclave.holds())) or 'none'}")
     print(f"  beside reports: {enclave.beside} files, each as its report names it")
     print("  not checked: state.db, the store, the repository (`sealift audit`)")
     say_revocations(roots)
+
+
+def countersigned(what, body):
+    """What a person says of a report, in words."""
+    return f" of report {body['report']['number']}, {body['said']}: {printable(body['reason'])}" if what == "countersignature" else ""
 
 
 # ---- verification summaries: report.md §5, SLSA 1.2

@@ -190,6 +190,7 @@ mod tests {
             .noting(long.clone());
         finding.claims.push((long.clone(), long));
         let mut record = Record {
+            about: None,
             absent: Vec::new(),
             decision: None,
             digest: Digest::of(b""),

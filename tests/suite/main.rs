@@ -48,6 +48,7 @@ mod spec;
 mod statement;
 mod trust;
 mod trust_data;
+mod trust_written;
 mod vectors;
 mod witnessed;
 mod zip;

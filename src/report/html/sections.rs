@@ -43,6 +43,13 @@ pub(super) fn header(head: &Head, out: &mut dyn Write) -> io::Result<()> {
 
 pub(super) fn facts(head: &Head, out: &mut dyn Write) -> io::Result<()> {
     let mut facts: Vec<(&str, String)> = Vec::new();
+    let mut attempt = head.attempt_facts();
+    let about_the_machine = attempt.split_off(attempt.iter().take_while(|(name, _)| is_first(name)).count());
+    let lines = |(name, said): (&'static str, Vec<String>)| {
+        let said: Vec<String> = said.iter().map(|line| format!("<div>{}</div>", text(line))).collect();
+        (name, said.join(""))
+    };
+    facts.extend(attempt.into_iter().map(lines));
     if let Some(bundle) = &head.bundle {
         facts.push(("Bundle", code(&bundle.manifest.to_string())));
         facts.push((
@@ -149,11 +156,17 @@ pub(super) fn facts(head: &Head, out: &mut dyn Write) -> io::Result<()> {
             ),
         ));
     }
+    facts.extend(about_the_machine.into_iter().map(lines));
     writeln!(out, "<section><h2>The transfer</h2><dl>")?;
     for (title, value) in facts {
         writeln!(out, "<dt>{title}</dt><dd>{value}</dd>")?;
     }
     writeln!(out, "</dl></section>")
+}
+
+/// What of the attempt itself everybody asks for first.
+fn is_first(name: &str) -> bool {
+    matches!(name, "Result" | "Belongs to")
 }
 
 fn standing(standing: Option<&Standing>, [one, many]: [&str; 2]) -> String {
@@ -210,9 +223,12 @@ fn row(check: &Check, out: &mut dyn Write) -> io::Result<()> {
             text(&check.codes.join(", "))
         ));
     }
+    let when = check
+        .ended
+        .map_or_else(String::new, |ended| format!("<small>{ended}</small>"));
     writeln!(
         out,
-        "<tr class=\"{class}\"><td><span class=\"sign\">{sign}</span></td><th scope=\"row\">{}</th><td>{said}</td><td>{word}</td></tr>",
+        "<tr class=\"{class}\"><td><span class=\"sign\">{sign}</span></td><th scope=\"row\">{}</th><td>{said}</td><td>{word}{when}</td></tr>",
         text(&check.id)
     )
 }

@@ -6,6 +6,7 @@
 mod capsule;
 mod catalog;
 mod container;
+mod countersigned;
 mod custody;
 mod judges;
 mod log;
