@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use sealift::bundle::frame;
 use sealift::crypto::dsse::Envelope;
-use sealift::crypto::strict_json;
+use sealift::crypto::{merkle, strict_json};
 use sealift::enclave::{Enclave, Statement};
 use sealift::trust::Kind;
 use serde_json::{Value, json};
@@ -338,4 +338,52 @@ fn judgements_are_told_only_when_their_whole_journal_is_the_one_that_is_named() 
     content.push(b'\n');
     fs::write(&path, frame::encode(&content).unwrap()).unwrap();
     not_rebuilt(&world, "", "digest-mismatch", "rechecks/");
+}
+
+#[test]
+fn what_a_killed_import_left_beside_its_report_goes_with_the_next() {
+    let world = three_attempts();
+    let journal = "en/reports/000004-main-9.journal.ndjson.zst";
+    let basis = "en/reports/000004-main-9.basis";
+    fs::write(world.path(journal), "half").unwrap();
+    fs::create_dir(world.path(basis)).unwrap();
+    fs::write(world.path(basis).join("order.json"), "half").unwrap();
+    for file in [journal, basis] {
+        tells(&world, file, "leftover", "-", "of an import that did not commit");
+    }
+    world.run("import --enclave en m3").done();
+    assert!(!world.path(journal).exists() && !world.path(basis).exists());
+    assert_eq!(world.json("audit --enclave en")["total"]["leftovers"], 0);
+    world.run("audit --enclave en").done();
+}
+
+#[test]
+fn a_log_whose_older_leaves_were_rewritten_says_of_nothing_that_it_is_lost() {
+    let world = World::new();
+    let mut bundle = world.bundle(1, None);
+    let many = (0..260).map(|number| (format!("many-{number}"), format!("many {number}\n").into_bytes()));
+    bundle.files.extend(many);
+    world.write("m1", &bundle, &World::edits(|_| {}));
+    world.run("import --enclave en m1").done();
+    fs::write(world.path("other.tar"), vec![0; 4096]).unwrap();
+    assert_eq!(world.run("import --enclave en other.tar").status, 1);
+    world.key(people::ANN, "ann.pem");
+    fs::remove_file(world.path(&report(&world, 2))).unwrap();
+    // The first leaf with the hash that stands for it; above a full tile nothing is read of it when the log is opened (C2SP tlog-tiles).
+    let (entries, hashes) = (world.path("en/log/tile/entries/000"), world.path("en/log/tile/0/000"));
+    let mut bytes = fs::read(&entries).unwrap();
+    let end = 2 + usize::from(u16::from_be_bytes([bytes[0], bytes[1]]));
+    let place = bytes.windows(8).position(|part| part == b"\"purl\":\"").unwrap();
+    // A letter of its type.
+    assert!(place < end);
+    bytes[place + 12] ^= 1;
+    let mut tile = fs::read(&hashes).unwrap();
+    tile[..32].copy_from_slice(merkle::leaf_hash(&bytes[2..end]).as_bytes());
+    fs::write(&entries, bytes).unwrap();
+    fs::write(&hashes, tile).unwrap();
+    let ran = world.run("audit waive 2 --enclave en --reason burnt --key ann.pem");
+    assert!(
+        ran.status == 1 && ran.stderr.contains("so it cannot say what is missing"),
+        "{ran:?}"
+    );
 }
