@@ -2770,7 +2770,7 @@ PART = struct(bytes=integer, digest=digest, name=text)
 PART_NAME = re.compile(
     r"report\.ndjson|basis/(?:(?:approvals|custody|reviews|scans|seen)\.ndjson|(?:catalog|examined|memory)\.ndjson\.zst|manifest\.dsse\.json|objects\.tar|order\.json)"
     r"|objects/[0-9a-f]{2}/[0-9a-f]{62}"
-    r"|trust/(?:anchors|policies|revocations|roots)/(?:0|[1-9][0-9]*)\.dsse\.json"
+    r"|(?:countersignatures|trust/(?:anchors|policies|revocations|roots))/(?:0|[1-9][0-9]*)\.dsse\.json"
 )
 
 
@@ -2906,7 +2906,7 @@ def verify_capsule(path, roots, judge=None):
         allowed = check_standing(head, order.get("revocations"), known, parts, read, subject)
         allowed |= set(basis) | {"report.ndjson"}
         for name in parts:
-            if name not in allowed and not name.startswith("trust/roots/"):
+            if name not in allowed and not name.startswith(("trust/roots/", "countersignatures/")):
                 raise Refused("object-not-listed", f"{subject}: {name}", "its report does not name it")
         if revocations := head["trust"]["revocations"]:
             name = f"trust/revocations/{revocations['version']}.dsse.json"
@@ -2919,9 +2919,21 @@ def verify_capsule(path, roots, judge=None):
         for name in objects:
             if name not in named:
                 raise Refused("object-not-listed", subject, f"neither its catalog nor its manifest names the object {name}")
+        said = [(name, *capsule_countersignature(name, read(name), chain, head, found, os.path.join(folder, "report.ndjson"))) for name in parts if name.startswith("countersignatures/")]
         if judge:
             judge(head, known, parts, read)
-    return head, found, persons, len(objects), index["left_out"]
+    return head, found, persons, len(objects), index["left_out"], said
+
+
+def capsule_countersignature(subject, data, roots, head, digest, path):
+    """What a person says of the report, by its signatures alone (capsule.md §4)."""
+    envelope = Envelope(data, subject)
+    persons, body = read_statement("countersignature", envelope, roots, subject)
+    if body["report"] != {"digest": digest, "number": head["number"]}:
+        raise Refused("digest-mismatch", subject, "it is about another report")
+    keys = {key for root in roots for person, key in root.all_signers("countersignature", envelope, subject) if person in persons}
+    check_separate(head, persons, keys, read_report_envelope(path), roots, subject)
+    return persons, body
 
 
 def check_standing(head, before, known, parts, read, subject):
@@ -3063,9 +3075,11 @@ def compressed_lines(stored, subject):
 
 def show_capsule(path, roots):
     judged = []
-    head, name, persons, objects, left_out = verify_capsule(path, roots, lambda *opened: judged.append(attempt_again(*opened)))
+    head, name, persons, objects, left_out, said = verify_capsule(path, roots, lambda *opened: judged.append(attempt_again(*opened)))
     print(f"verified the capsule of report {head['number']} of {printable(head['station']['name'])}: {head['outcome']}")
     print(f"  signed by {printable(', '.join(persons))}, {name}; {objects} objects")
+    for _, by, body in said:
+        print(f"  {body['said']} by {printable(', '.join(by))}: {printable(body['reason'])}")
     print(f"  left out: {left_out['content']} contents, {left_out['missing']} objects, as its index says")
     if judged == [True]:
         print("  seal, recipient, time, order and approvals come to what the report says, as of then")
@@ -3326,38 +3340,9 @@ class Enclave:
         found = sha256(envelope.payload)
         if found != expected:
             raise Refused("state-rolled-back", name, "it is not the one that was taken")
-        persons = self.judge_statement(what, envelope, name)
+        persons, body = read_statement(what, envelope, self.roots, name)
         self.keys[number] = {key for root in self.roots for _, key in root.all_signers(what, envelope, name)}
-        body = read_document(envelope.payload, anything, name)
-        known = schema("statement")
-        if known is None:
-            raise Unable("bundle-spec is not beside this program's folder, and with it the schema of statements")
-        read_document(envelope.payload, lambda value: known.check(value, what), name)
-        check_statement(what, body, name)
-        if body["enclave"] != self.roots[-1].enclave["id"]:
-            raise Refused("wrong-enclave", name, "it is another enclave's")
         self.statements.append((number, found, what, body, persons))
-
-    def judge_statement(self, what, envelope, name):
-        role = STATEMENTS[what]
-        if role is None:
-            # Any person of the root may hold, and whoever loses a key does not thereby end it.
-            for root in reversed(self.roots):
-                if signers := root.all_signers(what, envelope, name):
-                    return sorted({person for person, _ in signers})
-            raise Refused("key-not-in-role", name, "nobody whom the root knows has signed it")
-        good, newest, count = self.roots.good(envelope), None, signers_of
-        for root in reversed(self.roots):
-            try:
-                count(root, role, what, envelope, name)
-            except Refused as refused:
-                newest = newest or refused
-                continue
-            try:
-                return count(root, role, what, good, name)
-            except Refused:
-                raise Refused("key-revoked", name, "too few of those who signed it have keys that are still good") from None
-        raise newest
 
     def check_statement_files(self):
         known = {os.path.basename(self.statement_path(number, what)) for number, _, what, *_ in self.statements}
@@ -3437,6 +3422,42 @@ class Enclave:
             elif what == "release":
                 held.pop(body["hold"], None)
         return sorted(held.values())
+
+
+def read_statement(what, envelope, roots, name):
+    """Who signed a statement, and what it says (retention.md §2)."""
+    persons = judge_statement(what, envelope, roots, name)
+    body = read_document(envelope.payload, anything, name)
+    known = schema("statement")
+    if known is None:
+        raise Unable("bundle-spec is not beside this program's folder, and with it the schema of statements")
+    read_document(envelope.payload, lambda value: known.check(value, what), name)
+    check_statement(what, body, name)
+    if body["enclave"] != roots[-1].enclave["id"]:
+        raise Refused("wrong-enclave", name, "it is another enclave's")
+    return persons, body
+
+
+def judge_statement(what, envelope, roots, name):
+    role = STATEMENTS[what]
+    if role is None:
+        # Any person of the root may hold, and whoever loses a key does not thereby end it.
+        for root in reversed(roots):
+            if signers := root.all_signers(what, envelope, name):
+                return sorted({person for person, _ in signers})
+        raise Refused("key-not-in-role", name, "nobody whom the root knows has signed it")
+    good, newest = roots.good(envelope), None
+    for root in reversed(roots):
+        try:
+            signers_of(root, role, what, envelope, name)
+        except Refused as refused:
+            newest = newest or refused
+            continue
+        try:
+            return signers_of(root, role, what, good, name)
+        except Refused:
+            raise Refused("key-revoked", name, "too few of those who signed it have keys that are still good") from None
+    raise newest
 
 
 def signers_of(root, role, what, envelope, name):
@@ -3559,6 +3580,7 @@ def in_toto_signers(envelope, roots, subject):
         }
         persons = {person for person, _ in signers}
         if min(len(persons), len(signers)) >= max(1, root.threshold("import")):
+            roots.check_good({key for _, key in signers}, subject)
             return sorted(persons)
     raise Refused("key-not-in-role", subject, "too few persons with the role import have signed it")
 

@@ -154,6 +154,20 @@ pub struct Countersigned<'s> {
     pub lapsed: Option<&'s str>,
 }
 
+impl<'s> Countersigned<'s> {
+    /// The same of a statement that is known to count, if it is one.
+    pub const fn of(stated: &'s Stated) -> Option<Self> {
+        match &stated.body {
+            Body::Countersignature(body) => Some(Self {
+                stated,
+                body,
+                lapsed: None,
+            }),
+            _ => None,
+        }
+    }
+}
+
 impl Statements {
     /// Every countersignature that counts.
     pub fn countersignatures(&self) -> impl Iterator<Item = (&Stated, &Countersignature)> {

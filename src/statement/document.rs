@@ -230,6 +230,18 @@ impl Body {
         }
     }
 
+    /// When it was signed, by the clock of whoever did.
+    pub const fn created(&self) -> &Timestamp {
+        match self {
+            Self::Hold(body) => &body.created,
+            Self::Release(body) => &body.created,
+            Self::Tombstone(body) => &body.created,
+            Self::Renewal(body) => &body.created,
+            Self::Loss(body) => &body.created,
+            Self::Countersignature(body) => &body.created,
+        }
+    }
+
     const fn format(&self) -> u64 {
         match self {
             Self::Hold(body) => body.format,

@@ -34,6 +34,15 @@ pub struct Stated {
 }
 
 impl Stated {
+    fn new(record: StatementRecord, body: Body, signers: BTreeSet<SignedBy>) -> Self {
+        Self {
+            record,
+            body,
+            persons: persons(&signers),
+            keys: signers.into_iter().map(|signer| signer.key.to_string()).collect(),
+        }
+    }
+
     /// How messages call it.
     pub fn subject(&self) -> String {
         subject(&self.record)
@@ -91,12 +100,7 @@ impl Statements {
             let bytes = files.read(&record)?;
             match judge(&record, bytes.as_deref(), roots, revocations) {
                 Ok(Judged { body, signers, lapsed }) => {
-                    let stated = Stated {
-                        record,
-                        body,
-                        persons: persons(&signers),
-                        keys: signers.into_iter().map(|signer| signer.key.to_string()).collect(),
-                    };
+                    let stated = Stated::new(record, body, signers);
                     let Some(reason) = lapsed else {
                         this.stated.push(stated);
                         continue;
@@ -269,6 +273,30 @@ fn body(kind: Kind, envelope: &Envelope, roots: &[TrustedRoot]) -> Result<Body, 
         }
     }
     Ok(body)
+}
+
+/// Judges a copy of a statement that is kept apart from its enclave's log, by its signatures alone. When it was taken is not known: its own word stands for
+/// that.
+pub fn judge_alone(
+    number: u64,
+    kind: Kind,
+    untrusted: Option<&[u8]>,
+    roots: &[TrustedRoot],
+    revocations: Option<&Revocations>,
+) -> Result<Stated, StatementError> {
+    let envelope = Envelope::read(untrusted.ok_or(StatementError::Missing)?).map_err(TrustError::from)?;
+    let (signers, lapsed) = signers(kind, &envelope, roots, revocations)?;
+    if let Some(reason) = lapsed {
+        return Err(StatementError::KeyRevoked { reason });
+    }
+    let body = body(kind, &envelope, roots)?;
+    let record = StatementRecord {
+        number,
+        what: kind.name().to_owned(),
+        digest: Digest::of(&envelope.payload),
+        time: *body.created(),
+    };
+    Ok(Stated::new(record, body, signers))
 }
 
 /// Judges a statement that is to be taken now, by the current root, with no key that is revoked. Gives who has signed it.

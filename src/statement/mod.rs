@@ -26,7 +26,7 @@ pub use absent::{Absent, AbsentReport, Gone, Place};
 pub use countersignature::{Countersignature, Countersigned, Parties, ReportNamed, Said, check_report};
 pub use document::{Body, FORMAT, Hold, Release, StatementError, check_texts};
 pub use holds::{Held, Holds};
-pub use load::{Stated, Statements, judge_new, of_enclave, role_of};
+pub use load::{Stated, Statements, judge_alone, judge_new, of_enclave, role_of};
 pub use loss::Loss;
 pub use renewal::{Covered, Renewal, Renewals, RenewedFile, check_list};
 pub use scope::Scope;

@@ -273,6 +273,46 @@ fn it_is_about_the_very_report_that_was_read() {
 }
 
 #[test]
+fn a_capsule_carries_what_was_said_and_shows_it() {
+    let world = world();
+    let root = "--root en/trust/roots/1.dsse.json";
+    world.run("report capsule 1 --enclave en --out before.tar").done();
+    world.run(&format!("report countersign 1 --accept {EVE}")).done();
+    world
+        .run("report countersign 1 --object --enclave en --key fay.pem --reason too-old")
+        .done();
+    world.run(&format!("report countersign 2 --accept {EVE}")).done();
+    world.run("report capsule 1 --enclave en --out a.tar").done();
+    let judged = world.json(&format!("reverify a.tar {root}"));
+    let said = judged["total"]["countersigned"].as_array().unwrap();
+    let words: Vec<_> = said
+        .iter()
+        .map(|one| (&one["statement"], &one["said"], &one["persons"]))
+        .collect();
+    assert_eq!(
+        words,
+        [
+            (&json!(1), &json!("accepted"), &json!(["eve"])),
+            (&json!(2), &json!("objected"), &json!(["fay"]))
+        ]
+    );
+    assert_eq!(judged["total"]["differences"], 0);
+    let text = world.run(&format!("reverify a.tar {root}")).done().stdout;
+    assert!(text.contains("objected by fay"), "{text}");
+    let before = world.json(&format!("reverify before.tar {root}"));
+    assert_eq!(before["total"]["countersigned"], json!([]));
+    if let Some((status, text)) = by_python(&world, &["--capsule", "a.tar"]) {
+        assert_eq!(status, 0, "{text}");
+        assert!(text.contains("objected by fay: too-old"), "{text}");
+    }
+    // One by a key that is revoked is not carried any more.
+    judged::revoke(&world, 1, vec![Revoked::Key(people::id(people::APPROVER).to_string())]);
+    world.run("report capsule 1 --enclave en --out later.tar").done();
+    let later = world.json(&format!("reverify later.tar {root}"));
+    assert_eq!(later["total"]["countersigned"][0]["persons"], json!(["fay"]));
+}
+
+#[test]
 fn whose_key_is_revoked_signs_nothing_and_what_they_signed_counts_no_more() {
     let world = world();
     world.run(&format!("report countersign 1 --accept {EVE}")).done();

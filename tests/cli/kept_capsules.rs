@@ -196,6 +196,7 @@ fn write(capsule: &Path, pinned: &Path) {
         report: &path,
         head: &report.head,
         digest: report.digest,
+        countersigned: Default::default(),
         trust: &trust,
         carry: Carry::Content,
         scratch: folder.path(),
