@@ -178,6 +178,7 @@ mod tests {
     #[test]
     fn whoever_signs_one_artifact_twice_vouches_for_one() {
         let mut record = Record {
+            about: None,
             absent: Vec::new(),
             decision: None,
             digest: Digest::of(b""),
