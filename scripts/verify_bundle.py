@@ -84,6 +84,9 @@ MAX_RECIPIENTS = 64
 MAX_NAME_BYTES = 512
 MAX_SEQUENCE_JUMP = 64
 MAX_CREATED_AHEAD_SECONDS = 86_400
+DAY_SECONDS = 86_400
+# report.md §2: no time lies after it.
+LAST_SECOND = 253_402_207_200
 MAX_CLOCK_BEHIND_SECONDS = 600
 MAX_JSON_DEPTH = 16
 MAX_JSON_INTEGER = (1 << 53) - 1
@@ -2119,6 +2122,7 @@ def verify_report(path, roots):
         head = read_part(envelope.payload, validate, "head", path)
         if head.get("format") != 1:
             raise Refused("unknown-format", path, f"format {head.get('format')!r} is not known")
+        check_attempt(head, path)
         records = head["records"]
         proof = LogProof(head["log"], roots, path) if head.get("log") is not None else None
         found, count, size = hashlib.sha256(), 0, 0
@@ -2138,6 +2142,27 @@ def verify_report(path, roots):
     if proof:
         proof.finish(head)
     return head, sha256(envelope.payload), persons, proof
+
+
+def check_attempt(head, subject):
+    """What a head says twice, it says alike (report.md §2)."""
+
+    def demand(holds, field):
+        if not holds:
+            raise Refused("json-not-strict", subject, f"the field {field} has a value that no report has")
+
+    refused = head.get("outcome") == "refused"
+    if keep := head.get("retention"):
+        demand(keep["class"] == ("refusal" if refused else "report"), "retention.class")
+        until = None if keep["days"] is None else min(time(head["created"]) + keep["days"] * DAY_SECONDS, LAST_SECOND)
+        demand((keep["until"] and time(keep["until"])) == until, "retention.until")
+    demand(("result" in head) == ("waived" in head), "waived")
+    if "result" in head:
+        passed = "passed-with-waivers" if head["waived"] else "passed"
+        demand(head["result"] == ("failed" if refused else passed), "result")
+    for check in head.get("checks", ()):
+        if "started" in check:
+            demand("ended" in check and time(check["started"]) <= time(check["ended"]), "checks.ended")
 
 
 # ---- the log: log.md
@@ -2745,7 +2770,7 @@ PART = struct(bytes=integer, digest=digest, name=text)
 PART_NAME = re.compile(
     r"report\.ndjson|basis/(?:(?:approvals|custody|reviews|scans|seen)\.ndjson|(?:catalog|examined|memory)\.ndjson\.zst|manifest\.dsse\.json|objects\.tar|order\.json)"
     r"|objects/[0-9a-f]{2}/[0-9a-f]{62}"
-    r"|trust/(?:anchors|policies|revocations|roots)/(?:0|[1-9][0-9]*)\.dsse\.json"
+    r"|(?:countersignatures|trust/(?:anchors|policies|revocations|roots))/(?:0|[1-9][0-9]*)\.dsse\.json"
 )
 
 
@@ -2881,7 +2906,7 @@ def verify_capsule(path, roots, judge=None):
         allowed = check_standing(head, order.get("revocations"), known, parts, read, subject)
         allowed |= set(basis) | {"report.ndjson"}
         for name in parts:
-            if name not in allowed and not name.startswith("trust/roots/"):
+            if name not in allowed and not name.startswith(("trust/roots/", "countersignatures/")):
                 raise Refused("object-not-listed", f"{subject}: {name}", "its report does not name it")
         if revocations := head["trust"]["revocations"]:
             name = f"trust/revocations/{revocations['version']}.dsse.json"
@@ -2894,9 +2919,21 @@ def verify_capsule(path, roots, judge=None):
         for name in objects:
             if name not in named:
                 raise Refused("object-not-listed", subject, f"neither its catalog nor its manifest names the object {name}")
+        said = [(name, *capsule_countersignature(name, read(name), chain, head, found, os.path.join(folder, "report.ndjson"))) for name in parts if name.startswith("countersignatures/")]
         if judge:
             judge(head, known, parts, read)
-    return head, found, persons, len(objects), index["left_out"]
+    return head, found, persons, len(objects), index["left_out"], said
+
+
+def capsule_countersignature(subject, data, roots, head, digest, path):
+    """What a person says of the report, by its signatures alone (capsule.md §4)."""
+    envelope = Envelope(data, subject)
+    persons, body = read_statement("countersignature", envelope, roots, subject)
+    if body["report"] != {"digest": digest, "number": head["number"]}:
+        raise Refused("digest-mismatch", subject, "it is about another report")
+    keys = {key for root in roots for person, key in root.all_signers("countersignature", envelope, subject) if person in persons}
+    check_separate(head, persons, keys, read_report_envelope(path), roots, subject)
+    return persons, body
 
 
 def check_standing(head, before, known, parts, read, subject):
@@ -3038,9 +3075,11 @@ def compressed_lines(stored, subject):
 
 def show_capsule(path, roots):
     judged = []
-    head, name, persons, objects, left_out = verify_capsule(path, roots, lambda *opened: judged.append(attempt_again(*opened)))
+    head, name, persons, objects, left_out, said = verify_capsule(path, roots, lambda *opened: judged.append(attempt_again(*opened)))
     print(f"verified the capsule of report {head['number']} of {printable(head['station']['name'])}: {head['outcome']}")
     print(f"  signed by {printable(', '.join(persons))}, {name}; {objects} objects")
+    for _, by, body in said:
+        print(f"  {body['said']} by {printable(', '.join(by))}: {printable(body['reason'])}")
     print(f"  left out: {left_out['content']} contents, {left_out['missing']} objects, as its index says")
     if judged == [True]:
         print("  seal, recipient, time, order and approvals come to what the report says, as of then")
@@ -3049,7 +3088,7 @@ def show_capsule(path, roots):
 
 # ---- the records of an enclave together: log.md §8, retention.md §2
 
-STATEMENTS = {"hold": None, "release": "trust", "tombstone": "import", "renewal": "import", "loss": "trust"}
+STATEMENTS = {"hold": None, "release": "trust", "tombstone": "import", "renewal": "import", "loss": "trust", "countersignature": "approve"}
 STATEMENT_FILE = re.compile(r"(\d{6,})-([a-z]+)\.(dsse\.json|list\.ndjson)", re.ASCII)
 REPORT_FILE = re.compile(r"(\d{6,})-.*\.report\.ndjson", re.ASCII)
 RENEWED = struct(digest=digest, path=text, sha512=text, size=integer)
@@ -3081,7 +3120,7 @@ def check_statement(what, body, name):
         if not holds:
             raise Refused("json-not-strict", name, reason)
 
-    if what in ("hold", "release", "loss"):
+    if what in ("hold", "release", "loss", "countersignature"):
         check_texts(body, name)
     if what == "hold":
         scope = body["scope"]
@@ -3119,6 +3158,7 @@ class Enclave:
             for report in gone:
                 self.gone.setdefault(report["number"], (report, what, number))
         self.check_order()
+        self.check_countersignatures()
         self.beside = 0
         pruned = {entry["path"] for _, _, what, body, _ in self.statements if what == "tombstone" for entry in body["entries"]}
         for head, _, path in self.reports.values():
@@ -3300,38 +3340,9 @@ class Enclave:
         found = sha256(envelope.payload)
         if found != expected:
             raise Refused("state-rolled-back", name, "it is not the one that was taken")
-        persons = self.judge_statement(what, envelope, name)
+        persons, body = read_statement(what, envelope, self.roots, name)
         self.keys[number] = {key for root in self.roots for _, key in root.all_signers(what, envelope, name)}
-        body = read_document(envelope.payload, anything, name)
-        known = schema("statement")
-        if known is None:
-            raise Unable("bundle-spec is not beside this program's folder, and with it the schema of statements")
-        read_document(envelope.payload, lambda value: known.check(value, what), name)
-        check_statement(what, body, name)
-        if body["enclave"] != self.roots[-1].enclave["id"]:
-            raise Refused("wrong-enclave", name, "it is another enclave's")
         self.statements.append((number, found, what, body, persons))
-
-    def judge_statement(self, what, envelope, name):
-        role = STATEMENTS[what]
-        if role is None:
-            # Any person of the root may hold, and whoever loses a key does not thereby end it.
-            for root in reversed(self.roots):
-                if signers := root.all_signers(what, envelope, name):
-                    return sorted({person for person, _ in signers})
-            raise Refused("key-not-in-role", name, "nobody whom the root knows has signed it")
-        good, newest = self.roots.good(envelope), None
-        for root in reversed(self.roots):
-            try:
-                root.verify(role, what, envelope, name)
-            except Refused as refused:
-                newest = newest or refused
-                continue
-            try:
-                return root.verify(role, what, good, name)
-            except Refused:
-                raise Refused("key-revoked", name, "too few of those who signed it have keys that are still good") from None
-        raise newest
 
     def check_statement_files(self):
         known = {os.path.basename(self.statement_path(number, what)) for number, _, what, *_ in self.statements}
@@ -3386,6 +3397,22 @@ class Enclave:
             if leaf["report"] not in self.reports and leaf["report"] not in self.gone:
                 raise Refused("state-rolled-back", self.folder, f"report {leaf['report']}, whose leaves are in the log, is not there")
 
+    def check_countersignatures(self):
+        """Each is about the report of its number, and by nobody who has a part in that (retention.md §7)."""
+        for number, _, what, body, persons in self.statements:
+            if what != "countersignature":
+                continue
+            name, named = f"statement {number} (countersignature)", body["report"]["number"]
+            if named in self.reports:
+                head, found, path = self.reports[named]
+            else:
+                head, found, path = None, self.gone[named][0]["digest"] if named in self.gone else None, None
+            if found != body["report"]["digest"]:
+                raise Refused("state-rolled-back", name, f"it is about another report {named} than the one that is there")
+            if head is not None:
+                keys = {key for root in self.roots for key in self.keys[number] if root.person.get(key) in persons}
+                check_separate(head, persons, keys, read_report_envelope(path), self.roots, name)
+
     def holds(self):
         """The names of those in force: a hold ends by a release that came after it and names it, and by nothing else."""
         held = {}
@@ -3395,6 +3422,66 @@ class Enclave:
             elif what == "release":
                 held.pop(body["hold"], None)
         return sorted(held.values())
+
+
+def read_statement(what, envelope, roots, name):
+    """Who signed a statement, and what it says (retention.md §2)."""
+    persons = judge_statement(what, envelope, roots, name)
+    body = read_document(envelope.payload, anything, name)
+    known = schema("statement")
+    if known is None:
+        raise Unable("bundle-spec is not beside this program's folder, and with it the schema of statements")
+    read_document(envelope.payload, lambda value: known.check(value, what), name)
+    check_statement(what, body, name)
+    if body["enclave"] != roots[-1].enclave["id"]:
+        raise Refused("wrong-enclave", name, "it is another enclave's")
+    return persons, body
+
+
+def judge_statement(what, envelope, roots, name):
+    role = STATEMENTS[what]
+    if role is None:
+        # Any person of the root may hold, and whoever loses a key does not thereby end it.
+        for root in reversed(roots):
+            if signers := root.all_signers(what, envelope, name):
+                return sorted({person for person, _ in signers})
+        raise Refused("key-not-in-role", name, "nobody whom the root knows has signed it")
+    good, newest = roots.good(envelope), None
+    for root in reversed(roots):
+        try:
+            signers_of(root, role, what, envelope, name)
+        except Refused as refused:
+            newest = newest or refused
+            continue
+        try:
+            return signers_of(root, role, what, good, name)
+        except Refused:
+            raise Refused("key-revoked", name, "too few of those who signed it have keys that are still good") from None
+    raise newest
+
+
+def signers_of(root, role, what, envelope, name):
+    """As many persons with a role as it asks for; one for what is one person's word (retention.md §2)."""
+    if what != "countersignature":
+        return root.verify(role, what, envelope, name)
+    signers = root.signers(role, what, envelope, name)
+    if not signers:
+        raise Refused("key-not-in-role", name, f"nobody with the role {role} has signed it")
+    return sorted({person for person, _ in signers})
+
+
+def check_separate(head, persons, keys, envelope, roots, name):
+    """Whoever signed a report, or exported its bundle, does not countersign it (retention.md §7)."""
+    exporters = [person for person in head["people"] if person["role"] == "export"]
+    signers = {signer for root in roots for signer in root.signers("import", "report", envelope, name)}
+    taken = {person["person"] for person in exporters} | {person for person, _ in signers}
+    if taken & set(persons) or {key for person in exporters for key in person["keys"]} & keys or {key for _, key in signers} & keys:
+        raise Refused("roles-not-separate", name, "it is by somebody who signed the report, or exported the bundle")
+
+
+def read_report_envelope(path):
+    with open(path, "rb") as file:
+        return Envelope(file.readline(MAX_ENVELOPE_BYTES + 2).removesuffix(b"\n"), path)
 
 
 def digests_of(path):
@@ -3433,12 +3520,17 @@ def show_enclave(folder, roots):
             print(f"  report {number} is {'pruned' if what == 'tombstone' else 'noted as lost'}, by statement {statement}")
     for path, number in sorted(enclave.spared.items()):
         print(f"  {printable(path)}: its key is revoked since; it stands by the renewal in statement {number}")
-    for number, _, what, _, persons in enclave.statements:
-        print(f"  statement {number}: {what}, signed by {printable(', '.join(persons))}")
+    for number, _, what, body, persons in enclave.statements:
+        print(f"  statement {number}: {what}{countersigned(what, body)}, signed by {printable(', '.join(persons))}")
     print(f"  holds in force: {printable(', '.join(enclave.holds())) or 'none'}")
     print(f"  beside reports: {enclave.beside} files, each as its report names it")
     print("  not checked: state.db, the store, the repository (`sealift audit`)")
     say_revocations(roots)
+
+
+def countersigned(what, body):
+    """What a person says of a report, in words."""
+    return f" of report {body['report']['number']}, {body['said']}: {printable(body['reason'])}" if what == "countersignature" else ""
 
 
 # ---- verification summaries: report.md §5, SLSA 1.2
@@ -3488,6 +3580,7 @@ def in_toto_signers(envelope, roots, subject):
         }
         persons = {person for person, _ in signers}
         if min(len(persons), len(signers)) >= max(1, root.threshold("import")):
+            roots.check_good({key for _, key in signers}, subject)
             return sorted(persons)
     raise Refused("key-not-in-role", subject, "too few persons with the role import have signed it")
 

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::history::History;
+use super::stated::Met;
 use super::{Audited, Auditing, Found, Part, Tell, basis, journal, stated};
 use crate::crypto::merkle::Head;
-use crate::enclave;
+use crate::enclave::{self, StatementFiles};
 use crate::import::record;
 use crate::ledger::Ledger;
 use crate::log::{self, Checkpoint, Cosigned, Leaf, LogError};
 use crate::model::{Code, Difference, Digest, LogState, Stop};
 use crate::report::{self, Proven, Records, ReportError};
-use crate::statement::{Absent, Place, Renewals};
+use crate::statement::{Absent, Parties, Place, Renewals};
 
 /// Who has signed the last checkpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,6 +61,12 @@ pub(super) fn compare(
         renewals: &renewals,
     };
     let numbers = reports(auditing, state.as_ref(), &known, &mut spoken, audited, tell)?;
+    let files = StatementFiles::of(auditing.folder);
+    stated::compare_countersignatures(&statements, &numbers, &mut |stated, error| {
+        let refusal = error.refusal(stated.subject());
+        let difference = Difference::other(files.path(stated.record.number, &stated.record.what), refusal.reason);
+        tell(Found::new(Part::Statements, refusal.code, difference))
+    })?;
     for path in auditing.reports {
         outside(auditing, &renewals, path, &mut spoken, tell)?;
     }
@@ -109,7 +116,7 @@ pub(super) fn compare(
         }
     }
     let folder = record::folder(auditing.folder);
-    for number in attempts.into_iter().filter(|number| !numbers.contains(number)) {
+    for number in attempts.into_iter().filter(|number| !numbers.contains_key(number)) {
         let path = folder.path().join(format!("{number:06}"));
         let difference = Difference::missing(path, format!("report {number}, whose leaves are in the log"));
         tell(Found::new(Part::Reports, Code::StateRolledBack, difference))?;
@@ -213,7 +220,7 @@ fn checkpoint(
     Ok(())
 }
 
-/// The enclave's own reports: each whole, in its order, and the last one the one that state.db names. Gives their numbers.
+/// The enclave's own reports: each whole, in its order, and the last one the one that state.db names. Gives them by their numbers.
 fn reports(
     auditing: &Auditing<'_>,
     state: Option<&LogState>,
@@ -221,9 +228,9 @@ fn reports(
     spoken: &mut Vec<Spoken>,
     audited: &mut Audited,
     tell: Tell<'_>,
-) -> Result<BTreeSet<u64>, Stop> {
+) -> Result<BTreeMap<u64, Met>, Stop> {
     let folder = record::folder(auditing.folder);
-    let mut numbers = BTreeSet::new();
+    let mut numbers = BTreeMap::new();
     let mut before = None;
     let mut journals = BTreeMap::new();
     let mut bases = BTreeSet::new();
@@ -232,7 +239,7 @@ fn reports(
             Place::Lies(listed) => listed,
             Place::Gone(gone) => {
                 let report = &gone.report;
-                numbers.insert(report.number);
+                numbers.insert(report.number, Met::of(report.digest));
                 audited.gone += 1;
                 if let Err(error) = gone.check_order(before.as_ref()) {
                     tell(refused(&folder.path().join(&report.file), error)?)?;
@@ -242,11 +249,16 @@ fn reports(
                 continue;
             }
         };
-        numbers.insert(listed.number);
+        numbers.insert(listed.number, Met::default());
         audited.reports += 1;
         let verified = verify(auditing, known.renewals, &listed.path)?;
-        let result = verified.and_then(|(head, digest, proven)| {
+        let result = verified.and_then(|(head, digest, proven, parties)| {
             report::check_order(&head, listed.number, before.as_ref())?;
+            let met = Met {
+                digest: Some(digest),
+                parties: Some(parties),
+            };
+            numbers.insert(listed.number, met);
             let journal = head.journal.map(|lines| (folder.journal(&head), lines));
             let basis = (folder.basis(&head), head.basis);
             Ok((head.number, digest, proven, journal, basis))
@@ -279,7 +291,7 @@ fn reports(
     for (path, digest) in &pending {
         let is_last = state.is_some_and(|state| state.report_digest == Some(*digest));
         if is_last {
-            numbers.extend(state.map(|state| state.report));
+            numbers.extend(state.map(|state| (state.report, Met::of(*digest))));
             before = state.map(|state| (state.report, *digest));
         }
         let difference = Difference::leftover(path, "a report that the next run shows or removes");
@@ -383,7 +395,7 @@ fn outside(
     tell: Tell<'_>,
 ) -> Result<(), Stop> {
     match verify(auditing, renewals, path)? {
-        Ok((_, _, proven)) => {
+        Ok((_, _, proven, _)) => {
             speak(path, proven, spoken);
             Ok(())
         }
@@ -391,13 +403,16 @@ fn outside(
     }
 }
 
-/// A report that verifies to its end: its head, digest, and what it proves of the log.
-type Whole = (report::Head, Digest, Option<Proven>);
+/// A report that verifies to its end: its head, digest, what it proves of the log, and who has a part in it.
+type Whole = (report::Head, Digest, Option<Proven>, Parties);
 
 /// Verifies a report to its end.
 fn verify(auditing: &Auditing<'_>, renewals: &Renewals<'_>, path: &Path) -> Result<Result<Whole, ReportError>, Stop> {
     let verified = renewals.verify(path, auditing.roots(), auditing.revocations(), &mut |_| {})?;
-    Ok(verified.map(|report| (report.head, report.digest, report.log)))
+    Ok(verified.map(|report| {
+        let parties = Parties::of(&report);
+        (report.head, report.digest, report.log, parties)
+    }))
 }
 
 fn speak(path: &Path, proven: Option<Proven>, spoken: &mut Vec<Spoken>) {

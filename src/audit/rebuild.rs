@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::history::History;
+use super::stated::{Met, compare_countersignatures};
 use super::{Auditing, journal};
 use crate::crypto::dsse::Envelope;
 use crate::crypto::merkle::Frontier;
@@ -16,7 +17,7 @@ use crate::log::{self, Checkpoint, Entries, Leaf, LogLines};
 use crate::model::{Code, Digest, LogState, Refusal, Stop, Unable};
 use crate::report::{self, Head, Listed, Outcome, Records, Report, ReportError};
 use crate::repository;
-use crate::statement::{Absent, Place, Renewals, Statements};
+use crate::statement::{Absent, Parties, Place, Renewals, Statements};
 use crate::trust::Kind;
 
 /// What was made again.
@@ -53,6 +54,7 @@ struct Lying {
     digest: Digest,
     path: PathBuf,
     after: Checkpoint,
+    parties: Parties,
     /// Whether its key has been revoked from some time on, so that a renewal has to keep it.
     is_revoked: bool,
 }
@@ -78,6 +80,14 @@ pub fn rebuild(auditing: &Auditing<'_>, last: Option<Digest>, path: &Path) -> Re
         let absent = Absent::of(&statements);
         let renewals = renewals(auditing, &lying, &statements)?;
         let (known, last) = in_order(auditing, &lying, &absent)?;
+        let met = known.iter().map(|(number, known)| {
+            let parties = lying.get(number).map(|report| report.parties.clone());
+            let digest = Some(known.digest);
+            (*number, Met { digest, parties })
+        });
+        compare_countersignatures(&statements, &met.collect(), &mut |stated, error| {
+            Err(error.refusal(stated.subject()).into())
+        })?;
         let mut spoken = outside(auditing, &renewals)?;
         spoken.extend(lying.values().map(|report| (report.after.clone(), report.path.clone())));
         spoken.extend(shown.map(|shown| (shown, folder.join("checkpoint"))));
@@ -278,7 +288,7 @@ fn verified(auditing: &Auditing<'_>, path: &Path) -> Result<Lying, Stop> {
         verified => (verified, false),
     };
     let report = report.map_err(|error| error.stop(format!("report {}", path.display())))?;
-    let number = report.head.number;
+    let (number, parties) = (report.head.number, Parties::of(&report));
     let after = report.log.map(|log| log.after).ok_or_else(|| {
         Unable::new(format!(
             "report {number} was written before there was a log, so state.db cannot be made again from it"
@@ -289,6 +299,7 @@ fn verified(auditing: &Auditing<'_>, path: &Path) -> Result<Lying, Stop> {
         digest: report.digest,
         path: path.to_owned(),
         after,
+        parties,
         is_revoked,
     })
 }

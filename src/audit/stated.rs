@@ -1,12 +1,53 @@
 //! The statements: each there, signed, and the one that was taken; no others; and what a tombstone names removed.
 
+use std::collections::BTreeMap;
+
 use super::{Audited, Auditing, Found, Part, Tell};
 use crate::enclave::StatementFiles;
 use crate::ledger::Ledger;
-use crate::model::{Code, Difference, Stop};
+use crate::model::{Code, Difference, Digest, Stop};
 use crate::policy::RecordClass;
-use crate::statement::{self, Body, StatementError, Statements};
+use crate::statement::{self, Body, Parties, Stated, StatementError, Statements, check_report};
 use crate::trust::Kind;
+
+/// What is known of a report of which statements speak.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Met {
+    /// Its digest; none where it cannot be read, which is told with the reports.
+    pub(super) digest: Option<Digest>,
+    /// Who has a part in it; none where it is gone.
+    pub(super) parties: Option<Parties>,
+}
+
+impl Met {
+    /// One of which the digest alone is known.
+    pub(super) const fn of(digest: Digest) -> Self {
+        Self {
+            digest: Some(digest),
+            parties: None,
+        }
+    }
+}
+
+/// Compares what persons said of reports with the reports that are there, and calls back for what does not fit.
+pub(super) fn compare_countersignatures(
+    statements: &Statements,
+    reports: &BTreeMap<u64, Met>,
+    wrong: &mut dyn FnMut(&Stated, StatementError) -> Result<(), Stop>,
+) -> Result<(), Stop> {
+    for (stated, body) in statements.countersignatures() {
+        let met = reports.get(&body.report.number);
+        if met.is_some_and(|met| met.digest.is_none()) {
+            continue;
+        }
+        let digest = met.and_then(|met| met.digest.as_ref());
+        let parties = met.and_then(|met| met.parties.as_ref());
+        if let Err(error) = check_report(stated, body, digest, parties) {
+            wrong(stated, error)?;
+        }
+    }
+    Ok(())
+}
 
 /// Compares the statements, and gives those that count.
 pub(super) fn compare(
@@ -76,7 +117,7 @@ pub(super) fn compare(
                     }
                 }
             }
-            Body::Hold(_) | Body::Release(_) | Body::Loss(_) => {}
+            Body::Hold(_) | Body::Release(_) | Body::Loss(_) | Body::Countersignature(_) => {}
         }
     }
     Ok(statements)

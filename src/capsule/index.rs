@@ -25,6 +25,10 @@ pub(super) const ROOTS: &str = "trust/roots/";
 pub(super) const ANCHORS: &str = "trust/anchors/";
 pub(super) const REVOCATIONS: &str = "trust/revocations/";
 pub(super) const POLICIES: &str = "trust/policies/";
+pub(super) const COUNTERSIGNATURES: &str = "countersignatures/";
+
+/// Versions of one kind: a chain of roots, a document or two of each other kind, and what persons said of one report.
+pub(super) const MAX_VERSIONS: usize = 1024;
 
 const ENVELOPE: &str = ".dsse.json";
 
@@ -64,6 +68,7 @@ pub(super) enum Named<'n> {
     Anchors(u64),
     Revocations(u64),
     Policy(u64),
+    Countersignature(u64),
 }
 
 impl<'n> Named<'n> {
@@ -79,11 +84,12 @@ impl<'n> Named<'n> {
             return Some(Self::Object(object));
         }
         type Of<'n> = fn(u64) -> Named<'n>;
-        let kinds: [(&str, Of<'n>); 4] = [
+        let kinds: [(&str, Of<'n>); 5] = [
             (ROOTS, Named::Root),
             (ANCHORS, Named::Anchors),
             (REVOCATIONS, Named::Revocations),
             (POLICIES, Named::Policy),
+            (COUNTERSIGNATURES, Named::Countersignature),
         ];
         let (digits, of) = kinds
             .into_iter()
@@ -133,7 +139,13 @@ mod tests {
     #[test]
     fn names_have_one_spelling_and_lead_nowhere_else() {
         let object = object_name(&Digest::of(b"x"));
-        for good in ["report.ndjson", "basis/order.json", "trust/roots/12.dsse.json", &object] {
+        for good in [
+            "report.ndjson",
+            "basis/order.json",
+            "countersignatures/3.dsse.json",
+            "trust/roots/12.dsse.json",
+            &object,
+        ] {
             assert!(Named::of(good).is_some(), "{good}");
         }
         for wrong in [

@@ -6,7 +6,10 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::index::{ANCHORS, BASIS, FORMAT, Index, LeftOut, POLICIES, REPORT, REVOCATIONS, ROOTS, versioned};
+use super::index::{
+    ANCHORS, BASIS, COUNTERSIGNATURES, FORMAT, Index, LeftOut, MAX_VERSIONS, POLICIES, REPORT, REVOCATIONS, ROOTS,
+    versioned,
+};
 use crate::bundle::container::MAX_MEMBER_BYTES;
 use crate::import::basis;
 use crate::import::kept;
@@ -18,6 +21,9 @@ use crate::report::Head;
 use crate::store::Store;
 use crate::trust::folder::TrustFolder;
 
+/// Where the names of objects stand among those of the other parts.
+const OBJECTS: &str = "objects/";
+
 /// What a capsule is made of.
 pub struct Making<'a> {
     /// The enclave's folder.
@@ -28,6 +34,8 @@ pub struct Making<'a> {
     pub head: &'a Head,
     /// The digest of the head.
     pub digest: Digest,
+    /// What persons said of it: the files of the statements that count, by their numbers.
+    pub countersigned: BTreeMap<u64, PathBuf>,
     /// The enclave's trust.
     pub trust: &'a TrustFolder,
     /// Whether bytes of artifacts are carried.
@@ -87,7 +95,7 @@ struct Found {
 impl Found {
     /// The parts in their order, each with the file that holds it.
     fn parts(&self) -> impl Iterator<Item = Result<(Part, PathBuf), Stop>> + '_ {
-        let (before, after): (Vec<_>, Vec<_>) = self.files.iter().partition(|(name, _)| name.starts_with(BASIS));
+        let (before, after): (Vec<_>, Vec<_>) = self.files.iter().partition(|(name, _)| name.as_str() < OBJECTS);
         let file = |(name, path): (&String, &PathBuf)| Ok((weigh(name, path)?, path.clone()));
         let objects = self.objects.iter().map(|digest| {
             let path = self.store.path(digest);
@@ -121,6 +129,10 @@ fn find(making: &Making<'_>) -> Result<Found, Stop> {
             None => return Err(missing(&path)),
         }
         found.files.insert(format!("{BASIS}{}", part.name), path);
+    }
+    // The newest, where there are more than whoever opens it takes.
+    for (number, path) in making.countersigned.iter().rev().take(MAX_VERSIONS) {
+        found.files.insert(versioned(COUNTERSIGNATURES, *number), path.clone());
     }
     for root in trust.roots() {
         let version = root.document().version;

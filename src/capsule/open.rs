@@ -10,15 +10,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::index::{ANCHORS, Named, POLICIES, REPORT, REVOCATIONS, WORK};
+use super::index::{ANCHORS, MAX_VERSIONS, Named, POLICIES, REPORT, REVOCATIONS, WORK};
 use super::unpack::Unpacked;
-use crate::crypto::dsse::Envelope;
+use crate::crypto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
 use crate::import::kept;
 use crate::import::needed::{Need, each_needed, revocations_before};
 use crate::import::packed::{cannot, object_name};
 use crate::import::site::Site;
 use crate::model::{Code, Digest, Part, Refusal, Stop};
 use crate::report::{self, Head, Report, Standing};
+use crate::statement::{self, Body, Parties, Stated, StatementError};
 use crate::trust::folder::{Confirmed, TrustFolder, read_bounded};
 use crate::trust::{Kind, MAX_ROOT_BYTES, Revocations, TrustedRoot};
 
@@ -37,6 +38,8 @@ pub struct Capsule {
     pub digest: Digest,
     /// Who signed the report.
     pub persons: Vec<String>,
+    /// What persons said of the report, in their order; each counts.
+    pub countersigned: Vec<Stated>,
     /// The trust of then.
     pub trust: TrustFolder,
     roots: Vec<TrustedRoot>,
@@ -113,6 +116,7 @@ pub fn open(unpacked: &Unpacked, pinned: &TrustedRoot) -> Result<Capsule, Stop> 
         head,
         digest: untrusted.digest,
         persons: Vec::new(),
+        countersigned: Vec::new(),
         trust,
         roots,
         revocations,
@@ -120,6 +124,7 @@ pub fn open(unpacked: &Unpacked, pinned: &TrustedRoot) -> Result<Capsule, Stop> 
     };
     let mut report = capsule.report()?;
     while report.next()?.is_some() {}
+    capsule.countersigned = countersigned(&parts, &report, &capsule)?;
     capsule.persons = report.persons;
     Ok(capsule)
 }
@@ -136,10 +141,8 @@ struct Parts {
     anchors: BTreeMap<u64, String>,
     revocations: BTreeMap<u64, String>,
     policies: BTreeMap<u64, String>,
+    countersignatures: BTreeMap<u64, String>,
 }
-
-/// Versions of one kind: a chain of roots, and a document or two of each other kind.
-const MAX_VERSIONS: usize = 1024;
 
 impl Parts {
     fn read(unpacked: &Unpacked) -> Result<Self, Stop> {
@@ -156,6 +159,7 @@ impl Parts {
                 Some(Named::Anchors(version)) => (&mut this.anchors, version),
                 Some(Named::Revocations(version)) => (&mut this.revocations, version),
                 Some(Named::Policy(version)) => (&mut this.policies, version),
+                Some(Named::Countersignature(number)) => (&mut this.countersignatures, number),
                 Some(Named::Report | Named::Object(_)) | None => continue,
             };
             versions.0.insert(versions.1, name);
@@ -187,6 +191,34 @@ impl Parts {
             None => Ok(()),
         }
     }
+}
+
+/// What persons said of the report: each signed as the roots ask, about this very report, and by nobody who has a part in it (`bundle-spec/retention.md` §7).
+fn countersigned(parts: &Parts, report: &Report, capsule: &Capsule) -> Result<Vec<Stated>, Stop> {
+    let parties = Parties::of(report);
+    let mut all = Vec::new();
+    for (number, name) in &parts.countersignatures {
+        let refuse = |error: StatementError| Stop::from(error.refusal(format!("the capsule's part `{name}`")));
+        let bytes = read_bounded(&capsule.folder.join(name), MAX_ENVELOPE_BYTES)?;
+        let stated = statement::judge_alone(
+            *number,
+            Kind::Countersignature,
+            bytes.as_deref(),
+            &capsule.roots,
+            capsule.revocations.as_ref(),
+        )
+        .map_err(refuse)?;
+        if let Body::Countersignature(body) = &stated.body {
+            if (body.report.number, body.report.digest) != (report.head.number, report.digest) {
+                let part = format!("the capsule's part `{name}`");
+                let refusal = Refusal::new(Code::DigestMismatch, part, "it is about another report");
+                return Err(refusal.comparing(report.digest, body.report.digest).into());
+            }
+            statement::check_report(&stated, body, Some(&report.digest), Some(&parties)).map_err(refuse)?;
+        }
+        all.push(stated);
+    }
+    Ok(all)
 }
 
 /// The roots from the pinned one on.

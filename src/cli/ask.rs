@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::output::{Lines, escape};
 use super::report::Judge;
-use super::{Context, Exit};
+use super::{Context, Exit, stands};
 use crate::ecosystem::purl;
 use crate::enclave;
 use crate::import::decide::ArtifactDecision;
@@ -63,7 +63,7 @@ enum Question {
         #[command(flatten)]
         place: Place,
     },
-    /// Who exported and who approved what was imported, from the signed reports
+    /// Who exported and who approved what was imported, from the signed reports, and who countersigned these
     Approved {
         /// Only this bundle
         #[arg(value_name = "BUNDLE")]
@@ -106,7 +106,7 @@ const IN_TABLE: usize = 8;
 const PERSONS: &[(&str, usize)] = &[
     ("bundle", 10),
     ("imported", 20),
-    ("role", 8),
+    ("role", 11),
     ("person", 14),
     ("signed", 20),
     ("ticket", 12),
@@ -114,6 +114,7 @@ const PERSONS: &[(&str, usize)] = &[
     ("report", 0),
     ("manifest", 0),
     ("keys", 0),
+    ("said", 0),
 ];
 
 /// Answers.
@@ -205,6 +206,7 @@ fn approved(bundle: Option<&str>, place: &Place, context: &Context) -> Result<()
     let judge = Judge::of(&place.enclave.join("trust"))?;
     let wanted = bundle.map(|text| find(&ledger, text)).transpose()?;
     let mut answer = Answer::begin("approved", PERSONS, place, context);
+    let statements = stands::beside(&place.enclave, &judge)?;
     let mut told = Vec::new();
     for listed in record::folder(&place.enclave).list()? {
         let report = judge
@@ -221,6 +223,7 @@ fn approved(bundle: Option<&str>, place: &Place, context: &Context) -> Result<()
             continue;
         }
         told.push(imported.manifest);
+        let said = statements.countersigning(&report)?;
         for person in &report.head.people {
             let consent = person.approval.as_ref();
             answer.row(vec![
@@ -234,6 +237,22 @@ fn approved(bundle: Option<&str>, place: &Place, context: &Context) -> Result<()
                 json!(report.head.number),
                 json!(bundle.manifest),
                 json!(person.keys.join(" ")),
+                Value::Null,
+            ]);
+        }
+        for one in said.iter().filter(|one| one.lapsed.is_none()) {
+            answer.row(vec![
+                json!(bundle.label),
+                json!(imported.imported),
+                json!("countersign"),
+                json!(one.stated.persons.join(", ")),
+                json!(one.body.created),
+                json!(one.body.ticket),
+                json!(format!("{}: {}", one.body.said, one.body.reason)),
+                json!(report.head.number),
+                json!(bundle.manifest),
+                json!(one.stated.keys.join(" ")),
+                json!(one.body.said),
             ]);
         }
     }

@@ -12,6 +12,7 @@ use super::report::{Judge, find, subject};
 use super::shown::holder;
 use super::{Context, Exit, stands};
 use crate::capsule::{Carry, Made, Making, make};
+use crate::enclave::StatementFiles;
 use crate::model::{Stop, Unable};
 use crate::repository::Lock;
 use crate::statement::Renewals;
@@ -55,6 +56,10 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
             .hint("name another file with --out")
             .into());
     }
+    let said = statements.countersigning(&report)?;
+    let files = StatementFiles::of(enclave);
+    let counting = said.iter().filter(|one| one.lapsed.is_none());
+    let countersigned = counting.map(|one| (one.stated.record.number, files.lying(&one.stated.record)));
     let trust = TrustFolder::open(&folder)?;
     let scratch = scratch(arguments.scratch.as_deref())?;
     let making = Making {
@@ -62,6 +67,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         report: &path,
         head: &report.head,
         digest: report.digest,
+        countersigned: countersigned.collect(),
         trust: &trust,
         carry: if arguments.without_content {
             Carry::NoContent

@@ -14,6 +14,7 @@ mod audit;
 mod capsule;
 mod client_config;
 mod copies;
+mod countersign;
 mod custody;
 mod decided;
 #[cfg(feature = "export")]
@@ -32,6 +33,7 @@ mod init;
 mod key;
 mod list;
 mod log;
+mod machine;
 mod media;
 mod output;
 #[cfg(feature = "export")]

@@ -6,13 +6,13 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::output::escape;
-use super::{Context, Exit, files, stands};
+use super::{Context, Exit, countersign, files, stands};
 use crate::import::record;
 use crate::import::site::Site;
 use crate::log::{LogError, Witness};
 use crate::model::{Code, Stop, Unable};
 use crate::report::{self, Report, ReportError};
-use crate::statement::{Absent, Gone, Place, Renewal, Renewals, Stated, Statements};
+use crate::statement::{Absent, Countersigned, Gone, Place, Renewal, Renewals, Stated, Statements};
 use crate::trust::folder::TrustFolder;
 use crate::trust::{MAX_ROOT_BYTES, Revocations, TrustedRoot};
 
@@ -27,6 +27,8 @@ pub(crate) struct Arguments {
 enum Command {
     /// Write everything that is needed to judge an attempt again into one file
     Capsule(super::capsule::Arguments),
+    /// Say, as a person who had no part in the import, that its report was read and is accepted, or that there is an objection
+    Countersign(super::countersign::Arguments),
     /// List an enclave's reports, and verify that none is missing or exchanged
     List(List),
     /// Verify a report and show who vouched for what, and what was refused
@@ -82,6 +84,7 @@ pub(super) fn witness(line: &str) -> Result<Witness, LogError> {
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop> {
     match &arguments.command {
         Command::Capsule(arguments) => super::capsule::run(arguments, context),
+        Command::Countersign(arguments) => super::countersign::run(arguments, context),
         Command::List(arguments) => list(arguments, context),
         Command::Show(arguments) => super::report_show::run(arguments, context),
         Command::Verify(arguments) => verify(arguments, context),
@@ -215,7 +218,8 @@ fn list(arguments: &List, context: &Context) -> Result<Exit, Stop> {
         report::check_order(&report.head, listed.number, before.as_ref())
             .map_err(|error| error.stop(subject(&listed.path)))?;
         before = Some((report.head.number, report.digest));
-        heads.push(in_list(&report, &listed.path));
+        let said = statements.countersigning(&report)?;
+        heads.push(in_list(&report, &listed.path, &said));
     }
     record::check_last_report(&arguments.enclave, before.as_ref())?;
     if context.output.wants_json() {
@@ -249,6 +253,7 @@ fn list(arguments: &List, context: &Context) -> Result<Exit, Stop> {
                 codes.join(", ")
             ),
         };
+        let line = format!("{line}  {}", countersign::in_brief(&head["countersigned"]));
         context.output.answer(line.trim_end());
     }
     if heads.is_empty() {
@@ -276,7 +281,7 @@ fn gone_in_list(gone: &Gone) -> Value {
     })
 }
 
-fn in_list(report: &Report, path: &Path) -> Value {
+fn in_list(report: &Report, path: &Path, said: &[Countersigned<'_>]) -> Value {
     let head = &report.head;
     let mut codes: Vec<&str> = Vec::new();
     for refusal in &head.refusals {
@@ -293,6 +298,7 @@ fn in_list(report: &Report, path: &Path) -> Value {
         "codes": codes,
         "digest": report.digest,
         "file": path.display().to_string(),
+        "countersigned": countersign::in_json(said),
     })
 }
 
@@ -372,6 +378,7 @@ fn verify(arguments: &Verify, context: &Context) -> Result<Exit, Stop> {
             None => return Err(no_renewal_helps(error.stop(subject(&path)), &renewals)),
         },
     };
+    let said = statements.countersigning(&report)?;
     let head = &report.head;
     let mut witnesses = judge.witnesses;
     witnesses.extend(arguments.source.witness.iter().cloned());
@@ -391,6 +398,7 @@ fn verify(arguments: &Verify, context: &Context) -> Result<Exit, Stop> {
                 "keys": stated.keys,
             })).collect::<Vec<_>>(),
             "stands_by_renewal": spared,
+            "countersigned": countersign::in_json(&said),
             "log": logged_json(&report, &witnesses),
         }));
         return Ok(Exit::Done);
@@ -413,6 +421,9 @@ fn verify(arguments: &Verify, context: &Context) -> Result<Exit, Stop> {
             escape(&stated.persons.join(", ")),
             stated.record.number
         ));
+    }
+    for one in &said {
+        context.output.answer(&format!("  {}", countersign::words(one, head)));
     }
     if arguments.source.root.is_some() {
         context

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use super::report::{Judge, Source, subject};
 use super::signer::{PassphraseArguments, SignerArguments};
 use super::station::import_key;
-use super::{Context, Exit};
+use super::{Context, Exit, countersign, stands};
 use crate::crypto::key::Signer;
 use crate::model::{Code, Refusal, Stop, Unable};
 use crate::report::{self, Format, RenderError};
@@ -107,6 +107,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         arguments.format
     };
     let signer = arguments.signer.open(format, &arguments.source, &judge)?;
+    let said = countersigned(arguments, &judge, &path)?;
     let render = |out: &mut dyn Write| {
         let (roots, revocations) = (&judge.roots, judge.revocations.as_ref());
         report::render(format, &path, roots, revocations, signer.as_deref(), out)
@@ -141,12 +142,26 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
             Ok(_) => {}
         },
     }
+    for line in said {
+        context.output.say(&line);
+    }
     if format == Format::Vsa && signer.is_none() {
         context
             .output
             .warn("these statements are not signed, and prove nothing; --sign signs them");
     }
     Ok(Exit::Done)
+}
+
+/// What persons said of a report of an enclave. A rendering is of the report alone, so it stands beside it.
+fn countersigned(arguments: &Arguments, judge: &Judge, path: &Path) -> Result<Vec<String>, Stop> {
+    let Some(enclave) = &arguments.source.enclave else {
+        return Ok(Vec::new());
+    };
+    let statements = stands::beside(enclave, judge)?;
+    let report = judge.open(path).map_err(|error| error.stop(subject(path)))?;
+    let said = statements.countersigning(&report)?;
+    Ok(said.iter().map(|one| countersign::words(one, &report.head)).collect())
 }
 
 fn cannot_read(path: &Path, error: std::io::Error) -> Unable {

@@ -11,10 +11,11 @@ use super::output::{Lines, escape};
 use super::progress::Bars;
 use super::report::pinned_root;
 use super::reverify_today::{self, Today};
-use super::{Context, Exit};
+use super::{Context, Exit, countersign};
 use crate::capsule::{Capsule, open, unpack};
 use crate::import::replay::{Differs, Replay, Replayed, replay};
 use crate::model::{Code, Stop, Unable, escaped_json};
+use crate::statement::Countersigned;
 use crate::trust::TrustedRoot;
 
 /// Which capsule, and by what.
@@ -118,6 +119,11 @@ fn differs_json(differs: &Differs) -> Value {
     })
 }
 
+/// What persons said of the report, as far as the capsule carries it.
+fn countersigned(capsule: &Capsule) -> Vec<Countersigned<'_>> {
+    capsule.countersigned.iter().filter_map(Countersigned::of).collect()
+}
+
 fn total_json(capsule: &Capsule, replayed: &Replayed) -> Value {
     let head = &capsule.head;
     json!({
@@ -126,6 +132,7 @@ fn total_json(capsule: &Capsule, replayed: &Replayed) -> Value {
         "created": head.created,
         "outcome": head.outcome.word(),
         "signers": capsule.persons,
+        "countersigned": countersign::in_json(&countersigned(capsule)),
         "artifacts": replayed.artifacts,
         "differences": replayed.differences,
         "method_not_available": replayed.not_available,
@@ -143,6 +150,9 @@ fn total_text(capsule: &Capsule, replayed: &Replayed, lines: &mut Lines) {
         replayed.artifacts,
         head.outcome.word()
     ));
+    for one in countersigned(capsule) {
+        lines.line(&format!("  {}", countersign::words(&one, head)));
+    }
     lines.line(&match replayed.differences {
         0 => "  it comes to what the report says".to_owned(),
         1 => "  1 difference".to_owned(),

@@ -153,7 +153,8 @@ pub(super) fn sign_together(
     }
 }
 
-fn check_role(kind: Kind, trust: &TrustFolder, signer: &dyn Signer) -> Result<(), Stop> {
+/// Fails unless the current root lets a key sign such a statement, before it is used.
+pub(super) fn check_role(kind: Kind, trust: &TrustFolder, signer: &dyn Signer) -> Result<(), Stop> {
     let Some(role) = role_of(kind) else { return Ok(()) };
     let id = signer.public().id();
     let has = |keys: &trust::RoleKeys| keys.keys.contains(&id);
@@ -191,7 +192,7 @@ fn begun(together: &Together<'_>, path: &Path) -> Result<Option<(Envelope, Strin
         Body::Release(release) => release.reason.clone(),
         Body::Loss(loss) => loss.reason.clone(),
         Body::Hold(hold) => hold.reason.clone(),
-        Body::Tombstone(_) | Body::Renewal(_) => String::new(),
+        Body::Tombstone(_) | Body::Renewal(_) | Body::Countersignature(_) => String::new(),
     };
     Ok(Some((envelope, reason)))
 }

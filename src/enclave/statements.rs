@@ -118,15 +118,16 @@ impl StatementFiles {
 
     /// The envelope of a statement, if it is there: also where a run was killed before it could be shown.
     pub fn read(&self, record: &StatementRecord) -> Result<Option<Vec<u8>>, Stop> {
-        for path in [
-            self.path(record.number, &record.what),
-            self.pending(record.number, &record.what),
-        ] {
-            if let Some(bytes) = read_bounded(&path, MAX_ENVELOPE_BYTES)? {
-                return Ok(Some(bytes));
-            }
+        Ok(read_bounded(&self.lying(record), MAX_ENVELOPE_BYTES)?)
+    }
+
+    /// Where a statement lies: also where a run was killed before it could be shown.
+    pub fn lying(&self, record: &StatementRecord) -> PathBuf {
+        let shown = self.path(record.number, &record.what);
+        match shown.exists() {
+            true => shown,
+            false => self.pending(record.number, &record.what),
         }
-        Ok(None)
     }
 
     /// The names of all files in the folder, sorted.

@@ -119,7 +119,8 @@ codes! {
     ApprovalsMissing = "approvals-missing" in Authenticity;
     /// One person would act in two roles that must be separate.
     ///
-    /// Exporter and approver must be different persons. Another approver has to sign.
+    /// Exporter and approver must be different persons, and whoever countersigns a report neither signed it nor exported its bundle. Another approver has to
+    /// sign.
     RolesNotSeparate = "roles-not-separate" in Authenticity;
     /// A key or its algorithm may not be used: small-order, non-canonical, of unknown type or malformed.
     ///

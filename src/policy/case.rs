@@ -91,6 +91,17 @@ pub enum PublishedBy {
     Index,
 }
 
+impl PublishedBy {
+    /// The word in reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Registry => "registry",
+            Self::Proof => "proof",
+            Self::Index => "index",
+        }
+    }
+}
+
 /// A scan's result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scan {

@@ -25,6 +25,8 @@ pub struct Report {
     pub digest: Digest,
     /// Who signed it.
     pub persons: Vec<String>,
+    /// With which keys.
+    pub keys: Vec<String>,
     /// The version of the root by which that counts.
     pub root_version: u64,
     /// What it proves of the log, once its records are read to their end; none where no log was kept.
@@ -79,6 +81,7 @@ pub fn open(path: &Path, roots: &[TrustedRoot], revocations: Option<&Revocations
         head,
         log,
         digest: Digest::of(&vouched.payload),
+        keys: vouched.keys.iter().map(ToString::to_string).collect(),
         persons: vouched.persons,
         root_version,
         lines,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Loss, Renewal, Scope, Tombstone};
+use super::{Countersignature, Loss, Renewal, Scope, Tombstone};
 use crate::crypto::strict_json::{self, Critical, Extensions};
 use crate::model::{Code, Digest, Refusal, Timestamp};
 use crate::trust::approval::{MAX_REASON_BYTES, MAX_TICKET_BYTES};
@@ -82,6 +82,8 @@ pub enum Body {
     Renewal(Renewal),
     /// Lost reports of which persons have taken note.
     Loss(Loss),
+    /// What a person says of a report.
+    Countersignature(Countersignature),
 }
 
 /// A statement is not what it should be.
@@ -116,6 +118,24 @@ pub enum StatementError {
         /// What lies there.
         found: Digest,
     },
+    /// It is about a report that is not there, or is another one.
+    #[error("it is about another report {number} than the one that is there")]
+    OtherReport {
+        /// The report's number.
+        number: u64,
+        /// The digest that it says.
+        expected: Digest,
+        /// That of the report which is there, or what is known of one that is gone; none where there is no such report.
+        found: Option<Digest>,
+    },
+    /// Whoever signed it has a part in what it is about.
+    #[error("{person} {part}, and so cannot countersign its report")]
+    NotSeparate {
+        /// Who.
+        person: String,
+        /// What that person did.
+        part: &'static str,
+    },
     /// No such statement is known.
     #[error("this program knows no statement `{what}`")]
     UnknownKind {
@@ -139,6 +159,14 @@ impl StatementError {
             Self::Differs { expected, found } => Refusal::new(Code::StateRolledBack, subject, text)
                 .comparing(expected, found)
                 .hint("restore the folder `statements` from the enclave's own backup, and find out who changed it"),
+            Self::OtherReport { expected, found, .. } => Refusal::new(Code::StateRolledBack, subject, text)
+                .comparing(
+                    expected,
+                    found.map_or_else(|| "no report".to_owned(), |found| found.to_string()),
+                )
+                .hint("restore the folder `reports` from the enclave's own backup, and find out who changed it"),
+            Self::NotSeparate { .. } => Refusal::new(Code::RolesNotSeparate, subject, text)
+                .hint("another person with the role approve has to sign"),
             Self::UnknownKind { .. } => Refusal::new(Code::UnknownFormat, subject, text).hint("use the newer sealift"),
         }
     }
@@ -153,6 +181,7 @@ impl Body {
             Kind::Tombstone => Self::Tombstone(strict_json::read(payload)?),
             Kind::Renewal => Self::Renewal(strict_json::read(payload)?),
             Kind::Loss => Self::Loss(strict_json::read(payload)?),
+            Kind::Countersignature => Self::Countersignature(strict_json::read(payload)?),
             other => {
                 return Err(TrustError::WrongKind {
                     expected: Kind::Hold,
@@ -173,6 +202,7 @@ impl Body {
             Self::Tombstone(body) => strict_json::write(body),
             Self::Renewal(body) => strict_json::write(body),
             Self::Loss(body) => strict_json::write(body),
+            Self::Countersignature(body) => strict_json::write(body),
         })
     }
 
@@ -184,6 +214,7 @@ impl Body {
             Self::Tombstone(_) => Kind::Tombstone,
             Self::Renewal(_) => Kind::Renewal,
             Self::Loss(_) => Kind::Loss,
+            Self::Countersignature(_) => Kind::Countersignature,
         }
     }
 
@@ -195,6 +226,19 @@ impl Body {
             Self::Tombstone(body) => &body.enclave,
             Self::Renewal(body) => &body.enclave,
             Self::Loss(body) => &body.enclave,
+            Self::Countersignature(body) => &body.enclave,
+        }
+    }
+
+    /// When it was signed, by the clock of whoever did.
+    pub const fn created(&self) -> &Timestamp {
+        match self {
+            Self::Hold(body) => &body.created,
+            Self::Release(body) => &body.created,
+            Self::Tombstone(body) => &body.created,
+            Self::Renewal(body) => &body.created,
+            Self::Loss(body) => &body.created,
+            Self::Countersignature(body) => &body.created,
         }
     }
 
@@ -205,6 +249,7 @@ impl Body {
             Self::Tombstone(body) => body.format,
             Self::Renewal(body) => body.format,
             Self::Loss(body) => body.format,
+            Self::Countersignature(body) => body.format,
         }
     }
 
@@ -218,6 +263,7 @@ impl Body {
             Self::Tombstone(body) => body.check(),
             Self::Renewal(body) => body.check(),
             Self::Loss(body) => body.check(),
+            Self::Countersignature(body) => body.check(),
         }
     }
 }

@@ -11,7 +11,14 @@ use crate::model::{Digest, Stop};
 use crate::trust::{Kind, Revocations, Role, SignedBy, TrustError, TrustedRoot};
 
 /// The kinds of statements.
-const KINDS: [Kind; 5] = [Kind::Hold, Kind::Release, Kind::Tombstone, Kind::Renewal, Kind::Loss];
+const KINDS: [Kind; 6] = [
+    Kind::Hold,
+    Kind::Release,
+    Kind::Tombstone,
+    Kind::Renewal,
+    Kind::Loss,
+    Kind::Countersignature,
+];
 
 /// A statement that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +34,20 @@ pub struct Stated {
 }
 
 impl Stated {
+    fn new(record: StatementRecord, body: Body, signers: BTreeSet<SignedBy>) -> Self {
+        Self {
+            record,
+            body,
+            persons: persons(&signers),
+            keys: signers.into_iter().map(|signer| signer.key.to_string()).collect(),
+        }
+    }
+
+    /// How messages call it.
+    pub fn subject(&self) -> String {
+        subject(&self.record)
+    }
+
     /// The objects that it says are removed.
     pub fn pruned_objects(&self) -> Vec<Digest> {
         match &self.body {
@@ -40,14 +61,17 @@ impl Stated {
 #[derive(Debug, Default)]
 pub struct Statements {
     stated: Vec<Stated>,
+    // Those by keys that are revoked since, and why.
+    lapsed: Vec<(Stated, String)>,
     refused: Vec<(StatementRecord, StatementError)>,
 }
 
-/// The role whose persons sign a kind of statement, as many as it asks for; `None`: one person with any role.
+/// The role whose persons sign a kind of statement, as many as it asks for, or one where it is one person's word; `None`: one person with any role.
 pub const fn role_of(kind: Kind) -> Option<Role> {
     match kind {
         Kind::Release | Kind::Loss => Some(Role::Trust),
         Kind::Tombstone | Kind::Renewal => Some(Role::Import),
+        Kind::Countersignature => Some(Role::Approve),
         _ => None,
     }
 }
@@ -75,12 +99,16 @@ impl Statements {
         for record in records {
             let bytes = files.read(&record)?;
             match judge(&record, bytes.as_deref(), roots, revocations) {
-                Ok((body, signers)) => this.stated.push(Stated {
-                    record,
-                    body,
-                    persons: persons(&signers),
-                    keys: signers.into_iter().map(|signer| signer.key.to_string()).collect(),
-                }),
+                Ok(Judged { body, signers, lapsed }) => {
+                    let stated = Stated::new(record, body, signers);
+                    let Some(reason) = lapsed else {
+                        this.stated.push(stated);
+                        continue;
+                    };
+                    let error = StatementError::KeyRevoked { reason: reason.clone() };
+                    this.refused.push((stated.record.clone(), error));
+                    this.lapsed.push((stated, reason));
+                }
                 Err(error) => this.refused.push((record, error)),
             }
         }
@@ -90,6 +118,11 @@ impl Statements {
     /// Those that count.
     pub fn counting(&self) -> impl DoubleEndedIterator<Item = &Stated> {
         self.stated.iter()
+    }
+
+    /// Those that do not count any more because a key that signed them is revoked since, and why it is.
+    pub fn lapsed(&self) -> impl Iterator<Item = (&Stated, &str)> {
+        self.lapsed.iter().map(|(stated, reason)| (stated, reason.as_str()))
     }
 
     /// Those that do not count, and why.
@@ -121,12 +154,20 @@ fn persons(signers: &BTreeSet<SignedBy>) -> Vec<String> {
     names.into_iter().cloned().collect()
 }
 
+/// A statement that is the one that was taken, and was signed as it should be.
+struct Judged {
+    body: Body,
+    signers: BTreeSet<SignedBy>,
+    // Why a key was revoked without which it does not count any more.
+    lapsed: Option<String>,
+}
+
 fn judge(
     record: &StatementRecord,
     untrusted: Option<&[u8]>,
     roots: &[TrustedRoot],
     revocations: Option<&Revocations>,
-) -> Result<(Body, BTreeSet<SignedBy>), StatementError> {
+) -> Result<Judged, StatementError> {
     let kind = KINDS.into_iter().find(|kind| kind.name() == record.what);
     let kind = kind.ok_or_else(|| StatementError::UnknownKind {
         what: record.what.clone(),
@@ -139,27 +180,38 @@ fn judge(
             found,
         });
     }
-    let signers = signers(kind, &envelope, roots, revocations)?;
-    Ok((body(kind, &envelope, roots)?, signers))
+    let (signers, lapsed) = signers(kind, &envelope, roots, revocations)?;
+    match (body(kind, &envelope, roots), lapsed) {
+        (Ok(body), lapsed) => Ok(Judged { body, signers, lapsed }),
+        (Err(_), Some(reason)) => Err(StatementError::KeyRevoked { reason }),
+        (Err(error), None) => Err(error),
+    }
 }
 
-/// Counts who has signed, by the newest root that knows enough of them: somebody who has left since has signed it all the same.
+/// Counts who has signed, by the newest root that knows enough of them: somebody who has left since has signed it all the same. Says too why too few of
+/// their keys are still good, where that is so.
 fn signers(
     kind: Kind,
     envelope: &Envelope,
     roots: &[TrustedRoot],
     revocations: Option<&Revocations>,
-) -> Result<BTreeSet<SignedBy>, StatementError> {
+) -> Result<(BTreeSet<SignedBy>, Option<String>), StatementError> {
     let mut newest = None;
     for root in roots.iter().rev() {
         match enough(kind, envelope, root) {
             Ok(_) if kind == Kind::Hold => {
                 // Whoever loses a key must not thereby end a hold.
-                return Ok(root.document().all_signers(kind, envelope)?);
+                return Ok((root.document().all_signers(kind, envelope)?, None));
             }
             Ok(all) => {
                 let good = without_revoked(envelope, revocations);
-                return enough(kind, &good, root).map_err(|_| revoked(&all, revocations));
+                return Ok(match enough(kind, &good, root) {
+                    Ok(good) => (good, None),
+                    Err(_) => {
+                        let reason = revoked(&all, revocations);
+                        (all, Some(reason))
+                    }
+                });
             }
             Err(error) => newest = newest.or(Some(error)),
         }
@@ -175,20 +227,24 @@ fn signers(
 
 /// The signers that a kind asks for, by one root.
 fn enough(kind: Kind, envelope: &Envelope, root: &TrustedRoot) -> Result<BTreeSet<SignedBy>, TrustError> {
-    let Some(role) = role_of(kind) else {
-        let signers = root.document().all_signers(kind, envelope)?;
-        if signers.is_empty() {
-            return Err(TrustError::NotEnough {
-                kind,
-                role: Role::Root,
-                threshold: 1,
-                persons: Vec::new(),
-            });
+    let role = role_of(kind);
+    let signers = match role {
+        None => root.document().all_signers(kind, envelope)?,
+        Some(role) if kind == Kind::Countersignature => root.document().signers(role, kind, envelope)?,
+        Some(role) => {
+            root.verify(role, kind, envelope)?;
+            return root.document().signers(role, kind, envelope);
         }
-        return Ok(signers);
     };
-    root.verify(role, kind, envelope)?;
-    root.document().signers(role, kind, envelope)
+    if signers.is_empty() {
+        return Err(TrustError::NotEnough {
+            kind,
+            role: role.unwrap_or(Role::Root),
+            threshold: 1,
+            persons: Vec::new(),
+        });
+    }
+    Ok(signers)
 }
 
 fn without_revoked(envelope: &Envelope, revocations: Option<&Revocations>) -> Envelope {
@@ -198,12 +254,11 @@ fn without_revoked(envelope: &Envelope, revocations: Option<&Revocations>) -> En
     good
 }
 
-fn revoked(signers: &BTreeSet<SignedBy>, revocations: Option<&Revocations>) -> StatementError {
-    let reason = signers
+fn revoked(signers: &BTreeSet<SignedBy>, revocations: Option<&Revocations>) -> String {
+    signers
         .iter()
         .find_map(|signer| revocations?.key(&signer.key.to_string()))
-        .map_or_else(String::new, |revocation| revocation.reason.clone());
-    StatementError::KeyRevoked { reason }
+        .map_or_else(String::new, |revocation| revocation.reason.clone())
 }
 
 fn body(kind: Kind, envelope: &Envelope, roots: &[TrustedRoot]) -> Result<Body, StatementError> {
@@ -220,6 +275,30 @@ fn body(kind: Kind, envelope: &Envelope, roots: &[TrustedRoot]) -> Result<Body, 
     Ok(body)
 }
 
+/// Judges a copy of a statement that is kept apart from its enclave's log, by its signatures alone. When it was taken is not known: its own word stands for
+/// that.
+pub fn judge_alone(
+    number: u64,
+    kind: Kind,
+    untrusted: Option<&[u8]>,
+    roots: &[TrustedRoot],
+    revocations: Option<&Revocations>,
+) -> Result<Stated, StatementError> {
+    let envelope = Envelope::read(untrusted.ok_or(StatementError::Missing)?).map_err(TrustError::from)?;
+    let (signers, lapsed) = signers(kind, &envelope, roots, revocations)?;
+    if let Some(reason) = lapsed {
+        return Err(StatementError::KeyRevoked { reason });
+    }
+    let body = body(kind, &envelope, roots)?;
+    let record = StatementRecord {
+        number,
+        what: kind.name().to_owned(),
+        digest: Digest::of(&envelope.payload),
+        time: *body.created(),
+    };
+    Ok(Stated::new(record, body, signers))
+}
+
 /// Judges a statement that is to be taken now, by the current root, with no key that is revoked. Gives who has signed it.
 pub fn judge_new(
     envelope: &Envelope,
@@ -228,7 +307,9 @@ pub fn judge_new(
     revocations: Option<&Revocations>,
 ) -> Result<(Body, Vec<String>), StatementError> {
     let all = enough(kind, envelope, root)?;
-    let good = enough(kind, &without_revoked(envelope, revocations), root).map_err(|_| revoked(&all, revocations))?;
+    let good = enough(kind, &without_revoked(envelope, revocations), root).map_err(|_| StatementError::KeyRevoked {
+        reason: revoked(&all, revocations),
+    })?;
     let body = body(kind, envelope, std::slice::from_ref(root))?;
     Ok((body, persons(&good)))
 }

@@ -40,11 +40,13 @@ pub enum Kind {
     Renewal,
     /// That reports are lost, and that work goes on all the same.
     Loss,
+    /// What a person who had no part in an import says of its report.
+    Countersignature,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Root,
         Self::Manifest,
         Self::Approval,
@@ -60,6 +62,7 @@ impl Kind {
         Self::Tombstone,
         Self::Renewal,
         Self::Loss,
+        Self::Countersignature,
     ];
 
     /// The payload type in envelopes of this kind.
@@ -80,6 +83,7 @@ impl Kind {
             Self::Tombstone => "application/vnd.sealift.tombstone.v1+json",
             Self::Renewal => "application/vnd.sealift.renewal.v1+json",
             Self::Loss => "application/vnd.sealift.loss.v1+json",
+            Self::Countersignature => "application/vnd.sealift.countersignature.v1+json",
         }
     }
 
@@ -117,6 +121,7 @@ impl Kind {
             Self::Tombstone => "tombstone",
             Self::Renewal => "renewal",
             Self::Loss => "loss",
+            Self::Countersignature => "countersignature",
         }
     }
 }

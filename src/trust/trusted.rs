@@ -196,8 +196,11 @@ impl TrustError {
             Self::NotSeparate { .. } => Code::RolesNotSeparate,
             Self::OutOfOrder { .. } | Self::StandingOutOfOrder { .. } => Code::TrustVersionOutOfOrder,
             Self::ChainBroken { .. } => Code::RootChainBroken,
-            // Whatever role a person has who holds records, none of it is about the root.
-            Self::NotEnough { kind: Kind::Hold, .. } => Code::KeyNotInRole,
+            // Whatever role a person has who speaks about records, it is not about a root or a bundle.
+            Self::NotEnough {
+                kind: Kind::Hold | Kind::Countersignature,
+                ..
+            } => Code::KeyNotInRole,
             Self::NotEnough { role, .. } => match role {
                 Role::Root => Code::RootChainBroken,
                 Role::Export => Code::ExportSignatureInvalid,

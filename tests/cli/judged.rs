@@ -45,10 +45,10 @@ pub(crate) fn edits() -> Edits {
     }
 }
 
-/// Lets a document stand that ann has signed.
+/// Lets a document stand that ann and bob have signed.
 fn stand(world: &World, kind: Kind, payload: &[u8]) {
     let mut trust = TrustFolder::open(&world.path("en/trust")).unwrap();
-    let envelope = people::sealed(kind, payload, &[people::ANN]).write();
+    let envelope = people::sealed(kind, payload, &[people::ANN, people::BOB]).write();
     let next = trust.judge_next(kind, &envelope, None).unwrap().unwrap();
     trust.stand(&next).unwrap();
 }

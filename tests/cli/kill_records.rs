@@ -140,6 +140,31 @@ fn a_release_survives_every_kill() {
 }
 
 #[test]
+fn a_countersignature_survives_every_kill() {
+    if !can_trace() {
+        return;
+    }
+    let world = World::standard();
+    let manifest = world.medium(1, None);
+    world.key(people::APPROVER, "eve.pem");
+    let approve = format!("approve m1 --trust en/trust --key eve.pem --manifest {manifest} --reason asked-for");
+    world.run(&approve).done();
+    world.run("import --enclave en m1").done();
+    let line = "report countersign 1 --accept --enclave k --reason read --key eve.pem";
+    let said = || {
+        let verified = world.json("report verify 1 --enclave k");
+        json!(verified["countersigned"].as_array().unwrap().len())
+    };
+    survive(&world, line, &said, &|is_new| {
+        // Said again it is taken, or it was already.
+        copy(&world, "k", "again");
+        let again = world.run(&line.replace("enclave k", "enclave again"));
+        assert_eq!(again.status, if is_new { 3 } else { 0 }, "{again:?}");
+        assert_eq!(world.json("audit --enclave again")["total"]["leftovers"], 0);
+    });
+}
+
+#[test]
 fn a_witnesss_line_survives_every_kill() {
     if !can_trace() {
         return;

@@ -22,7 +22,14 @@ use crate::people;
 /// The bounds of the report and of the catalog, and zstd's window.
 const MAX_BYTES: usize = 64 << 20;
 
-const STATEMENTS: [Kind; 5] = [Kind::Hold, Kind::Release, Kind::Tombstone, Kind::Renewal, Kind::Loss];
+const STATEMENTS: [Kind; 6] = [
+    Kind::Hold,
+    Kind::Release,
+    Kind::Tombstone,
+    Kind::Renewal,
+    Kind::Loss,
+    Kind::Countersignature,
+];
 
 pub(crate) fn targets() -> Vec<Target> {
     vec![
@@ -206,6 +213,10 @@ fn statements() -> Vec<Parts> {
         json!({
             "created": time, "critical": [], "enclave": digest, "format": 1, "previous": null,
             "list": { "bytes": 1, "count": 1, "digest": digest, "sha512": "0".repeat(128) },
+        }),
+        json!({
+            "created": time, "critical": [], "enclave": digest, "format": 1, "reason": "read", "report": { "digest": digest, "number": 1 },
+            "said": "accepted", "ticket": "CHG-1",
         }),
     ];
     written(values, |bytes| {

@@ -13,7 +13,14 @@ use serde_json::{Value, json};
 
 use crate::people;
 
-const KINDS: [Kind; 5] = [Kind::Hold, Kind::Release, Kind::Tombstone, Kind::Renewal, Kind::Loss];
+const KINDS: [Kind; 6] = [
+    Kind::Hold,
+    Kind::Release,
+    Kind::Tombstone,
+    Kind::Renewal,
+    Kind::Loss,
+    Kind::Countersignature,
+];
 
 fn digest(text: &str) -> String {
     Digest::of(text.as_bytes()).to_string()
@@ -48,6 +55,9 @@ fn good(kind: Kind) -> Value {
         Kind::Renewal => json!({
             "list": { "bytes": 1, "count": 1, "digest": digest("list"), "sha512": "0a".repeat(64) },
             "previous": null,
+        }),
+        Kind::Countersignature => json!({
+            "reason": "read to its end", "report": { "digest": digest("head"), "number": 1 }, "said": "accepted",
         }),
         _ => json!({ "reason": "the disk is gone", "reports": [absent(1), absent(2)] }),
     };
@@ -95,7 +105,7 @@ fn every_statement_has_a_format_and_is_read_as_its_own_kind_alone() {
 
 #[test]
 fn whoever_signs_says_why_in_words_that_can_be_shown() {
-    for kind in [Kind::Hold, Kind::Release, Kind::Loss] {
+    for kind in [Kind::Hold, Kind::Release, Kind::Loss, Kind::Countersignature] {
         judge(
             kind,
             &[
@@ -217,6 +227,20 @@ fn a_loss_names_reports_once_and_in_order() {
             ("reports", |body| body["reports"] = json!([absent(1), absent(1)])),
         ],
     );
+}
+
+#[test]
+fn a_countersignature_names_a_report_and_has_one_of_two_words() {
+    judge(
+        Kind::Countersignature,
+        &[|body| body["said"] = "objected".into()],
+        &[("report", |body| body["report"]["number"] = 0.into())],
+    );
+    for wrong in ["Accepted", "seen", ""] {
+        let mut body = good(Kind::Countersignature);
+        body["said"] = wrong.into();
+        assert!(read(Kind::Countersignature, &body).is_err(), "{wrong}");
+    }
 }
 
 #[test]

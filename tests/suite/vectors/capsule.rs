@@ -437,6 +437,101 @@ pub(super) fn capsules(v: &mut Vectors) {
     );
 }
 
+/// What a person says of a capsule's report.
+fn said(capsule: &RawCapsule) -> Value {
+    json!({
+        "created": "2026-11-20T12:00:00Z", "critical": [], "enclave": people::id(people::STATION).to_string(), "format": 1,
+        "reason": "read to its end", "report": { "digest": capsule.report.to_string(), "number": 1 }, "said": "accepted",
+    })
+}
+
+/// Capsules with what a person said of the report: §4, and `bundle-spec/retention.md` §7.
+pub(super) fn countersigned(v: &mut Vectors) {
+    let mut add = |name: &str, verdict: &str, why: &str, edit: fn(&mut Value), signers: &[u8]| {
+        let capsule = sample();
+        let mut body = said(&capsule);
+        edit(&mut body);
+        let envelope = people::sealed(Kind::Countersignature, &strict_json::write(&body), signers).write();
+        let bytes = capsule.with("countersignatures/3.dsse.json", envelope).write(|_| {});
+        let files = Files::from([("capsule.tar".to_owned(), bytes)]);
+        v.record("capsule", &format!("capsule/countersigned{name}"), verdict, why, files);
+    };
+    let as_it_is = |_: &mut Value| {};
+    let eve = [people::APPROVER];
+    add(
+        "",
+        "accepted",
+        "what a person with the role approve said of the report",
+        as_it_is,
+        &eve,
+    );
+    add(
+        "_by_another_role",
+        "key-not-in-role",
+        "who speaks of the report has not the role approve",
+        as_it_is,
+        &[people::EXPORTER],
+    );
+    add(
+        "_of_another_report",
+        "digest-mismatch",
+        "it is about another report than the capsule's",
+        |body| body["report"]["digest"] = Digest::of(b"other").to_string().into(),
+        &eve,
+    );
+    add(
+        "_of_another_number",
+        "digest-mismatch",
+        "it has the report's digest and another number",
+        |body| body["report"]["number"] = 2.into(),
+        &eve,
+    );
+    add(
+        "_of_another_enclave",
+        "wrong-enclave",
+        "it is another enclave's",
+        |body| body["enclave"] = Digest::of(b"other").to_string().into(),
+        &eve,
+    );
+    add(
+        "_without_reason",
+        "json-not-strict",
+        "a reason of white space",
+        |body| body["reason"] = " ".into(),
+        &eve,
+    );
+    let exported = RawCapsule::sample(ReportEdits {
+        head: Some(Box::new(|head: &mut Value| {
+            head["people"] = json!([{ "approval": null, "keys": [], "person": "eve", "role": "export" }]);
+        })),
+        ..ReportEdits::default()
+    });
+    let body = said(&exported);
+    let envelope = people::sealed(Kind::Countersignature, &strict_json::write(&body), &eve).write();
+    let bytes = exported.with("countersignatures/3.dsse.json", envelope).write(|_| {});
+    let files = Files::from([("capsule.tar".to_owned(), bytes)]);
+    let why = "who speaks of the report exported its bundle";
+    v.record(
+        "capsule",
+        "capsule/countersigned_by_who_exported",
+        "roles-not-separate",
+        why,
+        files,
+    );
+    let bytes = sample()
+        .with("countersignatures/3.dsse.json", b"{}".to_vec())
+        .write(|_| {});
+    let files = Files::from([("capsule.tar".to_owned(), bytes)]);
+    let why = "what lies there is no envelope";
+    v.record(
+        "capsule",
+        "capsule/countersigned_by_nobody",
+        "json-not-strict",
+        why,
+        files,
+    );
+}
+
 /// What the program says of a capsule, by the root of the tests.
 fn verdict_of(bytes: &[u8]) -> String {
     let staging = scratch();

@@ -6,6 +6,7 @@
 mod capsule;
 mod catalog;
 mod container;
+mod countersigned;
 mod custody;
 mod judges;
 mod log;
@@ -286,6 +287,7 @@ fn all() -> Vectors {
     custody::custodies(&mut v);
     retention::enclaves(&mut v);
     capsule::capsules(&mut v);
+    capsule::countersigned(&mut v);
     for (name, case, files) in &mut v.cases {
         // A bundle of the standard profile needs its approval; cases about approvals bring their own.
         if files.get("main-1.approval-eve.dsse.json").is_some_and(Vec::is_empty) {

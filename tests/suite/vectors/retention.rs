@@ -7,10 +7,10 @@ use super::*;
 use crate::raw_records::{CREATED, RawEnclave, ReportEdits, origin};
 
 const INCONSISTENT: &str = "log-inconsistent";
-const ROLLED_BACK: &str = "state-rolled-back";
-const STRICT: &str = "json-not-strict";
+pub(super) const ROLLED_BACK: &str = "state-rolled-back";
+pub(super) const STRICT: &str = "json-not-strict";
 
-fn statement(more: Value) -> Value {
+pub(super) fn statement(more: Value) -> Value {
     let mut body = json!({
         "created": CREATED, "critical": [], "enclave": people::id(people::STATION).to_string(), "format": 1,
     });
@@ -31,18 +31,18 @@ fn release(hold: &Digest) -> Value {
 }
 
 /// Two reports.
-fn reported() -> RawEnclave {
+pub(super) fn reported() -> RawEnclave {
     let mut enclave = RawEnclave::new();
     enclave.report(0, &ReportEdits::default());
     enclave.report(1, &ReportEdits::default());
     enclave
 }
 
-const FIRST: &str = "reports/000001-unknown-refused.report.ndjson";
+pub(super) const FIRST: &str = "reports/000001-unknown-refused.report.ndjson";
 const SECOND: &str = "reports/000002-main-2-refused.report.ndjson";
 
 /// What is still known of the first report.
-fn absent(enclave: &RawEnclave) -> Value {
+pub(super) fn absent(enclave: &RawEnclave) -> Value {
     let report = &enclave.files[FIRST];
     let end = report.iter().position(|byte| *byte == b'\n').unwrap();
     let head = sealift::crypto::dsse::Envelope::read(&report[..end]).unwrap().payload;
@@ -52,7 +52,7 @@ fn absent(enclave: &RawEnclave) -> Value {
     })
 }
 
-fn tombstone(enclave: &RawEnclave) -> Value {
+pub(super) fn tombstone(enclave: &RawEnclave) -> Value {
     let report = &enclave.files[FIRST];
     statement(json!({
         "at": CREATED,
@@ -91,12 +91,12 @@ fn sha512(bytes: &[u8]) -> String {
         .collect()
 }
 
-struct Enclaves<'v> {
+pub(super) struct Enclaves<'v> {
     vectors: &'v mut Vectors,
 }
 
 impl Enclaves<'_> {
-    fn add(&mut self, name: &str, verdict: &str, why: &str, files: Files) -> &mut Files {
+    pub(super) fn add(&mut self, name: &str, verdict: &str, why: &str, files: Files) -> &mut Files {
         self.vectors.record("enclave", name, verdict, why, files);
         self.vectors.files()
     }
@@ -122,6 +122,7 @@ pub(super) fn enclaves(v: &mut Vectors) {
     statements(&mut v);
     removals(&mut v);
     renewals(&mut v);
+    super::countersigned::all(&mut v);
 }
 
 fn flip(files: &mut Files, name: &str, at: usize) {
