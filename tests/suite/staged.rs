@@ -254,6 +254,38 @@ fn an_object_whose_segments_are_right_and_whose_content_is_another_is_refused() 
     }
 }
 
+/// Each that differs is told, and by the member that does.
+#[test]
+fn what_differs_on_the_medium_is_named_member_by_member() {
+    let bundle = RawBundle {
+        segments_per_volume: None,
+        ..bundle()
+    };
+    let names =
+        ["large.bin", "digits.txt", "noise.bin"].map(|name| Digest::of(&content(&bundle, name)).hex()[2..].to_owned());
+    let edits = Edits {
+        members: Some(Box::new(move |volumes| {
+            for member in volumes.iter_mut().flatten() {
+                let is_meant = member.name.ends_with(".000001") || member.name.ends_with(&names[2]);
+                if is_meant && names.iter().any(|name| member.name.contains(name)) {
+                    member.data[0] ^= 1;
+                }
+            }
+        })),
+        ..Edits::default()
+    };
+    let desk = Desk::new(&bundle, &edits);
+    let Err(Stop::Refused(refusals)) = desk.bring(&desk.all()) else {
+        panic!("it was taken");
+    };
+    assert_eq!(refusals.len(), 3, "{refusals:?}");
+    for refusal in refusals {
+        assert_eq!(refusal.code, Code::DigestMismatch);
+        assert_eq!(refusal.reason, "it does not have the digest that the catalog lists");
+        assert!(refusal.subject.starts_with("objects/"), "{}", refusal.subject);
+    }
+}
+
 /// More small members than one buffer holds, and segments that are larger than it.
 #[test]
 fn what_does_not_fit_a_buffer_is_taken_in_pieces() {
