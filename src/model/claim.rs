@@ -361,6 +361,8 @@ mod tests {
         // A registry's own checksums are compared whatever their algorithm, and may be missing.
         assert_eq!(Claim::agree(&good, &good).unwrap().algorithm(), Algorithm::Sha512);
         assert_eq!(Claim::agree(&[], &good).unwrap().algorithm(), Algorithm::Sha256);
+        let backwards: Vec<Claim> = good.iter().rev().cloned().collect();
+        assert_eq!(Claim::agree(&[], &backwards).unwrap().algorithm(), Algorithm::Sha256);
         let weak = good[..].iter().filter(|claim| claim.algorithm() == Algorithm::Sha1);
         let weak: Vec<Claim> = weak.cloned().collect();
         assert_eq!(Claim::agree(&weak, &good).unwrap().algorithm(), Algorithm::Sha1);
@@ -381,6 +383,27 @@ mod tests {
             Claim::check(&good, &good[..1]),
             Err(Unsatisfied::Differs { .. })
         ));
+    }
+
+    /// FIPS 180-4's examples of "abc", and each algorithm once, however often it is asked for.
+    #[test]
+    fn digests_are_those_of_the_standard() {
+        let all = [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512];
+        let mut hasher = MultiHasher::new([all, all].concat());
+        hasher.update(b"ab");
+        hasher.update(b"c");
+        let (digest, claims) = hasher.finish();
+        assert_eq!(digest, crate::model::Digest::of(b"abc"));
+        let found: Vec<String> = claims.iter().map(|claim| claim.to_string()[..20].to_owned()).collect();
+        assert_eq!(
+            found,
+            [
+                "sha256:ba7816bf8f01c",
+                "sha1:a9993e364706816",
+                "sha384:cb00753f45a35",
+                "sha512:ddaf35a193617"
+            ]
+        );
     }
 
     #[test]

@@ -437,6 +437,21 @@ mod tests {
     }
 
     #[test]
+    fn only_hexadecimal_digits_have_a_key_id() {
+        assert_eq!(key_id(&"a".repeat(40)).unwrap(), "A".repeat(16));
+        assert_eq!(key_id(&"a".repeat(64)).unwrap(), "A".repeat(16));
+        for wrong in [
+            "g".repeat(40),
+            "g".repeat(64),
+            "aé".repeat(13) + "a",
+            "a".repeat(41),
+            String::new(),
+        ] {
+            assert_eq!(key_id(&wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
     fn a_reason_is_one_line_of_bounded_length() {
         let reason = |text: String| Finding::undecided("k", Doubt::Incomplete, text).reason;
         assert_eq!(reason("signed by `é`".to_owned()), "signed by `é`");

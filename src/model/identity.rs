@@ -165,6 +165,7 @@ mod tests {
         assert!(segment_glob("*@example.com", "me@example.com"));
         assert!(segment_glob("refs/tags/v*", "refs/tags/v1.2.3"));
         assert!(segment_glob("a*b*c", "a1b2b3c"));
+        assert!(segment_glob("a*", "a") && segment_glob("**", ""));
         assert!(!segment_glob("a/*", "a/b/c"));
         assert!(!segment_glob("*@example.com", "me@evil@example.com"));
         assert!(!segment_glob("acme/tool", "evil-acme/tool"));
@@ -186,6 +187,31 @@ mod tests {
             ..IdentityPattern::default()
         };
         assert_eq!(star.check(), Err(PatternError::Malformed("*@*".to_owned())));
+        let good = IdentityPattern {
+            subject: Some("*@example.com".to_owned()),
+            fields: IDENTITY_FIELDS
+                .iter()
+                .map(|(name, _)| ((*name).to_owned(), "a*".to_owned()))
+                .collect(),
+            ..star.clone()
+        };
+        assert_eq!(good.check(), Ok(()));
+        for subject in ["", "*", "/"] {
+            let pattern = IdentityPattern {
+                subject: Some(subject.to_owned()),
+                ..star.clone()
+            };
+            assert_eq!(pattern.check(), Err(PatternError::Malformed(subject.to_owned())));
+        }
+        // Whoever vouches for identities is one, and is named.
+        for vouching in ["", "*", "https://*.example.com"] {
+            let pattern = IdentityPattern {
+                issuer: vouching.to_owned(),
+                subject: Some("me@example.com".to_owned()),
+                fields: BTreeMap::new(),
+            };
+            assert_eq!(pattern.check(), Err(PatternError::Malformed(vouching.to_owned())));
+        }
         let field = IdentityPattern {
             issuer,
             subject: None,
@@ -211,6 +237,18 @@ mod tests {
         assert_eq!(pattern.compare(&identity).unwrap_err().field, "owner_id");
         pattern.fields = BTreeMap::from([("repository_id".to_owned(), "1".to_owned())]);
         assert_eq!(pattern.compare(&identity).unwrap_err().field, "repository_id");
+        // What a certificate does not say fits no pattern but one that anything fits.
+        let (expected, found) = ("1".to_owned(), String::new());
+        assert_eq!(
+            pattern.compare(&identity).unwrap_err(),
+            Differs {
+                field: "repository_id".to_owned(),
+                expected,
+                found
+            }
+        );
+        pattern.subject = Some("https://forge.example.com/acme/*".to_owned());
+        assert_eq!(pattern.compare(&identity).unwrap_err().field, "subject");
         pattern.issuer.push('x');
         assert_eq!(pattern.compare(&identity).unwrap_err().field, "issuer");
     }

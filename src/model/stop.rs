@@ -140,3 +140,29 @@ impl From<Unable> for Stop {
         Self::Unable(Box::new(unable))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("it cannot be kept")]
+    struct Above(#[source] io::Error);
+
+    #[test]
+    fn a_full_disk_gets_its_hint_wherever_it_is_met() {
+        let hint = |unable: Unable| unable.hint;
+        let make_room = Some(Unable::MAKE_ROOM.to_owned());
+        for kind in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded] {
+            assert_eq!(hint(Unable::new("x").because(io::Error::from(kind))), make_room);
+            assert_eq!(hint(Unable::new("x").because(Above(kind.into()))), make_room);
+            // What is said already stays.
+            let said = Unable::new("x").hint("wait").because(io::Error::from(kind));
+            assert_eq!(hint(said).as_deref(), Some("wait"));
+        }
+        let other = io::ErrorKind::PermissionDenied;
+        assert_eq!(hint(Unable::new("x").because(io::Error::from(other))), None);
+        assert_eq!(hint(Unable::new("x").because(Above(other.into()))), None);
+        assert_eq!(hint(Unable::new("x").because("no error of the disk")), None);
+    }
+}

@@ -241,6 +241,15 @@ mod tests {
         ]));
         assert!(!fits(&[("issuer", "forge"), ("repository", "cme/tool")]));
         assert!(!fits(&[("issuer", "forge"), ("ref", "*x")]));
+        let subject = "https://forge.example.com/acme/tool/.forge/release.yml";
+        assert!(fits(&[
+            ("issuer", "forge"),
+            ("subject", &format!("{subject}@refs/tags/*"))
+        ]));
+        assert!(!fits(&[
+            ("issuer", "forge"),
+            ("subject", &format!("{subject}@refs/heads/*"))
+        ]));
         // The workflow of another repository is not that of this one.
         let reused = Identity {
             fields: BTreeMap::from([(
@@ -268,5 +277,60 @@ mod tests {
         assert!(!is_same(&key("SHA256:ab"), &key("SHA256:AB")));
         assert!(!is_same(&key("ABCDEF01"), &first));
         assert_eq!(count([key("ABCDEF01"), key("abcdef01"), key("ABCDEF02")].iter()), 2);
+    }
+
+    /// An author's certificate is renewed under the same subject by the same issuer; who has neither is nobody's heir.
+    #[test]
+    fn a_renewed_certificate_is_the_same_publishers() {
+        let certificate = |fingerprint: &str, subject: &str, issuer: &str| Signer::Certificate {
+            chain: Vec::new(),
+            fingerprint: fingerprint.to_owned(),
+            issuer: issuer.to_owned(),
+            subject: subject.to_owned(),
+        };
+        let first = certificate("aa01", "CN=Ann", "CN=Authority");
+        for (other, expected) in [
+            (certificate("sha256:AA01", "CN=Bob", "CN=Other"), true),
+            (certificate("bb02", "CN=Ann", "CN=Authority"), true),
+            (certificate("bb02", "CN=Ann", "CN=Other"), false),
+            (certificate("bb02", "CN=Bob", "CN=Authority"), false),
+            (Signer::key("aa01", None), false),
+        ] {
+            assert_eq!(is_same(&first, &other), expected, "{other:?}");
+            assert_eq!(is_same(&other, &first), expected, "{other:?}");
+        }
+        let nameless = |fingerprint| certificate(fingerprint, "", "CN=Authority");
+        assert!(!is_same(&nameless("aa01"), &nameless("bb02")));
+    }
+
+    /// Where a number is missing the subject has to do, up to its ref.
+    #[test]
+    fn without_numbers_a_publisher_is_known_by_the_subject() {
+        let without = |repository, reference, gone: &[&str]| {
+            let mut identity = identity(repository, "7", reference);
+            identity.fields.retain(|name, _| !gone.contains(&name.as_str()));
+            Signer::Identity(identity)
+        };
+        for gone in [&["owner_id", "repository_id"][..], &["owner_id"], &["repository_id"]] {
+            let first = without("acme/tool", "refs/tags/v1", gone);
+            assert!(is_same(&first, &without("acme/tool", "refs/tags/v2", gone)), "{gone:?}");
+            assert!(
+                !is_same(&first, &without("renamed/tool", "refs/tags/v1", gone)),
+                "{gone:?}"
+            );
+            assert!(is_same(&first, &without("acme/tool", "refs/tags/v2", &[])), "{gone:?}");
+        }
+        // An empty number is none.
+        let empty = |repository| Signer::Identity(identity(repository, "", "refs/tags/v1"));
+        assert!(!is_same(&empty("acme/tool"), &empty("renamed/tool")));
+        let mail = |subject: &str| {
+            Signer::Identity(Identity {
+                issuer: "https://issuer.example.com".to_owned(),
+                subject: subject.to_owned(),
+                fields: BTreeMap::new(),
+            })
+        };
+        assert!(is_same(&mail("me@example.com"), &mail("me@example.com")));
+        assert!(!is_same(&mail("me@example.com"), &mail("me@example.org")));
     }
 }

@@ -183,6 +183,8 @@ mod tests {
             ("BSD License", None),
             ("NOASSERTION", None),
             ("MIT OR", None),
+            ("-MIT", None),
+            ("MIT WITH .x", None),
             ("(MIT", None),
             ("MIT)", None),
             ("MIT WITH", None),

@@ -45,6 +45,7 @@ mod seal;
 mod select;
 mod serve;
 mod spec;
+mod staged;
 mod statement;
 mod trust;
 mod trust_data;

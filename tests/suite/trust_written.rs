@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use sealift::crypto::key::Signer as _;
 use sealift::model::{Code, Stop, Timestamp};
 use sealift::trust::folder::{Confirmed, FolderError, TrustFolder};
-use sealift::trust::{Draft, MAX_ROOT_BYTES, Profile, Role, TrustError};
+use sealift::trust::{self, Draft, Kind, MAX_ROOT_BYTES, Profile, Role, TrustError};
 
 use crate::people::{
     self, ANN, APPROVER, BOB, CYD, EXPORTER, STATION, id, key, pinned, root, root_without_approval, sealed_root,
@@ -137,6 +137,26 @@ fn the_next_root_begins_with_all_that_was() {
     draft.grant(Role::Approve, "eve", key(APPROVER).public()).unwrap();
     assert!(draft.remove("eve", None));
     assert!(!draft.finish().unwrap().roles.contains_key(&Role::Approve));
+}
+
+/// Copies of one document that persons signed each for themselves become one.
+#[test]
+fn signatures_are_joined_on_one_document_alone() {
+    let signed = |kind, payload: &[u8], signers: &[u8]| people::sealed(kind, payload, signers);
+    let mut envelope = signed(Kind::Policy, b"one", &[ANN]);
+    assert_eq!(
+        trust::join_signatures(&mut envelope, &signed(Kind::Policy, b"two", &[BOB])),
+        None
+    );
+    assert_eq!(
+        trust::join_signatures(&mut envelope, &signed(Kind::Root, b"one", &[BOB])),
+        None
+    );
+    assert_eq!(envelope.signatures.len(), 1);
+    let copy = signed(Kind::Policy, b"one", &[ANN, BOB]);
+    assert_eq!(trust::join_signatures(&mut envelope, &copy), Some(1));
+    assert_eq!(trust::join_signatures(&mut envelope, &copy), Some(0));
+    assert_eq!(envelope.signatures.len(), 2);
 }
 
 /// What is told of a folder that cannot be used.

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use sealift::model::Level;
-use sealift::policy::{self, Action, Floor, IdentityMode, Policy, Profile};
+use sealift::policy::{self, Action, Floor, IdentityMode, Policy, PolicyError, Profile};
 
-use super::{now, policy};
+use super::{now, policy, read};
 
 /// The chapter's tables of profiles are the program's values.
 #[test]
@@ -62,6 +62,24 @@ fn policies_are_compared_value_by_value() {
     assert_eq!(of("ecosystems.pypi.evidence").unwrap().after, None);
     assert!(of("version").is_none());
     assert!(policy::differences(&one, &one).is_empty());
+}
+
+/// The digits of a fingerprint have two cases, and one that stands twice would be counted as two persons by whoever reads the policy.
+#[test]
+fn a_fingerprint_stands_once_in_either_case() {
+    let lines = |pgp: &str| {
+        format!(
+            "schema: sealift-policy/1\nid: test\nversion: 1\nprofile: standard\npublishers: [{{match: npm/a, pgp: [{pgp}], until: \"2027-01-01\"}}]\n"
+        )
+    };
+    let (upper, lower) = ("ABCDEF".repeat(7)[..40].to_owned(), "abcdef".repeat(7)[..40].to_owned());
+    assert!(read(&lines(&upper)).is_ok());
+    for twice in [format!("{upper}, {lower}"), format!("{upper}, {upper}")] {
+        assert!(
+            matches!(read(&lines(&twice)), Err(PolicyError::Twice { .. })),
+            "{twice}"
+        );
+    }
 }
 
 #[test]

@@ -17,6 +17,17 @@ impl Worker<'_> {
     /// Verifies an object from what lies in the staging folder.
     pub(super) fn complete_object(&self, object: &Object) -> Result<(), Stop> {
         let (stored, staged) = (self.stored(object), self.staged(object));
+        // What was whole before is hashed as it lies there. A volume that came again has left some of it beside.
+        let mut wrong = None;
+        if staged.is_file() {
+            let found = hash_file(&staged)?;
+            if found == object.digest {
+                let _ = fs::remove_file(&stored);
+                return Ok(());
+            }
+            let _ = fs::remove_file(&staged);
+            wrong = Some(found);
+        }
         if stored.is_file() {
             if is_encoded(object) {
                 self.verify_stored_segments(object, &stored)?;
@@ -30,14 +41,9 @@ impl Worker<'_> {
             }
             return fs::rename(&stored, &staged).map_err(|error| write_failed(&stored, error).into());
         }
-        if staged.is_file() {
-            let found = hash_file(&staged)?;
-            if found != object.digest {
-                let _ = fs::remove_file(&staged);
-                self.forget_volumes();
-                return Err(self.wrong_content(object, found).into());
-            }
-            return Ok(());
+        if let Some(found) = wrong {
+            self.forget_volumes();
+            return Err(self.wrong_content(object, found).into());
         }
         if self.workspace.holds(&object.digest) {
             return Ok(());

@@ -308,6 +308,18 @@ fn the_first_publisher_is_kept() {
     assert_eq!(decide(lines, &pinned, &by(elsewhere)), denied("publisher-changed"));
     // Signed by nobody is another publisher too.
     assert_eq!(decide(lines, &pinned, &signed()), denied("publisher-changed"));
+    let told = |findings: &[Finding]| {
+        let case = Case {
+            pinned: &pinned,
+            ..plain(&artifact, findings)
+        };
+        Around::new().decide(&policy(lines), &case).hits.remove(0).message
+    };
+    assert!(told(&signed()).ends_with("and this one by nobody"));
+    assert!(told(&by(identity("acme/tool", "8"))).contains("and this one by https://forge.example.com/acme/tool/"));
+    // Nor is a registry a publisher, whoever signs for it.
+    let registry = confirmed("npm-signature", Level::Registry).by(identity("acme/tool", "7"));
+    assert_eq!(decide(lines, &pinned, &[registry]), denied("publisher-changed"));
     assert_eq!(decide("", &pinned, &by(identity("acme/tool", "8"))), ALLOWED);
     // A rule that names the new one pins anew.
     let anew = format!(

@@ -271,6 +271,17 @@ fn scans_are_asked_for_and_heeded() {
         ),
         ALLOWED
     );
+    // A rule about another scanner, or about the other side, is not about this one.
+    for lines in [
+        "scan: [{engine: other, side: import, required: false}]\n",
+        "scan: [{engine: clamav, side: export, required: false}]\n",
+    ] {
+        let not_scanned = Scan {
+            result: ScanResult::NotScanned("it broke off".to_owned()),
+            ..scan(Side::Import, 0, None)
+        };
+        assert_eq!(decide(lines, &[not_scanned]), review("scan-missing"), "{lines}");
+    }
     assert_eq!(
         decide("scan: [{engine: other, side: import}]\n", &both[..1]),
         denied("scan-missing")

@@ -47,6 +47,32 @@ fn a_waiver_lifts_what_it_lists_and_no_more() {
     }
 }
 
+/// What is only mentioned needs no leave, and a waiver that has ended is not missed there.
+#[test]
+fn a_waiver_is_not_spent_on_what_is_only_mentioned() {
+    let lines = format!(
+        "{}licences: {{allow: [MIT], unknown: record}}\n",
+        waiver(|text| *text = text.replace("evidence-too-low", "licence-not-allowed"))
+    );
+    let (artifact, findings) = (left_pad(), signed());
+    let case = Case {
+        licence: None,
+        ..plain(&artifact, &findings)
+    };
+    for now in ["2026-11-21T12:00:00Z", "2027-01-02T00:00:00Z"] {
+        let mut around = Around::new();
+        around.now = now.parse().unwrap();
+        around.exported = around.now.plus_seconds(-86_400);
+        let decision = around.decide(&policy(&lines), &case);
+        let hits: Vec<_> = decision
+            .hits
+            .iter()
+            .map(|hit| (hit.code.name(), &hit.waived_by))
+            .collect();
+        assert_eq!(hits, [("licence-not-allowed", &None)], "{now}");
+    }
+}
+
 #[test]
 fn a_waiver_never_admits_a_name_of_ones_own() {
     let lines = format!("{}internal: [npm/left-pad]\n", waiver(|_| {}));
