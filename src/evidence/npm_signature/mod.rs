@@ -30,10 +30,10 @@ impl EvidenceKind for NpmSignature {
         objects: Vec<Vec<u8>>,
         context: &'a Context<'a>,
     ) -> Result<Box<dyn Evidence + 'a>, Box<Finding>> {
-        let [packument] = objects.as_slice() else {
+        let [packument] = <[Vec<u8>; 1]>::try_from(objects).map_err(|objects| {
             let reason = format!("the proof holds {} documents instead of one packument", objects.len());
-            return Err(Box::new(Finding::undecided(ID, Doubt::Incomplete, reason)));
-        };
+            Box::new(Finding::undecided(ID, Doubt::Incomplete, reason))
+        })?;
         match parse::read(packument) {
             Ok(packument) => Ok(Box::new(verify::Signed::new(packument, context))),
             Err(error) => {

@@ -1,7 +1,7 @@
 //! Reads of a packument what the registry signed, and when it says that versions were published.
 //!
 //! A packument comes from whoever served it, so its threats are met here:
-//! - tens of megabytes of other facts: they are passed over as they stream by; kept are four short texts for each version
+//! - tens of megabytes of other facts: they are passed over, and of the versions only the entry is read that somebody asks about
 //! - two values behind one key, of which two readers take different ones: refused wherever something is kept
 //! - nesting: what is passed over costs a byte for each level and no stack, and what is kept is flat
 
@@ -12,6 +12,7 @@ use std::ops::Range;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 /// The largest packuments list some 20,000 versions.
 const MAX_VERSIONS: usize = 200_000;
@@ -22,72 +23,69 @@ pub(crate) const MAX_SIGNATURES: usize = 8;
 /// How many bytes of a packument tell of one version, in most.
 const VERSION_BYTES: usize = 2048;
 
-/// How many bytes of them are kept.
-const KEPT_BYTES: usize = 384;
+/// How many bytes of its keys and times are kept.
+const KEPT_BYTES: usize = 64;
 
 /// For how many versions room is taken before they are read.
 const MAX_EXPECTED: usize = 1024;
 
-/// What is kept of a packument. Its texts lie in one string: there are hundreds of them, and one version is asked about.
+/// A packument, of which one version or a few are asked about: the entries of the others are passed over and never read.
 #[derive(Debug)]
 pub(crate) struct Packument {
+    whole: String,
+    // What is kept beside it: there are hundreds of keys and times, and they lie in one string.
     texts: String,
     name: Place,
-    // By their keys.
-    versions: Vec<(Place, Places)>,
+    // By their keys; the entries lie in the whole text.
+    versions: Vec<(Place, Place)>,
     times: Vec<(Place, Option<Place>)>,
-    signatures: Vec<(Place, Place)>,
 }
 
 /// Where a text lies.
 type Place = Range<usize>;
 
-/// Where what is kept of a version lies.
-#[derive(Debug)]
-struct Places {
-    name: Option<Place>,
-    version: Option<Place>,
-    integrity: Option<Place>,
-    signatures: Range<usize>,
+/// What is kept of a version.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Version<'p> {
+    #[serde(borrow)]
+    pub(crate) name: Option<Text<'p>>,
+    #[serde(borrow)]
+    pub(crate) version: Option<Text<'p>>,
+    #[serde(borrow, default)]
+    pub(crate) dist: Option<Dist<'p>>,
 }
 
-/// What is kept of a version.
-#[derive(Debug)]
-pub(crate) struct Version<'p> {
-    pub(crate) name: Option<&'p str>,
-    pub(crate) version: Option<&'p str>,
-    pub(crate) integrity: Option<&'p str>,
+/// What a version says of its tarball.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Dist<'p> {
+    #[serde(borrow)]
+    pub(crate) integrity: Option<Text<'p>>,
+    #[serde(borrow, default)]
     pub(crate) signatures: Vec<Signature<'p>>,
 }
 
 /// A registry's signature.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Deserialize)]
 pub(crate) struct Signature<'p> {
-    pub(crate) keyid: &'p str,
-    pub(crate) sig: &'p str,
+    #[serde(borrow)]
+    pub(crate) keyid: Text<'p>,
+    #[serde(borrow)]
+    pub(crate) sig: Text<'p>,
 }
+
+/// A text that most often needs no copy.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Text<'p>(#[serde(borrow)] pub(crate) Cow<'p, str>);
 
 impl Packument {
     pub(crate) fn name(&self) -> &str {
         &self.texts[self.name.clone()]
     }
 
-    /// What is kept of a version.
-    pub(crate) fn version(&self, version: &str) -> Option<Version<'_>> {
-        let places = self.find(&self.versions, version)?;
-        let text = |place: &Option<Place>| place.clone().map(|place| &self.texts[place]);
-        let signatures = self.signatures[places.signatures.clone()].iter();
-        Some(Version {
-            name: text(&places.name),
-            version: text(&places.version),
-            integrity: text(&places.integrity),
-            signatures: signatures
-                .map(|(keyid, sig)| Signature {
-                    keyid: &self.texts[keyid.clone()],
-                    sig: &self.texts[sig.clone()],
-                })
-                .collect(),
-        })
+    /// What is kept of a version, if it is listed. Only now its entry is read.
+    pub(crate) fn version(&self, version: &str) -> Option<Result<Version<'_>, serde_json::Error>> {
+        let place = self.find(&self.versions, version)?.clone();
+        Some(serde_json::from_str(&self.whole[place]))
     }
 
     /// When a version was published; `None` also where the registry wrote no text there, as it does for what was unpublished.
@@ -102,26 +100,26 @@ impl Packument {
 }
 
 /// Reads a packument.
-pub(crate) fn read(bytes: &[u8]) -> Result<Packument, serde_json::Error> {
-    let text = std::str::from_utf8(bytes).map_err(serde_json::Error::custom)?;
-    let mut kept = Kept::expecting(bytes.len());
-    let mut deserializer = serde_json::Deserializer::from_str(text);
+pub(crate) fn read(bytes: Vec<u8>) -> Result<Packument, serde_json::Error> {
+    let whole = String::from_utf8(bytes).map_err(serde_json::Error::custom)?;
+    let mut kept = Kept::of(&whole);
+    let mut deserializer = serde_json::Deserializer::from_str(&whole);
     let name = deserializer.deserialize_map(Whole(&mut kept))?;
     deserializer.end()?;
     let Kept {
         texts,
         mut versions,
         mut times,
-        signatures,
+        ..
     } = kept;
     by_key(&texts, &mut versions)?;
     by_key(&texts, &mut times)?;
     Ok(Packument {
+        whole,
         texts,
         name,
         versions,
         times,
-        signatures,
     })
 }
 
@@ -136,22 +134,22 @@ fn by_key<V>(texts: &str, entries: &mut [(Place, V)]) -> Result<(), serde_json::
 }
 
 /// What was kept so far.
-struct Kept {
+struct Kept<'w> {
+    whole: &'w str,
     texts: String,
-    versions: Vec<(Place, Places)>,
+    versions: Vec<(Place, Place)>,
     times: Vec<(Place, Option<Place>)>,
-    signatures: Vec<(Place, Place)>,
 }
 
-impl Kept {
-    /// Takes room at once for what a packument of so many bytes most often holds: lists that grow step by step cost as much as what is put into them.
-    fn expecting(bytes: usize) -> Self {
-        let versions = (bytes / VERSION_BYTES).min(MAX_EXPECTED);
+impl<'w> Kept<'w> {
+    /// Takes room at once for what a packument of this size most often holds: lists that grow step by step cost as much as what is put into them.
+    fn of(whole: &'w str) -> Self {
+        let versions = (whole.len() / VERSION_BYTES).min(MAX_EXPECTED);
         Self {
+            whole,
             texts: String::with_capacity(versions * KEPT_BYTES),
             versions: Vec::with_capacity(versions),
             times: Vec::with_capacity(versions),
-            signatures: Vec::with_capacity(versions),
         }
     }
 
@@ -161,24 +159,11 @@ impl Kept {
         start..self.texts.len()
     }
 
-    fn keep_version(&mut self, key: &Text<'_>, version: &VersionText<'_>) {
-        let start = self.signatures.len();
-        let dist = version.dist.as_ref();
-        for signature in dist.into_iter().flat_map(|dist| dist.signatures.iter()) {
-            let places = (self.keep(&signature.keyid.0), self.keep(&signature.sig.0));
-            self.signatures.push(places);
-        }
-        let integrity = dist.and_then(|dist| dist.integrity.as_ref());
-        let [name, version, integrity] = [version.name.as_ref(), version.version.as_ref(), integrity]
-            .map(|text| text.map(|text| self.keep(&text.0)));
-        let places = Places {
-            name,
-            version,
-            integrity,
-            signatures: start..self.signatures.len(),
-        };
+    fn keep_version(&mut self, key: &Text<'_>, entry: &RawValue) {
+        // An entry is a piece of the whole text, so its place follows from where both lie.
+        let start = entry.get().as_ptr().addr() - self.whole.as_ptr().addr();
         let key = self.keep(&key.0);
-        self.versions.push((key, places));
+        self.versions.push((key, start..start + entry.get().len()));
     }
 
     fn keep_time(&mut self, key: &Text<'_>, time: &TimeText<'_>) {
@@ -200,9 +185,9 @@ enum Field {
 }
 
 /// A packument as it is read; its texts lie in its bytes.
-struct Whole<'k>(&'k mut Kept);
+struct Whole<'k, 'w>(&'k mut Kept<'w>);
 
-impl<'de> Visitor<'de> for Whole<'_> {
+impl<'de> Visitor<'de> for Whole<'_, '_> {
     type Value = Place;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -217,7 +202,9 @@ impl<'de> Visitor<'de> for Whole<'_> {
                 Field::Other => drop(access.next_value::<IgnoredAny>()?),
                 Field::Name if name.is_none() => name = Some(kept.keep(&access.next_value::<Text<'_>>()?.0)),
                 Field::Versions if versions.is_none() => {
-                    versions = Some(access.next_value_seed(Each::new(|key, version| kept.keep_version(key, version)))?);
+                    versions = Some(
+                        access.next_value_seed(Each::new(|key, entry: &&RawValue| kept.keep_version(key, entry)))?,
+                    );
                 }
                 Field::Time if time.is_none() => {
                     time = Some(access.next_value_seed(Each::new(|key, time| kept.keep_time(key, time)))?);
@@ -266,73 +253,6 @@ impl<'de, F: FnMut(&Text<'_>, &V), V: Deserialize<'de>> Visitor<'de> for Each<F,
     }
 }
 
-#[derive(Deserialize)]
-struct VersionText<'a> {
-    #[serde(borrow)]
-    name: Option<Text<'a>>,
-    #[serde(borrow)]
-    version: Option<Text<'a>>,
-    #[serde(borrow)]
-    dist: Option<DistText<'a>>,
-}
-
-#[derive(Deserialize)]
-struct DistText<'a> {
-    #[serde(borrow)]
-    integrity: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    signatures: Signatures<'a>,
-}
-
-/// A version's signatures. Nearly every version has one, and a list of its own for each would cost more than reading it.
-#[derive(Default)]
-struct Signatures<'a> {
-    first: Option<SignatureText<'a>>,
-    others: Vec<SignatureText<'a>>,
-}
-
-impl<'a> Signatures<'a> {
-    fn iter(&self) -> impl Iterator<Item = &SignatureText<'a>> {
-        self.first.iter().chain(&self.others)
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Signatures<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct List;
-
-        impl<'de> Visitor<'de> for List {
-            type Value = Signatures<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of signatures")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Signatures<'de>, A::Error> {
-                let first = access.next_element()?;
-                let mut others = Vec::new();
-                while let Some(other) = access.next_element()? {
-                    others.push(other);
-                }
-                Ok(Signatures { first, others })
-            }
-        }
-
-        deserializer.deserialize_seq(List)
-    }
-}
-
-#[derive(Deserialize)]
-struct SignatureText<'a> {
-    #[serde(borrow)]
-    keyid: Text<'a>,
-    #[serde(borrow)]
-    sig: Text<'a>,
-}
-
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
 /// When something happened; `None` where no text stands there.
 struct TimeText<'a>(Option<Cow<'a, str>>);
 
@@ -378,18 +298,32 @@ impl<'de: 'a, 'a> Deserialize<'de> for TimeText<'a> {
 mod tests {
     use super::*;
 
+    fn shown<'t>(text: &'t Option<Text<'_>>) -> Option<&'t str> {
+        text.as_ref().map(|text| text.0.as_ref())
+    }
+
+    /// Reads a packument, and the entry of version 1.
+    fn read_one(bytes: &[u8]) -> Result<(), serde_json::Error> {
+        read(bytes.to_vec())?.version("1").transpose().map(drop)
+    }
+
     #[test]
     fn what_is_not_signed_is_passed_over() {
         let packument = read(
             br#"{"_id":"x","name":"x","readme":"...","versions":{"1.0.0":{"name":"x","version":"1.0.0","scripts":{"a":"b"},
             "dist":{"tarball":"t","integrity":"sha512-AA==","signatures":[{"keyid":"k","sig":"s","more":1}]}}},
-            "time":{"1.0.0":"2024-01-01T00:00:00.000Z","unpublished":{"versions":["0.1.0"]},"list":[1],"none":null}}"#,
+            "time":{"1.0.0":"2024-01-01T00:00:00.000Z","unpublished":{"versions":["0.1.0"]},"list":[1],"none":null}}"#
+                .to_vec(),
         )
         .unwrap();
-        let version = packument.version("1.0.0").unwrap();
-        assert_eq!((version.name, version.version), (Some("x"), Some("1.0.0")));
-        assert_eq!(version.integrity, Some("sha512-AA=="));
-        assert_eq!((version.signatures[0].keyid, version.signatures[0].sig), ("k", "s"));
+        let version = packument.version("1.0.0").unwrap().unwrap();
+        assert_eq!(
+            (shown(&version.name), shown(&version.version)),
+            (Some("x"), Some("1.0.0"))
+        );
+        let dist = version.dist.unwrap();
+        assert_eq!(shown(&dist.integrity), Some("sha512-AA=="));
+        assert_eq!((&*dist.signatures[0].keyid.0, &*dist.signatures[0].sig.0), ("k", "s"));
         assert_eq!(packument.time("1.0.0"), Some("2024-01-01T00:00:00.000Z"));
         for key in ["unpublished", "list", "none", "absent"] {
             assert_eq!(packument.time(key), None);
@@ -406,18 +340,15 @@ mod tests {
         };
         let keys = ["2.0.0", "10.0.0", "1.0.0", "1.0.0-\\u0062"];
         let entries: Vec<_> = keys.iter().zip(0..).map(|(key, number)| entry(key, number)).collect();
-        let packument = read(format!(r#"{{"name":"x","versions":{{{}}}}}"#, entries.join(",")).as_bytes()).unwrap();
+        let packument = read(format!(r#"{{"name":"x","versions":{{{}}}}}"#, entries.join(",")).into_bytes()).unwrap();
         for (number, key) in ["2.0.0", "10.0.0", "1.0.0", "1.0.0-b"].into_iter().enumerate() {
-            let version = packument.version(key).unwrap();
-            assert_eq!(version.version, Some(format!("1.{number}").as_str()));
-            assert_eq!(version.integrity, Some(format!("i{number}").as_str()));
-            assert_eq!(version.signatures.len(), number);
-            assert!(
-                version
-                    .signatures
-                    .iter()
-                    .all(|signature| signature.keyid == format!("k{number}"))
-            );
+            let version = packument.version(key).unwrap().unwrap();
+            assert_eq!(shown(&version.version), Some(format!("1.{number}").as_str()));
+            let dist = version.dist.unwrap();
+            assert_eq!(shown(&dist.integrity), Some(format!("i{number}").as_str()));
+            assert_eq!(dist.signatures.len(), number);
+            let mut signatures = dist.signatures.iter();
+            assert!(signatures.all(|signature| signature.keyid.0 == format!("k{number}")));
         }
         assert!(packument.version("3.0.0").is_none() && packument.time("1.0.0").is_none());
     }
@@ -425,7 +356,7 @@ mod tests {
     #[test]
     fn no_kept_value_has_two_meanings() {
         let good = r#"{"name":"x","versions":{"1":{"version":"1","dist":{"integrity":"a"}}},"time":{"1":"t"}}"#;
-        assert!(read(good.as_bytes()).is_ok());
+        assert!(read_one(good.as_bytes()).is_ok());
         for (from, to) in [
             (r#""name":"x","#, r#""name":"x","name":"y","#),
             (r#""versions":{"#, r#""versions":{},"versions":{"#),
@@ -437,7 +368,7 @@ mod tests {
         ] {
             let text = good.replacen(from, to, 1);
             assert_ne!(text, good);
-            assert!(read(text.as_bytes()).is_err(), "{text}");
+            assert!(read_one(text.as_bytes()).is_err(), "{text}");
         }
     }
 
@@ -453,17 +384,23 @@ mod tests {
             b"{\"name\":\"x\",\"readme\":\"\xff\"}",
             b"[]",
         ] {
-            assert!(read(wrong).is_err(), "{}", String::from_utf8_lossy(wrong));
+            assert!(read_one(wrong).is_err(), "{}", String::from_utf8_lossy(wrong));
         }
-        assert!(read(br#"{"name":"x","versions":{"1":{"name":null,"dist":null}}}"#).is_ok());
+        assert!(read_one(br#"{"name":"x","versions":{"1":{"name":null,"dist":null}}}"#).is_ok());
+        // What nobody asks about decides nothing.
+        assert!(read_one(br#"{"name":"x","versions":{"1":{},"2":{"dist":7}}}"#).is_ok());
     }
 
     #[test]
     fn nesting_costs_no_stack() {
         let deep = format!("{}{}", "[".repeat(1_000_000), "]".repeat(1_000_000));
-        assert!(read(format!(r#"{{"name":"x","other":{deep}}}"#).as_bytes()).is_ok());
+        assert!(read_one(format!(r#"{{"name":"x","other":{deep}}}"#).as_bytes()).is_ok());
         for kept in ["name", "versions"] {
-            assert!(read(format!(r#"{{"{kept}":{deep}}}"#).as_bytes()).is_err());
+            assert!(read_one(format!(r#"{{"{kept}":{deep}}}"#).as_bytes()).is_err());
         }
+        for asked in [format!("{{\"1\":{deep}}}"), format!("{{\"1\":{{\"dist\":{deep}}}}}")] {
+            assert!(read_one(format!(r#"{{"name":"x","versions":{asked}}}"#).as_bytes()).is_err());
+        }
+        assert!(read_one(format!(r#"{{"name":"x","versions":{{"1":{{"scripts":{deep}}}}}}}"#).as_bytes()).is_ok());
     }
 }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::ID;
 use super::anchor::{self, RegistryKey};
-use super::parse::{MAX_SIGNATURES, Packument, Signature};
+use super::parse::{Dist, MAX_SIGNATURES, Packument, Signature};
 use crate::evidence::pinned::{Made, made_by, read_anchors};
 use crate::evidence::ready::Ready;
 use crate::evidence::{Context, Evidence, reading};
@@ -67,19 +67,24 @@ impl<'a> Signed<'a> {
         let version = self
             .packument
             .version(&artifact.version)
-            .ok_or_else(|| incomplete(format!("the packument does not list version {}", artifact.version)))?;
+            .ok_or_else(|| incomplete(format!("the packument does not list version {}", artifact.version)))?
+            .map_err(|error| {
+                let reason = format!("the packument's entry for {} cannot be read: {error}", artifact.version);
+                Finding::contradicted(ID, Fault::Malformed, reason)
+            })?;
+        let own = [version.name.as_ref(), version.version.as_ref()].map(|text| text.map(|text| text.0.as_ref()));
         // What is signed are the entry's own name and version.
-        if version.name != Some(&artifact.name) || version.version != Some(&artifact.version) {
+        if own != [Some(artifact.name.as_str()), Some(artifact.version.as_str())] {
             let found = |text: Option<&str>| text.map_or("nothing".to_owned(), reading::shown);
             let reason = format!(
                 "the packument's entry for {} calls itself {} {}",
                 artifact.version,
-                found(version.name),
-                found(version.version)
+                found(own[0]),
+                found(own[1])
             );
             return Err(Finding::contradicted(ID, Fault::SubjectDiffers, reason));
         }
-        let signatures = version.signatures;
+        let Dist { integrity, signatures } = version.dist.unwrap_or_default();
         if signatures.is_empty() {
             return Err(incomplete("the packument has no signature for this version".to_owned()));
         }
@@ -90,8 +95,8 @@ impl<'a> Signed<'a> {
             );
             return Err(Finding::undecided(ID, Doubt::TooLarge, reason));
         }
-        let integrity = version
-            .integrity
+        let integrity = integrity
+            .map(|text| text.0)
             .ok_or_else(|| incomplete("the packument has no integrity for this version".to_owned()))?;
         let sha512 = integrity
             .strip_prefix("sha512-")
@@ -100,7 +105,7 @@ impl<'a> Signed<'a> {
             .ok_or_else(|| {
                 let reason = format!(
                     "the signed integrity `{}` is not one SHA-512",
-                    reading::shown(integrity)
+                    reading::shown(&integrity)
                 );
                 Finding::contradicted(ID, Fault::Weak, reason)
             })?;
@@ -115,13 +120,15 @@ impl<'a> Signed<'a> {
     fn judge_signature(
         &self,
         statement: &Statement<'_>,
-        signature: Signature<'_>,
+        signature: &Signature<'_>,
         found_sha512: &Claim,
         artifact: &Artifact,
     ) -> Finding {
         let show = |mut finding: Finding| {
             finding.algorithm = Some(ALGORITHM.to_owned());
-            finding.signers.push(Signer::key(reading::shown(signature.keyid), None));
+            finding
+                .signers
+                .push(Signer::key(reading::shown(&signature.keyid.0), None));
             finding.signed_at = statement.published.map(|time| SignedAt {
                 time,
                 source: TimeSource::Signer,
@@ -136,8 +143,8 @@ impl<'a> Signed<'a> {
             .keys
             .iter()
             .flat_map(|(anchor, keys)| keys.iter().map(move |key| (*anchor, key)))
-            .filter(|(_, key)| key.id == signature.keyid);
-        let bytes = STANDARD.decode(signature.sig).unwrap_or_default();
+            .filter(|(_, key)| key.id == signature.keyid.0);
+        let bytes = STANDARD.decode(signature.sig.0.as_bytes()).unwrap_or_default();
         let made = made_by(ID, artifact, self.context.now, named, |key| {
             key.key.verify(statement.message.as_bytes(), &bytes).is_ok()
         });
@@ -148,7 +155,7 @@ impl<'a> Signed<'a> {
                 let reason = format!(
                     "the signature over `{}` does not fit key {} of anchor `{}`",
                     reading::shown(&statement.message),
-                    reading::shown(signature.keyid),
+                    reading::shown(&signature.keyid.0),
                     anchor.name
                 );
                 return show(Finding::contradicted(ID, Fault::SignatureWrong, reason));
@@ -156,7 +163,7 @@ impl<'a> Signed<'a> {
             Made::Unknown => {
                 let reason = format!(
                     "signed by key {}, which nobody pinned for it",
-                    reading::shown(signature.keyid)
+                    reading::shown(&signature.keyid.0)
                 );
                 return show(Finding::undecided(ID, Doubt::UnknownSigner, reason));
             }
@@ -196,7 +203,7 @@ impl Evidence for Signed<'_> {
         };
         let signatures = statement.signatures.iter();
         signatures
-            .map(|signature| self.judge_signature(&statement, *signature, &sha512, artifact))
+            .map(|signature| self.judge_signature(&statement, signature, &sha512, artifact))
             .collect()
     }
 }
