@@ -84,6 +84,9 @@ MAX_RECIPIENTS = 64
 MAX_NAME_BYTES = 512
 MAX_SEQUENCE_JUMP = 64
 MAX_CREATED_AHEAD_SECONDS = 86_400
+DAY_SECONDS = 86_400
+# report.md §2: no time lies after it.
+LAST_SECOND = 253_402_207_200
 MAX_CLOCK_BEHIND_SECONDS = 600
 MAX_JSON_DEPTH = 16
 MAX_JSON_INTEGER = (1 << 53) - 1
@@ -2125,6 +2128,7 @@ def verify_report(path, roots):
         head = read_part(envelope.payload, validate, "head", path)
         if head.get("format") != 1:
             raise Refused("unknown-format", path, f"format {head.get('format')!r} is not known")
+        check_attempt(head, path)
         records = head["records"]
         proof = LogProof(head["log"], roots, path) if head.get("log") is not None else None
         found, count, size = hashlib.sha256(), 0, 0
@@ -2144,6 +2148,27 @@ def verify_report(path, roots):
     if proof:
         proof.finish(head)
     return head, sha256(envelope.payload), persons, proof
+
+
+def check_attempt(head, subject):
+    """What a head says twice, it says alike (report.md §2)."""
+
+    def demand(holds, field):
+        if not holds:
+            raise Refused("json-not-strict", subject, f"the field {field} has a value that no report has")
+
+    refused = head.get("outcome") == "refused"
+    if keep := head.get("retention"):
+        demand(keep["class"] == ("refusal" if refused else "report"), "retention.class")
+        until = None if keep["days"] is None else min(time(head["created"]) + keep["days"] * DAY_SECONDS, LAST_SECOND)
+        demand((keep["until"] and time(keep["until"])) == until, "retention.until")
+    demand(("result" in head) == ("waived" in head), "waived")
+    if "result" in head:
+        passed = "passed-with-waivers" if head["waived"] else "passed"
+        demand(head["result"] == ("failed" if refused else passed), "result")
+    for check in head.get("checks", ()):
+        if "started" in check:
+            demand("ended" in check and time(check["started"]) <= time(check["ended"]), "checks.ended")
 
 
 # ---- the log: log.md

@@ -101,3 +101,114 @@ impl History {
         wrong
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Timestamp;
+
+    fn time() -> Timestamp {
+        Timestamp::from_seconds(1)
+    }
+
+    fn imported(generation: u64) -> Leaf {
+        Leaf::Attempt {
+            bundle: Some(Digest::of(b"manifest")),
+            codes: Vec::new(),
+            count: 0,
+            created: time(),
+            generation: Some(generation),
+            outcome: "imported".to_owned(),
+            previous: None,
+            records: Digest::of(b""),
+            report: generation,
+            repository: Some(root(generation)),
+        }
+    }
+
+    fn root(generation: u64) -> Digest {
+        Digest::of(&generation.to_be_bytes())
+    }
+
+    fn held(number: u64) -> GenerationRecord {
+        GenerationRecord {
+            number,
+            root: root(number),
+            bundle: Some(Digest::of(b"manifest")),
+            time: time(),
+            note: String::new(),
+        }
+    }
+
+    fn rollback(generation: u64, to: u64) -> Leaf {
+        Leaf::Rollback {
+            generation,
+            reason: "test".to_owned(),
+            time: time(),
+            to,
+        }
+    }
+
+    fn wrong(leaves: &[Leaf], held: &[GenerationRecord]) -> Vec<String> {
+        let mut history = History::default();
+        leaves.iter().for_each(|leaf| history.take(leaf));
+        history.compare(held)
+    }
+
+    #[test]
+    fn what_log_and_state_tell_alike_is_right() {
+        let swept = Leaf::Sweep {
+            generations: vec![3],
+            time: time(),
+        };
+        let again = GenerationRecord {
+            root: root(3),
+            bundle: None,
+            ..held(5)
+        };
+        let leaves = [imported(3), imported(4), rollback(5, 3), swept];
+        assert_eq!(wrong(&leaves, &[held(4), again]), [""; 0]);
+        assert_eq!(wrong(&[], &[]), [""; 0]);
+    }
+
+    #[test]
+    fn each_generation_that_only_one_of_them_tells_of_is_named() {
+        let both = [imported(3), imported(4)];
+        assert_eq!(
+            wrong(&both, &[held(3)]),
+            ["generation 4, of which the log tells, is not in it"]
+        );
+        let other = GenerationRecord {
+            root: root(9),
+            ..held(4)
+        };
+        let told = format!("generation 4 shows {} in it, and {} in the log", root(9), root(4));
+        assert_eq!(wrong(&both, &[held(3), other]), [told]);
+        assert_eq!(
+            wrong(&both, &[held(3), held(4), held(5)]),
+            ["it holds generation 5, of which the log tells nothing"]
+        );
+        assert_eq!(
+            wrong(&[imported(3), imported(3)], &[held(3)]),
+            ["the log tells of generation 3 twice"]
+        );
+        assert_eq!(
+            wrong(&[imported(3), rollback(3, 3)], &[held(3)]),
+            ["the log tells of generation 3 twice"]
+        );
+    }
+
+    #[test]
+    fn what_came_before_the_log_was_begun_is_not_judged() {
+        // Generations before the log's first one, and what shows one of them again.
+        assert_eq!(wrong(&[imported(3)], &[held(1), held(2), held(3)]), [""; 0]);
+        let again = GenerationRecord {
+            bundle: None,
+            ..held(4)
+        };
+        assert_eq!(
+            wrong(&[imported(3), rollback(4, 1)], &[held(1), held(3), again]),
+            [""; 0]
+        );
+    }
+}

@@ -91,3 +91,89 @@ pub(super) fn read(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Digest;
+
+    /// Writes a journal, and gives what it is named as.
+    fn written(folder: &Path, content: &[u8]) -> (std::path::PathBuf, Records) {
+        let path = folder.join("journal");
+        std::fs::write(&path, frame::encode(content).unwrap()).unwrap();
+        let records = Records {
+            bytes: content.len() as u64,
+            count: content.iter().filter(|byte| **byte == b'\n').count() as u64,
+            digest: Digest::of(content),
+        };
+        (path, records)
+    }
+
+    fn code(read: Result<(), Stop>) -> Option<Code> {
+        match read {
+            Ok(()) => None,
+            Err(Stop::Refused(refusals)) => Some(refusals[0].code),
+            Err(Stop::Unable(unable)) => panic!("{unable:?}"),
+        }
+    }
+
+    #[test]
+    fn a_journal_is_the_one_that_is_named_or_it_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, records) = written(folder.path(), b"one\ntwo\n");
+        assert_eq!(measure(&path).unwrap(), records);
+        let mut lines = Vec::new();
+        read(&path, &records, &mut |line| {
+            lines.push(line.to_vec());
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(lines, [&b"one"[..], b"two"]);
+        let read = |records: &Records| code(read(&path, records, &mut |_| Ok(())));
+        let digest = Digest::of(b"other");
+        for wrong in [
+            Records { digest, ..records },
+            Records { count: 3, ..records },
+            Records { bytes: 7, ..records },
+            Records { bytes: 9, ..records },
+        ] {
+            assert_eq!(read(&wrong), Some(Code::DigestMismatch), "{wrong:?}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(read(&records), Some(Code::StateRolledBack));
+    }
+
+    #[test]
+    fn what_comes_after_the_last_line_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, records) = written(folder.path(), b"one\ntwo");
+        assert_eq!(records.count, 1);
+        assert_eq!(code(read(&path, &records, &mut |_| Ok(()))), Some(Code::DigestMismatch));
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_not_kept_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut content = vec![b'x'; MAX_LINE_BYTES + (1 << 20)];
+        content.push(b'\n');
+        let (path, records) = written(folder.path(), &content);
+        let mut longest = 0;
+        let told = read(&path, &records, &mut |line| {
+            longest = longest.max(line.len());
+            Ok(())
+        });
+        assert_eq!((code(told), longest), (Some(Code::DigestMismatch), 0));
+    }
+
+    #[test]
+    fn whoever_reads_may_stop() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, records) = written(folder.path(), b"one\ntwo\n");
+        let mut count = 0;
+        let stopped = read(&path, &records, &mut |_| {
+            count += 1;
+            Err(Refusal::new(Code::SizeExceeded, "a line", "enough").into())
+        });
+        assert_eq!((code(stopped), count), (Some(Code::SizeExceeded), 1));
+    }
+}

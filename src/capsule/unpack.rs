@@ -1,14 +1,12 @@
 //! Unpacking a capsule into a folder: every header compared, every byte hashed, and nothing believed but that (`bundle-spec/capsule.md` §4).
 //!
 //! Threats: those of [`crate::import::packed`]. A name is one of a few spellings, or it is refused.
-#![expect(clippy::disallowed_methods, reason = "a capsule is unpacked into files")]
 
-use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::index::{Index, Named, WORK};
-use crate::import::packed::{self, INDEX, IndexReader, cannot, mismatch, refusal};
+use super::index::{Index, Named};
+use crate::import::packed::{self, INDEX, IndexReader, mismatch, refusal};
 use crate::model::{Code, Stop};
 
 /// A capsule whose every part is as its index says. Nothing of what it says is believed yet.
@@ -42,8 +40,6 @@ pub fn unpack(input: impl Read, folder: &Path) -> Result<Unpacked, Stop> {
             _ => Ok(named.place(name, folder)),
         }
     })?;
-    let work = folder.join(WORK);
-    fs::create_dir_all(&work).map_err(|error| cannot("make", &work, error))?;
     Ok(Unpacked {
         folder: folder.to_owned(),
         index,

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -12,9 +13,10 @@ use super::progress::Bars;
 use super::scanners::ScannersArgument;
 use super::shown::holder;
 use super::station::{LateKeys, ReportSigner, Watching};
-use super::{Context, Exit};
+use super::{Context, Exit, machine};
 use crate::bundle::manifest::Manifest;
 use crate::enclave::{self, Enclave};
+use crate::import::attempt::Circumstances;
 use crate::import::authenticate::Voucher;
 use crate::import::commit::Committed;
 use crate::import::open::Input;
@@ -24,7 +26,7 @@ use crate::import::verify_evidence::EvidenceSummary;
 use crate::import::verify_objects::Incomplete;
 use crate::import::{Against, Checked, EnclaveMemory, Imported, Run, gap_rule, import_recorded, verify};
 use crate::model::{Code, Refusal, Stop, Unable};
-use crate::report::Custody;
+use crate::report::{Custody, Handling};
 use crate::store::Store;
 use crate::trust::custody::Named;
 use crate::trust::folder::TrustFolder;
@@ -46,7 +48,50 @@ pub(crate) struct ImportArguments {
     #[command(flatten)]
     custody: LastRecords,
     #[command(flatten)]
+    handling: HandlingArguments,
+    #[command(flatten)]
     signer: ReportSigner,
+}
+
+/// What the report says that the import belongs to, in the words of whoever imports.
+#[derive(Debug, Args)]
+struct HandlingArguments {
+    /// Where this change was asked for and agreed, as the site's own system names it; it stands in the report
+    #[arg(long, value_name = "TEXT", value_parser = a_line)]
+    ticket: Option<String>,
+    /// The baseline that this import changes, as the site's configuration management names it; it stands in the report
+    #[arg(long, value_name = "TEXT", value_parser = a_line)]
+    baseline: Option<String>,
+    /// The protective marking that the media bear; it stands in the report
+    #[arg(long, value_name = "TEXT", value_parser = a_line)]
+    marking: Option<String>,
+}
+
+impl HandlingArguments {
+    fn said(&self) -> Handling {
+        Handling {
+            baseline: self.baseline.clone(),
+            marking: self.marking.clone(),
+            ticket: self.ticket.clone(),
+        }
+    }
+}
+
+/// The longest text of one of these: a line that people read.
+const MAX_LINE_BYTES: usize = 200;
+
+/// Reads a text that a report takes over whole.
+fn a_line(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    if text.len() > MAX_LINE_BYTES {
+        return Err(format!("it is longer than {MAX_LINE_BYTES} bytes"));
+    }
+    if escape(text) != text {
+        return Err("it has characters that do not print".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// What to verify, and against what.
@@ -103,8 +148,11 @@ pub(crate) fn run_import(arguments: &ImportArguments, context: &Context) -> Resu
     let folder = &arguments.enclave;
     let mut trust = TrustFolder::open(&folder.join("trust"))?;
     let root = trust.current().clone();
-    arguments.signer.open_during(folder, &root, |keys| {
-        import_signed(arguments, &mut trust, keys, context)
+    thread::scope(|scope| {
+        let program = machine::LateProgram::reading(scope);
+        arguments.signer.open_during(folder, &root, |keys| {
+            import_signed(arguments, &mut trust, keys, &program, context)
+        })
     })
 }
 
@@ -112,13 +160,29 @@ fn import_signed(
     arguments: &ImportArguments,
     trust: &mut TrustFolder,
     keys: &LateKeys<'_>,
+    program: &machine::LateProgram<'_>,
     context: &Context,
 ) -> Result<Exit, Stop> {
     let folder = &arguments.enclave;
     let scanners = arguments.scanners.open(Some(folder))?;
     let mut enclave = Enclave::open(folder, &holder("import"))?;
     let lost = super::stands::lost(folder, &enclave.ledger, trust)?;
-    let mut recorder = Recorder::of(folder, trust.current(), &enclave.ledger, keys, &lost, context.now)?;
+    let program = || program.read();
+    let circumstances = Circumstances {
+        clock: Some(&super::now),
+        handling: arguments.handling.said(),
+        host: Some(machine::host()),
+        program: Some(&program),
+    };
+    let mut recorder = Recorder::of(
+        folder,
+        trust.current(),
+        &enclave.ledger,
+        keys,
+        &lost,
+        context.now,
+        circumstances,
+    )?;
     let bars = Bars::new(context);
     let run = Run {
         now: context.now,

@@ -33,6 +33,7 @@ mod init;
 mod key;
 mod list;
 mod log;
+mod machine;
 mod media;
 mod output;
 #[cfg(feature = "export")]

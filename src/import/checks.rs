@@ -20,6 +20,24 @@ pub(super) enum Step {
     Staged,
 }
 
+impl Step {
+    const ALL: [Self; 8] = [
+        Self::Begun,
+        Self::Opened,
+        Self::Authenticated,
+        Self::Intact,
+        Self::Trusted,
+        Self::Judged,
+        Self::Decided,
+        Self::Staged,
+    ];
+
+    /// The step after it; none after the last.
+    pub(super) fn next(self) -> Option<Self> {
+        Self::ALL.into_iter().find(|step| *step > self)
+    }
+}
+
 /// What is checked, in its order: name, the step after which it has passed, and what it asks.
 const CHECKS: &[(&str, Step, Method, &str)] = &[
     (
@@ -118,7 +136,7 @@ pub(super) fn checks(reached: Step, refusals: &[Refusal], keeping: &Keeping<'_>)
     let mut has_failed = false;
     CHECKS
         .iter()
-        .map(|(id, _, method, title)| {
+        .map(|(id, step, method, title)| {
             let (result, codes, note) = match failed.get(id) {
                 Some(refusals) => {
                     has_failed = true;
@@ -139,14 +157,20 @@ pub(super) fn checks(reached: Step, refusals: &[Refusal], keeping: &Keeping<'_>)
                 (None, CheckResult::NotReached) => (None, None),
                 _ => compared::passed(id, keeping).unzip(),
             };
+            let (started, ended) = match result {
+                CheckResult::NotReached => (None, None),
+                _ => keeping.times.of(*step),
+            };
             Check {
                 codes,
+                ended,
                 expected,
                 id: (*id).to_owned(),
                 method: *method,
                 note,
                 observed,
                 result,
+                started,
                 title: (*title).to_owned(),
             }
         })

@@ -7,6 +7,7 @@
 pub mod open;
 mod volume;
 pub mod custody;
+pub mod attempt;
 pub mod authenticate;
 pub mod verify_objects;
 pub mod judge;

@@ -1,14 +1,15 @@
 //! What a report says, out of what the steps of an import know.
 
 use super::authenticate::Voucher;
-use super::decide::{DecidedArtifact, Decisions, ScanTold};
+use super::decide::{DecidedArtifact, Decisions, ScanTold, published};
+use super::verify_evidence::JudgedArtifact;
 use crate::bundle::manifest::Manifest;
-use crate::ecosystem::purl;
+use crate::ecosystem::{self, Stated, purl};
 use crate::model::{Digest, Finding, ProofState, Refusal, Timestamp};
 use crate::policy::{Hit, Mode};
 use crate::report::{
-    self, Absent, Bundle, Consent, Decided, DecisionHit, LoweredHit, Person, Policy, Record, Refused, Shortened,
-    Standing, Version, short,
+    self, About, Absent, Bundle, Consent, Decided, DecisionHit, LoweredHit, Person, Policy, PublishedAt, Record,
+    Refused, Shortened, Standing, Version, short,
 };
 use crate::trust::TrustedRoot;
 
@@ -109,9 +110,11 @@ pub(super) fn record(artifact: DecidedArtifact) -> Record {
     let DecidedArtifact { judged, decided } = artifact;
     let level = judged.level();
     let size = judged.examined.size;
+    let about = about(&judged);
     let findings: Vec<Finding> = judged.findings;
     let artifact = judged.examined.artifact;
     Record {
+        about,
         absent: artifact
             .proofs
             .iter()
@@ -144,6 +147,23 @@ pub(super) fn record(artifact: DecidedArtifact) -> Record {
             verdict: decided.decision.verdict.word().to_owned(),
         }),
     }
+}
+
+/// What its metadata, its registry and its proofs say of it; none where they say nothing.
+fn about(judged: &JudgedArtifact) -> Option<About> {
+    let ecosystem = &judged.examined.artifact.ecosystem;
+    let stated = ecosystem::find(ecosystem).map_or_else(Stated::default, |known| known.stated(&judged.examined.facts));
+    let about = About {
+        published: published(&judged.findings, &stated).map(|published| PublishedAt {
+            by: published.source.word().to_owned(),
+            time: published.time,
+        }),
+        licence: stated.licence.as_deref().map(short),
+        source: stated
+            .advised_as
+            .map(|(name, version)| short(&format!("{name}@{version}"))),
+    };
+    (about != About::default()).then_some(about)
 }
 
 fn scan(told: ScanTold) -> report::Scan {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::attempt::{Circumstances, StepTimes, cryptography};
 use super::authenticate::{SealedManifest, Voucher};
 use super::basis::{self, Basis, Lines};
 use super::checks::{Step, checks};
@@ -27,9 +28,10 @@ use crate::enclave;
 use crate::ledger::{Ledger, LedgerError, Sink};
 use crate::log::{self, Checkpoint, Log};
 use crate::model::{Digest, LogState, Refusal, SeenState, Stop, Timestamp, Unable};
+use crate::policy::{RecordClass, Retention};
 use crate::report::{
-    Aside, Custody, EcosystemTally, FORMAT, Folder, Head, KnownTime, LogPart, LostReport, Outcome, Previous, Published,
-    Records, ReportError, Shortened, Station, TrustThen, short,
+    Aside, Custody, EcosystemTally, FORMAT, Folder, Head, Keep, KnownTime, LogPart, LostReport, Outcome, Previous,
+    Published, Records, ReportError, Shortened, Station, TrustThen, Verdict, controls, short,
 };
 use crate::store;
 use crate::trust::TrustedRoot;
@@ -100,7 +102,13 @@ pub(super) struct Keeping<'a> {
     pub(super) evidence: EvidenceSummary,
     pub(super) waived: u64,
     pub(super) kept_out: u64,
+    // Artifacts that the policy's rules alone would not admit.
+    excepted: u64,
     pub(super) asked: Asked,
+    pub(super) times: StepTimes,
+    circumstances: Circumstances<'a>,
+    // What this site's policy says of keeping reports.
+    kept_for: Retention,
     // Kept of a bundle that they did not get in.
     untrusted_approvals: Vec<Vec<u8>>,
     pending: Option<Pending>,
@@ -140,6 +148,7 @@ impl<'a> Recorder<'a> {
         keys: &'a dyn Keys,
         lost: &[LostReport],
         now: Timestamp,
+        circumstances: Circumstances<'a>,
     ) -> Result<Self, Stop> {
         let folder = folder(enclave);
         let state = ledger.log()?;
@@ -170,12 +179,15 @@ impl<'a> Recorder<'a> {
             basis: Vec::new(),
             bundle: None,
             checks: Vec::new(),
+            control_map: None,
             created: now,
             critical: Default::default(),
+            cryptography: Some(cryptography()),
             custody: None,
             ecosystems: Vec::new(),
             ext: BTreeMap::new(),
             format: FORMAT,
+            handling: Some(circumstances.handling.clone()).filter(|handling| !handling.is_empty()),
             journal: None,
             generator: concat!("sealift ", env!("CARGO_PKG_VERSION")).to_owned(),
             log: None,
@@ -191,6 +203,7 @@ impl<'a> Recorder<'a> {
             people: Vec::new(),
             policy: None,
             previous,
+            program: None,
             published: None,
             records: Records {
                 bytes: 0,
@@ -199,9 +212,12 @@ impl<'a> Recorder<'a> {
             },
             refusals: Vec::new(),
             refusals_left_out: 0,
+            result: None,
+            retention: None,
             scanners: Vec::new(),
             station: Station {
                 enclave: *enclave.id.digest(),
+                host: circumstances.host.clone(),
                 name: enclave.name.clone(),
                 profile: root.document().profile.to_string(),
             },
@@ -215,7 +231,10 @@ impl<'a> Recorder<'a> {
             },
             vouchers: Vec::new(),
             vouchers_left_out: 0,
+            waived: None,
         };
+        let mut times = StepTimes::default();
+        times.ended(Step::Begun, circumstances.clock.map(|clock| clock()));
         Ok(Self {
             keeping: Some(Box::new(Keeping {
                 folder,
@@ -232,7 +251,11 @@ impl<'a> Recorder<'a> {
                 evidence: EvidenceSummary::default(),
                 waived: 0,
                 kept_out: 0,
+                excepted: 0,
                 asked: Asked::default(),
+                times,
+                circumstances,
+                kept_for: Retention::default(),
                 untrusted_approvals: Vec::new(),
                 pending: None,
             })),
@@ -271,7 +294,7 @@ impl<'a> Recorder<'a> {
 
     pub(super) fn opened(&mut self) {
         if let Some(keeping) = &mut self.keeping {
-            keeping.reached = Step::Opened;
+            keeping.reach(Step::Opened);
         }
     }
 
@@ -326,7 +349,7 @@ impl<'a> Recorder<'a> {
         if let Some(kept) = &mut keeping.basis {
             kept.put_envelopes(basis::APPROVALS, &voucher.approvals)?;
         }
-        keeping.reached = Step::Authenticated;
+        keeping.reach(Step::Authenticated);
         let head = &mut keeping.head;
         head.people = people(voucher, root);
         head.trust.root = version(root);
@@ -342,13 +365,13 @@ impl<'a> Recorder<'a> {
 
     pub(super) fn intact(&mut self) {
         if let Some(keeping) = &mut self.keeping {
-            keeping.reached = Step::Intact;
+            keeping.reach(Step::Intact);
         }
     }
 
     pub(super) fn trusted(&mut self) {
         if let Some(keeping) = &mut self.keeping {
-            keeping.reached = Step::Trusted;
+            keeping.reach(Step::Trusted);
         }
     }
 
@@ -363,7 +386,7 @@ impl<'a> Recorder<'a> {
 
     pub(super) fn judged(&mut self) {
         if let Some(keeping) = &mut self.keeping {
-            keeping.reached = Step::Judged;
+            keeping.reach(Step::Judged);
         }
     }
 
@@ -389,6 +412,7 @@ impl<'a> Recorder<'a> {
         let mut artifacts = weighed.artifacts()?;
         while let Some(artifact) = artifacts.next()? {
             keeping.evidence.count(&artifact.judged);
+            keeping.excepted += u64::from(artifact.decided.passes_by_exception());
             if let Some(examined) = &mut examined {
                 examined.write(&basis::Examined::of(&artifact.judged))?;
             }
@@ -404,7 +428,7 @@ impl<'a> Recorder<'a> {
 
     pub(super) fn admitted(&mut self) {
         if let Some(keeping) = &mut self.keeping {
-            keeping.reached = Step::Decided;
+            keeping.reach(Step::Decided);
         }
     }
 
@@ -421,7 +445,7 @@ impl<'a> Recorder<'a> {
         let Some(keeping) = &mut self.keeping else {
             return Ok(None);
         };
-        keeping.reached = Step::Staged;
+        keeping.reach(Step::Staged);
         let journal = staged.import.end_journal();
         let journal = journal.map_err(|error| Unable::new("cannot write what state.db takes in").because(error))?;
         keeping.head.journal = journal.map(|journal| Records {
@@ -473,6 +497,9 @@ impl<'a> Recorder<'a> {
         let shortened = Shortened::of(refusals.iter().map(refused), MAX_REFUSAL_BYTES);
         keeping.head.refusals = shortened.kept;
         keeping.head.refusals_left_out = shortened.left_out;
+        keeping
+            .times
+            .failed(keeping.reached, keeping.circumstances.clock.map(|clock| clock()));
         keeping.head.checks = checks(keeping.reached, refusals, keeping);
         if let Err(stop) = keeping.keep_approvals() {
             self.problem = Some(stop);
@@ -486,7 +513,13 @@ impl<'a> Recorder<'a> {
 }
 
 impl Keeping<'_> {
+    fn reach(&mut self, step: Step) {
+        self.reached = step;
+        self.times.ended(step, self.circumstances.clock.map(|clock| clock()));
+    }
+
     fn take_site(&mut self, site: &Site) {
+        self.kept_for = site.in_force().policy.retention.clone().unwrap_or_default();
         let trust = &mut self.head.trust;
         trust.trust_data = site
             .trust_data()
@@ -511,6 +544,25 @@ impl Keeping<'_> {
         self.aside
             .as_ref()
             .map_or_else(Vec::new, |aside| aside.tally().ecosystems())
+    }
+
+    /// Says of the whole what can be said only at its end.
+    fn conclude(&mut self) {
+        let head = &mut self.head;
+        let (class, verdict) = match head.outcome {
+            Outcome::Refused => (RecordClass::Refusal, Verdict::Failed),
+            Outcome::Imported if self.excepted > 0 => (RecordClass::Report, Verdict::PassedWithWaivers),
+            Outcome::Imported => (RecordClass::Report, Verdict::Passed),
+        };
+        head.result = Some(verdict);
+        head.waived = Some(if head.outcome == Outcome::Imported {
+            self.excepted
+        } else {
+            0
+        });
+        head.retention = Some(Keep::of(class.name(), self.kept_for.days(class), head.created));
+        head.program = self.circumstances.program.and_then(|program| program());
+        head.control_map = Some(controls::sealed(head));
     }
 
     fn write_refusal(&mut self, ledger: &Ledger) -> Result<Option<PathBuf>, Stop> {
@@ -574,6 +626,7 @@ impl Keeping<'_> {
         let head = self.log.head();
         let checkpoint = Checkpoint::make(&self.origin, head, signers.log)?;
         self.head.log = Some(LogPart::of(&self.log, &self.start, &checkpoint)?);
+        self.conclude();
         let (written, shown) = self.folder.places(&self.head);
         let digest = aside.finish(&mut self.head, signers.report, &written)?;
         let state = LogState {

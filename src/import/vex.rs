@@ -22,7 +22,7 @@ use super::surroundings::{each_line_of, malformed};
 use crate::bundle::vex::{CarriedVex, MAX_DOCUMENTS, MAX_LINE_BYTES};
 use crate::ecosystem::{Purl, collision_key, compare_versions};
 use crate::evidence::{self, Context};
-use crate::model::{Anchor, Artifact, Digest, Level, Material, ScopePattern, Signer, Stop, Timestamp, Unable};
+use crate::model::{Anchor, Artifact, Digest, Level, Material, Refusal, ScopePattern, Signer, Stop, Timestamp, Unable};
 use crate::policy::{VexDocument, VexProduct, VexSaid, VexStatement, VexStatus};
 use crate::trust::Revocations;
 
@@ -60,6 +60,8 @@ impl<'a> Believed<'a> {
 #[derive(Default)]
 pub(super) struct Vex {
     about: HashMap<(String, String), Vec<Held>>,
+    documents: usize,
+    held: usize,
     notes: Vec<String>,
     passed_over: usize,
 }
@@ -96,20 +98,29 @@ impl Vex {
         by: Believed<'_>,
     ) -> Result<Self, Stop> {
         let mut this = Self::default();
-        let (mut documents, mut held) = (0, 0);
         each_line_of(lines, failed, MAX_LINE_BYTES, WHAT, |number, line| {
-            documents += 1;
-            if documents > MAX_DOCUMENTS {
-                return Err(malformed(WHAT, number, "there are more documents than are read"));
-            }
-            let carried = CarriedVex::read(line).map_err(|error| malformed(WHAT, number, &error.to_string()))?;
-            held += this.take(&carried, wanted, by);
-            if held > MAX_HELD {
-                return Err(malformed(WHAT, number, "there are more statements than are read"));
-            }
-            Ok(())
+            this.line(number, line, wanted, by)
         })?;
         Ok(this)
+    }
+
+    fn line(
+        &mut self,
+        number: usize,
+        line: &[u8],
+        wanted: &HashSet<(String, String)>,
+        by: Believed<'_>,
+    ) -> Result<(), Refusal> {
+        self.documents += 1;
+        if self.documents > MAX_DOCUMENTS {
+            return Err(malformed(WHAT, number, "there are more documents than are read"));
+        }
+        let carried = CarriedVex::read(line).map_err(|error| malformed(WHAT, number, &error.to_string()))?;
+        self.held += self.take(&carried, wanted, by);
+        if self.held > MAX_HELD {
+            return Err(malformed(WHAT, number, "there are more statements than are read"));
+        }
+        Ok(())
     }
 
     /// Takes a document; gives how many statements are kept of it.
@@ -428,5 +439,31 @@ mod tests {
         };
         assert!(why(b"{}").contains("this site revoked these bytes: it was withdrawn"));
         assert!(why(b"other").contains("nobody signed it"));
+    }
+
+    #[test]
+    fn documents_and_statements_are_bounded() {
+        let carried = CarriedVex {
+            document: b"{}".to_vec(),
+            name: "vex.json".to_owned(),
+            signatures: Vec::new(),
+        };
+        let line = carried.write().unwrap();
+        let by = Believed {
+            anchors: &[],
+            revocations: None,
+            now: Timestamp::from_seconds(1_800_000_000),
+        };
+        let read = |documents, held| {
+            let mut vex = Vex {
+                documents,
+                held,
+                ..Vex::default()
+            };
+            vex.line(1, &line, &HashSet::new(), by).is_ok()
+        };
+        assert!(read(0, 0) && read(MAX_DOCUMENTS - 1, MAX_HELD));
+        assert!(!read(MAX_DOCUMENTS, 0));
+        assert!(!read(0, MAX_HELD + 1));
     }
 }

@@ -183,5 +183,38 @@ mod tests {
         assert!(!covers("pypi/corp-*", "npm", "corp-tool"));
         assert!(!covers("np", "npm", "x"));
         assert!(!covers("", "npm", "x"));
+        // A star before the last one keeps both within their segments.
+        assert!(covers("npm/@*/x", "npm", "@corp/x"));
+        assert!(!covers("npm/@*/*", "npm", "@corp/x/y"));
+        assert!(!covers("npm/a*", "npm", "a/b"));
+    }
+
+    #[test]
+    fn a_window_is_closed_at_both_ends() {
+        let at = |text: &str| -> Timestamp { text.parse().unwrap() };
+        let mut anchor = Anchor {
+            material: Material::NoteKey(String::new()),
+            name: "a".to_owned(),
+            note: String::new(),
+            scope: vec![ScopePattern::new("npm/a"), ScopePattern::new("pypi")],
+            speaks_for: SpeaksFor::Registry,
+            suites: Vec::new(),
+            valid_from: Some(at("2026-01-01T00:00:00Z")),
+            valid_until: Some(at("2026-12-31T00:00:00Z")),
+        };
+        for (time, is_valid) in [
+            ("2025-12-31T23:59:59Z", false),
+            ("2026-01-01T00:00:00Z", true),
+            ("2026-12-31T00:00:00Z", true),
+            ("2026-12-31T00:00:01Z", false),
+        ] {
+            assert_eq!(anchor.is_valid_at(at(time)), is_valid, "{time}");
+        }
+        (anchor.valid_from, anchor.valid_until) = (None, None);
+        assert!(anchor.is_valid_at(at("1990-01-01T00:00:00Z")));
+        // One pattern of the scope is enough, and without any it counts for nothing.
+        assert!(anchor.covers("npm", "a") && anchor.covers("pypi", "b") && !anchor.covers("npm", "b"));
+        anchor.scope.clear();
+        assert!(!anchor.covers("npm", "a"));
     }
 }

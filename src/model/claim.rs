@@ -86,8 +86,11 @@ impl Claim {
 
     /// Reads hexadecimal digits of a known algorithm.
     pub fn from_hex(algorithm: Algorithm, digits: &str) -> Result<Self, ClaimError> {
-        let bytes = hex::decode(digits).map_err(|_| ClaimError::Malformed(shorten(digits)))?;
-        Self::new(algorithm, bytes).map_err(|_| ClaimError::Malformed(shorten(digits)))
+        // In one piece: `hex::decode` lets its result grow.
+        let mut bytes = vec![0; digits.len() / 2];
+        let is_hex = hex::decode_to_slice(digits, &mut bytes).is_ok();
+        let claim = is_hex.then(|| Self::new(algorithm, bytes).ok()).flatten();
+        claim.ok_or_else(|| ClaimError::Malformed(shorten(digits)))
     }
 
     /// Reads Subresource Integrity (W3C SRI §3.5): the strongest of the space-separated hashes counts.

@@ -144,6 +144,7 @@ mod tests {
         for wrong in [
             &text[7..],
             &text.to_uppercase(),
+            &text.replace('e', "E"),
             "sha256:",
             "sha512:00",
             &format!("{text}0"),

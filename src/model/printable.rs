@@ -38,3 +38,65 @@ pub fn escaped_json(document: &str) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_moves_or_hides_text_is_not_printable() {
+        for wrong in [
+            '\0',
+            '\n',
+            '\u{1b}',
+            '\u{7f}',
+            '\u{9f}',
+            '\u{61c}',
+            '\u{200b}',
+            '\u{200f}',
+            '\u{2028}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{206f}',
+            '\u{feff}',
+            '\u{fff9}',
+            '\u{fffb}',
+            '\u{e0000}',
+            '\u{e007f}',
+        ] {
+            assert!(!is_printable(wrong), "{wrong:?}");
+            assert_eq!(escaped(&format!("a{wrong}b")), format!("a{}b", wrong.escape_unicode()));
+        }
+        for right in [
+            ' ',
+            '~',
+            '\u{a0}',
+            'é',
+            '\u{61b}',
+            '\u{61d}',
+            '\u{200a}',
+            '\u{2010}',
+            '\u{2027}',
+            '\u{202f}',
+            '\u{205f}',
+            '\u{2070}',
+            '\u{fefe}',
+            '\u{fff8}',
+            '\u{fffc}',
+            '\u{dffff}',
+            '\u{e0080}',
+        ] {
+            assert!(is_printable(right), "{right:?}");
+            assert_eq!(escaped(&format!("a{right}b")), format!("a{right}b"));
+        }
+    }
+
+    #[test]
+    fn a_json_document_says_the_same_without_what_is_not_printable() {
+        let said = "é \u{202e}moc\u{e0041}\u{feff}\u{7f}";
+        let document = format!("[\n  \"{said}\"\n]");
+        let safe = escaped_json(&document);
+        assert_eq!(safe, "[\n  \"é \\u202emoc\\udb40\\udc41\\ufeff\\u007f\"\n]");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&safe).unwrap(), [said]);
+    }
+}

@@ -91,6 +91,17 @@ pub enum PublishedBy {
     Index,
 }
 
+impl PublishedBy {
+    /// The word in reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Registry => "registry",
+            Self::Proof => "proof",
+            Self::Index => "index",
+        }
+    }
+}
+
 /// A scan's result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scan {
@@ -270,4 +281,26 @@ pub fn publishers(findings: &[Finding]) -> Vec<Signer> {
         }
     }
     signers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is pinned when a name is first accepted: those who published it, once each, and no registry.
+    #[test]
+    fn publishers_are_those_of_confirmed_proofs_of_theirs() {
+        let by = |level, key: &str| Finding::confirmed("k", level, "it fits").by(Signer::key(key, None));
+        let findings = [
+            by(Level::Registry, "registry"),
+            by(Level::Publisher, "ann"),
+            by(Level::Provenance, "bob"),
+            by(Level::Publisher, "ann"),
+            Finding::undecided("k", crate::model::Doubt::NoAnchor, "no anchor").by(Signer::key("cyd", None)),
+        ];
+        let expected = ["ann", "bob"].map(|key| Signer::key(key, None));
+        assert_eq!(publishers(&findings), expected);
+        assert_eq!(level(&findings), Level::Provenance);
+        assert_eq!(level(&findings[4..]), Level::None);
+    }
 }

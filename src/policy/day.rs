@@ -53,9 +53,7 @@ impl FromStr for Day {
 
     fn from_str(text: &str) -> Result<Self, DayError> {
         let shortened = || DayError(text.chars().take(40).collect());
-        if text.len() != "2027-06-30".len() {
-            return Err(shortened());
-        }
+        // A time has one spelling, and so has what stands before its `T`.
         let start: Timestamp = format!("{text}T00:00:00Z").parse().map_err(|_| shortened())?;
         Ok(Self(start))
     }

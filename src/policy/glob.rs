@@ -134,7 +134,16 @@ mod tests {
         assert!(overlap("ab*", "a*c"));
         assert!(!overlap("@corp/*", "@corporation/*"));
         assert!(!overlap("a*", "b*"));
-        assert!(!overlap("a*b", "a*/b"));
+        for (one, other) in [
+            ("a*b", "a*/b"),
+            ("ab", "a"),
+            ("a*", "ab/"),
+            ("a*", "a/b"),
+            ("*a", "*b"),
+            ("a*b", "ac"),
+        ] {
+            assert!(!overlap(one, other) && !overlap(other, one), "{one} {other}");
+        }
         assert!(overlap("*", "@a/b"));
     }
 

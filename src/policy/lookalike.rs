@@ -117,12 +117,9 @@ impl KnownNames {
         let name = shortened(key);
         let mut found: Vec<(Likeness, &str)> = Vec::new();
         let mut take = |likeness, indices: Option<&Vec<usize>>| {
+            // The name itself is not among them: it would count.
             let names = indices.into_iter().flatten().filter(|index| counts(index));
-            found.extend(
-                names
-                    .map(|index| (likeness, known.names[*index].0.as_str()))
-                    .filter(|(_, other)| *other != key),
-            );
+            found.extend(names.map(|index| (likeness, known.names[*index].0.as_str())));
         };
         take(Likeness::Homoglyphs, known.by_look.get(&look(name)));
         take(Likeness::Separators, known.by_separators.get(&without_separators(name)));
@@ -237,6 +234,8 @@ mod tests {
             "internationalization",
             "modern",
             "urllib3",
+            "toast",
+            "toasts",
         ] {
             names.add("x", name, CompareWith::Popular);
         }
@@ -267,6 +266,18 @@ mod tests {
             ("urllib77", Some(("urllib3", Likeness::Number))),
             ("internationalisazion", Some(("internationalization", Likeness::Edit))),
             ("only-hera", Some(("only-here", Likeness::Edit))),
+            ("core-angular", Some(("@angular/core", Likeness::Order))),
+            ("core--@angular", Some(("@angular/core", Likeness::Order))),
+            // Each of two that look like each other is known.
+            ("toast", None),
+            ("toasts", None),
+            // Too short to be compared, with an edit or with a number behind it.
+            ("toas", None),
+            ("abc2", None),
+            // Two edits, though what is left without one letter is the same.
+            ("equestsx", None),
+            // The same letters in quite another order.
+            ("izationinternational", None),
             ("requests", None),
             ("abd", None),
             ("reqezst", None),
@@ -280,7 +291,17 @@ mod tests {
 
     #[test]
     fn only_the_lists_that_are_asked_for_count() {
-        let known = known();
+        let mut known = known();
+        // One that is on both lists counts for either, and is no stranger to itself.
+        known.add("x", "lodash", CompareWith::AlreadyHere);
+        for list in [CompareWith::Popular, CompareWith::AlreadyHere] {
+            let one = BTreeSet::from([list]);
+            assert_eq!(known.similar("x", "lodahs", &one), Some(("lodash", Likeness::Edit)));
+            assert_eq!(known.similar("x", "lodash", &one), None);
+        }
+        // A name that is here looks like itself to nobody, whichever list is asked.
+        let popular = BTreeSet::from([CompareWith::Popular]);
+        assert_eq!(known.similar("x", "only-here", &popular), None);
         let popular = BTreeSet::from([CompareWith::Popular]);
         assert_eq!(known.similar("x", "only-hera", &popular), None);
         assert!(known.similar("x", "reqeusts", &popular).is_some());

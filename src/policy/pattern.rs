@@ -262,6 +262,8 @@ mod tests {
         assert_eq!(read("npm/X@>=1,<2").to_string(), "npm/x@>=1,<2");
         assert_eq!(read("npm/x@=1").to_string(), "npm/x@1");
         assert_eq!(read("file/x").ecosystem(), "files");
+        assert_eq!(read("files/x/@y").name(), "x/@y");
+        assert_eq!(read("x-1/y").ecosystem(), "x-1");
         assert!(read("npm/x@1").is_exact());
         assert!(!read("npm/x*@1").is_exact());
         assert!(!read("npm/x@>=1").is_exact());
@@ -277,11 +279,21 @@ mod tests {
             "NPM/x",
             "npm/x@1,*",
             "npm/x@>>1",
+            "npm/x\u{7}",
+            "npm/x@1\u{7}",
+            "npm_2/x",
         ] {
             assert!(Pattern::read(wrong, &PLAIN).is_err(), "{wrong}");
         }
         assert!(Pattern::read(&format!("npm/{}", "x".repeat(600)), &PLAIN).is_err());
         assert!(Pattern::read(&format!("npm/x@{}1", ">1,".repeat(9)), &PLAIN).is_err());
+    }
+
+    #[test]
+    fn patterns_of_two_ecosystems_have_nothing_to_do_with_each_other() {
+        let read = |text| Pattern::read(text, &PLAIN).unwrap();
+        assert!(read("npm/x").is_within(&read("npm/*")) && read("npm/x").overlaps(&read("npm/*")));
+        assert!(!read("npm/x").is_within(&read("pypi/*")) && !read("npm/x").overlaps(&read("pypi/*")));
     }
 
     #[test]

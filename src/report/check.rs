@@ -1,8 +1,8 @@
 //! The words and numbers of a report that its types alone do not bound (`bundle-spec/schemas/report.schema.json`): a reader that takes any word
 //! shows one that no report says.
 
-use super::{DecisionHit, Head, Record, ReportError};
-use crate::model::{Digest, Level, ProofState};
+use super::{About, DecisionHit, Head, Keep, Outcome, Record, ReportError, Verdict};
+use crate::model::{Digest, Level, ProofState, Timestamp};
 
 const ADMISSIONS: [&str; 5] = ["allowed", "reviewed", "evaluation", "waiting", "denied"];
 /// What of a basis may lie beside a report.
@@ -88,6 +88,35 @@ impl Head {
         }
         let mut codes = self.checks.iter().flat_map(|check| &check.codes);
         demand(codes.all(|code| is_code(code)), "checks.codes")?;
+        demand(
+            self.handling.as_ref().is_none_or(|handling| !handling.is_empty()),
+            "handling",
+        )?;
+        let mut keep = self.retention.iter();
+        demand(
+            keep.all(|keep| *keep == Keep::of(&keep.class, keep.days, self.created)),
+            "retention.until",
+        )?;
+        let is_refused = self.outcome == Outcome::Refused;
+        let class = if is_refused { "refusal" } else { "report" };
+        demand(
+            self.retention.as_ref().is_none_or(|keep| keep.class == class),
+            "retention.class",
+        )?;
+        // Whoever reads only the first word must not read another one than the rest says.
+        let result = match self.waived {
+            _ if is_refused => Verdict::Failed,
+            Some(0) => Verdict::Passed,
+            _ => Verdict::PassedWithWaivers,
+        };
+        demand(self.result.is_none_or(|said| said == result), "result")?;
+        demand(self.result.is_some() == self.waived.is_some(), "waived")?;
+        demand(self.control_map.is_none_or(|sealed| sealed.map > 0), "control_map")?;
+        let mut times = self.checks.iter().map(|check| (check.started, check.ended));
+        let is_in_order = |(started, ended): (Option<Timestamp>, Option<Timestamp>)| {
+            started.is_none_or(|started| ended.is_some_and(|ended| started <= ended))
+        };
+        demand(times.all(is_in_order), "checks.ended")?;
         let mut lost = self.lost.iter();
         demand(lost.all(|lost| lost.number > 0 && lost.statement > 0), "lost")?;
         let mut keys = self.people.iter().flat_map(|person| &person.keys);
@@ -125,6 +154,13 @@ impl Record {
             self.absent.iter().all(|absent| absent.state != ProofState::Present),
             "absent.state",
         )?;
+        let published = self.about.as_ref().and_then(|about| about.published.as_ref());
+        let is_known = |by: &str| matches!(by, "index" | "proof" | "registry");
+        demand(
+            published.is_none_or(|published| is_known(&published.by)),
+            "about.published.by",
+        )?;
+        demand(self.about != Some(About::default()), "about")?;
         for scan in &self.scans {
             demand(
                 matches!(scan.result.as_str(), "clean" | "found" | "not-scanned"),

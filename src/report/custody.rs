@@ -146,3 +146,25 @@ pub(super) fn happened(link: &Link) -> String {
         |record| format!("{} {}", record.at, record.event),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trust::custody::About;
+
+    #[test]
+    fn of_media_of_which_nothing_is_said_nothing_is_told() {
+        let about = About {
+            manifest: Digest::of(b"manifest"),
+            now: crate::model::Timestamp::from_seconds(1_800_000_000),
+            volumes: Some(1),
+            revocations: None,
+        };
+        let of = |files: &[(String, Vec<u8>)], named: &[Named]| {
+            Custody::of(&Chain::judge(files, &[], &about), named).is_some()
+        };
+        assert!(!of(&[], &[]));
+        assert!(of(&[("a.custody-1.dsse.json".to_owned(), b"nothing".to_vec())], &[]));
+        assert!(of(&[], &[Digest::of(b"record").to_string().parse().unwrap()]));
+    }
+}

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::tally::{EcosystemTally, VoucherTally};
-use super::{Custody, DecisionHit, LogPart};
+use super::{Cryptography, Custody, DecisionHit, Handling, Keep, LogPart, Program, SealedMap, Station, Verdict};
 use crate::crypto::strict_json::{Critical, Extensions};
 use crate::model::{BaseSource, Digest, Part, Timestamp, delta_words};
 
@@ -22,11 +22,17 @@ pub struct Head {
     pub bundle: Option<Bundle>,
     /// What was checked, in its order.
     pub checks: Vec<Check>,
+    /// The control map that it gave when it was sealed; left out by versions that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control_map: Option<SealedMap>,
     /// When this was written, by the enclave's clock.
     pub created: Timestamp,
     /// What a reader must know.
     #[serde(default)]
     pub critical: Critical,
+    /// With what it was judged; left out by versions that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cryptography: Option<Cryptography>,
     /// Records of who had the media; left out where none came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custody: Option<Custody>,
@@ -39,6 +45,9 @@ pub struct Head {
     pub format: u64,
     /// The program that wrote it.
     pub generator: String,
+    /// What whoever imported says that it belongs to; left out where they said nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handling: Option<Handling>,
     /// What state.db took in: the lines of the file beside the report; none where it took in nothing.
     #[serde(default)]
     pub journal: Option<Records>,
@@ -68,6 +77,9 @@ pub struct Head {
     /// The report before.
     #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub previous: Option<Previous>,
+    /// The file of the program that wrote it; left out where nobody read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<Program>,
     /// What clients find from then on; none where nothing was changed.
     #[serde(deserialize_with = "crate::crypto::strict_json::or_null")]
     pub published: Option<Published>,
@@ -77,6 +89,12 @@ pub struct Head {
     pub refusals: Vec<Refused>,
     /// How many more reasons there were.
     pub refusals_left_out: u64,
+    /// What it came to as a whole; left out by versions that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Verdict>,
+    /// How long it has to be kept; left out by versions that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Keep>,
     /// What this site's malware scanners came to; left out where none was asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scanners: Vec<ScannerRun>,
@@ -88,6 +106,9 @@ pub struct Head {
     pub vouchers: Vec<VoucherTally>,
     /// How many more there were.
     pub vouchers_left_out: u64,
+    /// How many artifacts passed by a waiver or a person's decision; left out by versions that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waived: Option<u64>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
@@ -219,6 +240,9 @@ pub struct Consent {
 pub struct Check {
     /// The codes with which it failed.
     pub codes: Vec<String>,
+    /// When it ended, by the enclave's clock; left out where it was not reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
     /// What it asked for in this attempt; left out where it was not reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
@@ -233,6 +257,9 @@ pub struct Check {
     pub observed: Option<String>,
     /// What it came to.
     pub result: CheckResult,
+    /// When it began, by the enclave's clock; left out where it was not reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
     /// What it asks, in words.
     pub title: String,
 }
@@ -426,18 +453,6 @@ pub struct Refused {
     pub reason: String,
     /// What it is about.
     pub subject: String,
-}
-
-/// The enclave.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Station {
-    /// Its id, by which bundles name it.
-    pub enclave: Digest,
-    /// What people call it.
-    pub name: String,
-    /// How strict its rules about persons are.
-    pub profile: String,
 }
 
 /// What was trusted then.

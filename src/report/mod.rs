@@ -6,6 +6,7 @@
 //! verified report alone, and carry its digest.
 #![expect(clippy::disallowed_methods, reason = "reports lie in files of their own")]
 
+mod attempt;
 mod bound;
 mod check;
 pub mod controls;
@@ -24,18 +25,19 @@ mod tally;
 mod text;
 mod write;
 
+pub use attempt::{CryptoModule, Cryptography, Handling, Host, Keep, Program, SealedMap, Station, Verdict};
 pub use bound::{Shortened, short};
 pub use custody::{Custody, CustodyTrouble, NamedRecord};
 pub use error::ReportError;
 pub use folder::{ASIDE, Folder, Listed, check_order};
 pub use head::{
     Bundle, Check, CheckResult, Consent, FORMAT, Head, KnownTime, LostReport, Method, Outcome, Person, Policy,
-    Previous, Published, Records, Refused, ScannerRun, Standing, Station, TrustThen, Version,
+    Previous, Published, Records, Refused, ScannerRun, Standing, TrustThen, Version,
 };
 pub use log::{LogPart, Proven};
 pub use pdf::PdfError;
 pub use read::{Report, open, verify};
-pub use record::{Absent, Decided, DecisionHit, LoweredHit, Record, Scan};
+pub use record::{About, Absent, Decided, DecisionHit, LoweredHit, PublishedAt, Record, Scan};
 pub(crate) use render::csv_row;
 pub use render::{Format, RenderError, render, signed};
 pub use summaries::{Summarized, SummaryError, verify_summaries};

@@ -1,5 +1,7 @@
 //! What is said of one artifact (`bundle-spec/report.md` §3).
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Digest, Finding, Level, ProofState, Timestamp};
@@ -8,6 +10,9 @@ use crate::model::{Digest, Finding, Level, ProofState, Timestamp};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
+    /// What its own metadata, its registry or a proof says of it; left out where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
     /// Kinds of proof that were looked for and not found, or not looked for.
     pub absent: Vec<Absent>,
     /// What was decided; none where no policy was asked.
@@ -44,6 +49,83 @@ pub struct Record {
     pub size: u64,
     /// Its version.
     pub version: String,
+}
+
+impl Record {
+    /// The kinds of proof that confirm who published it.
+    pub fn identity_verified_by(&self) -> impl Iterator<Item = &str> {
+        self.confirming(|finding| finding.level() > Level::Observed && !finding.signers.is_empty())
+    }
+
+    /// The kinds of proof that confirm its bytes.
+    pub fn integrity_verified_by(&self) -> impl Iterator<Item = &str> {
+        self.confirming(|_| true)
+    }
+
+    fn confirming(&self, is_meant: impl Fn(&Finding) -> bool) -> impl Iterator<Item = &str> {
+        let findings = self.findings.iter().filter(|finding| finding.is_confirmed());
+        let kinds: BTreeSet<&str> = findings
+            .filter(|finding| is_meant(finding))
+            .map(|finding| finding.kind.as_str())
+            .collect();
+        kinds.into_iter()
+    }
+
+    /// Whether its source offers a method to verify it: a proof came, or one was looked for where there are such.
+    pub fn has_method(&self) -> bool {
+        let is_offered = |finding: &Finding| !finding.is_confirmed() || finding.level() > Level::Observed;
+        let is_missing = |absent: &Absent| absent.state == ProofState::Absent;
+        self.findings.iter().any(is_offered) || self.absent.iter().any(is_missing)
+    }
+}
+
+/// What is said of an artifact beside what it is and who vouches for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct About {
+    /// Its licence, as its own metadata states it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
+    /// When it was published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<PublishedAt>,
+    /// The source that it was built of, where that has a name of its own, as name and version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
+
+impl About {
+    /// What is said, in a phrase.
+    pub fn words(&self) -> String {
+        let said = [
+            self.licence.as_ref().map(|licence| format!("licence {licence}")),
+            self.published.as_ref().map(PublishedAt::words),
+            self.source.as_ref().map(|source| format!("built of {source}")),
+        ];
+        said.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    }
+}
+
+impl PublishedAt {
+    fn words(&self) -> String {
+        let by = match self.by.as_str() {
+            "proof" => "as a proof shows",
+            "index" => "or before, as a signed index shows",
+            _ => "as the registry says",
+        };
+        format!("published {} {by}", self.time)
+    }
+}
+
+/// When an artifact was published, and who says so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedAt {
+    /// `proof`: a time that a confirmed proof proves; `registry`: the registry's document, as the exporter brought it; `index`: at the latest then, by the
+    /// signed index that lists it.
+    pub by: String,
+    /// When.
+    pub time: Timestamp,
 }
 
 /// What a scanner said of an artifact.

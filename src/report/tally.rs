@@ -161,3 +161,52 @@ pub(super) fn signer_words(signer: &Signer) -> String {
         Signer::Identity(identity) => identity.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Digest, Finding, Identity};
+
+    fn by(subject: &str) -> Finding {
+        Finding::confirmed("sigstore", Level::Provenance, "good".to_owned()).by(Signer::Identity(Identity {
+            issuer: "https://issuer.example.com".to_owned(),
+            subject: subject.to_owned(),
+            fields: Default::default(),
+        }))
+    }
+
+    #[test]
+    fn whoever_signs_one_artifact_twice_vouches_for_one() {
+        let mut record = Record {
+            about: None,
+            absent: Vec::new(),
+            decision: None,
+            digest: Digest::of(b""),
+            ecosystem: "files".to_owned(),
+            file: "a".to_owned(),
+            findings: vec![by("one"), by("one"), by("two")],
+            floor: None,
+            level: Level::Provenance,
+            name: "a".to_owned(),
+            origin: String::new(),
+            purl: "pkg:generic/a@1".to_owned(),
+            reason: String::new(),
+            required: None,
+            scans: Vec::new(),
+            size: 0,
+            version: "1".to_owned(),
+        };
+        let mut tally = Tally::default();
+        tally.count(&record);
+        record.findings.truncate(1);
+        tally.count(&record);
+        let (vouchers, left_out) = tally.vouchers();
+        let counts: Vec<(&str, u64)> = vouchers
+            .iter()
+            .map(|one| (one.signer.as_str(), one.artifacts))
+            .collect();
+        assert_eq!((counts.len(), left_out), (2, 0), "{counts:?}");
+        assert!(counts[0].0.contains("one") && counts[0].1 == 2, "{counts:?}");
+        assert!(counts[1].0.contains("two") && counts[1].1 == 1, "{counts:?}");
+    }
+}

@@ -8,6 +8,14 @@ use crate::model::Level;
 /// How many vouchers a summary names; the report has them all.
 const SHOWN_VOUCHERS: usize = 20;
 
+/// What a summary says of the attempt itself, and under which word.
+const SHOWN_FACTS: [(&str, &str); 4] = [
+    ("Result", "result"),
+    ("Belongs to", "for"),
+    ("Program", "program"),
+    ("Kept", "kept"),
+];
+
 /// How many reasons for a refusal a summary names.
 const SHOWN_REFUSALS: usize = 20;
 
@@ -32,6 +40,12 @@ pub fn summary(head: &Head) -> Vec<String> {
         "  written   {} at {} ({}), by {}",
         head.created, head.station.name, head.station.profile, head.generator
     ));
+    for (name, said) in head.attempt_facts() {
+        // A terminal shows what people act upon; the rest stands on the page and in the document.
+        if let Some((_, word)) = SHOWN_FACTS.iter().find(|(fact, _)| *fact == name) {
+            lines.push(format!("  {word:<9} {}", said.join("; ")));
+        }
+    }
     if let Some(bundle) = &head.bundle {
         lines.push(format!("  bundle    {}", bundle.manifest));
         lines.push(format!(
@@ -122,6 +136,7 @@ fn control_map(head: &Head, lines: &mut Vec<String>) {
             regime.title
         ));
     }
+    lines.extend(controls::since_sealed(head).map(|words| format!("    {words}")));
 }
 
 fn people(head: &Head) -> String {

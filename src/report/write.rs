@@ -1,7 +1,7 @@
 //! Writing a report: records aside, one by one, then the head before them.
 
 use std::fs;
-use std::io::{self, BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -101,8 +101,8 @@ impl Aside {
             .permissions(fs::Permissions::from_mode(0o644))
             .tempfile_in(folder)
             .map_err(failed("make a file in", folder))?;
-        let mut records = aside.reopen().map_err(&write)?;
-        records.seek(SeekFrom::Start(0)).map_err(&write)?;
+        // Opened anew, it is read from its beginning.
+        let records = aside.reopen().map_err(&write)?;
         let mut output = BufWriter::new(whole);
         output
             .write_all(&envelope)
@@ -190,6 +190,7 @@ mod tests {
             .noting(long.clone());
         finding.claims.push((long.clone(), long));
         let mut record = Record {
+            about: None,
             absent: Vec::new(),
             decision: None,
             digest: Digest::of(b""),

@@ -10,6 +10,8 @@
     reason = "a benchmark prints, and ends where something fails"
 )]
 
+#[path = "../support/case.rs"]
+mod case;
 #[path = "../evidence/forge.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]
 mod forge;
@@ -33,14 +35,14 @@ mod support;
 #[expect(dead_code, reason = "other test binaries use the rest")]
 mod tgz;
 
-use std::io::Cursor;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sealift::evidence::{self, Context, EvidenceKind};
-use sealift::model::{Anchor, Artifact, Finding, IdentityPattern, Material, Outcome, Signer};
+use case::Case;
+use sealift::evidence;
+use sealift::model::Finding;
 
 struct Arguments {
     seconds: f64,
@@ -98,94 +100,7 @@ fn main() {
     bundles(&arguments, threads);
 }
 
-/// One proof that is judged over and over, opened anew each time.
-struct Case {
-    kind: &'static dyn EvidenceKind,
-    artifact: Artifact,
-    content: Vec<u8>,
-    objects: Vec<Vec<u8>>,
-    anchors: Vec<Anchor>,
-    findings: Vec<Finding>,
-}
-
-/// Artifacts of which the fixtures have no bytes, as their proofs name them: kind, SHA-256, size.
-const NAMED: &[(&str, &str, usize)] = &[
-    (
-        "in-toto",
-        "sha256:52947cb78b91ad01fe81cd6aef42d1f6817e92b9e6936c1e5aabb7c98514f355",
-        4,
-    ),
-    (
-        "notation",
-        "sha256:60043cf45eaebc4c0867fea485a039b598f52fd09fd5b07b0b2d2f88fad9d74e",
-        528,
-    ),
-];
-
 impl Case {
-    /// The first proof of a kind that is judged to its end, and good: what ends early costs less than a verification.
-    fn confirmed(kind: &'static dyn EvidenceKind) -> Self {
-        (0..proofs::inputs(kind.id()).len())
-            .map(|number| Self::new(kind, number))
-            .find(|case| case.findings.iter().any(Finding::is_confirmed))
-            .unwrap_or_else(|| panic!("{}: no proof of it is confirmed", kind.id()))
-    }
-
-    fn new(kind: &'static dyn EvidenceKind, number: usize) -> Self {
-        let input = proofs::inputs(kind.id()).swap_remove(number);
-        let called = String::from_utf8(input[0].clone()).unwrap();
-        let words: Vec<&str> = called.split('\n').collect();
-        let mut case = Self {
-            kind,
-            artifact: support::artifact(words[0], words[1], words[2], words[3], &input[1]),
-            content: input[1].clone(),
-            objects: input[2..].to_vec(),
-            anchors: proofs::anchors(),
-            findings: Vec::new(),
-        };
-        if let Some((_, digest, size)) = NAMED.iter().find(|(named, ..)| *named == kind.id()) {
-            case.artifact.digest = digest.parse().unwrap();
-            case.content.resize(*size, 0);
-        }
-        case.findings = case.judge();
-        // Whom the proof names is pinned, so that it is judged to its end.
-        let mut pinned = 0;
-        for finding in &case.findings {
-            for signer in &finding.signers {
-                if let Signer::Identity(identity) = signer {
-                    let pattern = IdentityPattern {
-                        issuer: identity.issuer.clone(),
-                        subject: Some(identity.subject.clone()),
-                        ..IdentityPattern::default()
-                    };
-                    pinned += 1;
-                    case.anchors
-                        .push(support::anchor(&format!("found-{pinned}"), Material::Identity(pattern)));
-                }
-            }
-        }
-        case.findings = case.judge();
-        assert!(!case.findings.is_empty(), "{}", kind.id());
-        case
-    }
-
-    fn judge(&self) -> Vec<Finding> {
-        let context = context(&self.anchors);
-        match self.kind.open(self.objects.clone(), &context) {
-            Ok(opened) => opened.judge(&self.artifact, &mut Cursor::new(&self.content)),
-            Err(finding) => vec![*finding],
-        }
-    }
-
-    fn comes_to(&self) -> String {
-        let outcomes = self.findings.iter().map(|finding| match finding.outcome {
-            Outcome::Confirmed(level) => format!("confirmed, {level}"),
-            Outcome::Contradicted(fault) => format!("contradicted, {fault:?}"),
-            Outcome::Undecided(doubt) => format!("undecided, {doubt:?}"),
-        });
-        outcomes.collect::<Vec<_>>().join("; ")
-    }
-
     /// How often a second it is judged, on so many threads, each finding as the first time.
     fn rate(&self, threads: usize, at_least: Duration) -> f64 {
         let started = Instant::now();
@@ -201,15 +116,6 @@ impl Case {
             }
         });
         judged.into_inner() as f64 / started.elapsed().as_secs_f64()
-    }
-}
-
-fn context(anchors: &[Anchor]) -> Context<'_> {
-    Context {
-        anchors,
-        now: support::time(proofs::NOW),
-        exported: support::time(proofs::NOW),
-        max_transit_seconds: 30 * 86_400,
     }
 }
 

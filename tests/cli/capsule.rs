@@ -357,6 +357,8 @@ fn an_operator_who_signs_something_else_is_found() {
     let (mut head, records) = forged.report();
     head.not_checked.clear();
     head.outcome = sealift::report::Outcome::Refused;
+    head.result = Some(sealift::report::Verdict::Failed);
+    head.retention = None;
     forged.sign(&head, &records);
     forged.write(&world, "forged.tar");
     refused(&world, "forged.tar", "log-inconsistent");
@@ -387,6 +389,15 @@ fn an_operator_who_signs_something_else_is_found() {
         }
     });
     assert_eq!((status, whats), (1, vec!["findings".to_owned()]));
+    let (status, whats) = lie(&|record| {
+        if signed(record) {
+            record.about = Some(sealift::report::About {
+                licence: Some("MIT".to_owned()),
+                ..Default::default()
+            });
+        }
+    });
+    assert_eq!((status, whats), (1, vec!["about".to_owned()]));
     let (status, whats) = lie(&|record| {
         if !signed(record)
             && let Some(decision) = &mut record.decision

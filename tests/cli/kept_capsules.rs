@@ -163,7 +163,16 @@ fn write(capsule: &Path, pinned: &Path) {
         log: Some(&station),
     };
     let current = trust.current().clone();
-    let mut recorder = Recorder::of(&enclave_folder, &current, &enclave.ledger, &signers, &[], people::now()).unwrap();
+    let mut recorder = Recorder::of(
+        &enclave_folder,
+        &current,
+        &enclave.ledger,
+        &signers,
+        &[],
+        people::now(),
+        Default::default(),
+    )
+    .unwrap();
     let run = Run {
         now: people::now(),
         threads: 2,

@@ -2,8 +2,11 @@
 #![expect(clippy::disallowed_methods, reason = "tests make files and run the program")]
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
+mod attempts;
 mod audit;
+mod audit_records;
 mod capsule;
+mod capsule_roots;
 mod countersigned;
 mod custody;
 mod decided;
@@ -28,6 +31,7 @@ mod put_back;
 mod reasons;
 mod renderings;
 mod retention;
+mod retention_times;
 mod reviews;
 mod questions;
 mod receipts;

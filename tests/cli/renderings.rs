@@ -381,6 +381,7 @@ fn assessment_results_have_the_checks_and_never_more() {
     for report in ["varied.ndjson", "1", "2", "hostile.ndjson"] {
         let document: Value = serde_json::from_str(&show(&world, report, "oscal")).unwrap();
         validate("oscal_assessment-results_schema.json", &document);
+        validate("oscal-ar-1.1.2_schema.json", &document);
         let results = &document["assessment-results"]["results"][0];
         let observations = results["observations"].as_array().unwrap();
         let found: BTreeSet<&str> = observations.iter().map(|one| one["uuid"].as_str().unwrap()).collect();

@@ -536,6 +536,7 @@ pub(crate) fn record(number: usize, name: &str, reason: &str) -> Record {
     let finding = Finding::confirmed("sigstore", Level::Provenance, reason)
         .by(Signer::key(format!("{:040X}", number % 1000), Some(name.to_owned())));
     Record {
+        about: None,
         absent: Vec::new(),
         decision: None,
         digest: Digest::of(&number.to_le_bytes()),

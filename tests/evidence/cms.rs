@@ -231,6 +231,40 @@ fn signed_attributes_are_held_to_the_letter() {
     );
 }
 
+/// RFC 5035 §3: by its hash, and where that is said by its issuer and number.
+#[test]
+fn the_certificate_that_is_named_is_the_one_that_signed() {
+    let (root, leaf) = Holder::pair();
+    let anchors = [pinned(&[&root])];
+    for older in [false, true] {
+        let named = |der: &[u8], issuer: &str, serial: u64| {
+            let how = How {
+                signed: vec![forge::names_certificate_of(older, der, issuer, serial)],
+                ..How::default()
+            };
+            one(&detached(&leaf, BYTES, &how), &anchors).outcome
+        };
+        let other = wrong(Fault::IdentityDiffers);
+        assert_eq!(named(&leaf.certificate, &leaf.issuer, leaf.serial), CONFIRMED);
+        assert_eq!(named(&root.certificate, &leaf.issuer, leaf.serial), other);
+        assert_eq!(named(&leaf.certificate, "Somebody else", leaf.serial), other);
+        assert_eq!(named(&leaf.certificate, &leaf.issuer, leaf.serial + 1), other);
+    }
+}
+
+/// Ed25519 signs no digest, and a message without attributes is only there as one.
+#[test]
+fn ed25519_needs_signed_attributes() {
+    let (root, leaf) = Holder::pair();
+    let how = How {
+        attributes: false,
+        algorithm: "1.3.101.112",
+        ..How::default()
+    };
+    let signature = detached(&leaf, BYTES, &how);
+    expect(&signature, &[pinned(&[&root])], unsure(Doubt::UnknownAlgorithm));
+}
+
 #[test]
 fn attributes_are_no_message() {
     // What somebody signed as attributes, offered as the message of a signature without attributes.
@@ -648,6 +682,48 @@ fn timestamps_are_wrong_each_in_its_way() {
         &|value| detached(&authority, value, &How::default()),
         wrong(Fault::TimeWrong),
     );
+    // Each is signed as it is, and is no token of RFC 3161.
+    for (peculiar, says) in [
+        (
+            Tokened {
+                content_type: DATA,
+                ..Tokened::default()
+            },
+            "about something else",
+        ),
+        (
+            Tokened {
+                tag: 0x30,
+                ..Tokened::default()
+            },
+            "about something else",
+        ),
+        (
+            Tokened {
+                attributes: false,
+                ..Tokened::default()
+            },
+            "lacks the signed attributes",
+        ),
+        (
+            Tokened {
+                policy: int(1),
+                ..Tokened::default()
+            },
+            "not of RFC 3161",
+        ),
+        (
+            Tokened {
+                after: vec![5, 0],
+                ..Tokened::default()
+            },
+            "not of RFC 3161",
+        ),
+    ] {
+        let signature = with_token(&leaf, |value| token(&authority, value, AT, &peculiar));
+        let finding = expect(&signature, &anchors, wrong(Fault::TimeWrong));
+        assert!(finding.reason.contains(says), "{says}: {}", finding.reason);
+    }
     // What is not known here proves nothing, and the certificate is judged as of now.
     for peculiar in [
         Tokened {

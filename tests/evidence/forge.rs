@@ -16,6 +16,7 @@ pub(crate) const SHA256_OID: &str = "2.16.840.1.101.3.4.2.1";
 pub(crate) const SHA1_OID: &str = "1.3.14.3.2.26";
 pub(crate) const ECDSA_SHA256: &str = "1.2.840.10045.4.3.2";
 pub(crate) const TOKEN: &str = "1.2.840.113549.1.9.16.2.14";
+const TST: &str = "1.2.840.113549.1.9.16.1.4";
 
 // DER.
 
@@ -105,8 +106,8 @@ pub(crate) struct Holder {
     pub(crate) key: EcdsaKeyPair,
     pub(crate) certificate: Vec<u8>,
     name: String,
-    serial: u64,
-    issuer: String,
+    pub(crate) serial: u64,
+    pub(crate) issuer: String,
 }
 
 /// What a certificate says.
@@ -388,14 +389,38 @@ pub(crate) fn names_certificate(der: &[u8]) -> Vec<u8> {
     )
 }
 
+/// Names a certificate by its SHA-1 (RFC 2634), or by its SHA-256, and by an issuer and a number beside it.
+pub(crate) fn names_certificate_of(older: bool, der: &[u8], issuer: &str, serial: u64) -> Vec<u8> {
+    use sha1::Digest as _;
+    let (id, digest) = if older {
+        ("1.2.840.113549.1.9.16.2.12", sha1::Sha1::digest(der).to_vec())
+    } else {
+        ("1.2.840.113549.1.9.16.2.47", sha256(der))
+    };
+    let directory = seq(&[tlv(0xa4, &name(issuer))]);
+    attribute(
+        id,
+        seq(&[seq(&[seq(&[octets(&digest), seq(&[directory, int(serial)])])])]),
+    )
+}
+
 /// A timestamp's peculiarities.
 #[derive(Clone)]
 pub(crate) struct Tokened {
     pub(crate) names_certificate: bool,
     pub(crate) imprint: String,
     pub(crate) version: u64,
+    /// Where the policy's identifier belongs.
+    pub(crate) policy: Vec<u8>,
     /// Parts after the time.
     pub(crate) more: Vec<Vec<u8>>,
+    /// Bytes after the whole.
+    pub(crate) after: Vec<u8>,
+    pub(crate) attributes: bool,
+    /// The message's type, whatever the attributes say.
+    pub(crate) content_type: &'static str,
+    /// The tag of the content.
+    pub(crate) tag: u8,
 }
 
 impl Default for Tokened {
@@ -404,7 +429,12 @@ impl Default for Tokened {
             names_certificate: true,
             imprint: SHA256_OID.to_owned(),
             version: 1,
+            policy: oid("1.3.6.1.4.1.99999.1"),
             more: Vec::new(),
+            after: Vec::new(),
+            attributes: true,
+            content_type: TST,
+            tag: 4,
         }
     }
 }
@@ -420,18 +450,19 @@ pub(crate) fn timestamper() -> Holder {
 
 /// A timestamp token over bytes.
 pub(crate) fn token(authority: &Holder, stamped: &[u8], at: &str, peculiar: &Tokened) -> Vec<u8> {
-    const TST: &str = "1.2.840.113549.1.9.16.1.4";
     let mut parts = vec![
         int(peculiar.version),
-        oid("1.3.6.1.4.1.99999.1"),
+        peculiar.policy.clone(),
         seq(&[algorithm(&peculiar.imprint), octets(&sha256(stamped))]),
         int(1234),
         time(at),
     ];
     parts.extend(peculiar.more.clone());
-    let content = seq(&parts);
+    let mut content = seq(&parts);
+    content.extend(&peculiar.after);
     let how = How {
         content_type: TST,
+        attributes: peculiar.attributes,
         signed: if peculiar.names_certificate {
             vec![names_certificate(&authority.certificate)]
         } else {
@@ -440,7 +471,8 @@ pub(crate) fn token(authority: &Holder, stamped: &[u8], at: &str, peculiar: &Tok
         ..How::default()
     };
     let info = Info::new(authority, &content, &how).finish(&[]);
-    message(TST, Some(octets(&content)), &[authority], &[info])
+    let tagged = tlv(peculiar.tag, &content);
+    message(peculiar.content_type, Some(tagged), &[authority], &[info])
 }
 
 // Archives.

@@ -19,6 +19,9 @@
 
 mod archives;
 mod bundle;
+#[path = "../support/case.rs"]
+#[expect(dead_code, reason = "other test binaries use the rest")]
+mod case;
 mod der;
 mod driver;
 mod evidence;

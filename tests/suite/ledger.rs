@@ -42,11 +42,11 @@ impl Site {
     }
 }
 
-fn root(number: u64) -> Digest {
+pub(crate) fn root(number: u64) -> Digest {
     Digest::of(format!("root {number}").as_bytes())
 }
 
-fn bundle(sequence: u64) -> BundleRecord {
+pub(crate) fn bundle(sequence: u64) -> BundleRecord {
     BundleRecord {
         manifest: Digest::of(format!("manifest {sequence}").as_bytes()),
         stream: "build-to-plant".to_owned(),
@@ -59,14 +59,14 @@ fn bundle(sequence: u64) -> BundleRecord {
     }
 }
 
-fn full_name(name: &str) -> Name {
+pub(crate) fn full_name(name: &str) -> Name {
     Name {
         ecosystem: "pypi".to_owned(),
         name: name.to_owned(),
     }
 }
 
-fn held(name: &str, version: &str, text: &str) -> Held {
+pub(crate) fn held(name: &str, version: &str, text: &str) -> Held {
     Held {
         artifact: Artifact {
             ecosystem: "pypi".to_owned(),

@@ -140,6 +140,9 @@ fn a_log_grows_by_steps_as_it_does_at_once() {
         index += 1;
     }
     assert_eq!(index, 768);
+    // Beyond its end there is nothing.
+    let mut beyond = Entries::of(once.path(), 512, 700).unwrap();
+    assert_eq!(beyond.next().unwrap(), None);
 }
 
 #[test]

@@ -19,6 +19,15 @@ const MAX_VERSIONS: usize = 200_000;
 /// A version has one signature, two while the registry changes its key.
 pub(crate) const MAX_SIGNATURES: usize = 8;
 
+/// How many bytes of a packument tell of one version, in most.
+const VERSION_BYTES: usize = 2048;
+
+/// How many bytes of them are kept.
+const KEPT_BYTES: usize = 384;
+
+/// For how many versions room is taken before they are read.
+const MAX_EXPECTED: usize = 1024;
+
 /// What is kept of a packument. Its texts lie in one string: there are hundreds of them, and one version is asked about.
 #[derive(Debug)]
 pub(crate) struct Packument {
@@ -95,7 +104,7 @@ impl Packument {
 /// Reads a packument.
 pub(crate) fn read(bytes: &[u8]) -> Result<Packument, serde_json::Error> {
     let text = std::str::from_utf8(bytes).map_err(serde_json::Error::custom)?;
-    let mut kept = Kept::default();
+    let mut kept = Kept::expecting(bytes.len());
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let name = deserializer.deserialize_map(Whole(&mut kept))?;
     deserializer.end()?;
@@ -127,7 +136,6 @@ fn by_key<V>(texts: &str, entries: &mut [(Place, V)]) -> Result<(), serde_json::
 }
 
 /// What was kept so far.
-#[derive(Default)]
 struct Kept {
     texts: String,
     versions: Vec<(Place, Places)>,
@@ -136,6 +144,17 @@ struct Kept {
 }
 
 impl Kept {
+    /// Takes room at once for what a packument of so many bytes most often holds: lists that grow step by step cost as much as what is put into them.
+    fn expecting(bytes: usize) -> Self {
+        let versions = (bytes / VERSION_BYTES).min(MAX_EXPECTED);
+        Self {
+            texts: String::with_capacity(versions * KEPT_BYTES),
+            versions: Vec::with_capacity(versions),
+            times: Vec::with_capacity(versions),
+            signatures: Vec::with_capacity(versions),
+        }
+    }
+
     fn keep(&mut self, text: &str) -> Place {
         let start = self.texts.len();
         self.texts.push_str(text);

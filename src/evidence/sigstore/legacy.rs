@@ -80,3 +80,19 @@ fn certificates(text: &str) -> Option<Vec<Value>> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_calls_itself_a_bundle_is_read_as_one() {
+        let first_form = json!({"base64Signature": "AA=="});
+        assert!(matches!(bundle(&first_form), Some(Ok(_))));
+        let mut both = first_form;
+        both["mediaType"] = "application/vnd.dev.sigstore.bundle.v0.3+json".into();
+        assert!(bundle(&both).is_none());
+        assert!(bundle(&json!({"base64Signature": 1})).is_none());
+        assert!(bundle(&json!([])).is_none());
+    }
+}

@@ -421,42 +421,4 @@ impl<'de> Visitor<'de> for Strict<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::Outcome;
-
-    #[test]
-    fn texts_follow_each_other_and_keys_stand_once() {
-        assert_eq!(texts(b"{\"a\":1}\n{\"a\":2.5}\n").unwrap().len(), 2);
-        assert!(text(b"1 2").is_err());
-        for wrong in [
-            &b"{\"a\":1,\"a\":1}"[..],
-            b"{\"a\":1,\"\\u0061\":1}",
-            b"[{\"b\":{\"c\":1,\"c\":2}}]",
-            b"",
-            b"{",
-            b"\xff",
-        ] {
-            assert_eq!(
-                texts(wrong).unwrap_err().outcome,
-                Outcome::Contradicted(Fault::Malformed)
-            );
-        }
-    }
-
-    #[test]
-    fn depth_and_number_of_values_are_bounded() {
-        let deep = "[".repeat(100_000);
-        assert_eq!(
-            texts(deep.as_bytes()).unwrap_err().outcome,
-            Outcome::Contradicted(Fault::Malformed)
-        );
-        let many = format!("[{}0]", "0,".repeat(MAX_VALUES));
-        assert_eq!(
-            texts(many.as_bytes()).unwrap_err().outcome,
-            Outcome::Undecided(Doubt::TooLarge)
-        );
-        let large = vec![b' '; MAX_OBJECT_BYTES + 1];
-        assert_eq!(texts(&large).unwrap_err().outcome, Outcome::Undecided(Doubt::TooLarge));
-    }
-}
+mod tests;

@@ -72,3 +72,14 @@ pub(crate) fn shown(untrusted: &str) -> String {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_out_of_a_proof_is_cut_where_nobody_reads_on() {
+        assert_eq!(shown(&"é".repeat(200)), "é".repeat(200));
+        assert_eq!(shown(&"é".repeat(201)), format!("{}…", "é".repeat(200)));
+    }
+}

@@ -141,3 +141,22 @@ fn decode(untrusted: &[u8]) -> Result<Vec<u8>, Refusal> {
     }
     Ok(untrusted.to_vec())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_known_by_its_first_bytes() {
+        const HEAD: [u8; 13] = [0x30, 0x0b, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2];
+        assert!(CMS.recognises(&HEAD));
+        assert!(CMS.recognises(b"-----BEGIN CMS-----"));
+        assert!(CMS.recognises(b"-----BEGIN PKCS7-----"));
+        // The identifier alone, another one, and one that stands anywhere in a file.
+        assert!(!CMS.recognises(&HEAD[2..]));
+        assert!(!CMS.recognises(&[&HEAD[..12], &[1]].concat()));
+        assert!(!CMS.recognises(&[&[0x30][..], &[0; 30], &HEAD[2..]].concat()));
+        assert!(!CMS.recognises(b"----- BEGIN CMS-----"));
+        assert!(!CMS.recognises(b""));
+    }
+}

@@ -116,6 +116,12 @@ impl From<&Scan> for ScanTold {
 }
 
 impl ArtifactDecision {
+    /// Whether it is published though the policy's rules alone would not let it pass: by a waiver, by persons, or because the enclave is for evaluation.
+    pub(in crate::import) fn passes_by_exception(&self) -> bool {
+        let is_waived = self.decision.hits.iter().any(|hit| hit.waived_by.is_some());
+        self.admission.is_admitted() && (self.admission != Admission::Allowed || is_waived)
+    }
+
     /// What the ledger keeps: canonical JSON.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&strict_json::write(self)).into_owned()

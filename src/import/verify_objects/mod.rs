@@ -274,9 +274,10 @@ pub(super) fn catalog_path(staging: &Path) -> PathBuf {
 pub(crate) fn staged_path(staging: &Path, digest: &Digest) -> PathBuf {
     let digits = digest.hex();
     let (shard, rest) = digits.split_at(SHARD_DIGITS);
-    [staging, Path::new(OBJECTS), Path::new(shard), Path::new(rest)]
-        .iter()
-        .collect()
+    let length = staging.as_os_str().len() + OBJECTS.len() + digits.len();
+    let mut path = PathBuf::with_capacity(length + "///".len());
+    path.extend([staging, Path::new(OBJECTS), Path::new(shard), Path::new(rest)]);
+    path
 }
 
 /// Leaves a mark that a piece of work is done.

@@ -123,7 +123,7 @@ fn v2(metrics: &HashMap<&str, &str>) -> Option<u32> {
         * pick(metrics, "Au", &[("M", 0.45), ("S", 0.56), ("N", 0.704)])?;
     let weight = if impact == 0.0 { 0.0 } else { 1.176 };
     let score = (0.6 * impact + 0.4 * exploitability - 1.5) * weight;
-    Some((score.max(0.0) * 10.0).round() as u32)
+    Some((score * 10.0).round() as u32)
 }
 
 /// The scores of the MacroVectors that base metrics can reach, in tenths (CVSS v4.0 §8.2 and the lookup of its reference
@@ -156,7 +156,8 @@ fn v4(metrics: &HashMap<&str, &str>) -> Option<Class> {
     } else {
         2
     };
-    let eq2 = usize::from(!(is("AC", &["L", "H"], "L")? && is("AT", &["N", "P"], "N")?));
+    let (ac, at) = (is("AC", &["L", "H"], "L")?, is("AT", &["N", "P"], "N")?);
+    let eq2 = usize::from(!(ac && at));
     let high = |name| is(name, &impact, "H");
     let (vc, vi, va) = (high("VC")?, high("VI")?, high("VA")?);
     let eq3 = match (vc && vi, vc || vi || va) {
@@ -198,6 +199,79 @@ mod tests {
             ("AV:N/AC:L/Au:N/C:N/I:N/A:N", 0),
         ] {
             assert_eq!(v2(&metrics(vector, None).unwrap()), Some(tenths), "{vector}");
+        }
+    }
+
+    /// CVSS v4.0 §8.2, tables 24 to 27: vectors on both sides of each of the equivalence classes.
+    #[test]
+    fn a_vector_of_version_4_is_in_its_macro_vector() {
+        for (exploit, impact, expected) in [
+            // EQ1 is 0 with all three alone, and 1 with some of them.
+            (
+                "AV:A/AC:H/AT:N/PR:N/UI:N",
+                "VC:H/VI:N/VA:N/SC:N/SI:N/SA:N",
+                Class::Medium,
+            ),
+            (
+                "AV:N/AC:H/AT:N/PR:L/UI:N",
+                "VC:H/VI:N/VA:N/SC:N/SI:N/SA:N",
+                Class::Medium,
+            ),
+            (
+                "AV:N/AC:H/AT:N/PR:N/UI:P",
+                "VC:H/VI:N/VA:N/SC:N/SI:N/SA:N",
+                Class::Medium,
+            ),
+            ("AV:N/AC:H/AT:N/PR:N/UI:N", "VC:H/VI:N/VA:N/SC:N/SI:N/SA:N", Class::High),
+            // It is 2 with none of them, and with physical access whatever else is said.
+            ("AV:N/AC:L/AT:N/PR:L/UI:P", "VC:H/VI:N/VA:N/SC:N/SI:N/SA:N", Class::High),
+            ("AV:L/AC:L/AT:N/PR:N/UI:P", "VC:H/VI:N/VA:N/SC:N/SI:N/SA:N", Class::High),
+            ("AV:L/AC:L/AT:N/PR:L/UI:N", "VC:H/VI:N/VA:N/SC:N/SI:N/SA:N", Class::High),
+            (
+                "AV:L/AC:L/AT:N/PR:L/UI:P",
+                "VC:H/VI:N/VA:N/SC:N/SI:N/SA:N",
+                Class::Medium,
+            ),
+            (
+                "AV:P/AC:L/AT:N/PR:N/UI:N",
+                "VC:H/VI:N/VA:N/SC:N/SI:N/SA:N",
+                Class::Medium,
+            ),
+            // EQ2 is 0 with both alone.
+            ("AV:A/AC:L/AT:N/PR:N/UI:N", "VC:H/VI:N/VA:N/SC:N/SI:N/SA:N", Class::High),
+            (
+                "AV:A/AC:L/AT:P/PR:N/UI:N",
+                "VC:H/VI:N/VA:N/SC:N/SI:N/SA:N",
+                Class::Medium,
+            ),
+            // EQ3 is 0 with the first two, 1 with one of the three, 2 with none.
+            (
+                "AV:N/AC:L/AT:N/PR:N/UI:N",
+                "VC:H/VI:H/VA:N/SC:N/SI:N/SA:N",
+                Class::Critical,
+            ),
+            ("AV:N/AC:L/AT:N/PR:N/UI:N", "VC:H/VI:N/VA:H/SC:N/SI:N/SA:N", Class::High),
+            ("AV:N/AC:L/AT:N/PR:N/UI:N", "VC:H/VI:N/VA:N/SC:N/SI:N/SA:N", Class::High),
+            ("AV:N/AC:L/AT:N/PR:N/UI:N", "VC:N/VI:H/VA:N/SC:N/SI:N/SA:N", Class::High),
+            ("AV:N/AC:L/AT:N/PR:N/UI:N", "VC:N/VI:N/VA:H/SC:N/SI:N/SA:N", Class::High),
+            (
+                "AV:N/AC:L/AT:N/PR:N/UI:N",
+                "VC:L/VI:L/VA:L/SC:N/SI:N/SA:N",
+                Class::Medium,
+            ),
+            // EQ4: what is done to other systems.
+            ("AV:L/AC:L/AT:N/PR:L/UI:P", "VC:H/VI:N/VA:N/SC:H/SI:N/SA:N", Class::High),
+            ("AV:L/AC:L/AT:N/PR:L/UI:P", "VC:H/VI:N/VA:N/SC:N/SI:H/SA:N", Class::High),
+            ("AV:L/AC:L/AT:N/PR:L/UI:P", "VC:H/VI:N/VA:N/SC:N/SI:N/SA:H", Class::High),
+        ] {
+            let vector = format!("CVSS:4.0/{exploit}/{impact}");
+            assert_eq!(class("CVSS_V4", &vector), Some(expected), "{vector}");
+            // A value that the metric does not have makes it no vector.
+            for metric in vector.split('/').skip(1) {
+                let (name, _) = metric.split_once(':').unwrap();
+                let wrong = vector.replace(metric, &format!("{name}:X"));
+                assert_eq!(class("CVSS_V4", &wrong), None, "{wrong}");
+            }
         }
     }
 
@@ -250,6 +324,10 @@ mod tests {
         ] {
             assert_eq!(class(kind, score), expected, "{kind} {score}");
         }
-        assert_eq!(class("CVSS_V3", &"A:B/".repeat(200)), None);
+        // Optional metrics are passed over, as long as there are not too many.
+        let base = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H".to_owned();
+        let long = |more| (0..more).fold(base.clone(), |text, number| format!("{text}/X{number:03}:Y"));
+        assert_eq!(class("CVSS_V3", &long(50)), Some(Class::Critical));
+        assert_eq!(class("CVSS_V3", &long(80)), None);
     }
 }

@@ -174,7 +174,6 @@ fn by_publisher(rule: &PublisherRule, findings: &[&Finding], surroundings: &Surr
     }
     let others: Vec<String> = good
         .iter()
-        .filter(|finding| signer::pins(rule, finding, surroundings.issuers).is_empty())
         .flat_map(|finding| &finding.signers)
         .map(signer::words)
         .collect();
@@ -245,11 +244,7 @@ fn by_ecosystem(case: &Case<'_>, rule: &EcosystemRule, findings: &[&Finding], pa
         );
         return;
     }
-    let signers = signer::count(
-        good.iter()
-            .filter(|finding| finding.level() >= Level::Registry)
-            .flat_map(|finding| &finding.signers),
-    );
+    let signers = signer::count(good.iter().flat_map(|finding| &finding.signers));
     // Nobody signs what was merely observed; there the number of observers counts.
     let wanted = if rule.evidence >= Level::Registry {
         rule.signers

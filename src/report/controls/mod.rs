@@ -11,12 +11,13 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{CheckResult, Head, Outcome};
-use crate::model::Level;
+use super::{CheckResult, Head, Outcome, SealedMap};
+use crate::crypto::strict_json;
+use crate::model::{Digest, Level};
 pub use table::REGIMES;
 
 /// The version of the map: it grows with every change of a row, so that two maps of one report can be told apart.
-pub const MAP_VERSION: u64 = 3;
+pub const MAP_VERSION: u64 = 4;
 
 /// Rules that belong together.
 #[derive(Debug)]
@@ -83,6 +84,8 @@ pub enum Basis {
     ReportChain,
     /// That every artifact is listed with its digest, origin and proofs.
     Inventory,
+    /// That the report says for how long it has to be kept.
+    KeptFor,
     /// That advisories came with the bundle, and the policy passed.
     Advisories,
 }
@@ -232,6 +235,11 @@ fn said(basis: Basis, head: &Head) -> Said {
             told("report.chain", "pass", Strength::Everything)
         }
         Basis::ReportChain => told("report.chain", "fail", Strength::Nothing),
+        // Whether it is kept so long, no report can know.
+        Basis::KeptFor => match &head.retention {
+            Some(keep) => told("report.retention", &keep.words(), Strength::Something),
+            None => told("report.retention", "not in this report", Strength::Nothing),
+        },
         Basis::Inventory if head.records.count > 0 => told(
             "report.records",
             &format!("{} artifacts", head.records.count),
@@ -276,6 +284,30 @@ fn reaching(level: Level, head: &Head) -> (u64, u64) {
         }
     }
     (reached, all)
+}
+
+/// The map of a head as one document.
+pub(super) fn document(head: &Head) -> serde_json::Value {
+    serde_json::json!({ "map": MAP_VERSION, "answers": answers(head).collect::<Vec<_>>() })
+}
+
+/// What a head says of the map that it gives. All else that it says must stand there before.
+pub fn sealed(head: &Head) -> SealedMap {
+    SealedMap {
+        digest: Digest::of(&strict_json::write(&document(head))),
+        map: MAP_VERSION,
+    }
+}
+
+/// What a reader must know where the map that is shown is not the one that was sealed.
+pub fn since_sealed(head: &Head) -> Option<String> {
+    let sealed = head.control_map?;
+    (sealed != self::sealed(head)).then(|| {
+        format!(
+            "made anew by version {MAP_VERSION} of the table; when the report was sealed, version {} gave another one, {}",
+            sealed.map, sealed.digest
+        )
+    })
 }
 
 /// How many controls of a regime came to each status, in the order of [`Status::ALL`].

@@ -163,3 +163,27 @@ fn a_refusal_satisfies_nothing_by_what_it_did_not_reach() {
     assert_eq!(status(&head, "sp-800-53-r5", "SR-10"), Status::Partial);
     assert_eq!(status(&head, "sp-800-53-r5", "SI-7"), Status::NotCovered);
 }
+
+#[test]
+fn a_map_that_is_not_the_one_that_was_sealed_is_said_to_be_another() {
+    let mut head = head();
+    assert_eq!(since_sealed(&head), None, "an earlier version sealed none");
+    head.control_map = Some(sealed(&head));
+    assert_eq!(since_sealed(&head), None);
+    head.checks[0].result = CheckResult::Warn;
+    let words = since_sealed(&head).unwrap();
+    assert!(words.contains(&head.control_map.unwrap().digest.to_string()), "{words}");
+}
+
+#[test]
+fn that_records_are_kept_is_partial_where_a_report_says_for_how_long() {
+    let mut head = head();
+    let status = |head: &Head| {
+        let mut answers = answers(head);
+        let answer = answers.find(|answer| (answer.regime, answer.control) == ("sp-800-53-r5", "AU-11"));
+        answer.unwrap().status
+    };
+    assert_eq!(status(&head), Status::NotCovered);
+    head.retention = Some(crate::report::Keep::of("report", None, head.created));
+    assert_eq!(status(&head), Status::Partial);
+}

@@ -30,6 +30,9 @@ pub(super) fn controls(head: &Head, out: &mut dyn Write) -> io::Result<()> {
             text(controls::EVALUATION)
         )?;
     }
+    if let Some(words) = controls::since_sealed(head) {
+        writeln!(out, "<p class=\"banner\">This map was {}.</p>", text(&words))?;
+    }
     for regime in controls::REGIMES {
         let counts = controls::counts(regime, head);
         let all: u64 = counts.iter().sum();

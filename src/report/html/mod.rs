@@ -10,7 +10,7 @@ mod sections;
 
 use std::io::{self, Write};
 
-use super::{Head, Outcome, Record, Report};
+use super::{About, Head, Outcome, Record, Report};
 use crate::model::{Finding, Level, Signer, escaped};
 
 const STYLE: &str = include_str!("style.css");
@@ -101,11 +101,12 @@ impl Page {
         self.rows += 1;
         writeln!(
             out,
-            "<tr{}><td data-label=\"Artifact\"><span class=\"name\">{}</span><span class=\"digest\">{}</span></td>\
+            "<tr{}><td data-label=\"Artifact\"><span class=\"name\">{}</span><span class=\"digest\">{}</span>{}</td>\
              <td data-label=\"Level\">{}</td><td data-label=\"Vouched for by\">{}</td><td data-label=\"Decision\">{}</td></tr>",
             if is_troubled { " class=\"troubled\"" } else { "" },
             text(&record.purl),
             text(&record.digest.to_string()),
+            about(record),
             level(record),
             findings(record),
             decision(record),
@@ -145,6 +146,11 @@ fn subject(head: &Head) -> String {
 /// A level as a mark with its word.
 pub(super) fn mark(level: Level) -> String {
     format!("<span class=\"level {0}\">{0}</span>", level.word())
+}
+
+fn about(record: &Record) -> String {
+    let words = record.about.as_ref().map(About::words);
+    words.map_or_else(String::new, |words| format!("<small>{}</small>", text(&words)))
 }
 
 fn level(record: &Record) -> String {

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 
 use super::{mark, picture, subject, text};
+use crate::model::{Digest, Timestamp};
+use crate::report::attempt::of_day;
 use crate::report::{Check, CheckResult, Head, Outcome, Report, Standing};
 
 /// The stations of the journey, each with its checks.
@@ -43,6 +45,19 @@ pub(super) fn header(head: &Head, out: &mut dyn Write) -> io::Result<()> {
 
 pub(super) fn facts(head: &Head, out: &mut dyn Write) -> io::Result<()> {
     let mut facts: Vec<(&str, String)> = Vec::new();
+    let mut attempt = head.attempt_facts();
+    let about_the_machine = attempt.split_off(attempt.iter().take_while(|(name, _)| is_first(name)).count());
+    let lines = |(name, said): (&'static str, Vec<String>)| {
+        let said: Vec<String> = said
+            .iter()
+            .map(|line| match line.parse::<Digest>() {
+                Ok(digest) => code(&digest.to_string()),
+                Err(_) => format!("<div>{}</div>", text(line)),
+            })
+            .collect();
+        (name, said.join(""))
+    };
+    facts.extend(attempt.into_iter().map(lines));
     if let Some(bundle) = &head.bundle {
         facts.push(("Bundle", code(&bundle.manifest.to_string())));
         facts.push((
@@ -149,11 +164,17 @@ pub(super) fn facts(head: &Head, out: &mut dyn Write) -> io::Result<()> {
             ),
         ));
     }
+    facts.extend(about_the_machine.into_iter().map(lines));
     writeln!(out, "<section><h2>The transfer</h2><dl>")?;
     for (title, value) in facts {
         writeln!(out, "<dt>{title}</dt><dd>{value}</dd>")?;
     }
     writeln!(out, "</dl></section>")
+}
+
+/// What of the attempt itself everybody asks for first.
+fn is_first(name: &str) -> bool {
+    matches!(name, "Result" | "Belongs to")
 }
 
 fn standing(standing: Option<&Standing>, [one, many]: [&str; 2]) -> String {
@@ -189,12 +210,12 @@ pub(super) fn journey(head: &Head, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out, "</ol>\n<table class=\"checks\"><tbody>")?;
     for check in &head.checks {
-        row(check, out)?;
+        row(check, head.created, out)?;
     }
     writeln!(out, "</tbody></table></section>")
 }
 
-fn row(check: &Check, out: &mut dyn Write) -> io::Result<()> {
+fn row(check: &Check, created: Timestamp, out: &mut dyn Write) -> io::Result<()> {
     let (class, sign, word) = shown(check.result);
     let mut said = text(&check.title);
     for more in check
@@ -210,9 +231,12 @@ fn row(check: &Check, out: &mut dyn Write) -> io::Result<()> {
             text(&check.codes.join(", "))
         ));
     }
+    let when = check.ended.map_or_else(String::new, |ended| {
+        format!("<small>{}</small>", of_day(ended, created))
+    });
     writeln!(
         out,
-        "<tr class=\"{class}\"><td><span class=\"sign\">{sign}</span></td><th scope=\"row\">{}</th><td>{said}</td><td>{word}</td></tr>",
+        "<tr class=\"{class}\"><td><span class=\"sign\">{sign}</span></td><th scope=\"row\">{}</th><td>{said}</td><td>{word}{when}</td></tr>",
         text(&check.id)
     )
 }

@@ -3,6 +3,7 @@
 use super::PdfError;
 use super::sheet::{Cell, Colour, INK, LINE, QUIET, Sheet, Text};
 use crate::model::{Finding, Level};
+use crate::report::attempt::of_day;
 use crate::report::controls::{self, Status};
 use crate::report::custody::{happened, signed};
 use crate::report::tally::signer_words;
@@ -78,6 +79,9 @@ pub(super) fn head(report: &Report, sheet: &mut Sheet) -> Result<(), PdfError> {
 
 fn transfer(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
     sheet.heading("The transfer")?;
+    for (name, said) in head.attempt_facts() {
+        fact(sheet, name, said.into_iter().map(Text::plain).collect())?;
+    }
     if let Some(bundle) = &head.bundle {
         fact(
             sheet,
@@ -274,7 +278,8 @@ fn checks(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
         if !check.codes.is_empty() {
             texts.push(Text::small(format!("[{}]", check.codes.join(", "))).coloured(BAD));
         }
-        let plain = |words: &str| vec![Text::plain(words)];
+        let mut result = vec![Text::plain(check.result.word())];
+        result.extend(check.ended.map(|ended| Text::small(of_day(ended, head.created))));
         sheet.row(vec![
             Cell {
                 width: 16.0,
@@ -290,7 +295,7 @@ fn checks(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
             },
             Cell {
                 width: 100.0,
-                texts: plain(check.result.word()),
+                texts: result,
             },
         ])?;
         sheet.rule();
@@ -405,6 +410,9 @@ fn control_map(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
         let words = format!("Nothing is satisfied here: {}.", controls::EVALUATION);
         sheet.paragraph(Text::plain(words).bold().coloured(WARN))?;
     }
+    if let Some(words) = controls::since_sealed(head) {
+        sheet.paragraph(Text::plain(format!("This map was {words}.")).bold().coloured(WARN))?;
+    }
     for regime in controls::REGIMES {
         let counts = controls::counts(regime, head);
         sheet.gap(6.0);
@@ -485,13 +493,15 @@ pub(super) fn artifact(record: &Record, is_troubled: bool, sheet: &mut Sheet) ->
             decided.push(Text::small(format!("{} [{}]", hit.message, hit.code)));
         }
     }
+    let mut artifact = vec![
+        Text::plain(record.purl.as_str()).bold().coloured(colour),
+        Text::small(record.digest.to_string()).sized(6.0),
+    ];
+    artifact.extend(record.about.as_ref().map(|about| Text::small(about.words())));
     sheet.row(vec![
         Cell {
             width: 180.0,
-            texts: vec![
-                Text::plain(record.purl.as_str()).bold().coloured(colour),
-                Text::small(record.digest.to_string()).sized(6.0),
-            ],
+            texts: artifact,
         },
         Cell {
             width: LINE - 350.0,

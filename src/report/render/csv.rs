@@ -11,7 +11,7 @@ use crate::report::tally::signer_words;
 use crate::report::{Decided, Record, Scan};
 
 /// The columns: their names are stable, whatever their order comes to be.
-const COLUMNS: [&str; 32] = [
+const COLUMNS: [&str; 38] = [
     "row",
     "number",
     "ecosystem",
@@ -41,6 +41,12 @@ const COLUMNS: [&str; 32] = [
     "origin",
     "asked_for_by",
     "scans",
+    "licence",
+    "published",
+    "published_by",
+    "identity_verified_by",
+    "integrity_verified_by",
+    "method_available",
     "bundle",
     "outcome",
     "report",
@@ -71,6 +77,8 @@ impl Rendering for Rows<'_> {
             })
         };
         let confirmed = || record.findings.iter().filter(|finding| finding.is_confirmed());
+        let about = record.about.as_ref();
+        let published = about.and_then(|about| about.published.as_ref());
         let cells = [
             "artifact".to_owned(),
             self.number.to_string(),
@@ -112,6 +120,12 @@ impl Rendering for Rows<'_> {
             record.origin.clone(),
             record.reason.clone(),
             join(record.scans.iter(), Scan::words),
+            about.and_then(|about| about.licence.clone()).unwrap_or_default(),
+            published.map_or_else(String::new, |published| published.time.to_string()),
+            published.map_or_else(String::new, |published| published.by.clone()),
+            join(record.identity_verified_by(), str::to_owned),
+            join(record.integrity_verified_by(), str::to_owned),
+            if record.has_method() { "yes" } else { "no" }.to_owned(),
         ];
         Ok(row(out, cells.into_iter().chain(self.about_the_report()))?)
     }

@@ -79,6 +79,10 @@ impl Rendering for Bom<'_> {
         if let Some(decision) = &record.decision {
             properties.push(property("admission", decision.admission.as_str()));
         }
+        if let Some(published) = record.about.as_ref().and_then(|about| about.published.as_ref()) {
+            properties.push(property("published", published.time.to_string()));
+            properties.push(property("published-by", published.by.as_str()));
+        }
         for finding in record.findings.iter().filter(|finding| finding.is_confirmed()) {
             for signer in &finding.signers {
                 let said = format!("{}: {}", finding.kind, signer_words(signer));
@@ -95,6 +99,10 @@ impl Rendering for Bom<'_> {
             "hashes": [{ "alg": "SHA-256", "content": record.digest.hex() }],
             "properties": properties,
         });
+        let about = record.about.as_ref();
+        if let Some(licence) = about.and_then(|about| about.licence.as_ref()) {
+            component["licenses"] = json!([{ "license": { "name": licence, "acknowledgement": "declared" } }]);
+        }
         if super::is_address(&record.origin) {
             component["externalReferences"] = json!([{
                 "type": "distribution",

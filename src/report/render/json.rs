@@ -59,9 +59,7 @@ pub(super) fn begin(subject: &Subject<'_>, out: &mut dyn Write) -> io::Result<Do
     fields.field(out, "schema", &"sealift-report/1")?;
     fields.field(out, "digest", &subject.report.digest)?;
     let head = subject.head();
-    let map =
-        serde_json::json!({ "map": controls::MAP_VERSION, "answers": controls::answers(head).collect::<Vec<_>>() });
-    fields.field(out, "controls", &map)?;
+    fields.field(out, "controls", &controls::document(head))?;
     fields.field(out, "head", head)?;
     fields.name(out, "artifacts")?;
     out.write_all(b"[")?;

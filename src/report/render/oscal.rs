@@ -112,7 +112,7 @@ pub(super) fn begin<'a>(subject: Subject<'a>, out: &mut dyn Write) -> io::Result
     );
     fields.field(out, "description", &plain(&description))?;
     fields.field(out, "start", &head.created)?;
-    fields.field(out, "end", &head.created)?;
+    fields.field(out, "end", &head.ended())?;
     fields.field(
         out,
         "props",
@@ -146,7 +146,7 @@ pub(super) fn begin<'a>(subject: Subject<'a>, out: &mut dyn Write) -> io::Result
                 "description": plain(&check_words(check)),
                 "props": props,
                 "methods": [method],
-                "collected": head.created,
+                "collected": check.ended.unwrap_or(head.created),
                 "relevant-evidence": [evidence(report)],
             }),
         )?;

@@ -152,7 +152,7 @@ impl Rendering for Log<'_> {
         fields.field(
             out,
             "invocations",
-            &json!([{ "executionSuccessful": true, "endTimeUtc": head.created }]),
+            &json!([{ "executionSuccessful": true, "startTimeUtc": head.created, "endTimeUtc": head.ended() }]),
         )?;
         fields.field(
             out,

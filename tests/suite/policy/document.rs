@@ -6,7 +6,7 @@ use sealift::model::Code;
 use sealift::policy::{self, Mode, Policy, PolicyError, Profile};
 use serde_json::Value;
 
-use super::{now, policy, read, sample};
+use super::{policy, read, sample};
 
 const HEAD: &str = "schema: sealift-policy/1\nid: test\nversion: 1\nprofile: standard\n";
 
@@ -452,47 +452,6 @@ fn the_schema_has_the_programs_fields() {
     );
 }
 
-/// The chapter's tables of profiles are the program's values.
-#[test]
-fn the_chapter_has_the_profiles_values() {
-    let page = include_str!("../../../bundle-spec/policy.md");
-    let values = [Profile::Evaluation, Profile::Standard, Profile::Strict]
-        .map(|profile| policy::values(&Policy::of_profile(profile)));
-    let mut seen = 0;
-    for line in page
-        .lines()
-        .filter(|line| line.starts_with("| `") && line.matches('|').count() == 5)
-    {
-        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let place = cells[0].trim_matches('`');
-        for (values, cell) in values.iter().zip(&cells[1..]) {
-            assert_eq!(values.get(place).map(String::as_str), Some(*cell), "{place}");
-        }
-        seen += 1;
-    }
-    // Ecosystems differ in few things, which the chapter says in another table.
-    let places: BTreeSet<&String> = values[0]
-        .keys()
-        .filter(|place| !place.starts_with("ecosystems."))
-        .collect();
-    let unsaid = [
-        "schema",
-        "id",
-        "version",
-        "profile",
-        "publishers",
-        "internal",
-        "deny",
-        "scan",
-        "waivers",
-    ];
-    assert_eq!(seen, places.len() - unsaid.len(), "rows of the table");
-    for (id, rule) in &Policy::of_profile(Profile::Standard).ecosystems {
-        let row = format!("| {id} | `{}` |", rule.evidence);
-        assert!(page.contains(&row), "{row}");
-    }
-}
-
 #[test]
 fn the_chapter_has_the_programs_limits() {
     let page = include_str!("../../../bundle-spec/policy.md");
@@ -512,40 +471,4 @@ fn the_chapter_has_the_programs_limits() {
         let row = format!("| {what} | {number} |");
         assert!(page.contains(&row), "{row}");
     }
-}
-
-#[test]
-fn policies_are_compared_value_by_value() {
-    let one = policy("");
-    let other = policy("ecosystems: {npm: {evidence: provenance}}\ninternal: [npm/x]\n");
-    let differences = policy::differences(&one, &other);
-    let of = |rule: &str| differences.iter().find(|difference| difference.rule == rule);
-    let evidence = of("ecosystems.npm.evidence").unwrap();
-    assert_eq!(evidence.before.as_deref(), Some("registry"));
-    assert_eq!(evidence.after.as_deref(), Some("provenance"));
-    assert_eq!(of("internal").unwrap().after.as_deref(), Some("[npm/x]"));
-    // A site that names its ecosystems admits no other.
-    assert_eq!(of("ecosystems.pypi.evidence").unwrap().after, None);
-    assert!(of("version").is_none());
-    assert!(policy::differences(&one, &one).is_empty());
-}
-
-#[test]
-fn what_ends_is_told_in_time() {
-    let policy = policy(
-        "publishers:\n  - {match: npm/a, evidence: publisher, until: \"2027-01-20\"}\n  - {match: npm/b, evidence: publisher, until: \
-         \"2027-01-21\"}\n  - {match: npm/c, evidence: publisher, until: \"2026-11-20\"}\n",
-    );
-    let endings: Vec<(String, i64)> = policy
-        .endings(now())
-        .into_iter()
-        .map(|ending| (ending.rule, ending.days_left))
-        .collect();
-    assert_eq!(
-        endings,
-        [
-            ("publishers[npm/c]".to_owned(), -1),
-            ("publishers[npm/a]".to_owned(), 60)
-        ]
-    );
 }

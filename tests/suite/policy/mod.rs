@@ -15,6 +15,7 @@ mod explicit;
 mod judge;
 mod properties;
 mod review;
+mod values;
 mod vex;
 
 pub(crate) const ECOSYSTEMS: Ecosystems = Ecosystems {

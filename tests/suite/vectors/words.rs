@@ -19,6 +19,10 @@ fn hit() -> Value {
     })
 }
 
+fn two_days_after(time: &str) -> String {
+    time.parse::<Timestamp>().unwrap().plus_days(2).to_string()
+}
+
 /// Says of the attempt what it may say, of a bundle that was imported.
 fn fill_head(head: &mut Value) {
     let standing = json!({ "created": CREATED, "digest": digest("standing"), "entries": 1, "persons": ["ann", "bob"], "version": 1 });
@@ -29,7 +33,18 @@ fn fill_head(head: &mut Value) {
         ),
         (
             "checks",
-            json!([{ "codes": ["scan-positive"], "id": "malware", "method": "test", "note": "", "result": "fail", "title": "Nothing is found" }]),
+            json!([{
+                "codes": ["scan-positive"], "ended": "2026-11-20T12:00:09Z", "id": "malware", "method": "test", "note": "", "result": "fail",
+                "started": "2026-11-20T12:00:02Z", "title": "Nothing is found",
+            }]),
+        ),
+        ("control_map", json!({ "digest": digest("map"), "map": 3 })),
+        (
+            "cryptography",
+            json!({
+                "algorithms": ["SHA-256"],
+                "modules": [{ "certificate": null, "name": "a module", "used_for": "digests", "version": "1.2.3" }],
+            }),
         ),
         (
             "ecosystems",
@@ -37,6 +52,10 @@ fn fill_head(head: &mut Value) {
                 "artifacts": 3, "bytes": 18, "contradicted": 0, "decisions": { "allowed": 3 }, "ecosystem": "files", "levels": { "none": 3 },
                 "undecided": 0,
             }]),
+        ),
+        (
+            "handling",
+            json!({ "baseline": "BL-7", "marking": "internal", "ticket": "CHG-1" }),
         ),
         (
             "lost",
@@ -51,13 +70,21 @@ fn fill_head(head: &mut Value) {
             "policy",
             json!({ "bundle": [hit()], "digest": digest("policy"), "id": "plant-7", "mode": "enforce", "signed_by": ["ann"], "version": 1 }),
         ),
+        ("program", json!({ "bytes": 5, "digest": digest("program") })),
         (
             "published",
             json!({ "generation": 1, "new_bytes": 18, "new_objects": 3, "repository": digest("repository"), "repository_before": null }),
         ),
+        ("result", json!("passed-with-waivers")),
+        (
+            "retention",
+            json!({ "class": "report", "days": 2, "until": two_days_after(CREATED) }),
+        ),
+        ("waived", json!(1)),
     ] {
         head[field] = value;
     }
+    head["station"]["host"] = json!({ "name": "inside", "system": "Linux 6.1 x86_64" });
     head["bundle"]["side_data"] = json!({ "vex": digest("vex") });
     head["trust"]["new_roots"] = json!([{ "digest": digest("root"), "version": 2 }]);
     head["trust"]["revocations"] = standing.clone();
@@ -66,6 +93,9 @@ fn fill_head(head: &mut Value) {
 
 /// Says of an artifact what may be said of one.
 fn fill_record(record: &mut Value) {
+    record["about"] = json!({
+        "licence": "MIT", "published": { "by": "registry", "time": CREATED }, "source": "set-src@1.0",
+    });
     record["absent"] = json!([{ "kind": "minisign", "state": "absent" }]);
     record["scans"] = json!([{ "engine": "clamav", "result": "clean", "side": "export" }]);
     let decision = &mut record["decision"];
@@ -201,6 +231,67 @@ pub(super) fn words(v: &mut Vectors) {
             json!(0),
         ),
         (
+            "result_of_another_word",
+            "a result that is none",
+            "/result",
+            json!("fine"),
+        ),
+        (
+            "result_hides_waivers",
+            "an artifact was waived, and the result says that none was",
+            "/result",
+            json!("passed"),
+        ),
+        (
+            "result_failed_and_imported",
+            "it was imported, and the result says that it failed",
+            "/result",
+            json!("failed"),
+        ),
+        (
+            "waivers_without_one",
+            "the result says that something was waived, and nothing was",
+            "/waived",
+            json!(0),
+        ),
+        (
+            "kept_as_refusal",
+            "the report of an import that is kept as that of a refusal",
+            "/retention/class",
+            json!("refusal"),
+        ),
+        (
+            "kept_as_another",
+            "a class of records that is none",
+            "/retention/class",
+            json!("capsule"),
+        ),
+        (
+            "kept_less_long",
+            "kept until another time than its days say",
+            "/retention/until",
+            json!(CREATED),
+        ),
+        (
+            "kept_always_and_not",
+            "kept until a time, and for no number of days",
+            "/retention/days",
+            Value::Null,
+        ),
+        ("map_zero", "control map 0", "/control_map/map", json!(0)),
+        (
+            "check_ended_before",
+            "a check that ended before it began",
+            "/checks/0/ended",
+            json!("2026-11-20T12:00:01Z"),
+        ),
+        (
+            "handling_of_nothing",
+            "what it belongs to, with nothing said of it",
+            "/handling",
+            json!({}),
+        ),
+        (
             "refusal_of_no_code",
             "a refusal with what has not the form of a code",
             "/refusals/0/code",
@@ -262,6 +353,18 @@ pub(super) fn words(v: &mut Vectors) {
             "an artifact whose purl is none",
             "/purl",
             json!("generic/set@1.0"),
+        ),
+        (
+            "record_about_nothing",
+            "what is said of an artifact, with nothing said",
+            "/about",
+            json!({}),
+        ),
+        (
+            "record_published_by_another",
+            "a time of publication that nobody says",
+            "/about/published/by",
+            json!("exporter"),
         ),
         (
             "record_absent_and_present",

@@ -5,7 +5,7 @@ mod others;
 mod sp_800_53;
 mod united_states;
 
-use super::Basis::{Advisories, Check, Inventory, Reaches, ReportChain, SignedReport};
+use super::Basis::{Advisories, Check, Inventory, KeptFor, Reaches, ReportChain, SignedReport};
 use super::{Basis, Control, Regime, Text};
 use crate::model::Level;
 
@@ -44,6 +44,7 @@ const RECORDS: Basis = Check("custody");
 
 const RECORDED: &str = "what nobody recorded, and whether what was recorded is so";
 const CUSTODY: &str = "who carried the media, and in what state they came, is not what this report checks";
+const KEPT: &str = "whether they are kept so long: an audit tells what is missing";
 const OTHER_WAYS: &str = "the enclave's machines, and what comes another way";
 const THIS_BUNDLE: &str = "all that did not come with this bundle";
 

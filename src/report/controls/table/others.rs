@@ -111,12 +111,7 @@ pub(super) const ISO_27001: Regime = Regime {
             &[EVIDENCE, POLICY],
             "agreements with suppliers",
         ),
-        answered(
-            "A.5.33",
-            "protect records",
-            &[SignedReport, ReportChain],
-            "how long they are kept",
-        ),
+        answered("A.5.33", "protect records", &[SignedReport, ReportChain, KeptFor], KEPT),
         answered("A.7.10", "storage media", &[RECORDS], RECORDED),
         answered(
             "A.8.8",
@@ -177,7 +172,7 @@ pub(super) const EU_CRA: Regime = Regime {
         open(
             "Annex VII",
             "technical documentation, kept for ten years or longer",
-            "how long reports are kept is not in them",
+            "a report says for how long it is kept by the policy of then, which need not be that long",
         ),
     ],
 };
@@ -207,7 +202,11 @@ pub(super) const S2C2F: Regime = Regime {
             &[Advisories],
             "what the advisories that came do not know",
         ),
-        open("SCA-2", "look at licences (level 1)", "licences are not in this report"),
+        open(
+            "SCA-2",
+            "look at licences (level 1)",
+            "the records have the licences that artifacts state; whether the policy asks for them, it says itself",
+        ),
         open(
             "SCA-3",
             "look for what has come to its end (level 2)",

@@ -50,11 +50,7 @@ pub(super) const SP_800_53_R5: Regime = Regime {
             &[APPROVALS, SignedReport],
             "who released it to clients",
         ),
-        open(
-            "AU-11",
-            "retain audit records",
-            "how long reports are kept is not in them",
-        ),
+        answered("AU-11", "retain audit records", &[KeptFor], KEPT),
         answered("AU-12", "generate audit records", &[SignedReport, ReportChain], ""),
         answered(
             "CM-3",

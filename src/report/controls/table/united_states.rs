@@ -17,8 +17,8 @@ pub(super) const SP_800_171_R2: Regime = Regime {
         answered(
             "AU.L2-3.3.1",
             "create and keep audit records",
-            &[SignedReport, ReportChain],
-            "how long reports are kept",
+            &[SignedReport, ReportChain, KeptFor],
+            KEPT,
         ),
         answered(
             "AU.L2-3.3.2",
@@ -113,8 +113,8 @@ pub(super) const SSDF: Regime = Regime {
         answered(
             "PS.3.1",
             "archive releases with their integrity and provenance",
-            &[Inventory, SignedReport],
-            "how long they are kept",
+            &[Inventory, SignedReport, KeptFor],
+            KEPT,
         ),
         answered(
             "PS.3.2",

@@ -35,6 +35,53 @@ fn levels_are_asked_for_by_ecosystem_and_publisher() {
     assert_eq!(judged(later, &left_pad(), &signed()), denied("evidence-too-low"));
 }
 
+/// Each rule from its day on, and the narrowest in whatever order they stand.
+#[test]
+fn the_narrowest_rule_in_force_decides() {
+    let since = |day: &str| {
+        format!(
+            "publishers:\n  - {{match: \"npm/*\", evidence: provenance, until: \"2027-01-01\"}}\n  - {{match: npm/left-pad, evidence: \
+             registry, until: \"2027-01-01\", effective: \"{day}\"}}\n"
+        )
+    };
+    assert_eq!(judged(&since("2026-11-21"), &left_pad(), &signed()), ALLOWED);
+    assert_eq!(
+        judged(&since("2026-11-22"), &left_pad(), &signed()),
+        denied("evidence-too-low")
+    );
+    // `!` stands before `*`, and so the narrow one before the wide one.
+    let lines = "ecosystems: {files: {evidence: observed}}\npublishers:\n  - {match: \"files/!x\", evidence: registry, until: \
+                 \"2027-01-01\"}\n  - {match: \"files/*\", evidence: provenance, until: \"2027-01-01\"}\n";
+    assert_eq!(judged(lines, &artifact("files", "!x", "1"), &signed()), ALLOWED);
+    assert_eq!(
+        judged(lines, &artifact("files", "x", "1"), &signed()),
+        denied("evidence-too-low")
+    );
+}
+
+#[test]
+fn what_a_rule_to_come_will_ask_is_mentioned_where_it_will_be_the_one_that_counts() {
+    let (here, pad) = (Around::new(), left_pad());
+    let findings = signed();
+    let said = |now: (&str, &str), to_come: (&str, &str)| {
+        let policy = policy(&format!(
+            "publishers:\n  - {{match: \"{}\", evidence: {}, until: \"2027-01-01\"}}\n  - {{match: \"{}\", evidence: {}, until: \"2027-01-01\", \
+             effective: \"2026-12-01\"}}\n",
+            now.0, now.1, to_come.0, to_come.1
+        ));
+        let decision = here.decide(&policy, &plain(&pad, &findings));
+        assert_eq!(found(&decision), ALLOWED);
+        let hits = decision.hits.into_iter();
+        hits.filter_map(|hit| Some((hit.rule, hit.counts_from?.to_string())))
+            .collect::<Vec<_>>()
+    };
+    let mentioned = ("publishers[npm/left-pad]".to_owned(), "2026-12-01".to_owned());
+    assert_eq!(said(("npm/*", "registry"), ("npm/left-pad", "provenance")), [mentioned]);
+    assert_eq!(said(("npm/*", "registry"), ("npm/left-pad", "registry")), []);
+    // The narrower one that counts already goes on counting.
+    assert_eq!(said(("npm/left-pad", "registry"), ("npm/*", "provenance")), []);
+}
+
 #[test]
 fn the_decision_names_the_rule_that_asks() {
     let artifact = left_pad();
@@ -160,6 +207,21 @@ fn a_scope_admits_its_anchors_alone() {
     assert_eq!(judged(lines, &deb, &by("debian-13")), ALLOWED);
     assert_eq!(judged(lines, &deb, &by("debian-12")), denied("evidence-too-low"));
     assert_eq!(judged(lines, &deb, &signed()), denied("evidence-too-low"));
+    // What is wrong with it is said as what it is.
+    let rule = |lines: &str, findings: &[Finding]| {
+        let policy = policy(lines);
+        let mut decision = Around::new().decide(&policy, &plain(&deb, findings));
+        decision.hits.remove(0).rule
+    };
+    let seen = [confirmed("digest-agreement", Level::Observed)];
+    assert_eq!(rule(lines, &by("debian-12")), "ecosystems.deb.scope");
+    assert_eq!(rule(lines, &seen), "ecosystems.deb.evidence");
+    assert_eq!(rule(lines, &[]), "ecosystems.deb.evidence");
+    assert_eq!(rule("ecosystems: {deb: {}}\n", &seen), "ecosystems.deb.evidence");
+    // Nobody signs what was only seen, so no anchor is asked for.
+    let lower = "ecosystems: {deb: {evidence: observed, scope: [debian-13]}}\n";
+    assert_eq!(judged(lower, &deb, &seen), ALLOWED);
+    assert_eq!(judged(lower, &deb, &by("debian-12")), denied("evidence-too-low"));
 }
 
 #[test]
@@ -178,6 +240,27 @@ fn what_was_only_seen_must_be_seen_by_enough() {
     assert_eq!(decide(2, &seen), ALLOWED);
     // Whoever signs needs no second pair of eyes.
     assert_eq!(decide(1, &[confirmed("sigstore", Level::Provenance)]), ALLOWED);
+    // Where nothing is asked for, nobody is counted, and of what is seen no signers are.
+    assert_eq!(
+        judged(
+            "ecosystems: {cargo: {evidence: none, observers: 2}}\n",
+            &artifact,
+            &seen
+        ),
+        ALLOWED
+    );
+    assert_eq!(
+        judged("ecosystems: {cargo: {evidence: none}}\n", &artifact, &[]),
+        ALLOWED
+    );
+    assert_eq!(
+        judged(
+            "ecosystems: {cargo: {evidence: observed, signers: 2}}\n",
+            &artifact,
+            &seen
+        ),
+        ALLOWED
+    );
 }
 
 #[test]

@@ -55,6 +55,26 @@ fn advisories_act_by_their_class() {
 }
 
 #[test]
+fn what_to_do_about_an_advisory_is_said() {
+    let high = VULNERABLE.replace("SCORE", "CVSS:3.1/AV:L/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H");
+    let (artifact, findings) = (left_pad(), signed());
+    for (record, solution) in [
+        (high.clone(), "take a fixed version: 1.3.1"),
+        (
+            high.replace("\"fixed\":\"1.3.1\"", "\"last_affected\":\"1.3.0\""),
+            "take another version, or leave it out",
+        ),
+        (
+            high.replace("GHSA-1", "MAL-1"),
+            "do not open it, and look where else it is",
+        ),
+    ] {
+        let decision = Around::advised(&[&record]).decide(&policy(""), &plain(&artifact, &findings));
+        assert_eq!(decision.hits[0].solution, solution, "{record}");
+    }
+}
+
+#[test]
 fn licences_are_compared_where_some_are_listed() {
     let artifact = left_pad();
     let findings = signed();
@@ -116,6 +136,7 @@ fn ages_are_counted_to_the_export() {
     assert_eq!(by(strict, 6), review("too-new"));
     assert_eq!(by(strict, -1), review("too-new"));
     assert_eq!(by(strict, 31), review("too-old"));
+    assert_eq!(by("ecosystems: {npm: {min_age_days: 0}}\n", -1), ALLOWED);
     assert_eq!(
         decide("ecosystems: {npm: {min_age_days: 0}}\n", -1, &[]),
         review("too-new")

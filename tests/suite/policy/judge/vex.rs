@@ -58,7 +58,9 @@ fn a_signed_statement_lowers_an_advisory_and_is_named() {
     assert_eq!(lowered.justification.as_deref(), Some("vulnerable_code_not_present"));
     assert_eq!(lowered.stated, now().plus_seconds(-60));
     assert!(
-        lowered.by.contains("a1") && hit.message.contains(&lowered.by),
+        lowered.by.contains("a1")
+            && hit.message.contains(&lowered.by)
+            && hit.message.ends_with("not_affected, vulnerable_code_not_present"),
         "{hit:?}"
     );
     assert_eq!(verdict(&[said("a1", VexStatus::Fixed, 60)]), Verdict::Allow);

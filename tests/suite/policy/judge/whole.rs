@@ -81,9 +81,40 @@ fn a_bundle_is_asked_as_a_whole() {
     };
     assert_eq!(judge(quiet, &around, &unplanned), denied("not-in-plan"));
     assert_eq!(judge(quiet, &around, &missing), denied("incomplete-closure"));
+    let infected = BundleFacts {
+        infected: &words,
+        ..good_bundle()
+    };
+    assert_eq!(judge(quiet, &around, &infected), denied("scan-positive"));
     let noting = quiet.replace("approvals: 0", "approvals: 0, closure: record");
+    assert_eq!(judge(&noting, &around, &infected), denied("scan-positive"));
     assert_eq!(judge(&noting, &around, &unplanned), ALLOWED);
     assert_eq!(judge(&noting, &around, &missing), ALLOWED);
+}
+
+/// What refuses nothing is said all the same.
+#[test]
+fn a_long_way_is_only_mentioned() {
+    let quiet = "require: {approvals: 0, release_by_other_person: false, revocations_max_age_days: none, advisories_max_age_days: none}\n";
+    let policy = policy(quiet);
+    let said = |days: i64| {
+        let mut around = Around::new();
+        around.exported = around.now.plus_seconds(-days * 86_400);
+        let decision = around.judge(&policy).decide_bundle(&good_bundle());
+        let hits = decision
+            .hits
+            .into_iter()
+            .map(|hit| (hit.rule, hit.verdict, hit.message));
+        hits.collect::<Vec<_>>()
+    };
+    assert_eq!(said(30), []);
+    let (rule, words) = (
+        "require.max_transit_days",
+        "it was on its way for 31 days; signed indexes are judged by today's date after 30 days",
+    );
+    assert_eq!(said(31), [(rule.to_owned(), Verdict::Allow, words.to_owned())]);
+    // A clock that is behind the exporter's makes no age.
+    assert_eq!(said(-400), []);
 }
 
 #[test]
@@ -113,6 +144,11 @@ fn the_trail_names_every_rule_about_a_name() {
         ["ecosystems.npm", "publishers[npm/*]"]
     );
     assert_eq!(rules(&artifact("cobol", "x", "1.0.0")), ["default"]);
+    // Another version is not denied, and other bytes are not waived.
+    assert_eq!(
+        rules(&artifact("npm", "left-pad", "2.0.0")),
+        ["internal[npm/left-*]", "ecosystems.npm", "publishers[npm/*]"]
+    );
     let says = |lines: &str, artifact: &Artifact| {
         let policy = crate::policy::policy(lines);
         Around::new().judge(&policy).explain(artifact).remove(0).says
@@ -130,6 +166,21 @@ fn the_trail_names_every_rule_about_a_name() {
             &artifact("cargo", "x", "1")
         ),
         "asks for `observed`"
+    );
+    let publisher = "publishers: [{match: npm/left-pad, keys: [a1, a2], pgp: [\"0123456789abcdef0123456789abcdef01234567\"], identity: {issuer: forge, \
+                     owner_id: \"7\"}, signers: 2, until: \"2027-01-01\", effective: \"2026-11-01\"}]\n";
+    let of_publisher = |lines: &str| {
+        let policy = crate::policy::policy(lines);
+        Around::new().judge(&policy).explain(&left_pad()).remove(1).says
+    };
+    assert_eq!(
+        of_publisher(publisher),
+        "asks for `publisher` by OpenPGP key 0123456789ABCDEF0123456789ABCDEF01234567 or key a1 or key a2 or identity (issuer forge, owner_id 7), \
+         2 of them, until 2027-01-01, from 2026-11-01"
+    );
+    assert_eq!(
+        of_publisher("publishers: [{match: npm/left-pad, evidence: registry, until: \"2027-01-01\"}]\n"),
+        "asks for `registry`, until 2027-01-01"
     );
     let all = "ecosystems: {npm: {evidence: registry, observers: 2, signers: 2, scope: [a, b], identity: pin-on-first-import, floor: keep, \
                min_age_days: 3}}\n";
