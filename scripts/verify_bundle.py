@@ -1984,6 +1984,11 @@ def judge_report(folder, _):
     return "accepted"
 
 
+def judge_summaries(folder, _):
+    verify_vsa(os.path.join(folder, "vsa.intoto.jsonl"), case_roots(folder), os.path.join(folder, "report.ndjson"))
+    return "accepted"
+
+
 def judge_enclave(folder, _):
     Enclave(folder, case_roots(folder))
     return "accepted"
@@ -2014,6 +2019,7 @@ JUDGES = {
     "enclave": judge_enclave,
     "receipt": judge_receipt,
     "report": judge_report,
+    "summaries": judge_summaries,
 }
 
 
@@ -3594,6 +3600,8 @@ def read_summary(envelope, subject):
             and said["predicateType"] == "https://slsa.dev/verification_summary/v1"
             and len(said["subject"]) == 1
             and predicate["verificationResult"] in ("PASSED", "FAILED")
+            and isinstance(predicate["verifiedLevels"], list)
+            and all(isinstance(level, str) for level in predicate["verifiedLevels"])
             and (predicate["verifiedLevels"] == ["FAILED"]) == (predicate["verificationResult"] == "FAILED")
             # No anchor says which level a builder keeps, so none may be claimed.
             and not any(re.fullmatch(r"SLSA_BUILD_LEVEL_[0-9]+", level) for level in predicate["verifiedLevels"])

@@ -11,7 +11,7 @@ use crate::import::record;
 use crate::import::site::Site;
 use crate::log::{LogError, Witness};
 use crate::model::{Code, Stop, Unable};
-use crate::report::{self, Report, ReportError};
+use crate::report::{self, Report, ReportError, Summarized};
 use crate::statement::{Absent, Countersigned, Gone, Place, Renewal, Renewals, Stated, Statements};
 use crate::trust::folder::TrustFolder;
 use crate::trust::{MAX_ROOT_BYTES, Revocations, TrustedRoot};
@@ -48,6 +48,9 @@ struct List {
 struct Verify {
     #[command(flatten)]
     source: Source,
+    /// Also verify these signed verification summaries, one a line, and hold them against the report
+    #[arg(long, value_name = "FILE")]
+    vsa: Option<PathBuf>,
 }
 
 /// Which report, and by what it is judged.
@@ -355,6 +358,13 @@ fn verified(judge: &Judge, path: &Path) -> Result<Report, Stop> {
     Ok(report)
 }
 
+/// Verifies summaries against a report, whose own seal counts.
+fn summaries(vsa: &Path, judge: &Judge, report: &Path) -> Result<Summarized, Stop> {
+    let opened = judge.open(report).map_err(|error| error.stop(subject(report)))?;
+    report::verify_summaries(vsa, opened, &judge.roots, judge.revocations.as_ref())
+        .map_err(|error| error.stop(format!("summaries {}", vsa.display())))
+}
+
 fn verify(arguments: &Verify, context: &Context) -> Result<Exit, Stop> {
     let judge = arguments.source.judge()?;
     let statements = match &arguments.source.enclave {
@@ -379,6 +389,8 @@ fn verify(arguments: &Verify, context: &Context) -> Result<Exit, Stop> {
         },
     };
     let said = statements.countersigning(&report)?;
+    let summarized = arguments.vsa.as_deref().map(|vsa| summaries(vsa, &judge, &path));
+    let summarized = summarized.transpose()?;
     let head = &report.head;
     let mut witnesses = judge.witnesses;
     witnesses.extend(arguments.source.witness.iter().cloned());
@@ -399,6 +411,9 @@ fn verify(arguments: &Verify, context: &Context) -> Result<Exit, Stop> {
             })).collect::<Vec<_>>(),
             "stands_by_renewal": spared,
             "countersigned": countersign::in_json(&said),
+            "summaries": summarized.as_ref().map(|all| json!({
+                "passed": all.passed, "failed": all.failed, "signers": all.persons,
+            })),
             "log": logged_json(&report, &witnesses),
         }));
         return Ok(Exit::Done);
@@ -421,6 +436,9 @@ fn verify(arguments: &Verify, context: &Context) -> Result<Exit, Stop> {
             escape(&stated.persons.join(", ")),
             stated.record.number
         ));
+    }
+    if let Some(all) = &summarized {
+        context.output.answer(&escape(&format!("  summaries {all}")));
     }
     for one in &said {
         context.output.answer(&format!("  {}", countersign::words(one, head)));

@@ -621,22 +621,31 @@ fn what_would_not_be_admitted_today_is_told_with_its_reason() {
 }
 
 #[test]
-fn verification_summaries_are_checked_by_another_program() {
+fn verification_summaries_are_checked_by_this_and_another_program() {
     let world = judged::pinned();
     world.policy(ENFORCED);
     world.run("import --enclave en m1").done();
     let line = "report show 1 --enclave en --format vsa --sign --out vsa.ndjson";
     world.run(line).done();
     let report = "en/reports/000001-main-1.report.ndjson";
-    let Some((status, text)) = by_python(&world, &["--vsa", "vsa.ndjson", "--report", report]) else {
-        return;
-    };
-    assert_eq!(status, 0, "{text}");
-    assert!(text.contains("6 passed, 0 failed"), "{text}");
+    let verified = world.run("report verify 1 --enclave en --vsa vsa.ndjson").done().stdout;
+    assert!(
+        verified.contains("summaries 6 passed, 0 failed, signed by station-plant-7"),
+        "{verified}"
+    );
+    let python = by_python(&world, &["--vsa", "vsa.ndjson", "--report", report]);
+    if let Some((status, text)) = &python {
+        assert_eq!(*status, 0, "{text}");
+        assert!(text.contains("6 passed, 0 failed"), "{text}");
+    }
     let lines = fs::read_to_string(world.path("vsa.ndjson")).unwrap();
     let first: Vec<&str> = lines.lines().collect();
     let refused = |text: String, code: &str| {
         fs::write(world.path("forged"), text).unwrap();
+        world.refused("report verify 1 --enclave en --vsa forged", code);
+        if python.is_none() {
+            return;
+        }
         let (status, said) = by_python(&world, &["--vsa", "forged", "--report", report]).unwrap();
         assert_eq!(status, 1, "{said}");
         assert!(said.contains(&format!("[{code}]")), "{code}: {said}");

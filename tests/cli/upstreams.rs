@@ -187,6 +187,29 @@ fn an_index_that_is_older_than_one_seen_before_takes_its_packages_with_it() {
     site.refuses(&suite(&key, 2, Signed::Apart), now());
 }
 
+#[test]
+fn a_capsule_with_packages_and_their_signed_index_comes_to_the_same_again() {
+    let key = Key::new(now());
+    for signed in [Signed::Within, Signed::Apart] {
+        let mut site = Site::new(Material::Openpgp(String::from_utf8(key.public()).unwrap()));
+        let proven = suite(&key, 2, signed);
+        site.takes(&proven, now());
+        let report = site.world.json("report show 1 --enclave en");
+        let findings = report.to_string().matches("\"kind\":\"apt-release\"").count();
+        assert!(findings >= proven.len(), "{report}");
+        site.world.run("report capsule 1 --enclave en --out a.tar").done();
+        let line = "reverify a.tar --root en/trust/roots/1.dsse.json";
+        let judged = site.world.json(line);
+        assert_eq!(
+            (&judged["total"]["differences"], &judged["total"]["not_judged_again"]),
+            (&json!(0), &json!([])),
+            "{judged}"
+        );
+        let text = site.world.run(line).done().stdout;
+        assert!(!text.contains("method not available"), "{text}");
+    }
+}
+
 const DATABASE: &str = "sum.example.com";
 
 fn database_key() -> String {

@@ -20,6 +20,7 @@ mod vsa;
 
 pub(crate) use csv::row as csv_row;
 pub use text::signed;
+pub(crate) use vsa::{PAYLOAD_TYPE, PREDICATE, REPORT_FIELD, STATEMENT, passes};
 
 use std::io::{self, Write};
 use std::path::Path;

@@ -13,18 +13,21 @@ use std::io::Write;
 use serde_json::json;
 
 use super::json::value;
-use super::{RenderError, Rendering, Subject};
+use super::{RenderError, Rendering, Subject, is_published};
 use crate::crypto::dsse::{Envelope, Signature, pae};
 use crate::crypto::key::Signer;
 use crate::crypto::strict_json;
-use crate::report::Record;
+use crate::report::{Head, Record};
 
 /// DSSE's payload type of in-toto statements (in-toto attestation framework, `spec/v1/envelope.md`).
-const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+pub(crate) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
-const STATEMENT: &str = "https://in-toto.io/Statement/v1";
+pub(crate) const STATEMENT: &str = "https://in-toto.io/Statement/v1";
 
-const PREDICATE: &str = "https://slsa.dev/verification_summary/v1";
+pub(crate) const PREDICATE: &str = "https://slsa.dev/verification_summary/v1";
+
+/// The extension that names the report (SLSA 1.2, "Extension fields"): a URI, ignored by whoever does not know it.
+pub(crate) const REPORT_FIELD: &str = "urn:sealift:report";
 
 pub(super) struct Summaries<'a> {
     subject: Subject<'a>,
@@ -35,21 +38,21 @@ pub(super) const fn begin<'a>(subject: Subject<'a>, signer: Option<&'a dyn Signe
     Summaries { subject, signer }
 }
 
-impl Summaries<'_> {
-    /// Whether the site's own rules admit a record's artifact, and clients find it.
-    fn passes(&self, record: &Record) -> bool {
-        self.subject.is_published(record)
-            && record.decision.as_ref().is_some_and(|decision| {
-                match (decision.admission.as_str(), decision.rules_say.as_str()) {
-                    ("allowed" | "reviewed", "allow") => true,
-                    (admission, rules_say) => (admission, rules_say) == ("reviewed", "review"),
-                }
-            })
-    }
+/// Whether the site's own rules admit a record's artifact, and clients find it.
+pub(crate) fn passes(head: &Head, record: &Record) -> bool {
+    is_published(head, record)
+        && record.decision.as_ref().is_some_and(|decision| {
+            match (decision.admission.as_str(), decision.rules_say.as_str()) {
+                ("allowed" | "reviewed", "allow") => true,
+                (admission, rules_say) => (admission, rules_say) == ("reviewed", "review"),
+            }
+        })
+}
 
+impl Summaries<'_> {
     fn statement(&self, record: &Record) -> serde_json::Value {
         let head = self.subject.head();
-        let passes = self.passes(record);
+        let passes = passes(head, record);
         let levels = if passes {
             vec![
                 "SLSA_BUILD_LEVEL_UNEVALUATED".to_owned(),
@@ -81,8 +84,7 @@ impl Summaries<'_> {
                 "policy": policy,
                 "verificationResult": if passes { "PASSED" } else { "FAILED" },
                 "verifiedLevels": levels,
-                // SLSA 1.2, "Extension fields": named by URIs, and ignored by whoever does not know them.
-                "urn:sealift:report": {
+                REPORT_FIELD: {
                     "number": head.number,
                     "digest": { "sha256": self.subject.report.digest.hex() },
                 },

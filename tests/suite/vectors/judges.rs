@@ -35,6 +35,7 @@ pub(super) fn judge(kind: &str, case: &Case, folder: &Path, staging: &Path) -> R
     match kind {
         "checkpoint" => judging.checkpoint(),
         "report" => judging.report(),
+        "summaries" => judging.summaries(),
         "receipt" => judging.receipt(),
         "capsule" => judging.capsule(staging),
         "custody" => judging.custody(case),
@@ -77,6 +78,16 @@ impl Judging<'_> {
         })
         .map(|_| ())
         .map_err(|error| error.stop("the report"))
+    }
+
+    fn summaries(&self) -> Result<(), Stop> {
+        let revocations = self.revocations.as_ref();
+        let report = report::open(&self.folder.join("report.ndjson"), &self.roots, revocations)
+            .map_err(|error| error.stop("the report"))?;
+        let path = self.folder.join("vsa.intoto.jsonl");
+        report::verify_summaries(&path, report, &self.roots, revocations)
+            .map(|_| ())
+            .map_err(|error| error.stop("the summaries"))
     }
 
     /// state.db is made from the records, and then everything is compared with it: as `rebuild` and `audit` do.

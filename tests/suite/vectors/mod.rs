@@ -17,6 +17,7 @@ mod receipt;
 mod report;
 mod retention;
 mod seal;
+mod summaries;
 mod words;
 
 use std::collections::BTreeMap;
@@ -288,6 +289,7 @@ fn all() -> Vectors {
     retention::enclaves(&mut v);
     capsule::capsules(&mut v);
     capsule::countersigned(&mut v);
+    summaries::all(&mut v);
     for (name, case, files) in &mut v.cases {
         // A bundle of the standard profile needs its approval; cases about approvals bring their own.
         if files.get("main-1.approval-eve.dsse.json").is_some_and(Vec::is_empty) {
