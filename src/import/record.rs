@@ -1,6 +1,9 @@
 //! Keeps a record of an attempt, step by step, and writes it as a report (`bundle-spec/report.md`): for an import before it
 //! is committed, so that nothing is ever published without one, and for a refusal when it is refused.
 
+mod keeping;
+mod last;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -14,29 +17,29 @@ use super::decide::{Noted, Weighed};
 use super::journal;
 use super::memory::Order;
 use super::open::UntrustedRecord;
-use super::parts::{bundle, people, policy, record, refused, stands, version};
+use super::parts::{bundle, people, policy, record, refused, version};
 use super::scan::Scanned;
 use super::site::{Brought, Site};
 use super::stage::Staged;
 use super::verify_evidence::EvidenceSummary;
 use super::verify_objects::Intact;
-use crate::crypto::dsse::Envelope;
 use crate::crypto::key::Signer;
 use crate::crypto::merkle::Frontier;
 use crate::crypto::strict_json;
 use crate::enclave;
-use crate::ledger::{Ledger, LedgerError, Sink};
+use crate::ledger::{Ledger, Sink};
 use crate::log::{self, Checkpoint, Log};
 use crate::model::{Digest, LogState, Refusal, SeenState, Stop, Timestamp, Unable};
-use crate::policy::{RecordClass, Retention};
+use crate::policy::Retention;
 use crate::report::{
-    Aside, Custody, EcosystemTally, FORMAT, Folder, Head, Keep, KnownTime, LogPart, LostReport, Outcome, Previous,
-    Published, Records, ReportError, Shortened, Station, TrustThen, Verdict, controls, short,
+    Aside, Custody, FORMAT, Folder, Head, KnownTime, LostReport, Outcome, Published, Records, Shortened, Station,
+    TrustThen, short,
 };
-use crate::store;
 use crate::trust::TrustedRoot;
-use crate::trust::approval::MAX_APPROVALS;
 use crate::trust::custody::{Chain, Named};
+
+use last::next;
+pub use last::{check_last_report, folder};
 
 /// How much of the head the reasons for a refusal may take, in bytes.
 const MAX_REFUSAL_BYTES: usize = 192 * 1024;
@@ -509,213 +512,5 @@ impl<'a> Recorder<'a> {
             Ok(shown) => self.written = shown,
             Err(stop) => self.problem = Some(stop),
         }
-    }
-}
-
-impl Keeping<'_> {
-    fn reach(&mut self, step: Step) {
-        self.reached = step;
-        self.times.ended(step, self.circumstances.clock.map(|clock| clock()));
-    }
-
-    fn take_site(&mut self, site: &Site) {
-        self.kept_for = site.in_force().policy.retention.clone().unwrap_or_default();
-        let trust = &mut self.head.trust;
-        trust.trust_data = site
-            .trust_data()
-            .map(|(standing, data)| stands(standing, data.created, data.anchors.len()));
-        trust.revocations = site
-            .revocations()
-            .map(|(standing, document)| stands(standing, document.created, document.revoked.len()));
-    }
-
-    /// Keeps the approvals of a bundle that was refused at its seal. Where one is none, or they are too many, that is all that there is to say of them.
-    fn keep_approvals(&mut self) -> Result<(), Stop> {
-        let came = std::mem::take(&mut self.untrusted_approvals);
-        let are_kept = came.len() <= MAX_APPROVALS && came.iter().all(|one| Envelope::read(one).is_ok());
-        match &mut self.basis {
-            Some(kept) if are_kept && self.reached < Step::Authenticated => kept.put_envelopes(basis::APPROVALS, &came),
-            _ => Ok(()),
-        }
-    }
-
-    /// What the artifacts came to, by ecosystem.
-    pub(super) fn tallied(&self) -> Vec<EcosystemTally> {
-        self.aside
-            .as_ref()
-            .map_or_else(Vec::new, |aside| aside.tally().ecosystems())
-    }
-
-    /// Says of the whole what can be said only at its end.
-    fn conclude(&mut self) {
-        let head = &mut self.head;
-        let (class, verdict) = match head.outcome {
-            Outcome::Refused => (RecordClass::Refusal, Verdict::Failed),
-            Outcome::Imported if self.excepted > 0 => (RecordClass::Report, Verdict::PassedWithWaivers),
-            Outcome::Imported => (RecordClass::Report, Verdict::Passed),
-        };
-        head.result = Some(verdict);
-        head.waived = Some(if head.outcome == Outcome::Imported {
-            self.excepted
-        } else {
-            0
-        });
-        head.retention = Some(Keep::of(class.name(), self.kept_for.days(class), head.created));
-        head.program = self.circumstances.program.and_then(|program| program());
-        head.control_map = Some(controls::sealed(head));
-    }
-
-    fn write_refusal(&mut self, ledger: &Ledger) -> Result<Option<PathBuf>, Stop> {
-        let state = self.write()?;
-        store::sync_file_systems(self.folders())?;
-        ledger.note_log(&state)?;
-        self.show()
-    }
-
-    fn folders(&self) -> [&Path; 2] {
-        [self.folder.path(), &self.log_folder]
-    }
-
-    /// Shows the report and the checkpoint of what is committed.
-    fn show(&mut self) -> Result<Option<PathBuf>, Stop> {
-        let Some(pending) = self.pending.take() else {
-            return Ok(None);
-        };
-        self.folder.show(&pending.written, &pending.shown)?;
-        self.log.committed(Some(&pending.checkpoint))?;
-        self.state = Some(pending.state);
-        Ok(Some(pending.shown))
-    }
-
-    /// Writes the report beside its place and its leaves into the log. Says what of the log counts once all of it is durable and
-    /// committed.
-    fn write(&mut self) -> Result<LogState, Stop> {
-        let signers = self.keys.wait()?;
-        let aside = match self.aside.take() {
-            Some(aside) => aside,
-            None => {
-                // What was added belongs to no records: the attempt's leaf stands alone.
-                if self.log.head() != self.start.head() {
-                    self.log = Log::open(&self.log_folder, self.state.as_ref())?;
-                }
-                Aside::begin(self.folder.path())?
-            }
-        };
-        self.head.ecosystems = aside.tally().ecosystems();
-        (self.head.vouchers, self.head.vouchers_left_out) = aside.tally().vouchers();
-        self.head.not_checked.push(match &self.head.custody {
-            Some(custody) if custody.counting() > 0 => {
-                "custody: whether what persons recorded of the media is so".to_owned()
-            }
-            _ => "custody: who carried the media, and in what state they came".to_owned(),
-        });
-        if self.head.scanners.is_empty() {
-            self.head.not_checked.push("malware: no scanner was asked".to_owned());
-        }
-        if self.head.policy.is_none() {
-            self.head
-                .not_checked
-                .push("whether this site wants these artifacts: its policy was not reached".to_owned());
-        }
-        self.head.records = aside.records();
-        if let Some(kept) = &mut self.basis {
-            self.head.basis = kept.parts();
-        }
-        self.log.add(&self.head.leaf())?;
-        self.log.write_edge()?;
-        let head = self.log.head();
-        let checkpoint = Checkpoint::make(&self.origin, head, signers.log)?;
-        self.head.log = Some(LogPart::of(&self.log, &self.start, &checkpoint)?);
-        self.conclude();
-        let (written, shown) = self.folder.places(&self.head);
-        let digest = aside.finish(&mut self.head, signers.report, &written)?;
-        let state = LogState {
-            size: head.size,
-            root: head.root,
-            checkpoint: checkpoint.text().to_owned(),
-            report: self.head.number,
-            report_digest: Some(digest),
-        };
-        self.pending = Some(Pending {
-            written,
-            shown,
-            checkpoint,
-            state: state.clone(),
-        });
-        Ok(state)
-    }
-}
-
-/// Fails unless the last of an enclave's reports is the one that state.db names, or lies there to be shown yet. Nothing is said about a folder
-/// that has no state.db.
-pub fn check_last_report(enclave: &Path, last: Option<&(u64, Digest)>) -> Result<(), Stop> {
-    let ledger = match enclave::read(enclave) {
-        Err(LedgerError::Missing { .. }) => return Ok(()),
-        other => other?,
-    };
-    let state = ledger.log()?;
-    let last = last.map(|(number, digest)| Previous {
-        digest: *digest,
-        number: *number,
-    });
-    let is_pending = match &state {
-        Some(state) => folder(enclave)
-            .pending()?
-            .iter()
-            .any(|(_, digest)| state.report_digest == Some(*digest)),
-        None => false,
-    };
-    if !is_pending {
-        check_last(state.as_ref(), last.as_ref())?;
-    }
-    Ok(())
-}
-
-/// The number of the next report, and the one before it: the last that lies there, or that is known to be lost.
-fn next(
-    folder: &Folder,
-    lost: &[LostReport],
-    state: Option<&LogState>,
-) -> Result<(u64, Option<Previous>), ReportError> {
-    let (number, previous) = folder.next()?;
-    let known = state.and_then(|state| Some((state.report, state.report_digest?)));
-    if let Some(lost) = lost.iter().find(|lost| known == Some((lost.number, lost.digest)))
-        && lost.number >= number
-    {
-        let previous = Previous {
-            digest: lost.digest,
-            number: lost.number,
-        };
-        return Ok((lost.number.saturating_add(1), Some(previous)));
-    }
-    check_last(state, previous.as_ref())?;
-    Ok((number, previous))
-}
-
-/// The last report is the one that the ledger knows: otherwise it was removed or exchanged, or the ledger was put back.
-fn check_last(state: Option<&LogState>, last: Option<&Previous>) -> Result<(), ReportError> {
-    let Some(state) = state else { return Ok(()) };
-    let words = |number: u64, digest: Option<&Digest>| match digest {
-        Some(digest) => format!("report {number}, {digest}"),
-        None => "no report".to_owned(),
-    };
-    let found = last.map_or((0, None), |last| (last.number, Some(&last.digest)));
-    if (state.report, state.report_digest.as_ref()) == found {
-        return Ok(());
-    }
-    Err(ReportError::LastDiffers {
-        expected: words(state.report, state.report_digest.as_ref()),
-        found: words(found.0, found.1),
-    })
-}
-
-/// Where an enclave's reports lie.
-pub fn folder(enclave: &Path) -> Folder {
-    Folder::new(enclave.join("reports"))
-}
-
-impl From<ReportError> for Stop {
-    fn from(error: ReportError) -> Self {
-        error.stop("the report")
     }
 }
