@@ -234,3 +234,29 @@ pub struct DecisionHit {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waived_by: Option<String>,
 }
+
+#[cfg(test)]
+impl Record {
+    /// A record of a plain file, for tests: of its proofs alone they speak.
+    pub(super) fn plain(findings: Vec<Finding>) -> Self {
+        Self {
+            about: None,
+            absent: Vec::new(),
+            decision: None,
+            digest: Digest::of(b""),
+            ecosystem: "files".to_owned(),
+            file: "a".to_owned(),
+            findings,
+            floor: None,
+            level: Level::Provenance,
+            name: "a".to_owned(),
+            origin: String::new(),
+            purl: "pkg:generic/a@1".to_owned(),
+            reason: String::new(),
+            required: None,
+            scans: Vec::new(),
+            size: 0,
+            version: "1".to_owned(),
+        }
+    }
+}

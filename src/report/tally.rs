@@ -165,7 +165,7 @@ pub(super) fn signer_words(signer: &Signer) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Digest, Finding, Identity};
+    use crate::model::{Finding, Identity};
 
     fn by(subject: &str) -> Finding {
         Finding::confirmed("sigstore", Level::Provenance, "good".to_owned()).by(Signer::Identity(Identity {
@@ -177,25 +177,7 @@ mod tests {
 
     #[test]
     fn whoever_signs_one_artifact_twice_vouches_for_one() {
-        let mut record = Record {
-            about: None,
-            absent: Vec::new(),
-            decision: None,
-            digest: Digest::of(b""),
-            ecosystem: "files".to_owned(),
-            file: "a".to_owned(),
-            findings: vec![by("one"), by("one"), by("two")],
-            floor: None,
-            level: Level::Provenance,
-            name: "a".to_owned(),
-            origin: String::new(),
-            purl: "pkg:generic/a@1".to_owned(),
-            reason: String::new(),
-            required: None,
-            scans: Vec::new(),
-            size: 0,
-            version: "1".to_owned(),
-        };
+        let mut record = Record::plain(vec![by("one"), by("one"), by("two")]);
         let mut tally = Tally::default();
         tally.count(&record);
         record.findings.truncate(1);

@@ -189,25 +189,7 @@ mod tests {
             .by(identity)
             .noting(long.clone());
         finding.claims.push((long.clone(), long));
-        let mut record = Record {
-            about: None,
-            absent: Vec::new(),
-            decision: None,
-            digest: Digest::of(b""),
-            ecosystem: "files".to_owned(),
-            file: "a".to_owned(),
-            findings: vec![finding; MAX_FINDINGS + 10],
-            floor: None,
-            level: Level::Provenance,
-            name: "a".to_owned(),
-            origin: String::new(),
-            purl: "pkg:generic/a@1".to_owned(),
-            reason: String::new(),
-            required: None,
-            scans: Vec::new(),
-            size: 0,
-            version: "1".to_owned(),
-        };
+        let mut record = Record::plain(vec![finding; MAX_FINDINGS + 10]);
         shorten(&mut record);
         assert_eq!(record.findings.len(), MAX_FINDINGS);
         let last = record.findings.last().unwrap();

@@ -97,8 +97,8 @@ fn a_hold_by_a_key_outlives_the_revocation_of_that_key() {
     assert_eq!(removed(&world.json("prune --enclave en")), Vec::<String>::new());
 }
 
-#[test]
-fn reviews_go_when_they_are_over_and_not_while_their_artifact_is_held() {
+/// An enclave whose first import waits for a review, and the key with which ann reviews.
+pub(crate) fn awaiting_review() -> World {
     let world = judged::pinned();
     let policy = "schema: sealift-policy/1\nid: plant-7\nversion: 1\nprofile: standard\n\
          require: { approvals: 0, revocations_max_age_days: none, advisories_max_age_days: none }\n\
@@ -106,6 +106,12 @@ fn reviews_go_when_they_are_over_and_not_while_their_artifact_is_held() {
     world.policy(policy);
     assert_eq!(world.run("import --enclave en m1").status, 1);
     world.key(people::ANN, "ann.pem");
+    world
+}
+
+#[test]
+fn reviews_go_when_they_are_over_and_not_while_their_artifact_is_held() {
+    let world = awaiting_review();
     let waiting = world.json("review list --enclave en");
     let manifest = waiting["bundles"][0]["bundle"]["manifest"]
         .as_str()

@@ -8,7 +8,7 @@ use sealift::model::Digest;
 use sealift::trust::Kind;
 use serde_json::{Value, json};
 
-use crate::judged;
+use crate::holds::awaiting_review;
 use crate::log::{report, three_attempts};
 use crate::people;
 use crate::retention::AT_ONCE;
@@ -52,13 +52,7 @@ fn a_report_stays_as_long_as_what_it_was_judged_by() {
 
 #[test]
 fn the_days_of_a_review_begin_with_its_import_or_when_it_was_signed() {
-    let world = judged::pinned();
-    let policy = "schema: sealift-policy/1\nid: plant-7\nversion: 1\nprofile: standard\n\
-         require: { approvals: 0, revocations_max_age_days: none, advisories_max_age_days: none }\n\
-         names: { first_seen: review }\necosystems: { files: { evidence: none } }\n";
-    world.policy(policy);
-    assert_eq!(world.run("import --enclave en m1").status, 1);
-    world.key(people::ANN, "ann.pem");
+    let world = awaiting_review();
     world
         .run("review approve --all --enclave en --key ann.pem --reason looked")
         .done();
