@@ -122,7 +122,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "capsule",
-        &["model", "crypto", "bundle", "import", "report", "store", "trust"],
+        &[
+            "model",
+            "crypto",
+            "bundle",
+            "import",
+            "report",
+            "statement",
+            "store",
+            "trust",
+        ],
     ),
     (
         "cli",
