@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use sealift::model::Digest;
 use serde_json::{Map, Value, json};
 
 use crate::export::sending;
@@ -65,4 +66,35 @@ fn a_hundred_that_are_missing_are_named_and_the_rest_is_counted() {
     package(&world, "tool", 0..100);
     export(&world, "m2");
     assert_eq!(missing(&world, "import --enclave en m2").0, named("tool"));
+}
+
+/// What lockfiles fill with something that is not carried is named as far, too.
+#[test]
+fn a_hundred_that_a_lockfile_has_from_elsewhere_are_named_and_the_rest_is_counted() {
+    for (count, more) in [(100, ""), (103, " and 3 more")] {
+        let world = with_packages();
+        let names: Vec<String> = (0..count).map(|number| format!("d{number:03}")).collect();
+        let needs: String = names.iter().map(|name| format!("{name} = \"1\"\n")).collect();
+        let manifest = format!("[package]\nname = \"app\"\nversion = \"1.0.0\"\n[dependencies]\n{needs}");
+        let archive = tgz(&[Entry::file("app-1.0.0/Cargo.toml", manifest)]);
+        fs::write(world.path("packages/app-1.0.0.crate"), &archive).unwrap();
+        let patched: String = names
+            .iter()
+            .map(|name| format!("[[package]]\nname = \"{name}\"\nversion = \"1.0.0\"\n"))
+            .collect();
+        let lock = format!(
+            "version = 4\n[[package]]\nname = \"app\"\nversion = \"1.0.0\"\nsource = \"registry+https://index.example.com/git\"\n\
+             checksum = \"{}\"\ndependencies = {names:?}\n{patched}",
+            Digest::of(&archive).hex()
+        );
+        fs::write(world.path("Cargo.lock"), lock).unwrap();
+        let selection = "schema: sealift-selection/1\nselect:\n  - lockfile: Cargo.lock\nfrom: [packages]\n";
+        fs::write(world.path("sealift.yaml"), selection).unwrap();
+        export(&world, "m1");
+        let (said, not_asked) = missing(&world, "import --enclave en m1");
+        assert_eq!(said, [""; 0]);
+        let named: Vec<String> = (0..100).map(|number| format!("cargo/d{number:03}")).collect();
+        let told = format!("from elsewhere: {}{more}\"", named.join(", "));
+        assert!(not_asked.contains(&told), "{not_asked}");
+    }
 }

@@ -165,6 +165,8 @@ fn what_comes_after_the_export_is_not_asked_before_it_and_that_is_said() {
     );
     assert_eq!(later.map(|text| said.contains(text)), [true; 3], "{said}");
     assert!(said.contains("floors, pinned publishers"), "{said}");
+    // Nothing here needs anything.
+    assert!(!said.contains("what the artifacts need"), "{said}");
 }
 
 #[test]
