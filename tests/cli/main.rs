@@ -10,6 +10,8 @@ mod capsule_roots;
 mod countersigned;
 mod custody;
 mod decided;
+mod decided_closure;
+mod decided_more;
 mod export;
 mod fixtures;
 mod holds;

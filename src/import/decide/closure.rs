@@ -34,19 +34,23 @@ impl Closure {
         let Some(known) = ecosystem::find(&artifact.ecosystem) else {
             return;
         };
-        for Need { name, requirement } in known.needs(&judged.examined.facts) {
-            if self.count >= MAX_NEEDS {
-                return;
-            }
-            let name = Name {
-                ecosystem: artifact.ecosystem.clone(),
-                name,
-            };
-            let asked = self.needs.entry(name).or_default();
-            if let Entry::Vacant(place) = asked.entry(requirement) {
-                place.insert(purl(artifact));
-                self.count += 1;
-            }
+        for need in known.needs(&judged.examined.facts) {
+            self.note(&artifact.ecosystem, need, || purl(artifact));
+        }
+    }
+
+    fn note(&mut self, ecosystem: &str, Need { name, requirement }: Need, by: impl FnOnce() -> String) {
+        if self.count >= MAX_NEEDS {
+            return;
+        }
+        let name = Name {
+            ecosystem: ecosystem.to_owned(),
+            name,
+        };
+        let asked = self.needs.entry(name).or_default();
+        if let Entry::Vacant(place) = asked.entry(requirement) {
+            place.insert(by());
+            self.count += 1;
         }
     }
 
@@ -120,4 +124,27 @@ fn fits(name: &Name, requirement: Option<&str>, version: &str) -> bool {
             .and_then(|known| known.satisfies(requirement, version))
             .unwrap_or(true)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_needs_are_kept_than_are_asked() {
+        let mut closure = Closure::default();
+        let need = |number: usize| Need {
+            name: number.to_string(),
+            requirement: Some("1".to_owned()),
+        };
+        // One that several ask for counts once, for the first of them.
+        closure.note("npm", need(0), || "first".to_owned());
+        closure.note("npm", need(0), || "second".to_owned());
+        assert_eq!(closure.count, 1);
+        assert!(closure.needs.values().flat_map(BTreeMap::values).eq(["first"]));
+        for number in 0..=MAX_NEEDS {
+            closure.note("npm", need(number), String::new);
+        }
+        assert_eq!((closure.count, closure.needs.len()), (MAX_NEEDS, MAX_NEEDS));
+    }
 }

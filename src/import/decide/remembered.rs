@@ -184,6 +184,10 @@ struct Walk {
 
 impl Told {
     pub(in crate::import) fn open(path: &Path) -> Result<Self, Stop> {
+        Self::of_at_most(MAX_ANSWERS, path)
+    }
+
+    fn of_at_most(max_answers: usize, path: &Path) -> Result<Self, Stop> {
         let lines = || LineReader::compressed(path.to_owned(), MAX_LINE_BYTES);
         let (mut alike, mut here) = (BTreeSet::new(), BTreeMap::<Name, Vec<String>>::new());
         let mut all = lines()?;
@@ -197,7 +201,7 @@ impl Told {
                 Answer::Here { name, version } => here.entry(name).or_default().push(version),
             }
             count += 1;
-            if count > MAX_ANSWERS {
+            if count > max_answers {
                 return Err(all.wrong(io::Error::other("it holds more answers than are ever asked")));
             }
         }
@@ -331,5 +335,8 @@ mod tests {
         // What was not asked then has no answer now.
         assert!(told.of(&name("zlib")).is_err());
         assert_eq!(told.held(&name("serde"), &|version| version == "1.0.0").unwrap(), None);
+        // The two answers beside those about the bundle's own names are as many as may be kept, or one too many.
+        assert!(Told::of_at_most(2, &path).is_ok());
+        assert!(Told::of_at_most(1, &path).is_err());
     }
 }
