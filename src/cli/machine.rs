@@ -1,7 +1,7 @@
 //! What a report says of the machine and the program that wrote it.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, BufReader};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::{Scope, ScopedJoinHandle};
 
@@ -45,19 +45,9 @@ impl<'scope> LateProgram<'scope> {
 
 /// What runs, not what lies under its name by now: Linux gives the very file.
 fn read() -> Option<Program> {
-    let path = std::env::current_exe().ok()?;
-    let mut file = File::open("/proc/self/exe").or_else(|_| File::open(path)).ok()?;
+    let file = File::open("/proc/self/exe").ok()?;
     let mut hasher = Hasher::new();
-    let mut bytes = 0;
-    let mut buffer = vec![0; 128 << 10];
-    loop {
-        let count = file.read(&mut buffer).ok()?;
-        if count == 0 {
-            break;
-        }
-        hasher.update(&buffer[..count]);
-        bytes += count as u64;
-    }
+    let bytes = io::copy(&mut BufReader::with_capacity(128 << 10, file), &mut hasher).ok()?;
     Some(Program {
         bytes,
         digest: hasher.finish(),

@@ -20,6 +20,17 @@ pub struct Circumstances<'a> {
     pub program: Option<&'a dyn Fn() -> Option<Program>>,
 }
 
+impl Circumstances<'_> {
+    /// The program's own file. That it cannot be read is told: whoever asked for it must not take silence for an answer.
+    pub(super) fn program(&self, not_checked: &mut Vec<String>) -> Option<Program> {
+        let program = (self.program?)();
+        if program.is_none() {
+            not_checked.push("which program wrote this: its own file cannot be read".to_owned());
+        }
+        program
+    }
+}
+
 /// When the steps of an attempt ended.
 #[derive(Debug, Default)]
 pub(super) struct StepTimes(BTreeMap<Step, Timestamp>);
@@ -100,6 +111,25 @@ mod tests {
             let line = format!("version = \"{version}\"\n");
             assert!(of_name.iter().any(|one| one.contains(&line)), "{name} {version}");
         }
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_read_is_told_and_one_that_nobody_asked_for_is_not() {
+        let program = Program {
+            bytes: 1,
+            digest: crate::model::Digest::of(b"x"),
+        };
+        let asked = |answer: Option<&dyn Fn() -> Option<Program>>| {
+            let mut told = Vec::new();
+            let circumstances = Circumstances {
+                program: answer,
+                ..Circumstances::default()
+            };
+            (circumstances.program(&mut told), told.len())
+        };
+        assert_eq!(asked(None), (None, 0));
+        assert_eq!(asked(Some(&|| Some(program))), (Some(program), 0));
+        assert_eq!(asked(Some(&|| None)), (None, 1));
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Keeping<'_> {
             0
         });
         head.retention = Some(Keep::of(class.name(), self.kept_for.days(class), head.created));
-        head.program = self.circumstances.program.and_then(|program| program());
+        head.program = self.circumstances.program(&mut head.not_checked);
         head.control_map = Some(controls::sealed(head));
     }
 
