@@ -54,6 +54,11 @@ impl Closure {
         }
     }
 
+    /// That not all needs were kept, in words.
+    fn cut(&self) -> Option<String> {
+        (self.count >= MAX_NEEDS).then(|| format!("what the artifacts need after the first {MAX_NEEDS} needs"))
+    }
+
     /// What is neither in the bundle nor here, in words; and what could not be asked.
     pub(super) fn missing(
         self,
@@ -69,10 +74,7 @@ impl Closure {
                 "what the artifacts need and is not in the bundle: only the enclave knows what it holds".to_owned();
             return Ok((Vec::new(), vec![why]));
         };
-        let mut not_asked = Vec::new();
-        if self.count >= MAX_NEEDS {
-            not_asked.push(format!("what the artifacts need after the first {MAX_NEEDS} needs"));
-        }
+        let mut not_asked = Vec::from_iter(self.cut());
         let mut open = self.needs;
         let mut artifacts = intact.examined()?;
         while let Some(examined) = artifacts.next()? {
@@ -142,9 +144,11 @@ mod tests {
         closure.note("npm", need(0), || "second".to_owned());
         assert_eq!(closure.count, 1);
         assert!(closure.needs.values().flat_map(BTreeMap::values).eq(["first"]));
+        assert_eq!(closure.cut(), None);
         for number in 0..=MAX_NEEDS {
             closure.note("npm", need(number), String::new);
         }
         assert_eq!((closure.count, closure.needs.len()), (MAX_NEEDS, MAX_NEEDS));
+        assert!(closure.cut().is_some());
     }
 }

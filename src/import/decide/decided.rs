@@ -90,13 +90,76 @@ impl DecidedReader {
 }
 
 fn next(judged: &mut JudgedLines, lines: &mut LineReader) -> Result<Option<DecidedArtifact>, Stop> {
-    let Some(judged) = judged.next()? else {
-        return Ok(None);
-    };
+    judged.next()?.map(|judged| decided(judged, lines)).transpose()
+}
+
+/// An artifact with the next decision, which must be about it.
+fn decided(judged: JudgedArtifact, lines: &mut LineReader) -> Result<DecidedArtifact, Stop> {
     let decided: ArtifactDecision = lines.following()?;
     if decided.digest != judged.examined.artifact.digest {
         let mixed = io::Error::new(io::ErrorKind::InvalidData, "a decision is about another artifact");
         return Err(lines.wrong(mixed));
     }
-    Ok(Some(DecidedArtifact { judged, decided }))
+    Ok(DecidedArtifact { judged, decided })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::import::judge::Asked;
+    use crate::import::verify_objects::Examined;
+    use crate::model::Artifact;
+
+    fn artifact(content: &[u8]) -> JudgedArtifact {
+        let artifact = Artifact {
+            digest: Digest::of(content),
+            ecosystem: "files".to_owned(),
+            file: "a".to_owned(),
+            name: "set".to_owned(),
+            origin: String::new(),
+            proofs: Vec::new(),
+            reason: String::new(),
+            version: "1".to_owned(),
+        };
+        JudgedArtifact {
+            examined: Examined {
+                artifact,
+                size: 1,
+                facts: serde_json::Value::Null,
+                derived: std::collections::BTreeMap::new(),
+                digests: Vec::new(),
+            },
+            findings: Vec::new(),
+            asked: Asked::default(),
+        }
+    }
+
+    #[test]
+    fn an_artifact_never_takes_the_decision_about_another() {
+        let line = |content| {
+            json!({
+                "admission": "allowed", "digest": Digest::of(content), "policy": Digest::of(b"policy"), "policy_version": 1,
+                "decision": {
+                    "hits": [], "reached": "none", "required": "none", "required_by": "levels.default", "rules_say": "allow",
+                    "verdict": "allow",
+                },
+            })
+        };
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), format!("{}\n{}\n", line(b"one"), line(b"two"))).unwrap();
+        let mut lines = LineReader::open(file.path().to_owned()).unwrap();
+        assert_eq!(
+            decided(artifact(b"one"), &mut lines).unwrap().decided.digest,
+            Digest::of(b"one")
+        );
+        let Err(Stop::Unable(unable)) = decided(artifact(b"three"), &mut lines) else {
+            panic!("it took the decision about another");
+        };
+        assert!(
+            format!("{unable:?}").contains("a decision is about another artifact"),
+            "{unable:?}"
+        );
+    }
 }

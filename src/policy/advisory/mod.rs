@@ -89,6 +89,8 @@ pub struct Advisories {
     /// Ecosystem and name's key, to records and their entries.
     by_name: HashMap<(String, String), Vec<(usize, usize)>>,
     ecosystems: Ecosystems,
+    /// How many records are kept at most.
+    max_records: usize,
 }
 
 impl Advisories {
@@ -99,6 +101,7 @@ impl Advisories {
             records: Vec::new(),
             by_name: HashMap::new(),
             ecosystems,
+            max_records: MAX_RECORDS,
         }
     }
 
@@ -135,8 +138,8 @@ impl Advisories {
         untrusted_json: &[u8],
         is_wanted: &dyn Fn(&str, &str) -> bool,
     ) -> Result<(), RecordError> {
-        if self.records.len() >= MAX_RECORDS {
-            return Err(RecordError::TooMany);
+        if self.records.len() >= self.max_records {
+            return Err(RecordError::TooMany { max: self.max_records });
         }
         let record = Record::read(untrusted_json)?;
         let wanted = |affected: &Affected| {
@@ -231,5 +234,35 @@ impl Advisories {
             .filter(|(record, _)| record.class != Class::Malicious)
             .find(|(_, affected)| affected.is_fixed_in(version, &self.ecosystems))
             .map(|(record, _)| record.id.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Ecosystems = Ecosystems {
+        compare_versions: |_, _, _| None,
+        key: |_, name| name.to_owned(),
+    };
+
+    #[test]
+    fn no_more_records_are_kept_than_may_be() {
+        let mut advisories = Advisories {
+            max_records: 2,
+            ..Advisories::new(Timestamp::from_seconds(0), PLAIN)
+        };
+        let record = |id: &str| {
+            format!(
+                r#"{{"id":"{id}","affected":[{{"package":{{"ecosystem":"npm","name":"a"}},"versions":["1.0.0"]}}]}}"#
+            )
+        };
+        advisories.add(record("A-1").as_bytes()).unwrap();
+        // One that nobody asks about takes no room.
+        advisories.add_about(record("A-2").as_bytes(), &|_, _| false).unwrap();
+        advisories.add(record("A-3").as_bytes()).unwrap();
+        let refused = advisories.add(record("A-4").as_bytes()).unwrap_err();
+        assert!(matches!(refused, RecordError::TooMany { max: 2 }));
+        assert_eq!(advisories.len(), 2);
     }
 }

@@ -19,8 +19,11 @@ pub enum RecordError {
         found: usize,
     },
     /// There are too many.
-    #[error("there are more than {} records", super::MAX_RECORDS)]
-    TooMany,
+    #[error("there are more than {max} records")]
+    TooMany {
+        /// How many there may be.
+        max: usize,
+    },
     /// It is no JSON, or not of the schema.
     #[error("the record is not of the OSV schema")]
     Schema(#[from] serde_json::Error),
