@@ -88,11 +88,6 @@ impl PassphraseArguments {
         if self.file().is_none() && first != ask("The same again: ")? {
             return Err(Unable::new("the two passphrases differ").into());
         }
-        if first.is_empty() {
-            return Err(Unable::new("the passphrase is empty")
-                .hint("keys are stored encrypted only; several words make a good passphrase")
-                .into());
-        }
         Ok(first)
     }
 
@@ -133,6 +128,9 @@ pub(crate) fn store_key(key: &FileKey, path: &Path, passphrase: &str) -> Result<
 fn file_key_stop(error: FileKeyError) -> Unable {
     let hint = match &error {
         FileKeyError::Permissions { path, .. } => Some(format!("`chmod 600 {}`", path.display())),
+        FileKeyError::EmptyPassphrase => {
+            Some("keys are stored encrypted only; several words make a good passphrase".to_owned())
+        }
         FileKeyError::File { what: "create", .. } => Some("a key is never overwritten; name another file".to_owned()),
         _ => None,
     };

@@ -157,7 +157,6 @@ impl ForeignKey {
 
     /// Takes an RSA key's modulus and exponent, big-endian without leading zeros.
     pub fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self, ForeignKeyError> {
-        check_rsa_bits(bits(modulus))?;
         let components = RsaPublicKeyComponents {
             n: modulus,
             e: exponent,

@@ -492,7 +492,11 @@ mod tests {
         let findings = judged(&proven, &[], &planned, large.path()).unwrap();
         let of_proof = findings.iter().find(|finding| finding.kind == "minisign").unwrap();
         assert_eq!(of_proof.outcome, Outcome::Undecided(Doubt::TooLarge));
-        // Said by its size, and not by what the first of its bytes are.
+        // Said by its size before it is read, and not by what the first of its bytes are.
+        assert!(
+            of_proof.reason.starts_with("an object of the proof has"),
+            "{of_proof:?}"
+        );
         assert!(
             of_proof.reason.contains(&(MAX_PROOF_BYTES + 1).to_string()),
             "{of_proof:?}"

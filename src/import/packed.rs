@@ -94,21 +94,20 @@ impl<H: Header> IndexReader<H> {
     )]
     pub fn next(&mut self) -> Result<Option<Part>, Stop> {
         let said = self.header.parts();
-        let Some(part) = line::<H, Part>(&mut self.lines, &self.path)? else {
-            if self.read != said {
-                let reason = format!("it names {} parts, and says {said}", self.read);
+        let part = match line::<H, Part>(&mut self.lines, &self.path)? {
+            None if self.read == said => return Ok(None),
+            Some(part) if self.read < said => part,
+            part => {
+                let more = if part.is_some() { "more than " } else { "" };
+                let reason = format!("it names {more}{} parts, and says {said}", self.read);
                 return Err(wrong::<H>(Code::ContainerNotExact, &reason));
             }
-            return Ok(None);
         };
         if self.last.as_ref().is_some_and(|last| *last >= part.name) {
             let reason = format!("`{}` is named twice, or out of order", part.name);
             return Err(wrong::<H>(Code::ContainerNotExact, &reason));
         }
         self.read += 1;
-        if self.read > said {
-            return Err(wrong::<H>(Code::ContainerNotExact, "it names more parts than it says"));
-        }
         self.last = Some(part.name.clone());
         Ok(Some(part))
     }

@@ -294,5 +294,8 @@ mod tests {
         for wrong in ["lodash", "/lodash", "npm/", &format!("npm/{}", "x".repeat(700))] {
             assert_eq!(code(read(wrong)), Code::SideDataMalformed, "{wrong}");
         }
+        // A line that is too long is not taken for two that are not.
+        let long = format!("npm/{}", "x".repeat(MAX_NAME_BYTES + 2 - 4));
+        assert_eq!(code(read(&format!("{long}npm/lodash"))), Code::SideDataMalformed);
     }
 }

@@ -403,11 +403,11 @@ fn a_record_that_keeps_no_rules_is_not_written() {
         "stored --method burnt".to_owned(),
         format!("stored --at {}", now().plus_days(1)),
         format!("stored --note {}", "x".repeat(3000)),
-        "scanned".to_owned(),
         "stored --hash --volume 2".to_owned(),
     ] {
         world.unable(&format!("{add} {line}"));
     }
+    assert!(world.unable(&format!("{add} scanned")).contains("no scanner is named"));
     for line in [
         "lost",
         "stored --write-protection maybe",

@@ -317,15 +317,19 @@ fn as_many_persons_release_as_the_root_asks_for() {
     let ran = world.run(&format!("{release} dora"));
     assert!(ran.status == 1 && ran.stderr.contains("[key-not-in-role]"), "{ran:?}");
     assert_eq!(world.json(&format!("{release} ann"))["missing"], 1);
-    // The same person again is still one person.
+    // The same person again is still one person, and who may not sign adds nothing to what others signed.
     assert_eq!(world.json(&format!("{release} ann"))["taken"], false);
+    let open = world.path("en/open/release-h.dsse.json");
+    let signed = fs::read(&open).unwrap();
+    let ran = world.run(&format!("{release} dora"));
+    assert!(ran.status == 1 && ran.stderr.contains("[key-not-in-role]"), "{ran:?}");
+    assert_eq!(fs::read(&open).unwrap(), signed);
     assert_eq!(
         world.json("hold list --enclave en")["holds"].as_array().unwrap().len(),
         1
     );
     world.run("audit --enclave en").done();
     // What lies there to be signed is looked at: another hold's release is not signed.
-    let open = world.path("en/open/release-h.dsse.json");
     let envelope = Envelope::read(&fs::read(&open).unwrap()).unwrap();
     let kept = fs::read(&open).unwrap();
     let mut other: Value = serde_json::from_slice(&envelope.payload).unwrap();

@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _,
+};
 use sealift::crypto::agent_key::{self, AgentError, AgentKey};
 use sealift::crypto::file_key::FileKey;
 use sealift::crypto::key::{KeyAlgorithm, KeyError, PublicKey, Signer};
@@ -110,6 +113,23 @@ fn keys_of_wrong_form_are_refused() {
         }
         assert!(make(&[0]).is_err());
         assert!(make(&[]).is_err());
+    }
+    // Other spellings of a good point, which the library below would take: compressed, and within its SubjectPublicKeyInfo.
+    for (curve, make) in [
+        (
+            &ECDSA_P256_SHA256_ASN1_SIGNING,
+            PublicKey::p256 as fn(&[u8]) -> Result<PublicKey, KeyError>,
+        ),
+        (&ECDSA_P384_SHA384_ASN1_SIGNING, PublicKey::p384),
+    ] {
+        let pair = EcdsaKeyPair::generate(curve).unwrap();
+        let point = pair.public_key().as_ref();
+        let key = make(point).unwrap();
+        let half = point.len() / 2;
+        let compressed = [&[2 + (point[half * 2] & 1)], &point[1..=half]].concat();
+        for other in [&compressed[..], key.info()] {
+            assert!(matches!(make(other), Err(KeyError::NotAPoint(_))), "{other:?}");
+        }
     }
 }
 
