@@ -106,3 +106,86 @@ pub(crate) const SCHEMES: &[&dyn Detached] = &[
 pub fn is_detached(kind: &str) -> bool {
     SCHEMES.iter().any(|scheme| scheme.id() == kind)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Read, Seek, SeekFrom};
+
+    use super::*;
+    use crate::model::{Digest, Level, Outcome};
+
+    /// Believes everything.
+    struct Trusting;
+
+    impl Detached for Trusting {
+        fn id(&self) -> &'static str {
+            "trusting"
+        }
+
+        fn max_bytes(&self) -> usize {
+            4
+        }
+
+        fn recognises(&self, _: &[u8]) -> bool {
+            true
+        }
+
+        fn judge(&self, _: &[u8], _: &mut dyn Content, _: &Artifact, _: &Context<'_>) -> Vec<Finding> {
+            vec![Finding::confirmed(self.id(), Level::Publisher, "as always")]
+        }
+    }
+
+    /// A disk that fails where it is asked to go back.
+    struct Broken;
+
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+    }
+
+    impl Seek for Broken {
+        fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+            Err(io::ErrorKind::Other.into())
+        }
+    }
+
+    impl Content for Broken {}
+
+    #[test]
+    fn a_scheme_is_asked_only_about_bytes_that_can_be_read() {
+        let time = "2026-11-20T12:00:00Z".parse().unwrap();
+        let context = Context {
+            anchors: &[],
+            now: time,
+            exported: time,
+            max_transit_seconds: 0,
+        };
+        let artifact = Artifact {
+            digest: Digest::of(b""),
+            ecosystem: "files".to_owned(),
+            file: "x".to_owned(),
+            name: "x".to_owned(),
+            origin: String::new(),
+            proofs: Vec::new(),
+            reason: String::new(),
+            version: "1".to_owned(),
+        };
+        let outcomes = |objects: &[&[u8]], content: &mut dyn Content| -> Vec<Outcome> {
+            let objects = objects.iter().map(|object| object.to_vec()).collect();
+            let proof = DetachedKind(&Trusting).open(objects, &context).unwrap();
+            let findings = proof.judge(&artifact, content);
+            findings.into_iter().map(|finding| finding.outcome).collect()
+        };
+        let good = Outcome::Confirmed(Level::Publisher);
+        assert_eq!(outcomes(&[b"four"], &mut io::Cursor::new(b"")), [good]);
+        assert_eq!(
+            outcomes(&[b"fives", b"four"], &mut io::Cursor::new(b"")),
+            [Outcome::Undecided(Doubt::TooLarge), good]
+        );
+        assert_eq!(
+            outcomes(&[b"four"], &mut Broken),
+            [Outcome::Undecided(Doubt::Incomplete)]
+        );
+    }
+}

@@ -677,6 +677,16 @@ fn timestamps_are_wrong_each_in_its_way() {
         },
         wrong(Fault::TimeWrong),
     );
+    for serial in [octets(b"1234"), oid("1.2.3"), tlv(2, &[])] {
+        let numbered = Tokened {
+            serial,
+            ..Tokened::default()
+        };
+        check(
+            &|value| token(&authority, value, AT, &numbered),
+            wrong(Fault::TimeWrong),
+        );
+    }
     check(&|_| octets(b"no token"), wrong(Fault::TimeWrong));
     check(
         &|value| detached(&authority, value, &How::default()),

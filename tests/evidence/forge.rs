@@ -412,6 +412,8 @@ pub(crate) struct Tokened {
     pub(crate) version: u64,
     /// Where the policy's identifier belongs.
     pub(crate) policy: Vec<u8>,
+    /// Where its serial number belongs.
+    pub(crate) serial: Vec<u8>,
     /// Parts after the time.
     pub(crate) more: Vec<Vec<u8>>,
     /// Bytes after the whole.
@@ -430,6 +432,7 @@ impl Default for Tokened {
             imprint: SHA256_OID.to_owned(),
             version: 1,
             policy: oid("1.3.6.1.4.1.99999.1"),
+            serial: int(1234),
             more: Vec::new(),
             after: Vec::new(),
             attributes: true,
@@ -454,7 +457,7 @@ pub(crate) fn token(authority: &Holder, stamped: &[u8], at: &str, peculiar: &Tok
         int(peculiar.version),
         peculiar.policy.clone(),
         seq(&[algorithm(&peculiar.imprint), octets(&sha256(stamped))]),
-        int(1234),
+        peculiar.serial.clone(),
         time(at),
     ];
     parts.extend(peculiar.more.clone());

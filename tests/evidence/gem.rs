@@ -224,6 +224,17 @@ fn chains_are_held_from_the_pinned_certificate_on() {
         chain(PUBLIC, &[held(PUBLIC)], "2011-01-01T00:00:00Z").outcome,
         Outcome::Contradicted(Fault::NotValidThen)
     );
+    // It has ended, and nothing proves that it had not when it was used.
+    let short = Holder::alone(&Says {
+        until: "2026-12-31T23:59:59Z",
+        ..Says::default()
+    });
+    let pem = forge::pem(&[&short]);
+    assert_eq!(
+        chain(&pem, &[held(&pem)], NOW).outcome,
+        Outcome::Undecided(Doubt::NoProvenTime)
+    );
+    assert_eq!(chain(&pem, &[held(&pem)], "2026-12-31T23:59:59Z").outcome, CONFIRMED);
     // Who is no authority certifies nobody.
     let root = Holder::alone(&Says::default());
     let leaf = root.issue(&Says {

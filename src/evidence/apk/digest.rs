@@ -55,3 +55,28 @@ pub(super) fn compute(
         })
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::model::{Fault, Outcome};
+
+    #[test]
+    fn a_package_that_ends_within_a_section_has_no_digest() {
+        let digest = |contents, directory| {
+            let sections = Sections {
+                contents,
+                directory,
+                end: vec![7; 22],
+            };
+            compute(&mut Cursor::new(vec![1; 100]), &sections, &[Hash::Sha256]).map_err(|refusal| refusal.outcome())
+        };
+        assert!(digest(0..60, 60..100).is_ok());
+        let malformed = Outcome::Contradicted(Fault::Malformed);
+        assert_eq!(digest(0..101, 60..100), Err(malformed));
+        assert_eq!(digest(0..60, 60..101), Err(malformed));
+        assert_eq!(digest(200..201, 60..100), Err(malformed));
+    }
+}

@@ -110,13 +110,19 @@ pub(super) fn read(content: &mut dyn Content) -> Result<Signed, Refusal> {
 
     let mut hashes = Hashes::new(Hash::ALL);
     for (from, to) in [(0, checksum), (checksum + 4, place), (place + 8, offset)] {
-        content.seek(SeekFrom::Start(from)).map_err(unreadable)?;
-        let copied = io::copy(&mut content.take(to - from), &mut hashes).map_err(unreadable)?;
-        if copied != to - from {
-            return Err(Refusal::malformed("it ends early"));
-        }
+        hash(content, from, to, &mut hashes)?;
     }
     Ok(Signed { message, hashes })
+}
+
+fn hash(content: &mut dyn Content, from: u64, to: u64, hashes: &mut Hashes) -> Result<(), Refusal> {
+    content.seek(SeekFrom::Start(from)).map_err(unreadable)?;
+    let copied = io::copy(&mut content.take(to - from), hashes).map_err(unreadable)?;
+    // The file was long enough when its table was read.
+    if copied != to - from {
+        return Err(Refusal::malformed("it ends early"));
+    }
+    Ok(())
 }
 
 fn unsigned() -> Refusal {
@@ -172,4 +178,24 @@ fn read_at(content: &mut dyn Content, at: u64, length: u64) -> Result<Vec<u8>, R
 /// Four bytes; of fewer, zero.
 fn u32_of(bytes: &[u8]) -> u64 {
     u64::from(bytes.try_into().map_or(0, u32::from_le_bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::model::{Fault, Outcome};
+
+    #[test]
+    fn a_file_that_became_shorter_has_no_hash() {
+        let hashed = |from, to| {
+            let mut hashes = Hashes::new(Hash::ALL);
+            hash(&mut Cursor::new([7; 100]), from, to, &mut hashes).map_err(|refusal| refusal.outcome())
+        };
+        assert_eq!(hashed(10, 100), Ok(()));
+        for (from, to) in [(10, 101), (100, 101), (200, 201)] {
+            assert_eq!(hashed(from, to), Err(Outcome::Contradicted(Fault::Malformed)), "{from}");
+        }
+    }
 }

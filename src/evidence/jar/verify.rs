@@ -78,13 +78,17 @@ impl SignedJar {
     }
 
     pub(crate) fn read<R: Read + Seek>(zip: &mut Zip<R>) -> Result<Self, Refusal> {
+        Self::read_within(zip, MAX_TOTAL_BYTES)
+    }
+
+    fn read_within<R: Read + Seek>(zip: &mut Zip<R>, max_bytes: u64) -> Result<Self, Refusal> {
         let entries: Vec<(String, u64)> = zip
             .entries()
             .iter()
             .map(|entry| (entry.name().to_owned(), entry.size()))
             .collect();
         let total = entries.iter().fold(0_u64, |sum, (_, size)| sum.saturating_add(*size));
-        if total > MAX_TOTAL_BYTES {
+        if total > max_bytes {
             return Err(Refusal::unsure(
                 Doubt::TooLarge,
                 "the archive holds more than is judged",
@@ -280,4 +284,32 @@ fn slice<'a>(bytes: &'a [u8], section: &Section) -> &'a [u8] {
 
 fn all_match(digests: &[(Hash, Vec<u8>)], bytes: &[u8]) -> bool {
     digests.iter().all(|(hash, stated)| hash.of(bytes).as_ref() == stated)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Write as _};
+
+    use super::*;
+    use crate::model::Outcome;
+
+    #[test]
+    fn an_archive_is_judged_by_what_its_files_have_together() {
+        let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for name in ["a", "b"] {
+            writer
+                .start_file(name, zip::write::SimpleFileOptions::default())
+                .unwrap();
+            writer.write_all(&[b' '; 1000]).unwrap();
+        }
+        let bytes = writer.finish().unwrap();
+        let read = |max_bytes| {
+            let mut zip = Zip::open(bytes.clone()).unwrap();
+            let refusal = SignedJar::read_within(&mut zip, max_bytes).err().unwrap();
+            refusal.outcome()
+        };
+        assert_eq!(read(1999), Outcome::Undecided(Doubt::TooLarge));
+        // Nobody signed it, which is looked at next.
+        assert_eq!(read(2000), Outcome::Undecided(Doubt::Incomplete));
+    }
 }

@@ -403,4 +403,17 @@ mod tests {
         }
         assert!(read_one(format!(r#"{{"name":"x","versions":{{"1":{{"scripts":{deep}}}}}}}"#).as_bytes()).is_ok());
     }
+
+    #[test]
+    fn a_packument_lists_no_more_than_any_real_one() {
+        let listed = |field: &str, count: usize| {
+            let entries: Vec<String> = (0..count).map(|number| format!("\"{number}\":{{}}")).collect();
+            read(format!(r#"{{"name":"x","{field}":{{{}}}}}"#, entries.join(",")).into_bytes()).map(drop)
+        };
+        for field in ["versions", "time"] {
+            assert!(listed(field, MAX_VERSIONS).is_ok(), "{field}");
+            let error = listed(field, MAX_VERSIONS + 1).unwrap_err().to_string();
+            assert!(error.contains("more than 200000 entries"), "{error}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use crate::evidence::Context;
 use crate::evidence::x509::{
     COUNTERSIGNATURE, Case, Content as Signed, EKU_CODE_SIGNING, EKU_LIFETIME_SIGNING, Hash, ID_DATA, Purpose, Refusal,
     SIGNING_CERTIFICATE, SIGNING_CERTIFICATE_V2, SignedMessage, TIMESTAMP_TOKEN, Verified, attribute, attributes,
-    check_shape, conclude, prove_time, verify_signer,
+    conclude, prove_time, verify_signer,
 };
 use crate::model::{Artifact, Content, Doubt, Fault, Finding, Level};
 
@@ -151,8 +151,8 @@ fn judge_countersignatures(
 ) -> Vec<Finding> {
     let value = primary.signature.as_bytes();
     let digest = |hash: Hash| Ok(hash.of(value));
+    // Its shape was checked with that of the message within which it stands.
     let judge_one = |der: &[u8]| -> Result<Option<Finding>, Refusal> {
-        check_shape(der)?;
         let info = SignerInfo::from_der(der).map_err(|_| Refusal::malformed("it is not of RFC 5652"))?;
         let says_which = |attributes: &Attributes| attributes.iter().any(|attribute| attribute.oid == COMMITMENT);
         if !info.signed_attrs.as_ref().is_some_and(says_which) {

@@ -111,3 +111,40 @@ impl Hashes {
         self.carriage_return
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Read, Seek, SeekFrom};
+
+    use super::super::parse;
+    use super::*;
+
+    /// A disk that fails after the first bytes.
+    struct Broken(bool);
+
+    impl Read for Broken {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if std::mem::replace(&mut self.0, true) {
+                return Err(io::ErrorKind::Other.into());
+            }
+            buffer[0] = b'x';
+            Ok(1)
+        }
+    }
+
+    impl Seek for Broken {
+        fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+            Ok(0)
+        }
+    }
+
+    impl Content for Broken {}
+
+    #[test]
+    fn a_message_that_cannot_be_read_to_its_end_has_no_hash() {
+        let signatures = parse::detached(include_bytes!("../../../tests/fixtures/openpgp/dsa.asc")).unwrap();
+        let wanted = || signatures.iter().map(|signature| (signature, Mode::Binary));
+        assert!(Hashes::of(&mut io::Cursor::new(b"x"), wanted()).is_ok());
+        assert_eq!(Hashes::of(&mut Broken(false), wanted()).err(), Some(Error::Unread));
+    }
+}

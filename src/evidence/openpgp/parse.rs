@@ -273,3 +273,109 @@ impl<'a> Lines<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sequoia_openpgp::packet::key::{Key4, PrimaryRole, SecretParts};
+    use sequoia_openpgp::packet::signature::SignatureBuilder;
+    use sequoia_openpgp::packet::{Key, Literal, OnePassSig};
+    use sequoia_openpgp::serialize::SerializeInto as _;
+    use sequoia_openpgp::types::{DataFormat, SignatureType};
+
+    use super::*;
+
+    /// A packet that readers pass over (RFC 9580 §5.8).
+    const MARKER: &[u8] = b"\xca\x03PGP";
+
+    fn signature() -> sequoia_openpgp::Packet {
+        let key: Key<SecretParts, PrimaryRole> = Key4::import_secret_ed25519(&[7; 32], None).unwrap().into();
+        SignatureBuilder::new(SignatureType::Binary)
+            .sign_message(&mut key.into_keypair().unwrap(), b"message")
+            .unwrap()
+            .into()
+    }
+
+    fn armor(binary: &[u8]) -> Vec<u8> {
+        let kind = sequoia_openpgp::armor::Kind::Signature;
+        let mut writer = sequoia_openpgp::armor::Writer::new(Vec::new(), kind).unwrap();
+        std::io::Write::write_all(&mut writer, binary).unwrap();
+        writer.finalize().unwrap()
+    }
+
+    fn too_large(found: usize, most: usize) -> Error {
+        Error::TooLarge { found, most }
+    }
+
+    /// A signed text with so many bytes more within, and so many within its signature's block.
+    fn text(more: usize, in_block: usize) -> Vec<u8> {
+        let block = String::from_utf8(armor(&signature().to_vec().unwrap())).unwrap();
+        let head = "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n";
+        let comment = format!("Comment: {}\n\n", "x".repeat(in_block));
+        format!(
+            "{head}{}\n{}",
+            "x".repeat(more),
+            block.replacen("\n\n", &format!("\n{comment}"), 1)
+        )
+        .into_bytes()
+    }
+
+    #[test]
+    fn no_more_bytes_are_read_than_any_real_proof_has() {
+        assert_eq!(cleartext(&text(9, 9)).unwrap().text, b"xxxxxxxxx");
+        assert_eq!(text_of(&text(9, 9)).unwrap(), b"xxxxxxxxx\n");
+        let long = text(MAX_DOCUMENT_BYTES, 9);
+        assert_eq!(cleartext(&long).unwrap_err(), too_large(long.len(), MAX_DOCUMENT_BYTES));
+        assert_eq!(text_of(&long), None);
+        let Err(Error::TooLarge { most, .. }) = cleartext(&text(9, MAX_SIGNATURE_BYTES)) else {
+            panic!("a signature's block is bounded as a signature is");
+        };
+        assert_eq!(most, MAX_SIGNATURE_BYTES);
+        let armored = armor(&signature().to_vec().unwrap());
+        let with = |more: usize| [&armored[..], &vec![b' '; more]].concat();
+        assert_eq!(detached(&with(9)).unwrap().len(), 1);
+        let long = with(MAX_SIGNATURE_BYTES);
+        assert_eq!(detached(&long).unwrap_err(), too_large(long.len(), MAX_SIGNATURE_BYTES));
+        let long = vec![b' '; MAX_DOCUMENT_BYTES + 1];
+        assert_eq!(inline(&long).unwrap_err(), too_large(long.len(), MAX_DOCUMENT_BYTES));
+    }
+
+    #[test]
+    fn no_more_signatures_are_judged_than_anybody_makes() {
+        let binary = signature().to_vec().unwrap();
+        let armored = armor(&binary);
+        let many = Error::TooMany { most: MAX_SIGNATURES };
+        // As packets one after the other, and as blocks one after the other.
+        for one in [&binary, &armored] {
+            assert_eq!(detached(&one.repeat(MAX_SIGNATURES)).unwrap().len(), MAX_SIGNATURES);
+            assert_eq!(detached(&one.repeat(MAX_SIGNATURES + 1)).unwrap_err(), many);
+        }
+        let message = |count: usize| {
+            let sequoia_openpgp::Packet::Signature(signature) = signature() else {
+                panic!("a signature");
+            };
+            let announcement = |last| {
+                let mut announcement = OnePassSig::try_from(&signature).unwrap();
+                announcement.set_last(last);
+                sequoia_openpgp::Packet::from(announcement).to_vec().unwrap()
+            };
+            let mut literal = Literal::new(DataFormat::Binary);
+            literal.set_body(b"message".to_vec());
+            let parts = [
+                announcement(false).repeat(count - 1),
+                announcement(true),
+                sequoia_openpgp::Packet::from(literal).to_vec().unwrap(),
+                binary.repeat(count),
+            ];
+            inline(&parts.concat()).map(|inline| inline.signatures.len())
+        };
+        assert_eq!(message(MAX_SIGNATURES), Ok(MAX_SIGNATURES));
+        assert_eq!(message(MAX_SIGNATURES + 1), Err(many));
+    }
+
+    #[test]
+    fn packets_that_are_passed_over_are_no_signature() {
+        assert_eq!(detached(MARKER).unwrap_err(), Error::NoSignature);
+        let with_marker = [MARKER, &signature().to_vec().unwrap()].concat();
+        assert_eq!(detached(&with_marker).unwrap().len(), 1);
+    }
+}

@@ -128,6 +128,10 @@ fn again(body: &[u8]) -> Option<Box<sequoia_openpgp::packet::Signature>> {
 
 /// Reads an anchor's certificates: blocks of armor, one after the other, each closed. Secret parts are dropped.
 pub(crate) fn certificates(armored: &str) -> Result<Vec<Cert>, Error> {
+    certificates_within(armored, MAX_CERTIFICATES)
+}
+
+fn certificates_within(armored: &str, most: usize) -> Result<Vec<Cert>, Error> {
     let mut certificates = Vec::new();
     for block in armored.split(BEGIN_KEY).skip(1) {
         let (block, _) = block.split_once(END_KEY).ok_or(Error::Unfinished)?;
@@ -137,8 +141,8 @@ pub(crate) fn certificates(armored: &str) -> Result<Vec<Cert>, Error> {
             .and_then(|builder| builder.dearmor(mode).build())
             .map_err(|_| Error::Damaged)?;
         for certificate in CertParser::from(parser) {
-            if certificates.len() == MAX_CERTIFICATES {
-                return Err(Error::TooMany { most: MAX_CERTIFICATES });
+            if certificates.len() == most {
+                return Err(Error::TooMany { most });
             }
             certificates.push(certificate.map_err(|_| Error::Damaged)?.strip_secret_key_material());
         }
@@ -251,4 +255,24 @@ impl Signature {
 fn timestamp(time: SystemTime) -> Option<Timestamp> {
     let seconds = time.duration_since(UNIX_EPOCH).ok()?.as_secs();
     i64::try_from(seconds).ok().map(Timestamp::from_seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_are_counted() {
+        let markers = |count| packets(&b"\xca\x03PGP".repeat(count)).map(|packets| packets.len());
+        assert_eq!(markers(MAX_PACKETS), Ok(MAX_PACKETS));
+        assert_eq!(markers(MAX_PACKETS + 1), Err(Error::TooMany { most: MAX_PACKETS }));
+    }
+
+    #[test]
+    fn certificates_of_an_anchor_are_counted() {
+        let three = include_str!("../../../tests/fixtures/openpgp/dsa-key.asc").repeat(3);
+        let read = |most| certificates_within(&three, most).map(|found| found.len());
+        assert_eq!(read(3), Ok(3));
+        assert_eq!(read(2), Err(Error::TooMany { most: 2 }));
+    }
 }

@@ -187,7 +187,14 @@ fn is_revocation(signature: &Signature) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sequoia_openpgp::cert::amalgamation::ValidateAmalgamation as _;
     use sequoia_openpgp::crypto::mpi::MPI;
+    use sequoia_openpgp::packet::key::{Key4, PrimaryRole, SecretParts};
+    use sequoia_openpgp::packet::signature::SignatureBuilder;
+    use sequoia_openpgp::packet::signature::subpacket::NotationDataFlags;
+    use sequoia_openpgp::packet::{Key, UserID};
+    use sequoia_openpgp::types::KeyFlags;
+    use sequoia_openpgp::{Cert, Packet};
 
     fn rsa(exponent: &[u8]) -> Strength {
         of_key(&PublicKey::RSA {
@@ -237,5 +244,40 @@ mod tests {
             };
             assert_eq!(of_key(&key).1, expected);
         }
+    }
+
+    /// A certificate with one user id, whose binding is changed before it is signed.
+    fn certificate(primary: Key4<SecretParts, PrimaryRole>, change: fn(SignatureBuilder) -> SignatureBuilder) -> Cert {
+        let primary: Key<SecretParts, PrimaryRole> = primary.into();
+        let user = UserID::from("Publisher <publisher@example.com>");
+        let builder = SignatureBuilder::new(SignatureType::PositiveCertification)
+            .set_key_flags(KeyFlags::empty().set_signing())
+            .unwrap();
+        let binding = change(builder)
+            .sign_userid_binding(&mut primary.clone().into_keypair().unwrap(), None, &user)
+            .unwrap();
+        let packets: [Packet; 3] = [primary.take_secret().0.into(), user.into(), binding.into()];
+        Cert::from_packets(packets.into_iter()).unwrap()
+    }
+
+    #[test]
+    fn the_library_is_told_of_weak_keys_and_of_bindings_that_are_not_understood() {
+        let counts = |certificate: &Cert| {
+            let key = || certificate.primary_key();
+            assert!(key().with_policy(&AnyStrength, None).is_ok());
+            key().with_policy(&AtSigning, None).is_ok()
+        };
+        let key = || Key4::import_secret_ed25519(&[7; 32], None).unwrap();
+        assert!(counts(&certificate(key(), |binding| binding)));
+        assert!(!counts(&certificate(key(), |binding| {
+            let none = NotationDataFlags::empty();
+            binding.add_notation("only-for@example.com", b"x", none, true).unwrap()
+        })));
+        assert!(counts(&certificate(Key4::generate_rsa(2048).unwrap(), |binding| {
+            binding
+        })));
+        assert!(!counts(&certificate(Key4::generate_rsa(1024).unwrap(), |binding| {
+            binding
+        })));
     }
 }

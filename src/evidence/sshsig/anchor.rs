@@ -291,6 +291,10 @@ mod tests {
             "namespaces=file",
             "valid-after=\"2026\"",
             "valid-before=\"20261301\"",
+            "valid-before=\"+0260101\"",
+            // Eight bytes, and no eight digits.
+            "valid-after=\"202é101\"",
+            "valid-after=\"20260101é00\"",
             "valid-after=\"20260101\",valid-after=\"20260102\"",
             "namespaces=\"a\",namespaces=\"b\"",
         ] {

@@ -28,17 +28,13 @@ pub(super) fn of_zip(content: &mut dyn Content) -> Result<Digest, Refusal> {
     for position in 0..zip.entries().len() {
         let entry = &zip.entries()[position];
         let (name, is_folder) = (entry.name().to_owned(), entry.is_folder());
-        // `Hash1` refuses it, as a line could then stand for two.
-        if name.contains('\n') {
-            return Err(Refusal::malformed("the zip has a name with a line break"));
-        }
         let mut hash = Hash(Hasher::new());
         if !is_folder {
             zip.copy(position, &mut hash).map_err(|error| broken(&error))?;
         }
         lines.push((name, hash.0.finish()));
     }
-    Ok(of_list(lines))
+    of_list(lines)
 }
 
 /// The hash of a go.mod.
@@ -49,16 +45,20 @@ pub(super) fn of_mod(content: &mut dyn Content) -> Result<Digest, Refusal> {
             let reason = format!("a go.mod of more than {MAX_MOD_BYTES} bytes, which no module may have");
             Refusal::doubt(Doubt::TooLarge, reason)
         })?;
-    Ok(of_list(vec![("go.mod".to_owned(), Digest::of(&bytes))]))
+    of_list(vec![("go.mod".to_owned(), Digest::of(&bytes))])
 }
 
-fn of_list(mut lines: Vec<(String, Digest)>) -> Digest {
+fn of_list(mut lines: Vec<(String, Digest)>) -> Result<Digest, Refusal> {
     lines.sort();
     let mut hasher = Hasher::new();
     for (name, digest) in lines {
+        // `Hash1` refuses it, as a line could then stand for two. The reader of zips knows no such name either.
+        if name.contains('\n') {
+            return Err(Refusal::malformed("the zip has a name with a line break"));
+        }
         hasher.update(format!("{}  {name}\n", digest.hex()).as_bytes());
     }
-    hasher.finish()
+    Ok(hasher.finish())
 }
 
 struct Hash(Hasher);
@@ -105,5 +105,10 @@ mod tests {
         assert!(hashed("example.com/a@v1.0.0/a.go").is_ok());
         // The reader of zips refuses it already.
         assert!(hashed("example.com/a@v1.0.0/a.go\n00  b").is_err());
+        // So does the list by itself: these would be the lines of two files.
+        let digest = Digest::of(b"x");
+        let list = |name: &str| of_list(vec![(name.to_owned(), digest)]);
+        assert!(list("a.go").is_ok());
+        assert!(list(&format!("a.go\n{}  b.go", digest.hex())).is_err());
     }
 }

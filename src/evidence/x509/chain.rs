@@ -392,3 +392,49 @@ pub(crate) fn is_issued_by(certificate: &Certificate, issuer: &Certificate) -> R
     )
     .map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use der::Encode as _;
+    use der::asn1::{BitString, UintRef};
+
+    use super::*;
+    use crate::evidence::x509::{EKU_CODE_SIGNING, read_pem};
+    use crate::model::Outcome;
+
+    /// Whoever verified a signature refused such a key already; a chain is judged without one too.
+    #[test]
+    fn a_pinned_certificate_with_a_weak_key_proves_nothing() {
+        #[derive(der::Sequence)]
+        struct Numbers<'a> {
+            modulus: UintRef<'a>,
+            exponent: UintRef<'a>,
+        }
+
+        let pem = include_str!("../../../tests/fixtures/gem/solo.pem");
+        let whole = read_pem(pem).unwrap().remove(0);
+        let with = |bits: usize| {
+            let modulus = vec![0xc1; bits / 8];
+            let numbers = Numbers {
+                modulus: UintRef::new(&modulus).unwrap(),
+                exponent: UintRef::new(&[1, 0, 1]).unwrap(),
+            };
+            let mut parsed = whole.parsed().clone();
+            parsed.tbs_certificate.subject_public_key_info.subject_public_key =
+                BitString::from_bytes(&numbers.to_der().unwrap()).unwrap();
+            Certificate::from_parsed(&parsed).unwrap()
+        };
+        let purpose = Purpose {
+            name: "code signing",
+            any_of: &[EKU_CODE_SIGNING],
+            none_of: &[],
+            may_be_unstated: true,
+        };
+        let moment = Moment::now(whole.validity().0);
+        let judged = |leaf: &Certificate| {
+            check_chain(leaf, &[], &[], &Reached::Itself, &purpose, &moment).map_err(|refusal| refusal.outcome())
+        };
+        assert_eq!(judged(&with(2048)), Ok(Vec::new()));
+        assert_eq!(judged(&with(1024)), Err(Outcome::Contradicted(Fault::Weak)));
+    }
+}

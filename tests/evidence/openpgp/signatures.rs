@@ -425,6 +425,19 @@ fn what_is_critical_and_not_known_is_not_believed() {
 }
 
 #[test]
+fn a_signature_that_names_nobody_is_nobodys() {
+    let maker = Maker::new(1, BORN);
+    let mut signature = maker.signature(By::Primary, SignatureType::Binary, SIGNED, BYTES, plain);
+    for tag in [SubpacketTag::Issuer, SubpacketTag::IssuerFingerprint] {
+        signature.hashed_area_mut().remove_all(tag);
+        signature.unhashed_area_mut().remove_all(tag);
+    }
+    let finding = one(ask(bytes(&[signature.into()]), &pinned(&maker)));
+    assert_eq!(finding.outcome, open(Doubt::UnknownSigner));
+    assert_eq!(finding.reason, "the signature does not say whose it is");
+}
+
+#[test]
 fn a_signature_over_something_else_than_a_document_is_refused() {
     let maker = Maker::new(1, BORN);
     for kind in [

@@ -321,3 +321,31 @@ fn delegations_reach_as_far_as_they_say() {
     });
     assert_eq!(keys.judge("stray.bin", b"stray"), wrong(Fault::SignatureWrong));
 }
+
+#[test]
+fn nobody_delegates_to_a_role_of_the_root() {
+    let late = Role {
+        signed: json!({"_type": "targets", "spec_version": "1.0.31", "version": 3, "expires": LATER,
+            "targets": {"team/late.bin": {"length": 4, "hashes": {"sha256": Digest::of(b"late").hex()}}}}),
+        signers: vec![6],
+    };
+    let told = |above: Value| {
+        let repository = altered(|it| {
+            let delegations = &mut it.targets.signed["delegations"];
+            let role =
+                json!({"name": "late", "keyids": ["key-6"], "threshold": 1, "terminating": false, "paths": ["team/*"]});
+            delegations["roles"].as_array_mut().unwrap().push(role);
+            it.snapshot.signed["meta"]["late.json"] = json!({"version": 3});
+            // The team is asked first, and says who is to be asked next.
+            it.delegated.signed["delegations"] = json!({"keys": {"key-4": key_object(4)}, "roles": above});
+        });
+        let mut objects = repository.objects();
+        objects.push(write(&late));
+        outcome(&judged(objects, "late.bin", b"late", &[repository.anchor()]))
+    };
+    assert_eq!(told(json!([])), CONFIRMED);
+    // By the very key that signed it, which is the root's to name.
+    let above =
+        json!([{"name": "targets", "keyids": ["key-4"], "threshold": 1, "terminating": false, "paths": ["team/*"]}]);
+    assert_eq!(told(above), wrong(Fault::Malformed));
+}

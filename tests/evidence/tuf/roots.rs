@@ -116,6 +116,10 @@ fn a_root_is_described_before_it_is_pinned() {
     let unsigned = altered(|it| it.root.signers = vec![2]).root;
     assert!(described(&unsigned).unwrap_err().contains("0 of the 1 keys"));
     assert!(evidence::describe(&Material::TufRoot("{}".to_owned())).is_err());
+    // Another document, though it has all that a root has.
+    let other = altered(|it| it.root.signed["_type"] = json!("targets")).root;
+    let error = described(&other).unwrap_err();
+    assert!(error.contains("does not call itself one"), "{error}");
 }
 
 #[test]

@@ -137,16 +137,20 @@ pub(crate) fn algorithm(bundle: &Bundle, key: &Key) -> &'static str {
 }
 
 pub(super) fn whole(digests: &mut Digests<'_>) -> Result<Vec<u8>, Refusal> {
+    whole_within(digests, MAX_WHOLE_BYTES)
+}
+
+fn whole_within(digests: &mut Digests<'_>, max_bytes: u64) -> Result<Vec<u8>, Refusal> {
     let mut bytes = Vec::new();
     digests
         .content()?
-        .take(MAX_WHOLE_BYTES + 1)
+        .take(max_bytes + 1)
         .read_to_end(&mut bytes)
         .map_err(|_| unreadable())?;
-    if bytes.len() as u64 > MAX_WHOLE_BYTES {
+    if bytes.len() as u64 > max_bytes {
         return Err(Refusal::doubt(
             Doubt::TooLarge,
-            format!("this algorithm signs the whole artifact, and at most {MAX_WHOLE_BYTES} bytes are read at once"),
+            format!("this algorithm signs the whole artifact, and at most {max_bytes} bytes are read at once"),
         ));
     }
     Ok(bytes)
@@ -183,5 +187,32 @@ const fn scheme_name(scheme: SigningScheme) -> &'static str {
         SigningScheme::MlDsa65 => "ML-DSA-65",
         SigningScheme::MlDsa87 => "ML-DSA-87",
         _ => "another algorithm",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::model::{Artifact, Outcome};
+
+    #[test]
+    fn an_artifact_is_read_whole_up_to_a_bound() {
+        let artifact = Artifact {
+            digest: Digest::of(b"bytes"),
+            ecosystem: "files".to_owned(),
+            file: "x".to_owned(),
+            name: "x".to_owned(),
+            origin: String::new(),
+            proofs: Vec::new(),
+            reason: String::new(),
+            version: "1".to_owned(),
+        };
+        let mut content = Cursor::new(b"bytes");
+        let mut digests = Digests::new(&artifact, &mut content);
+        assert_eq!(whole_within(&mut digests, 5).unwrap(), b"bytes");
+        let refusal = whole_within(&mut digests, 4).unwrap_err();
+        assert_eq!(refusal.outcome, Outcome::Undecided(Doubt::TooLarge));
     }
 }
