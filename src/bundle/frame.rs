@@ -234,6 +234,20 @@ mod tests {
         assert!(decode_all(b"", 0).is_err());
     }
 
+    /// By this reader: the library would be asked some times more before it gives up.
+    #[test]
+    fn a_frame_that_is_cut_is_said_to_be() {
+        let frame = encode(&b"content ".repeat(1000)).unwrap();
+        for length in 7..frame.len() {
+            match decode(&frame[..length], 8000, |_| Ok(())) {
+                Err(DecodeError::Frame(FrameError::Decode(error))) => {
+                    assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{length}: {error}");
+                }
+                other => panic!("{length}: {other:?}"),
+            }
+        }
+    }
+
     #[test]
     fn what_was_encoded_before_leaves_no_trace() {
         let contents = [

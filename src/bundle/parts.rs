@@ -232,6 +232,35 @@ mod tests {
     }
 
     #[test]
+    fn a_cut_is_told_of_the_part_in_which_it_is() {
+        let mut writer = PartsWriter::new(Vec::new());
+        // Whole blocks, and one that is padded.
+        writer.add("whole", 1024, &mut &[7; 1024][..]).unwrap();
+        writer.add("padded", 5, &mut &[7; 5][..]).unwrap();
+        let bytes = writer.finish().unwrap();
+        let cut = |length: usize| {
+            let mut reader = PartsReader::new(&bytes[..length]);
+            let result = reader
+                .next("whole", 1024, &mut io::sink())
+                .and_then(|_| reader.next("padded", 5, &mut io::sink()))
+                .and_then(|_| reader.end());
+            match result {
+                Err(PartsError::Cut { what }) => what,
+                other => panic!("{length}: {other:?}"),
+            }
+        };
+        let (whole, padded) = (512 + 1024, 512 + 512);
+        for length in 0..bytes.len() {
+            let expected = match length {
+                _ if length < whole => "whole",
+                _ if length < whole + padded => "padded",
+                _ => "the end",
+            };
+            assert_eq!(cut(length), expected, "{length}");
+        }
+    }
+
+    #[test]
     fn a_part_has_the_size_that_was_said() {
         for size in [2, 4] {
             let mut writer = PartsWriter::new(Vec::new());

@@ -280,6 +280,14 @@ fn every_limit_holds() {
         "bytes in an extended header",
     );
 
+    for kind in [b'x', b'g', b'K'] {
+        let long = Entry::of_kind(kind, "x", vec![b'a'; (256 << 10) + 1]);
+        refused(
+            search(&tgz(&[long, wanted("{}")]), Limits::default()),
+            "more than 262144 bytes in an extended header",
+        );
+    }
+
     let bomb = gzip(&tar(&[Entry::file("a", vec![0; 100 << 20]), wanted("{}")]));
     refused(
         search(&bomb, limits(|limits| limits.ratio = 50)),

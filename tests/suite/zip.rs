@@ -447,6 +447,43 @@ fn counts_and_directories_are_bounded() {
         open(bytes).err().unwrap().to_string(),
         "the zip's number of entries exceeds 200000"
     );
+    // A file that is nothing but a directory, of zeros.
+    let directory = |length: usize| {
+        let mut bytes = vec![0; length];
+        bytes.extend(0x0605_4b50_u32.to_le_bytes());
+        bytes.extend([0; 8]);
+        bytes.extend(u32::try_from(length).unwrap().to_le_bytes());
+        bytes.extend([0; 6]);
+        open(bytes).err().unwrap().to_string()
+    };
+    assert_eq!(
+        directory(64 << 20),
+        "the zip has more bytes in its directory than records"
+    );
+    assert_eq!(
+        directory((64 << 20) + 1),
+        "the zip's central directory exceeds 67108864"
+    );
+}
+
+/// By the place where it stands: what is read there could look like anything.
+#[test]
+fn a_local_header_ends_before_the_directory() {
+    let mut raw = RawZip::of([RawEntry::stored("name", b"")]);
+    let good = raw.bytes();
+    assert!(open(good.clone()).is_ok());
+    let overrun = "the zip's entry `name` runs into the directory";
+    // The header is cut, first within its fixed part and then within the name: the directory begins there.
+    for length in 0..34 {
+        let mut cut = [&good[..length], &good[34..]].concat();
+        let offset = cut.len() - 6;
+        cut[offset..offset + 4].copy_from_slice(&u32::try_from(length).unwrap().to_le_bytes());
+        assert_eq!(open(cut).err().unwrap().to_string(), overrun, "{length}");
+    }
+    raw.entries[0].local_extra = vec![0; 4];
+    let mut long = raw.bytes();
+    long[28] = 255;
+    assert_eq!(open(long).err().unwrap().to_string(), overrun);
 }
 
 /// Any flipped byte is refused, or changes nothing that the reader vouches for.

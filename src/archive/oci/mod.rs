@@ -135,6 +135,7 @@ pub fn read(files: &dyn LayoutFiles, check: Check) -> Result<Layout, LayoutError
         sizes: BTreeMap::new(),
         documents: BTreeMap::new(),
         bytes: 0,
+        max_blobs: MAX_BLOBS,
     };
     let mut level: Vec<Descriptor> = entries.clone();
     for _ in 0..MAX_DEPTH {
@@ -163,6 +164,7 @@ struct Walk<'a> {
     sizes: BTreeMap<Digest, u64>,
     documents: BTreeMap<Digest, Document>,
     bytes: u64,
+    max_blobs: usize,
 }
 
 impl Walk<'_> {
@@ -195,10 +197,10 @@ impl Walk<'_> {
             Some(size) if size != descriptor.size => return Err(LayoutError::Differs { path, what: "size" }),
             known => known.is_some(),
         };
-        if self.sizes.len() > MAX_BLOBS {
+        if self.sizes.len() > self.max_blobs {
             return Err(LayoutError::OverLimit {
                 what: "blobs",
-                limit: MAX_BLOBS as u64,
+                limit: self.max_blobs as u64,
             });
         }
         Ok(is_known)
@@ -278,6 +280,7 @@ impl Layout {
             sizes: BTreeMap::new(),
             documents: BTreeMap::new(),
             bytes: 0,
+            max_blobs: MAX_BLOBS,
         };
         descriptors
             .iter()
@@ -386,5 +389,103 @@ fn malformed(path: &str, reason: impl Into<String>) -> LayoutError {
     LayoutError::Malformed {
         path: path.to_owned(),
         reason: reason.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Files by their paths.
+    struct Held(BTreeMap<String, Vec<u8>>);
+
+    impl LayoutFiles for Held {
+        fn open(&self, path: &str) -> io::Result<Box<dyn Read + '_>> {
+            let bytes = self.0.get(path).ok_or(io::ErrorKind::NotFound)?;
+            Ok(Box::new(bytes.as_slice()))
+        }
+    }
+
+    const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+    const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+
+    fn named(media_type: &str, bytes: &[u8]) -> Value {
+        json!({"mediaType": media_type, "digest": Digest::of(bytes).to_string(), "size": bytes.len()})
+    }
+
+    /// A layout of one manifest with one layer, whose index lists what it is told to.
+    fn layout(list: impl Fn(Value) -> Value) -> Held {
+        let layer = b"layer";
+        let manifest = json!({
+            "schemaVersion": 2, "mediaType": MANIFEST,
+            "config": named("application/vnd.oci.image.config.v1+json", b"{}"), "layers": [named(LAYER, layer)],
+        })
+        .to_string();
+        let index = json!({"schemaVersion": 2, "manifests": list(named(MANIFEST, manifest.as_bytes()))});
+        let blob = |bytes: &[u8]| (blob_path(&Digest::of(bytes)), bytes.to_vec());
+        let version = br#"{"imageLayoutVersion":"1.0.0"}"#;
+        Held(BTreeMap::from([
+            (VERSION.to_owned(), version.to_vec()),
+            (INDEX.to_owned(), index.to_string().into_bytes()),
+            blob(manifest.as_bytes()),
+            blob(b"{}"),
+            blob(layer),
+        ]))
+    }
+
+    #[test]
+    fn a_document_has_one_size() {
+        let twice = |more: u64| {
+            layout(move |manifest| {
+                let mut again = manifest.clone();
+                again["size"] = json!(manifest["size"].as_u64().unwrap() + more);
+                json!([manifest, again])
+            })
+        };
+        assert_eq!(read(&twice(0), Check::EveryBlob).unwrap().documents.len(), 1);
+        assert!(matches!(
+            read(&twice(1), Check::EveryBlob),
+            Err(LayoutError::Differs { what: "size", .. })
+        ));
+    }
+
+    #[test]
+    fn blobs_are_counted() {
+        let files = layout(|manifest| json!([manifest]));
+        let noted = |max_blobs: usize| {
+            let mut walk = Walk {
+                files: &files,
+                check: Check::Documents,
+                sizes: BTreeMap::new(),
+                documents: BTreeMap::new(),
+                bytes: 0,
+                max_blobs,
+            };
+            // The second stands there twice, and counts once.
+            ["one", "two", "two"].into_iter().try_for_each(|text| {
+                let descriptor: Descriptor = serde_json::from_value(named(LAYER, text.as_bytes())).unwrap();
+                walk.note(&descriptor).map(drop)
+            })
+        };
+        assert!(noted(2).is_ok());
+        assert!(matches!(
+            noted(1),
+            Err(LayoutError::OverLimit {
+                what: "blobs",
+                limit: 1
+            })
+        ));
+    }
+
+    #[test]
+    fn a_blob_of_a_proof_is_bounded() {
+        let files = layout(|manifest| json!([manifest]));
+        let layout = read(&files, Check::EveryBlob).unwrap();
+        let layer = layout.documents.values().next().unwrap().layers.last().unwrap();
+        let blobs = |max_bytes| layout.blobs(&files, &[layer], max_bytes);
+        assert_eq!(blobs(5).unwrap(), [b"layer"]);
+        assert!(matches!(blobs(4), Err(LayoutError::OverLimit { limit: 4, .. })));
     }
 }
