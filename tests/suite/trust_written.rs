@@ -226,3 +226,34 @@ fn files_of_a_folder_are_bounded() {
     std::fs::write(path.join("pin.json"), &pin).unwrap();
     assert!(too_large(TrustFolder::open(&path)));
 }
+
+#[test]
+fn a_root_that_is_not_kept_is_not_current() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trust");
+    let mut opened = TrustFolder::pin(&path, pinned(&root()), Confirmed::ByWords, people::now()).unwrap();
+    let next = |version| {
+        let mut next = root();
+        next.version = version;
+        sealed_root(&next, &[ANN, BOB])
+    };
+    let second = opened.current().advance(&next(2)).unwrap();
+    let third = second.advance(&next(3)).unwrap();
+    // Of several, those before the one that does not follow are kept.
+    let stored = opened.store_roots(vec![second.clone(), second.clone()]);
+    assert!(matches!(
+        stored,
+        Err(FolderError::NotNext(TrustError::OutOfOrder { .. }))
+    ));
+    assert_eq!(opened.current().document().version, 2);
+    // A folder stands where the file belongs.
+    let place = path.join("roots/3.dsse.json");
+    std::fs::create_dir(&place).unwrap();
+    assert!(matches!(opened.advance(&next(3)), Err(FolderError::File { .. })));
+    let stored = opened.store_roots(vec![third.clone()]);
+    assert!(matches!(stored, Err(FolderError::File { .. })));
+    assert_eq!(opened.current().document().version, 2);
+    std::fs::remove_dir(&place).unwrap();
+    opened.store_roots(vec![third]).unwrap();
+    assert_eq!(TrustFolder::open(&path).unwrap().current().document().version, 3);
+}
