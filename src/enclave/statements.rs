@@ -213,3 +213,23 @@ impl Enclave {
         Ok(record)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn journals_stay_only_where_their_leaf_counts() {
+        let enclave = tempfile::tempdir().unwrap();
+        settle_rechecks(enclave.path(), 0).unwrap();
+        let folder = recheck_folder(enclave.path());
+        fs::create_dir(&folder).unwrap();
+        for leaf in [4, 5, 6] {
+            fs::write(recheck_journal(enclave.path(), leaf), b"").unwrap();
+        }
+        fs::write(folder.join(".tmp-half"), b"").unwrap();
+        settle_rechecks(enclave.path(), 5).unwrap();
+        let left = recheck_journals(enclave.path()).unwrap();
+        assert_eq!(left, [(Some(4), recheck_journal(enclave.path(), 4))]);
+    }
+}

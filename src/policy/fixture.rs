@@ -383,3 +383,51 @@ impl WrittenSigner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads tests, each with these fields beside its name.
+    fn read(tests: &[&str]) -> Result<Fixtures, String> {
+        let tests: String = tests
+            .iter()
+            .map(|fields| format!("  - {{name: a, {fields}, expect: allow}}\n"))
+            .collect();
+        let text = format!("schema: sealift-policy-tests/1\nnow: 2026-11-20T12:00:00Z\ntests:\n{tests}");
+        Fixtures::from_yaml(&text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_case_says_one_thing_of_each_proof_and_signer() {
+        let one = |fields: &str| read(&[&format!("artifact: npm/left-pad@1.3.0, {fields}")]).map(drop);
+        let proof = |fields: &str| one(&format!("findings: [{{kind: openpgp, {fields}}}]"));
+        let signer = |fields: &str| one(&format!("pinned: [{fields}]"));
+        let by = |fields: &str| proof(&format!("confirmed: publisher, by: [{fields}]"));
+        assert_eq!(proof("confirmed: publisher"), Ok(()));
+        for (said, expected) in [
+            (proof("by: []"), "a finding is one of"),
+            (proof("confirmed: publisher, contradicted: weak"), "a finding is one of"),
+            (signer("{}"), "a signer is one of"),
+            (signer("{key: a, certificate: b}"), "a signer is one of"),
+            (by("{}"), "a signer is one of"),
+            (by("{key: a, certificate: b}"), "a signer is one of"),
+            (one("codes: [no-such-code]"), "a code"),
+        ] {
+            let error = said.unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+        for good in [signer("{key: a}"), by("{certificate: b}"), one("codes: [key-revoked]")] {
+            assert_eq!(good, Ok(()));
+        }
+        assert!(read(&["artifact: npm/left-pad"]).is_err());
+    }
+
+    #[test]
+    fn cases_are_counted() {
+        let many = |count| read(&vec!["artifact: npm/a@1"; count]).map(drop);
+        assert_eq!(many(MAX_FIXTURES), Ok(()));
+        let error = many(MAX_FIXTURES + 1).unwrap_err();
+        assert!(error.contains("10001") && error.contains("10000"), "{error}");
+    }
+}

@@ -171,4 +171,15 @@ mod tests {
         assert!(matches!(&answers[0], Answer::Unclear(why) if why.contains("MaxFileSize")));
         assert_eq!(answers[1], Answer::Clean);
     }
+
+    #[test]
+    fn a_line_longer_than_any_real_one_says_nothing() {
+        let said = |length: usize| {
+            let line = format!("/s/a: {}", "x".repeat(length - "/s/a: ".len()));
+            answers(&format!("{line}\n/s/b: c: OK\n"), Some(0)).unwrap()
+        };
+        let shown = "x".repeat(MAX_NAME_CHARS);
+        assert_eq!(said(MAX_LINE_BYTES), [unclear(&shown), Answer::Clean]);
+        assert_eq!(said(MAX_LINE_BYTES + 1), [unclear(SILENT), Answer::Clean]);
+    }
 }

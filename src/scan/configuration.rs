@@ -234,4 +234,33 @@ mod tests {
         assert!(Scanners::from_yaml("schema: sealift-scanners/2\nscanners: []\n").is_err());
         assert!(Scanners::from_yaml(&"#".repeat(MAX_CONFIGURATION_BYTES + 1)).is_err());
     }
+
+    #[test]
+    fn names_and_commands_are_what_a_person_writes() {
+        let said = |engine: &str, command: &[String]| {
+            let text = format!("  - {{engine: {engine:?}, command: {command:?}, definitions: [/bin/v]}}\n");
+            read(&text).map(drop).map_err(|error| format!("{error:?}"))
+        };
+        let program = || "/bin/scan".to_owned();
+        let command = |count: usize, length: usize| {
+            let mut command = vec!["x".repeat(length); count];
+            command[0] = program();
+            command
+        };
+        assert_eq!(said(&"e".repeat(200), &command(1, 1)), Ok(()));
+        for engine in [String::new(), "e".repeat(201), "two\tcolumns".to_owned()] {
+            let error = said(&engine, &command(1, 1)).unwrap_err();
+            assert!(error.contains("`engine` is a name of at most 200 bytes"), "{error}");
+        }
+        assert_eq!(said("e", &command(MAX_ARGUMENTS, 1)), Ok(()));
+        assert_eq!(said("e", &command(2, MAX_ARGUMENT_BYTES)), Ok(()));
+        for command in [
+            command(MAX_ARGUMENTS + 1, 1),
+            command(2, MAX_ARGUMENT_BYTES + 1),
+            vec![program(), "a\0b".to_owned()],
+        ] {
+            let error = said("e", &command).unwrap_err();
+            assert!(error.contains("at most 100 arguments of at most 4096 bytes"), "{error}");
+        }
+    }
 }

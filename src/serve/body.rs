@@ -71,3 +71,39 @@ impl Body for AnswerBody {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_ends_early_breaks_the_answer_off() {
+        let mut stored = tempfile::tempfile().unwrap();
+        stored.write_all(b"five bytes, of more").unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let pieces = |left: u64| {
+            let mut stored = stored.try_clone().unwrap();
+            std::io::Seek::rewind(&mut stored).unwrap();
+            let mut body = AnswerBody::File {
+                file: tokio::fs::File::from_std(stored),
+                left,
+            };
+            runtime.block_on(async {
+                let mut next = async || std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
+                [next().await, next().await].map(|piece| {
+                    piece.map(|frame| {
+                        frame
+                            .map(|frame| frame.into_data().unwrap())
+                            .map_err(|error| error.kind())
+                    })
+                })
+            })
+        };
+        assert_eq!(pieces(4), [Some(Ok(Bytes::from_static(b"five"))), None]);
+        let [whole, then] = pieces(20);
+        assert_eq!(whole.unwrap().unwrap().len(), 19);
+        assert_eq!(then, Some(Err(io::ErrorKind::UnexpectedEof)));
+    }
+}

@@ -481,4 +481,20 @@ mod tests {
         let replaced = replace(b"{{registry}}/a {{registry {{registry}}/b", REGISTRY, b"http://h/npm");
         assert_eq!(replaced, b"http://h/npm/a {{registry http://h/npm/b");
     }
+
+    #[test]
+    fn a_packument_is_made_up_to_a_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("repository")).unwrap();
+        let site = Site::new(folder.path(), Vec::new());
+        let asked = Asked::new(&Request::new(()), ([127, 0, 0, 1], 80).into(), Scheme::Http);
+        let made = |length: u64| {
+            let file = folder.path().join("repository/x.json");
+            File::create(file).unwrap().set_len(length).unwrap();
+            let made = site.packument(&asked, &RelativePath::new("x.json").unwrap(), "h");
+            made.map(drop).map_err(|error| error.kind())
+        };
+        assert_eq!(made(100), Ok(()));
+        assert_eq!(made(MAX_PACKUMENT_BYTES + 1), Err(io::ErrorKind::FileTooLarge));
+    }
 }

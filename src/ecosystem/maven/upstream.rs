@@ -308,4 +308,13 @@ mod tests {
         }
         assert_eq!(read_checksum(digits.as_bytes(), Algorithm::Sha256), None);
     }
+
+    #[test]
+    fn a_folder_is_of_one_version_that_does_not_change() {
+        let folder = |version| folder_of("org.example:lib", version).ok();
+        assert_eq!(folder("1.0+a").unwrap(), "org/example/lib/1.0%2Ba");
+        for version in ["1.0-SNAPSHOT", "LATEST", "1.+", "..", "1.0/../../other", ""] {
+            assert_eq!(folder(version), None, "{version}");
+        }
+    }
 }

@@ -429,6 +429,13 @@ mod tests {
             html("<a href='javascript:x'>").unwrap_err(),
             PageError::Field { .. }
         ));
+        assert!(matches!(
+            html("<a href=/f/foo-2.tar.gz data-upload-time=yesterday>").unwrap_err(),
+            PageError::Field {
+                what: "an upload time",
+                ..
+            }
+        ));
         assert_eq!(
             Page::read(KIND_HTML, b"\xff", URL, "foo").unwrap_err().to_string(),
             "the page is not UTF-8"

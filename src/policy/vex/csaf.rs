@@ -337,3 +337,34 @@ impl<'d> Products<'d> {
         self.by_id.get(id).cloned().unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// While it is read, and not only of what was read: a small document could say more than there is memory for.
+    #[test]
+    fn claims_are_counted_as_they_are_multiplied() {
+        let addresses: Vec<String> = (0..MAX_ADDRESSES)
+            .map(|number| format!("pkg:npm/x{number}@1"))
+            .collect();
+        let claims = |times: usize| {
+            let document = json!({
+                "document": {
+                    "category": "csaf_vex", "csaf_version": "2.0",
+                    "tracking": { "id": "A", "status": "final", "current_release_date": "2026-11-01T08:00:00Z" },
+                },
+                "product_tree": { "full_product_names": [
+                    { "product_id": "P", "product_identification_helper": { "purls": addresses } },
+                ]},
+                "vulnerabilities": [{ "cve": "CVE-1", "product_status": { "known_affected": vec!["P"; times] } }],
+            });
+            read(document.to_string().as_bytes()).map(|read| read.statements[0].products.len())
+        };
+        let most = MAX_VEX_CLAIMS / MAX_ADDRESSES;
+        assert_eq!(claims(most).unwrap(), MAX_VEX_CLAIMS);
+        assert!(matches!(claims(most + 1), Err(VexError::TooMany)));
+    }
+}

@@ -140,6 +140,9 @@ fn metadata_lists_what_is_held_in_mavens_order() {
     let only = [held("o:lib", "1-rc1", "lib-1-rc1.pom", Value::Null)];
     assert!(metadata("o/lib", &only).contains("<release>1-rc1</release>"));
     assert!(maven().layout_shared("o/lib", &[]).unwrap().is_empty());
+    // What is behind such a version changes, and a list of versions is there to be believed.
+    let changing = held("o:lib", "1-SNAPSHOT", "lib-1-SNAPSHOT.pom", Value::Null);
+    assert!(maven().layout_shared("o/lib", &[only[0].clone(), changing]).is_err());
 }
 
 #[test]

@@ -307,6 +307,17 @@ fn what_is_no_document_is_refused() {
     let mut many = openvex();
     many["statements"][0]["products"] = json!(vec!["pkg:npm/x@1"; MAX_VEX_CLAIMS + 1]);
     assert!(matches!(read(&many), Err(VexError::TooMany)));
+    // One product with many addresses, said over and over.
+    let claims = |times: usize| {
+        let mut many = csaf();
+        let addresses: Vec<String> = (0..100).map(|number| format!("pkg:npm/x{number}@1")).collect();
+        many["product_tree"]["full_product_names"][0]["product_identification_helper"] = json!({ "purls": addresses });
+        many["vulnerabilities"][0]["product_status"] = json!({ "known_affected": vec!["P-3"; times] });
+        many["vulnerabilities"][0]["flags"] = json!([]);
+        read(&many)
+    };
+    assert!(claims(MAX_VEX_CLAIMS / 100).is_ok());
+    assert!(matches!(claims(MAX_VEX_CLAIMS / 100 + 1), Err(VexError::TooMany)));
     let mut many = csaf();
     let group: Vec<Value> = (0..500).map(|_| json!("P-1")).collect();
     many["product_tree"]["product_groups"][0]["product_ids"] = json!(group);
