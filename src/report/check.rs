@@ -183,4 +183,20 @@ mod tests {
     fn the_parts_are_those_that_an_import_keeps() {
         assert_eq!(super::PARTS, crate::import::basis::PARTS);
     }
+
+    #[test]
+    fn what_is_waived_is_said_with_the_result_or_neither_is() {
+        use crate::report::Verdict;
+        let checked = |result, waived| {
+            let mut head = super::super::controls::tests::head();
+            (head.result, head.waived) = (result, waived);
+            head.check().map_err(|error| error.to_string())
+        };
+        assert_eq!(checked(None, None), Ok(()));
+        assert_eq!(checked(Some(Verdict::Passed), Some(0)), Ok(()));
+        for (result, waived) in [(None, Some(0)), (Some(Verdict::PassedWithWaivers), None)] {
+            let error = checked(result, waived).unwrap_err();
+            assert!(error.contains("waived"), "{error}");
+        }
+    }
 }

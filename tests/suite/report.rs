@@ -4,7 +4,7 @@ use std::fs;
 
 use sealift::crypto::dsse::MAX_ENVELOPE_BYTES;
 use sealift::model::Code;
-use sealift::report::{self, MAX_REPORT_RECORD_BYTES, Report, ReportError};
+use sealift::report::{self, MAX_REPORT_RECORD_BYTES, Report, ReportError, SummaryError};
 use serde_json::json;
 
 use crate::people;
@@ -96,4 +96,21 @@ fn leaves_beyond_the_tree_are_refused_before_any_record_is_read() {
         sealift::model::Stop::Refused(refusals) => assert_eq!(refusals[0].code, Code::LogInconsistent),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_summary_is_no_longer_than_an_envelope() {
+    let roots = [people::pinned(&people::root())];
+    let said = |length: usize| {
+        with(&written(&ReportEdits::default()), |path| {
+            let report = report::open(path, &roots, None).unwrap();
+            let summaries = path.with_extension("vsa");
+            fs::write(&summaries, [vec![b' '; length], vec![b'\n']].concat()).unwrap();
+            report::verify_summaries(&summaries, report, &roots, None).unwrap_err()
+        })
+    };
+    let fits = said(MAX_ENVELOPE_BYTES);
+    assert!(matches!(fits, SummaryError::Envelope { line: 1, .. }), "{fits:?}");
+    let too_long = said(MAX_ENVELOPE_BYTES + 1);
+    assert!(matches!(too_long, SummaryError::TooLong { line: 1 }), "{too_long:?}");
 }

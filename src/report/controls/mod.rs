@@ -323,4 +323,4 @@ pub fn counts(regime: &'static Regime, head: &Head) -> [u64; 3] {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -61,3 +61,35 @@ pub(super) fn custody(head: &Head, out: &mut dyn Write) -> io::Result<()> {
         "<p class=\"quiet\">Records are what persons say. That they follow one another, and who signed them, was checked.</p></section>"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::controls::tests::head;
+    use crate::report::{Custody, CustodyTrouble};
+
+    #[test]
+    fn what_does_not_fit_together_stands_above_the_records() {
+        let page = |troubles: Vec<CustodyTrouble>| {
+            let mut head = head();
+            head.custody = Some(Custody {
+                records: Vec::new(),
+                named: Vec::new(),
+                records_left_out: 0,
+                troubles,
+                troubles_left_out: 0,
+            });
+            let mut out = Vec::new();
+            custody(&head, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let trouble = CustodyTrouble {
+            code: "custody-broken".to_owned(),
+            message: "two follow <one>".to_owned(),
+            subject: "a.custody-1.dsse.json".to_owned(),
+        };
+        let told = "<b>a.custody-1.dsse.json</b> <code>custody-broken</code><p>two follow &lt;one&gt;</p>";
+        assert!(page(vec![trouble]).contains(told));
+        assert!(!page(Vec::new()).contains("class=\"refusals\""));
+    }
+}

@@ -413,3 +413,31 @@ fn size(bytes: u64) -> String {
     let tenths = bytes / (divisor / 10);
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Refused;
+    use crate::report::controls::tests::head;
+
+    #[test]
+    fn reasons_that_are_left_out_are_counted() {
+        let page = |left_out: u64| {
+            let mut head = head();
+            head.refusals = vec![Refused {
+                code: "key-revoked".to_owned(),
+                expected: None,
+                found: None,
+                hint: None,
+                reason: "the key is revoked".to_owned(),
+                subject: "main-1".to_owned(),
+            }];
+            head.refusals_left_out = left_out;
+            let mut out = Vec::new();
+            refusals(&head, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert!(page(3).contains("and 3 more reasons"));
+        assert!(page(0).contains("the key is revoked") && !page(0).contains("more reasons"));
+    }
+}

@@ -533,3 +533,6 @@ pub(super) fn closing(report: &Report, attached: Option<&str>) -> Vec<String> {
         ),
     ]
 }
+
+#[cfg(test)]
+mod tests;

@@ -193,3 +193,25 @@ fn date(time: Timestamp) -> DateTime {
         .utc_offset_hour(0)
         .utc_offset_minute(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trust::TrustedRoot;
+
+    #[test]
+    fn only_the_report_that_was_verified_is_attached() {
+        let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("bundle-spec/vectors");
+        let root = TrustedRoot::pinned(&std::fs::read(vectors.join("root.dsse.json")).unwrap()).unwrap();
+        let [one, other] = ["by_another_role_too", "codes_of_several_refusals"]
+            .map(|case| vectors.join("report").join(case).join("report.ndjson"));
+        let report = crate::report::open(&one, &[root], None).unwrap();
+        let bytes = std::fs::read(&one).unwrap();
+        assert_eq!(attached(&report, &one).unwrap().as_deref(), Some(&*bytes));
+        assert!(matches!(attached(&report, &other), Err(PdfError::Changed)));
+        // The same head, and other records.
+        let changed = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(changed.path(), [&bytes[..], b"\n"].concat()).unwrap();
+        assert!(matches!(attached(&report, changed.path()), Err(PdfError::Changed)));
+    }
+}

@@ -1,0 +1,25 @@
+use super::*;
+use crate::report::Refused;
+use crate::report::controls::tests;
+
+#[test]
+fn reasons_that_are_left_out_are_counted() {
+    let paper = |left_out: u64| {
+        let mut head = tests::head();
+        head.refusals = vec![Refused {
+            code: "key-revoked".to_owned(),
+            expected: None,
+            found: None,
+            hint: None,
+            reason: "the key is revoked".to_owned(),
+            subject: "main-1".to_owned(),
+        }];
+        head.refusals_left_out = left_out;
+        let mut sheet = Sheet::new(krilla::Document::new(), "foot").unwrap();
+        refusals(&head, &mut sheet).unwrap();
+        sheet.finish().unwrap().finish().unwrap()
+    };
+    assert_eq!(paper(0), paper(0));
+    assert_ne!(paper(3), paper(0));
+    assert_ne!(paper(3), paper(4));
+}
