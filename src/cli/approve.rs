@@ -18,7 +18,7 @@ use crate::crypto::strict_json::{Critical, Extensions};
 use crate::import::open::Input;
 use crate::import::verify_objects::ExaminedReader;
 use crate::import::{Run, look};
-use crate::model::{Code, Digest, ProofState, Refusal, Stop, Unable};
+use crate::model::{Code, Digest, Proof, ProofState, Refusal, Stop, Unable};
 use crate::scan::Scanners;
 use crate::store::Store;
 use crate::trust::approval::{Approval, Decision, MAX_REASON_BYTES};
@@ -205,6 +205,29 @@ fn summary(
 /// How many artifacts of each ecosystem are shown before the rest is only counted.
 const SHOWN: usize = 20;
 
+/// So many kinds of one state are named; more are counted, as those that are looked for beside every plain file.
+const NAMED_KINDS: usize = 3;
+
+/// The proofs that came, and what is said of those that did not.
+fn proofs_in_words(proofs: &[Proof]) -> String {
+    if proofs.is_empty() {
+        return "no kind of proof exists".to_owned();
+    }
+    let of_state = |state: ProofState| proofs.iter().filter(move |proof| proof.state == state).count();
+    let mut words: Vec<String> = Vec::new();
+    for proof in proofs {
+        let (state, count) = (proof.state, of_state(proof.state));
+        let word = match state == ProofState::Present || count <= NAMED_KINDS {
+            true => format!("{} {}", proof.kind, state.word()),
+            false => format!("{count} kinds {}", state.word()),
+        };
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words.join(", ")
+}
+
 /// A bundle's artifacts as the person sees them.
 #[derive(Default)]
 struct Contents {
@@ -226,19 +249,11 @@ impl Contents {
             *bytes += item.size;
             *proven += usize::from(artifact.proofs.iter().any(|proof| proof.state == ProofState::Present));
             if all || *count <= SHOWN {
-                let proofs: Vec<String> = artifact
-                    .proofs
-                    .iter()
-                    .map(|proof| format!("{} {}", proof.kind, proof.state.word()))
-                    .collect();
-                let proofs = if proofs.is_empty() {
-                    "no kind of proof exists".to_owned()
-                } else {
-                    proofs.join(", ")
-                };
                 this.listed.push(format!(
-                    "  {artifact} {}  {proofs}  (asked by {})",
-                    artifact.file, artifact.reason
+                    "  {artifact} {}  {}  (asked by {})",
+                    artifact.file,
+                    proofs_in_words(&artifact.proofs),
+                    artifact.reason
                 ));
             } else if *count == SHOWN + 1 {
                 this.listed
@@ -353,4 +368,28 @@ fn report(approval: &Approval, person: &str, output: &Path, context: &Context) {
         approval.expires,
         output.display()
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_kinds_that_did_not_come_are_counted() {
+        let proof = |kind: &str, state| Proof {
+            kind: kind.to_owned(),
+            state,
+            objects: Vec::new(),
+        };
+        let told = |absent: usize| {
+            let mut proofs: Vec<Proof> = (0..absent)
+                .map(|number| proof(&format!("k{number}"), ProofState::NotServed))
+                .collect();
+            proofs.push(proof("rpm-signature", ProofState::Present));
+            proofs_in_words(&proofs)
+        };
+        assert_eq!(told(2), "k0 not-served, k1 not-served, rpm-signature present");
+        assert_eq!(told(9), "9 kinds not-served, rpm-signature present");
+        assert_eq!(proofs_in_words(&[]), "no kind of proof exists");
+    }
 }

@@ -1,7 +1,8 @@
 //! The proofs that an OCI image layout holds about its images: signatures that are attached to a manifest or an index, as the kinds judge them.
 //!
 //! What an attachment is, its media types say (Notary Project `signature-specification.md`, sigstore/cosign `specs/`). What is no signature (an SBOM, an
-//! unsigned attestation) is passed over.
+//! unsigned attestation) is passed over. A signed statement in an envelope of its own goes to cosign's kind: what there is to know of its signer beside the
+//! envelope stands in the annotations of the manifest, as with cosign's signatures.
 
 use std::collections::BTreeMap;
 
@@ -131,7 +132,12 @@ fn of_document(document: &Document) -> Vec<(&'static str, Vec<Digest>)> {
     if !bundles.is_empty() {
         return vec![("sigstore", bundles)];
     }
-    let payloads = of_type(SIMPLE_SIGNING);
+    let payloads: Vec<Digest> = document
+        .layers
+        .iter()
+        .filter(|layer| layer.media_type == SIMPLE_SIGNING || cosign::is_envelope(&layer.media_type))
+        .map(|layer| layer.digest)
+        .collect();
     if !payloads.is_empty() {
         let own = std::iter::once(document.descriptor.digest);
         return vec![(cosign::ID, own.chain(payloads).collect())];

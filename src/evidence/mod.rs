@@ -11,6 +11,7 @@ pub mod apk;
 mod apt_release;
 pub mod authenticode;
 pub mod beside;
+mod changes;
 mod checksums;
 mod cosign;
 mod cpan;
@@ -49,6 +50,7 @@ pub mod x509;
 
 use crate::model::{Anchor, Artifact, Content, Doubt, Finding, Material, Timestamp, UpstreamState};
 
+pub use changes::changes;
 pub use describe::{armored, describe};
 pub use detached::{Detached, DetachedKind, is_detached};
 pub use guess::{Guess, guess};

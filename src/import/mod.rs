@@ -71,7 +71,7 @@ use record::{DecidedBy, Recorder};
 use scan::{Scanned, scan};
 use site::{Brought, InForce, Site};
 use stage::stage;
-pub use surroundings::ECOSYSTEMS;
+pub use surroundings::{ECOSYSTEMS, read_popular_names};
 use verify_evidence::{EvidenceSummary, Pins, verify_evidence};
 use verify_objects::{ExaminedReader, Incomplete, Intact, Progress, Verified, Workspace, verify_objects};
 

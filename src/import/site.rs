@@ -14,7 +14,7 @@ use crate::ledger::Ledger;
 use crate::model::{Code, Digest, Refusal, Stop, Timestamp, Unable};
 use crate::policy::{self, Policy};
 use crate::trust::folder::{FolderError, TrustFolder};
-use crate::trust::{Kind, Profile, Revocations, Standing, TrustData, data};
+use crate::trust::{Kind, Profile, Revocations, Standing, TrustData};
 
 /// Trust data, revocations and the policy, each with the document that says so.
 #[derive(Debug, Clone)]
@@ -282,7 +282,9 @@ impl Site {
             standing.version,
             standing.persons.join(", ")
         ));
-        brought.changes.extend(data::diff(earlier, &document));
+        brought
+            .changes
+            .extend(evidence::changes(earlier, &document, &trust.trust_data_until_now()));
         brought.standing.push(standing.clone());
         self.trust_data = Some((standing, document));
         Ok(())
@@ -334,7 +336,7 @@ pub(crate) fn check_trust_data_follows(
 ) -> Result<(), Refusal> {
     evidence::check_follows(earlier.map_or(&[][..], |data| &data.anchors), &next.anchors).map_err(|reason| {
         Refusal::new(Code::TrustVersionOutOfOrder, subject, reason)
-            .hint("a new primary key is a new anchor: remove the old one under its own name, and add the new one")
+            .hint("what is not bound to the anchor that stands is a new anchor under a new name; remove the old one under its own")
     })
 }
 

@@ -162,10 +162,19 @@ pub(super) fn advisories(path: &Path, wanted: &HashSet<(String, String)>) -> Res
     Ok(found)
 }
 
-/// Reads names, one `ecosystem/name` a line.
 fn popular_names(path: &Path, names: &mut KnownNames) -> Result<(), Stop> {
+    let failed = |error| Unable::new(format!("cannot read {}", path.display())).because(error);
+    read_popular_names(File::open(path).map_err(failed)?, &failed, names)
+}
+
+/// Reads names, one `ecosystem/name` a line.
+pub fn read_popular_names(
+    untrusted: impl Read,
+    failed: &dyn Fn(io::Error) -> Unable,
+    names: &mut KnownNames,
+) -> Result<(), Stop> {
     let what = "the bundle's popular names";
-    each_line(path, MAX_NAME_BYTES, what, |number, line| {
+    each_line_of(untrusted, failed, MAX_NAME_BYTES, what, |number, line| {
         if number > MAX_POPULAR_NAMES {
             return Err(malformed(what, number, "there are more names than are read"));
         }

@@ -100,6 +100,24 @@ impl Material {
             Self::TufRoot(_) => "tuf-root",
         }
     }
+
+    /// The text of which it is made; an identity is no text.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Identity(_) => None,
+            Self::Openpgp(text)
+            | Self::SigstoreRoot(text)
+            | Self::NpmKeys(text)
+            | Self::NoteKey(text)
+            | Self::PublicKey(text)
+            | Self::Certificates(text)
+            | Self::TimestampCertificates(text)
+            | Self::AllowedSigners(text)
+            | Self::MinisignKey(text)
+            | Self::SignifyKey(text)
+            | Self::TufRoot(text) => Some(text),
+        }
+    }
 }
 
 /// `ecosystem/name`, such as `maven/org.example:*` or `npm/@corp/*`; `*` stays within one segment, and one at the very end, after

@@ -72,6 +72,23 @@ pub(super) fn read(output: &Output, places: &BTreeMap<String, usize>, program: &
         .collect())
 }
 
+/// Reads what a scanner printed about files whose paths and places are given, and how it ended: what [`super::Scanner::scan`] does with a program's output.
+///
+/// # Errors
+/// [`ScanError::Ended`], where it has said nothing that counts.
+pub fn read_answers(
+    untrusted_stdout: Vec<u8>,
+    status: Option<i32>,
+    places: &BTreeMap<String, usize>,
+) -> Result<Vec<Answer>, ScanError> {
+    let output = Output {
+        status,
+        stdout: untrusted_stdout,
+        said: String::new(),
+    };
+    read(&output, places, "")
+}
+
 fn is_limit(answer: &Answer) -> bool {
     matches!(answer, Answer::Unclear(why) if why.contains(LIMITS))
 }

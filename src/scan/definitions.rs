@@ -16,7 +16,7 @@ const MAX_LINE_BYTES: usize = 200;
 
 /// Reads `ClamAV 1.4.6/27500/Fri Nov 20 09:35:12 2026` (its own clock is UTC here), `ClamAV 1.4.6` where it has no official definitions, or
 /// `2026-11-20T09:35:12Z`, with a name behind it if there is one. `None` where it says nothing.
-pub(super) fn read(untrusted_stdout: &[u8]) -> Option<Definitions> {
+pub fn read(untrusted_stdout: &[u8]) -> Option<Definitions> {
     let text = String::from_utf8_lossy(untrusted_stdout);
     let line = text.lines().next()?.trim();
     if line.is_empty() || line.len() > MAX_LINE_BYTES || line.contains(char::is_control) {

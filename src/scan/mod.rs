@@ -29,9 +29,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use answer::Answer;
+pub use answer::{Answer, read_answers};
 pub use configuration::{LIST, MAX_CONFIGURATION_BYTES, MAX_FILES, MAX_MINUTES, MAX_SCANNERS};
-pub use definitions::Definitions;
+pub use definitions::{Definitions, read as read_definitions};
 
 /// The scanners of a site.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::folder::{FolderError, TrustFolder, read_bounded, write_whole};
-use super::{Kind, Revocations, Role, TrustError, TrustedRoot};
+use super::{Kind, Revocations, Role, TrustData, TrustError, TrustedRoot};
 use crate::crypto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
 use crate::crypto::strict_json;
 use crate::model::Digest;
@@ -129,6 +129,17 @@ impl TrustFolder {
             }
         }
         Err(damaged(last.expect("a folder has at least one root")))
+    }
+
+    /// Every version of the trust data that stands or stood here, as far as it can still be read: for whoever is told what a name stood for. Nothing is judged by it.
+    pub fn trust_data_until_now(&self) -> Vec<TrustData> {
+        let versions = versions(&self.standing_folder(Kind::TrustData)).unwrap_or_default();
+        let stood = versions
+            .into_iter()
+            .filter_map(|version| self.standing_version(Kind::TrustData, version).ok());
+        stood
+            .filter_map(|standing| TrustData::read(&standing.payload).ok())
+            .collect()
     }
 
     /// Judges a document that would follow the one that counts now: a higher version, and enough persons of the current root whose

@@ -91,7 +91,7 @@ fn trust_data_comes_in_a_bundle_under_the_threshold() {
     let verified = world.json("verify --enclave en m1");
     assert_eq!(
         verified["evidence"]["trust_changes"][1],
-        "adds `a` (note-key) for files/*"
+        "adds `a` (note-key) for files/*, reaches the level publisher"
     );
     assert_eq!(stands(&world, "trust data"), None, "a check changes nothing");
     let imported = world.json("import --enclave en m1");

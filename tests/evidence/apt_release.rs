@@ -428,7 +428,8 @@ fn a_release_that_lists_by_weak_digests_proves_nothing() {
     assert_eq!(archive.outcome(), Outcome::Contradicted(Fault::Weak));
     // Weak digests in the list of packages itself: then no entry vouches for the package.
     let stanza = "Package: towel\nVersion: 1:4.2-1\nArchitecture: amd64\nFilename: x.deb\nSize: 18\nMD5sum: 00\n";
-    assert_eq!(Archive::new().relist(stanza).outcome(), DIFFERS);
+    let weak = Outcome::Undecided(Doubt::UnknownAlgorithm);
+    assert_eq!(Archive::new().relist(stanza).outcome(), weak);
 }
 
 #[test]
@@ -497,6 +498,58 @@ fn every_compression_of_a_list_is_read() {
         archive.path.push_str(extension);
         assert_eq!(archive.relist(bytes).outcome(), GOOD, "{extension}");
     }
+}
+
+#[test]
+fn a_list_in_an_unknown_compression_says_nothing() {
+    for extension in [".lzma", ".lz4", ".br"] {
+        let mut archive = Archive::new();
+        archive.path.push_str(extension);
+        let unknown = Outcome::Undecided(Doubt::UnknownFormat);
+        assert_eq!(
+            archive.relist(vec![0x5d, 0, 0, 0x80, 0]).outcome(),
+            unknown,
+            "{extension}"
+        );
+    }
+    // Beside a list that is read it does not disturb.
+    let (key, mut archive) = (Key::new("archive"), Archive::new());
+    let other = b"\x04\x22\x4d\x18".to_vec();
+    let digest = hex::encode(Sha256::digest(&other));
+    let line = format!("SHA256:\n {digest} {} {}.lz4\n", other.len(), archive.path);
+    archive.lists = archive.lists.replacen("SHA256:\n", &line, 1);
+    let mut objects = archive.objects(&key);
+    objects.insert(1, other);
+    assert_eq!(archive.judge(objects, &[key.anchor()])[0].outcome, GOOD);
+}
+
+#[test]
+fn an_entry_counts_by_each_strong_digest_that_it_has() {
+    let deb = Archive::new().deb;
+    let entry = |digests: &str| {
+        let whole = stanza("towel", "1:4.2-1", "amd64", deb.len(), b"");
+        whole.replace("SHA256: \n", digests)
+    };
+    let own256 = format!("SHA256: {}\n", hex::encode(Sha256::digest(&deb)));
+    let own512 = format!("SHA512: {}\n", hex::encode(Sha512::digest(&deb)));
+    let other256 = format!("SHA256: {}\n", hex::encode(Sha256::digest(b"x")));
+    let other512 = format!("SHA512: {}\n", hex::encode(Sha512::digest(b"x")));
+    for (digests, expected) in [
+        (own512.clone(), GOOD),
+        (other512.clone(), DIFFERS),
+        (format!("{own256}{own512}"), GOOD),
+        (format!("{own256}{other512}"), DIFFERS),
+        (format!("{other256}{own512}"), DIFFERS),
+        // It is listed, and nothing that counts vouches for its bytes.
+        (
+            "MD5sum: 00\nSHA1: 00\n".to_owned(),
+            Outcome::Undecided(Doubt::UnknownAlgorithm),
+        ),
+    ] {
+        assert_eq!(Archive::new().relist(entry(&digests)).outcome(), expected, "{digests}");
+    }
+    let smaller = stanza("towel", "1:4.2-1", "amd64", deb.len() - 1, b"").replace("SHA256: \n", &own512);
+    assert_eq!(Archive::new().relist(smaller).outcome(), DIFFERS);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod apt_release;
 mod authenticode;
 mod cms;
 mod cosign;
+mod cosign_attestations;
 mod data;
 mod described;
 mod dsse;

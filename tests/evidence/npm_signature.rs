@@ -10,7 +10,7 @@ use sealift::crypto::file_key::FileKey;
 use sealift::crypto::key::{PublicKey, Signer as _};
 use sealift::evidence::{self, Context};
 use sealift::model::{
-    Algorithm, Anchor, ClaimHasher, Doubt, Fault, Finding, Level, Material, Outcome, Remembering, Signer, TimeSource,
+    Algorithm, Anchor, ClaimHasher, Doubt, Fault, Finding, Level, Material, Outcome, Remembering, Signer,
 };
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha512};
@@ -142,7 +142,8 @@ fn a_real_signature_is_confirmed_with_what_it_shows() {
     assert_eq!(outcome(&findings), CONFIRMED);
     let finding = &findings[0];
     assert_eq!(finding.anchors, ["npm"]);
-    assert_eq!(finding.signed_at.as_ref().unwrap().source, TimeSource::Signer);
+    // When it was published is the packument's word, and nobody signed it.
+    assert_eq!(finding.signed_at, None);
     assert!(matches!(&finding.signers[0], Signer::Key { fingerprint, .. } if fingerprint.starts_with("SHA256:jl3b")));
     assert!(finding.notes[0].contains("unsigned word"), "{finding:?}");
     let findings = judge_version(

@@ -206,14 +206,12 @@ pub(crate) fn image(row: &Row) -> Judged {
         .parse()
         .unwrap();
     let trusted = root(row.text(&row.root));
-    Judged::Findings(judge(
-        "sigstore",
-        row,
-        vec![row.read(&row.files)],
-        &image,
-        b"",
-        vec![trusted],
-    ))
+    let bytes = row.read(&row.files);
+    let bundle = serde_json::from_slice(&bytes).unwrap();
+    let (subject, issuer) = expected(row).unwrap();
+    let anchors = [trusted.clone(), pin(&subject, &issuer, "files", "tool")];
+    crate::cosign_attestations::real(&bundle, &anchors);
+    Judged::Findings(judge("sigstore", row, vec![bytes], &image, b"", vec![trusted]))
 }
 
 /// `10-provenance-models-osv/slsa/`.

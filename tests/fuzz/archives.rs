@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Read as _, Write};
 use sealift::archive::apt::{Release, read_packages, signed_part};
 use sealift::archive::ar;
 use sealift::archive::inflate::Compression;
-use sealift::archive::oci::{self, Check, LayoutFiles};
+use sealift::archive::oci::{self, Check, Document, LayoutFiles};
 use sealift::archive::tar::{Limits, find_in_tgz, find_only_in_tar};
 use sealift::archive::zip::Zip;
 use sealift::evidence::image_layout;
@@ -49,6 +49,7 @@ pub(crate) fn targets() -> Vec<Target> {
             max_bytes: 16 << 20,
             seeds: Box::new(layout_documents),
             read: Box::new(|parts| {
+                let _ = Document::alone(parts[0].clone());
                 if let Ok(layout) = oci::read(&OneDocument(&parts[0]), Check::Documents) {
                     for image in layout.images() {
                         let _ = image_layout::proofs(&layout, &image.descriptor.digest);

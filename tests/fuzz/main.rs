@@ -51,6 +51,7 @@ mod support;
 #[path = "../support/tgz.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]
 mod tgz;
+mod told;
 #[path = "../support/wheel.rs"]
 mod wheel;
 
@@ -71,5 +72,6 @@ fn main() -> ExitCode {
     targets.extend(registries::targets());
     targets.extend(selections::targets());
     targets.extend(site::targets());
+    targets.extend(told::targets());
     driver::run(&targets)
 }

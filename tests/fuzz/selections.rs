@@ -76,6 +76,7 @@ pub(crate) fn targets() -> Vec<Target> {
         ("pylock.toml", "pypi/locks/pylock.toml"),
         ("uv.lock", "pypi/locks/uv.lock"),
         ("poetry.lock", "pypi/locks/poetry.lock"),
+        ("pdm.lock", "pypi/locks/pdm.lock"),
         ("Pipfile.lock", "pypi/locks/Pipfile.lock"),
     ];
     let named = |list: &'static [(&'static str, &'static str)]| {

@@ -22,6 +22,7 @@ mod custody_records;
 mod deb;
 mod enclave;
 mod files;
+mod fuzzed;
 mod house;
 mod index_schemas;
 mod journey;

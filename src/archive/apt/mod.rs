@@ -8,5 +8,5 @@ mod packages;
 mod release;
 
 pub use deb822::{ControlError, Paragraph, Paragraphs};
-pub use packages::{Listed, PackagesError, read_packages};
+pub use packages::{Digests, Listed, PackagesError, packages_compression, read_packages};
 pub use release::{IndexFile, Release, ReleaseError, signed_part};

@@ -20,8 +20,17 @@ pub struct Listed<'a> {
     pub filename: &'a str,
     /// Its file's bytes.
     pub size: u64,
-    /// Its file's SHA-256.
-    pub sha256: [u8; 32],
+    /// Its file's strong digests. MD5 and SHA-1 are not read.
+    pub digests: Digests,
+}
+
+/// The strong digests that an index states of a file: one of them, both, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Digests {
+    /// SHA-256.
+    pub sha256: Option<[u8; 32]>,
+    /// SHA-512. Archives may list by it alone (the Debian wiki's "DebianRepository/Format", "Packages Indices").
+    pub sha512: Option<[u8; 64]>,
 }
 
 /// An index cannot be read.
@@ -61,8 +70,18 @@ const LIMITS: Limits = Limits {
     ratio: 200,
 };
 
-/// Reads a `Packages` file in any compression, and tells each package. A package without a SHA-256 is passed over: what vouches
-/// for it is too weak to count.
+/// How a list of packages is compressed, by its path; `None` where that is not known here (`Packages.lzma`, `Packages.lz4`).
+pub fn packages_compression(path: &str) -> Option<Compression> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    match (Compression::of_name(name), name) {
+        (Compression::None, "Packages") => Some(Compression::None),
+        (Compression::None, _) => None,
+        (known, _) => Some(known),
+    }
+}
+
+/// Reads a `Packages` file in any compression, and tells each package, also one that is listed without a strong digest: that it is listed is known
+/// then, and nothing vouches for its bytes.
 ///
 /// # Errors
 /// [`PackagesError`]; what was told before then is to be forgotten.
@@ -106,19 +125,32 @@ fn read_packages_within(
             true => size.parse().map_err(|_| missing("Size"))?,
             false => return Err(missing("Size")),
         };
-        let Some(digits) = fields.get("SHA256") else { continue };
-        let mut sha256 = [0; 32];
-        hex::decode_to_slice(digits, &mut sha256).map_err(|_| missing("SHA256"))?;
+        let digests = Digests {
+            sha256: digest(&fields, "SHA256").map_err(missing)?,
+            sha512: digest(&fields, "SHA512").map_err(missing)?,
+        };
         visit(&Listed {
             package,
             version,
             architecture,
             filename,
             size,
-            sha256,
+            digests,
         });
     }
     Ok(())
+}
+
+fn digest<const LENGTH: usize>(
+    fields: &Paragraph<'_>,
+    field: &'static str,
+) -> Result<Option<[u8; LENGTH]>, &'static str> {
+    let Some(digits) = fields.get(field) else {
+        return Ok(None);
+    };
+    let mut bytes = [0; LENGTH];
+    hex::decode_to_slice(digits, &mut bytes).map_err(|_| field)?;
+    Ok(Some(bytes))
 }
 
 #[cfg(test)]
@@ -151,8 +183,14 @@ mod tests {
         let mut found = Vec::new();
         read_packages(Compression::None, &mut Cursor::new(text), &mut |listed| {
             found.push(format!(
-                "{} {} {} {} {}",
-                listed.package, listed.version, listed.architecture, listed.filename, listed.size
+                "{} {} {} {} {} {} {}",
+                listed.package,
+                listed.version,
+                listed.architecture,
+                listed.filename,
+                listed.size,
+                listed.digests.sha256.map_or(0, |digest| digest[0]),
+                listed.digests.sha512.map_or(0, |digest| digest[0]),
             ));
         })?;
         Ok(found)
@@ -160,10 +198,18 @@ mod tests {
 
     #[test]
     fn packages_are_told() {
-        let text = format!("{}\n{}", stanza("", "Description: x\n y\n"), stanza("SHA256", ""));
+        let sha512 = format!("SHA512: {}\n", "11".repeat(64));
+        let text = [
+            stanza("", "Description: x\n y\n"),
+            stanza("SHA256", &sha512),
+            stanza("", &sha512),
+            stanza("SHA256", "MD5sum: 00\nSHA1: 00\n"),
+        ];
+        let told =
+            |sha256: u8, sha512: u8| format!("towel 1:4.2-1 all pool/t/towel_4.2-1_all.deb 42 {sha256} {sha512}");
         assert_eq!(
-            read(&text).unwrap(),
-            ["towel 1:4.2-1 all pool/t/towel_4.2-1_all.deb 42"]
+            read(&text.join("\n")).unwrap(),
+            [told(13, 0), told(0, 17), told(13, 17), told(0, 0)]
         );
         assert_eq!(read("").unwrap(), [""; 0]);
     }
@@ -178,6 +224,7 @@ mod tests {
             ("Size", "Size: -1\n"),
             ("Size", "Size: 99999999999999999999\n"),
             ("SHA256", "SHA256: 00\n"),
+            ("", "SHA512: 00\n"),
             ("", "Size: 43\n"),
             ("", "nonsense\n"),
         ] {
@@ -194,6 +241,20 @@ mod tests {
         };
         assert!(read(3).is_ok());
         assert!(matches!(read(2), Err(PackagesError::TooMany { limit: 2 })));
+    }
+
+    #[test]
+    fn a_list_says_by_its_name_how_it_is_compressed() {
+        for (path, expected) in [
+            ("main/binary-amd64/Packages", Some(Compression::None)),
+            ("Packages", Some(Compression::None)),
+            ("main/binary-amd64/Packages.xz", Some(Compression::Xz)),
+            ("main/binary-amd64/Packages.bz2", Some(Compression::Bzip2)),
+            ("main/binary-amd64/Packages.lzma", None),
+            ("main/binary-amd64/Packages.lz4", None),
+        ] {
+            assert_eq!(packages_compression(path), expected, "{path}");
+        }
     }
 
     #[test]

@@ -307,8 +307,8 @@ impl Layout {
             .map(|(_, document)| document)
     }
 
-    /// What is attached to what: the subject, and the document that is about it. By `subject`, or by the tag `sha256-….sig` and its kin
-    /// (sigstore/cosign `specs/SIGNATURE_SPEC.md`), or alone beside one image (`cosign save`).
+    /// What is attached to what: the subject, and the document that is about it. By `subject`, or by the tags `sha256-….sig` and
+    /// `sha256-….att` (sigstore/cosign `specs/SIGNATURE_SPEC.md`, `specs/ATTESTATION_SPEC.md`), or alone beside one image (`cosign save`).
     pub fn attached(&self) -> impl Iterator<Item = (Digest, Digest)> {
         let by_subject = self
             .documents
@@ -321,7 +321,7 @@ impl Layout {
         by_subject.chain(by_tag).chain(self.saved())
     }
 
-    /// `cosign save` writes an image and its signatures side by side; whose they are is clear where there is one image.
+    /// `cosign save` writes an image, its signatures and its attestations side by side; whose they are is clear where there is one image.
     fn saved(&self) -> Vec<(Digest, Digest)> {
         let of_kind = |kind: &str| {
             let is_kind = move |entry: &&Descriptor| entry.annotations.get(SAVED_KIND).is_some_and(|own| own == kind);
@@ -336,18 +336,22 @@ impl Layout {
         let [image] = images.as_slice() else {
             return Vec::new();
         };
-        let signatures = of_kind("dev.cosignproject.cosign/sigs").into_iter();
-        signatures.map(|signatures| (*image, signatures)).collect()
+        let mut attached = of_kind("dev.cosignproject.cosign/sigs");
+        attached.extend(of_kind("dev.cosignproject.cosign/atts"));
+        attached.into_iter().map(|by| (*image, by)).collect()
     }
 }
 
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const SAVED_KIND: &str = "kind";
 
-/// `sha256-<hex>.sig`, alone or behind a repository's name.
+/// `sha256-<hex>.sig` or `sha256-<hex>.att`, alone or behind a repository's name. What has the tag `….sbom` nobody signed.
 fn subject_of_tag(name: &str) -> Option<Digest> {
     let tag = name.rsplit([':', '/']).next()?;
-    let hex = tag.strip_prefix("sha256-")?.strip_suffix(".sig")?;
+    let (hex, what) = tag.strip_prefix("sha256-")?.rsplit_once('.')?;
+    if !matches!(what, "sig" | "att") {
+        return None;
+    }
     format!("sha256:{hex}").parse().ok()
 }
 

@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Install, context: &Context) -> Result<(), Stop> {
         }
         _ => {}
     }
-    let changes = show::changes(current.as_ref(), &document)?;
+    let changes = show::changes(current.as_ref(), &document, &folder.trust_data_until_now())?;
     folder.stand(&next)?;
     if let Some(enclave) = &enclave {
         enclave

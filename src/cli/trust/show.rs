@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::{Content, Context, Document, Place, Stop, signers, standing_document};
 use crate::cli::output::escape;
 use crate::evidence;
-use crate::model::{Anchor, Code, Digest, Material, Refusal};
+use crate::model::{Anchor, Code, Digest, Refusal};
 use crate::trust::folder::TrustFolder;
-use crate::trust::{Kind, Revocation, Revoked, data};
+use crate::trust::{Kind, Revocation, Revoked, TrustData, data};
 
 #[derive(Debug, Args)]
 pub(super) struct Show {
@@ -78,18 +78,21 @@ fn show_folder(folder: &TrustFolder, context: &Context) -> Result<(), Stop> {
 /// Says what changes.
 pub(super) fn diff(arguments: &Diff, context: &Context) -> Result<(), Stop> {
     let new = Document::read(&arguments.new)?;
+    let mut earlier = Vec::new();
     let old = if arguments.old.is_dir() {
-        standing_document(&TrustFolder::open(&arguments.old)?, new.kind())?
+        let folder = TrustFolder::open(&arguments.old)?;
+        earlier = folder.trust_data_until_now();
+        standing_document(&folder, new.kind())?
     } else {
         Some(Document::read(&arguments.old)?)
     };
-    let changes = changes(old.as_ref(), &new)?;
+    let changes = changes(old.as_ref(), &new, &earlier)?;
     print_changes(new.kind(), new.version(), &changes, context);
     Ok(())
 }
 
-/// What a document changes, in words.
-pub(super) fn changes(old: Option<&Document>, new: &Document) -> Result<Vec<String>, Stop> {
+/// What a document changes, in words; `earlier` is the trust data that stood before, as far as it is known.
+pub(super) fn changes(old: Option<&Document>, new: &Document, earlier: &[TrustData]) -> Result<Vec<String>, Stop> {
     let other_kind = || -> Stop {
         Refusal::new(
             Code::WrongDocumentKind,
@@ -99,8 +102,8 @@ pub(super) fn changes(old: Option<&Document>, new: &Document) -> Result<Vec<Stri
         .into()
     };
     match (&new.content, old.map(|old| &old.content)) {
-        (Content::TrustData(new), None) => Ok(data::diff(None, new)),
-        (Content::TrustData(new), Some(Content::TrustData(old))) => Ok(data::diff(Some(old), new)),
+        (Content::TrustData(new), None) => Ok(evidence::changes(None, new, earlier)),
+        (Content::TrustData(new), Some(Content::TrustData(old))) => Ok(evidence::changes(Some(old), new, earlier)),
         (Content::Revocations(new), None) => Ok(new.revoked.iter().map(revocation_words).collect()),
         (Content::Revocations(new), Some(Content::Revocations(old))) => {
             let mut lines: Vec<String> = new
@@ -229,11 +232,7 @@ fn print_text(document: &Document, signed: Option<&Signed>, context: &Context) {
 fn print_anchor(anchor: &Anchor, context: &Context) {
     let output = &context.output;
     output.answer(&format!("  {}", escape(&data::in_words(anchor))));
-    let says = match &anchor.material {
-        Material::TimestampCertificates(_) => "says when, and never by whom".to_owned(),
-        Material::SigstoreRoot(_) => "vouches for the identities that are pinned".to_owned(),
-        _ => format!("reaches the level {}", anchor.speaks_for.level()),
-    };
+    let says = data::reach_in_words(anchor);
     output.answer(&format!("    {says}; note: {}", escape(&anchor.note)));
     match evidence::describe(&anchor.material) {
         Ok(lines) => {

@@ -13,7 +13,7 @@ use crate::evidence;
 use crate::model::{
     Anchor, Code, Digest, IdentityPattern, Material, Refusal, ScopePattern, SpeaksFor, Timestamp, Unable,
 };
-use crate::trust::data::{self, is_anchor_name};
+use crate::trust::data::is_anchor_name;
 use crate::trust::folder::TrustFolder;
 use crate::trust::{self, Kind, Revocation, Revocations, Revoked, TrustData};
 
@@ -262,7 +262,7 @@ pub(super) fn add(arguments: &Add, context: &Context) -> Result<(), Stop> {
     data.put(anchor);
     evidence::check_follows(&before.anchors, &data.anchors).map_err(|reason| {
         Refusal::new(Code::TrustVersionOutOfOrder, arguments.name.clone(), reason)
-            .hint("a new primary key is a new anchor under a new name")
+            .hint("what is not bound to the anchor that stands is a new anchor under a new name")
     })?;
     write_changed(&arguments.file, &document, &before, data, context)
 }
@@ -336,7 +336,7 @@ fn write_changed(
     context: &Context,
 ) -> Result<(), Stop> {
     data.created = context.now;
-    let changes = data::diff(Some(before), &data);
+    let changes = evidence::changes(Some(before), &data, &[]);
     let document = Document::unsigned(Content::TrustData(data))?;
     files::write(path, &document.bytes, Existing::Replace)?;
     show::print_changes(document.kind(), document.version(), &changes, context);

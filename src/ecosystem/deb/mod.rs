@@ -19,6 +19,7 @@ mod inspect;
 mod layout;
 mod lockfile;
 mod sources;
+mod suite;
 mod upstream;
 mod version;
 

@@ -1,31 +1,16 @@
 //! What archives have: their signed releases, the lists of packages that these name, and the packages.
 //!
-//! Nothing is believed here for its signature: the importing side judges it. What a release does not list with a strong digest, or
-//! what has another digest, is not taken.
+//! Nothing is believed here for its signature: the importing side judges it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::Cursor;
 
-use super::coordinate::{PackageFile, Suite, archive_of, clean_folder, pool_path};
-use super::inspect::index_version;
+use super::coordinate::{PackageFile, Suite, clean_folder, pool_path};
 use super::sources::Source;
-use super::{APT_RELEASE, ID, PLACES, SIGNATURE, SIGNED, SIGNED_APART};
-use crate::archive::apt::{IndexFile, Listed, Release, read_packages, signed_part};
-use crate::archive::inflate::{Compression, Inflated};
-use crate::archive::tar::Limits;
-use crate::ecosystem::{
-    DocumentRequest, Indexed, IndexedProof, Located, NewDocument, NewIndex, Upstream, UpstreamError, Wanted,
-};
-use crate::model::{Algorithm, Artifact, Claim, Digest, MultiHasher, ProofState};
-
-/// The largest `InRelease` of any archive has some 300 KiB.
-const MAX_RELEASE_BYTES: u64 = 8 << 20;
-
-/// The largest list that is judged (`evidence::MAX_PROOF_BYTES`): Debian's largest has 60 MB as plain text, and 10 MB compressed.
-const MAX_LIST_BYTES: u64 = 64 << 20;
-
-/// The compressions that clients read, smallest first.
-const EXTENSIONS: [&str; 5] = [".xz", ".zst", ".bz2", ".gz", ""];
+use super::suite::{List, Opened, read_list};
+use super::{APT_RELEASE, ID, PLACES};
+use crate::archive::apt::{Digests, Listed};
+use crate::ecosystem::{Indexed, IndexedProof, Located, NewDocument, NewIndex, Upstream, UpstreamError, Wanted};
+use crate::model::{Algorithm, Artifact, Claim, Digest, ProofState};
 
 /// A package is served where the list or the index says.
 pub(super) fn locate(wanted: &Wanted) -> Result<Vec<Located>, UpstreamError> {
@@ -63,220 +48,11 @@ fn sources(upstream: &dyn Upstream) -> Result<Vec<Source>, UpstreamError> {
     Ok(sources)
 }
 
-/// A suite whose release was read.
-struct Opened {
-    source: Source,
-    suite: Suite,
-    release: Release,
-    version: String,
-    /// The signed text, and its signature if that lies beside it: file, origin, bytes.
-    signed: Vec<(&'static str, String, Vec<u8>)>,
-}
-
-/// A list of packages whose bytes are those that its release names.
-struct List {
-    file: String,
-    origin: String,
-    bytes: Vec<u8>,
-}
-
-impl Opened {
-    /// `None` where the archive has no signed release there.
-    fn read(source: &Source, upstream: &dyn Upstream) -> Result<Option<Self>, UpstreamError> {
-        let malformed = |url: &str, reason: String| UpstreamError::Malformed {
-            url: url.to_owned(),
-            reason,
-        };
-        let suite = archive_of(&source.url)
-            .and_then(|archive| Suite::new(&archive, &source.suite))
-            .ok_or_else(|| malformed(&source.url, "its address or suite is not a plain one".to_owned()))?;
-        let folder = format!("{}{}", source.url, suite.folder_in_archive());
-        let ask = |file: &'static str| {
-            let request = DocumentRequest {
-                url: format!("{folder}{file}"),
-                accept: None,
-                max_bytes: MAX_RELEASE_BYTES,
-            };
-            let fetched = upstream.document(&request)?;
-            Ok::<_, UpstreamError>(fetched.map(|fetched| (file, fetched.url, fetched.bytes)))
-        };
-        let (signed, text) = if let Some(inline) = ask(SIGNED)? {
-            let text = std::str::from_utf8(&inline.2).ok().and_then(signed_part);
-            let text =
-                text.ok_or_else(|| malformed(&inline.1, "it is not one signed text and nothing else".to_owned()))?;
-            (vec![inline], text)
-        } else if let (Some(apart), Some(signature)) = (ask(SIGNED_APART)?, ask(SIGNATURE)?) {
-            let text =
-                String::from_utf8(apart.2.clone()).map_err(|_| malformed(&apart.1, "it is not UTF-8".to_owned()))?;
-            (vec![apart, signature], text)
-        } else {
-            return Ok(None);
-        };
-        let release = Release::read(&text).map_err(|error| malformed(&signed[0].1, error.to_string()))?;
-        Ok(Some(Self {
-            version: index_version(&release, &Digest::of(&signed[0].2)),
-            source: source.clone(),
-            suite,
-            release,
-            signed,
-        }))
-    }
-
-    /// The lists of packages for some architectures: those of the source, if it names any. What the archive lists and does not
-    /// serve is not among them; the last such failure is given beside.
-    fn lists(&self, wanted: &BTreeSet<String>, upstream: &dyn Upstream) -> (Vec<List>, Option<UpstreamError>) {
-        let mut paths = Vec::new();
-        if self.suite.is_flat() {
-            paths.push("Packages".to_owned());
-        }
-        let mut architectures: Vec<&String> = match self.source.architectures.is_empty() {
-            false => self.source.architectures.iter().collect(),
-            true => wanted.iter().filter(|architecture| *architecture != "all").collect(),
-        };
-        // Where nobody names one, the first that the archive has; packages for all architectures usually stand in the list of each.
-        if architectures.is_empty() {
-            architectures.extend(self.release.architectures.iter().find(|known| *known != "all"));
-        }
-        let all = "all".to_owned();
-        if self.release.lists_all_apart {
-            architectures.push(&all);
-        }
-        for component in &self.source.components {
-            for architecture in &architectures {
-                paths.push(format!("{component}/binary-{architecture}/Packages"));
-            }
-        }
-        let mut lists = Vec::new();
-        let mut failure = None;
-        for path in paths {
-            match self.list(&path, upstream) {
-                Ok(list) => lists.extend(list),
-                Err(error) => failure = Some(error),
-            }
-        }
-        (lists, failure)
-    }
-
-    /// One list, in the first compression that is served. `None` where the release does not list it.
-    fn list(&self, path: &str, upstream: &dyn Upstream) -> Result<Option<List>, UpstreamError> {
-        let base = format!("{}{}", self.source.url, self.suite.folder_in_archive());
-        let mut is_listed = false;
-        let mut other = None;
-        for extension in EXTENSIONS {
-            let file = format!("{path}{extension}");
-            let Some(listed) = self.release.files.get(&file).filter(|file| file.size <= MAX_LIST_BYTES) else {
-                continue;
-            };
-            is_listed = true;
-            let whole = format!("{base}{file}");
-            if listed.size == 0 && fits(&[], listed) {
-                // Archives serve no empty files, or odd ones.
-                return Ok(Some(List {
-                    file,
-                    origin: whole,
-                    bytes: Vec::new(),
-                }));
-            }
-            let mut urls = Vec::new();
-            if let (true, Some(digest)) = (self.release.by_hash, &listed.sha256) {
-                let folder = whole.rfind('/').map_or("", |at| &whole[..=at]);
-                urls.push(format!("{folder}by-hash/SHA256/{}", hex::encode(digest)));
-            }
-            urls.push(whole);
-            for url in urls {
-                let fetched = upstream.document(&DocumentRequest {
-                    url,
-                    accept: None,
-                    max_bytes: MAX_LIST_BYTES,
-                })?;
-                let Some(fetched) = fetched else { continue };
-                let bytes = match fits(&fetched.bytes, listed) {
-                    true => Some(fetched.bytes),
-                    false => inflated(&fetched.bytes, listed),
-                };
-                match bytes {
-                    Some(bytes) => {
-                        return Ok(Some(List {
-                            file,
-                            origin: fetched.url,
-                            bytes,
-                        }));
-                    }
-                    None => other = Some(fetched.url),
-                }
-            }
-        }
-        match other {
-            Some(url) => Err(UpstreamError::Malformed {
-                url,
-                reason: "it has other bytes than the archive's release lists; the archive may just be changing"
-                    .to_owned(),
-            }),
-            None if is_listed => Err(UpstreamError::NotListed {
-                url: base,
-                what: format!("{path}, which its release lists"),
-            }),
-            None => Ok(None),
-        }
-    }
-}
-
-/// Whether bytes have the size and every strong digest that a release states.
-fn fits(bytes: &[u8], listed: &IndexFile) -> bool {
-    if bytes.len() as u64 != listed.size {
-        return false;
-    }
-    let mut hasher = MultiHasher::new([Algorithm::Sha512]);
-    hasher.update(bytes);
-    let (sha256, claims) = hasher.finish();
-    let sha512 = claims.iter().find(|claim| claim.algorithm() == Algorithm::Sha512);
-    let is_sha256 = listed
-        .sha256
-        .as_deref()
-        .is_none_or(|digest| digest == sha256.as_bytes());
-    let is_sha512 = listed
-        .sha512
-        .as_deref()
-        .is_none_or(|digest| sha512.is_some_and(|own| own.bytes() == digest));
-    is_sha256 && is_sha512 && (listed.sha256.is_some() || listed.sha512.is_some())
-}
-
-/// A client keeps a list in a compression of its own: what counts is its content.
-fn inflated(bytes: &[u8], listed: &IndexFile) -> Option<Vec<u8>> {
-    let compression = Compression::of_bytes(bytes);
-    if compression == Compression::None {
-        return None;
-    }
-    let limits = Limits {
-        inflated_bytes: listed.size,
-        ..Limits::default()
-    };
-    let mut reader = Cursor::new(bytes);
-    let mut inflated = Inflated::new(compression, &mut reader, &limits).ok()?;
-    // One more than there should be, so that the end is seen.
-    let mut content = vec![0; usize::try_from(listed.size).ok()? + 1];
-    let read = inflated.fill(&mut content).ok()?;
-    content.truncate(read);
-    fits(&content, listed).then_some(content)
-}
-
-/// Tells every package of a list.
-fn read_list(list: &List, visit: &mut dyn FnMut(&Listed<'_>)) -> Result<(), UpstreamError> {
-    let compression = Compression::of_name(&list.file);
-    read_packages(compression, &mut Cursor::new(&list.bytes), visit).map_err(|error| UpstreamError::Malformed {
-        url: list.origin.clone(),
-        reason: std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source())
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(": "),
-    })
-}
-
 /// A package that fits what is wanted.
 struct Candidate {
     rank: usize,
     package: PackageFile,
-    sha256: [u8; 32],
+    claims: Vec<Claim>,
     size: u64,
     url: String,
 }
@@ -333,9 +109,7 @@ pub(super) fn pin(wanted: &mut [Wanted], upstream: &dyn Upstream) -> Result<(), 
         let Some(candidate) = candidate else { continue };
         wanted.file = Some(candidate.package.file());
         wanted.size = Some(candidate.size);
-        wanted
-            .claims
-            .extend(Claim::new(Algorithm::Sha256, candidate.sha256.to_vec()));
+        wanted.claims.extend(candidate.claims);
         if wanted.urls.is_empty() {
             wanted.urls.push(candidate.url);
         }
@@ -355,17 +129,31 @@ fn candidate(wanted: &Wanted, listed: &Listed<'_>, source: &Source) -> Option<Ca
     if wanted.file.as_ref().is_some_and(|file| *file != package.file()) {
         return None;
     }
+    let claims = claims(&listed.digests);
+    if claims.is_empty() {
+        return None;
+    }
     let rank = source
         .architectures
         .iter()
         .position(|architecture| *architecture == package.architecture || package.architecture == "all");
     Some(Candidate {
         rank: rank.unwrap_or(source.architectures.len()),
-        sha256: listed.sha256,
+        claims,
         size: listed.size,
         url: format!("{}{}", source.url, clean_folder(listed.filename)),
         package,
     })
+}
+
+fn claims(digests: &Digests) -> Vec<Claim> {
+    let sha256 = digests
+        .sha256
+        .map(|digest| Claim::new(Algorithm::Sha256, digest.to_vec()));
+    let sha512 = digests
+        .sha512
+        .map(|digest| Claim::new(Algorithm::Sha512, digest.to_vec()));
+    sha256.into_iter().chain(sha512).filter_map(Result::ok).collect()
 }
 
 /// What is known of one artifact.
@@ -377,7 +165,8 @@ struct Seen {
     places: BTreeSet<String>,
 }
 
-/// Finds artifacts in the signed indexes of the sources, by digest.
+/// Finds artifacts in the signed indexes of the sources, by SHA-256; by name and version where a list has the SHA-512 alone, which is compared when the proof
+/// is judged.
 pub(super) fn index(artifacts: &[Artifact], upstream: &dyn Upstream) -> Result<Indexed, UpstreamError> {
     let sources = sources(upstream)?;
     let packages: Vec<Option<PackageFile>> = artifacts
@@ -392,6 +181,10 @@ pub(super) fn index(artifacts: &[Artifact], upstream: &dyn Upstream) -> Result<I
     let mut by_digest: HashMap<[u8; 32], Vec<usize>> = HashMap::new();
     for (at, artifact) in artifacts.iter().enumerate() {
         by_digest.entry(*artifact.digest.as_bytes()).or_default().push(at);
+    }
+    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (at, artifact) in artifacts.iter().enumerate() {
+        by_name.entry(&artifact.name).or_default().push(at);
     }
     let mut seen: Vec<Seen> = artifacts.iter().map(|_| Seen::default()).collect();
     let mut indexed = Indexed::default();
@@ -418,14 +211,21 @@ pub(super) fn index(artifacts: &[Artifact], upstream: &dyn Upstream) -> Result<I
         for (number, list) in lists.iter().enumerate() {
             let chain: Vec<usize> = signed.iter().copied().chain([first + signed.len() + number]).collect();
             let taken = read_list(list, &mut |listed| {
-                for &at in by_digest.get(&listed.sha256).into_iter().flatten() {
+                let found = match (listed.digests.sha256, listed.digests.sha512) {
+                    (Some(digest), _) => by_digest.get(&digest),
+                    (None, Some(_)) => by_name.get(listed.package),
+                    (None, None) => None,
+                };
+                for &at in found.into_iter().flatten() {
                     let is_it = packages[at].as_ref().is_some_and(|package| {
                         is_listed(package, listed) && pool_path(&opened.suite.archive, listed.filename).is_ok()
                     });
                     if is_it {
                         is_used = true;
                         seen[at].chain.get_or_insert_with(|| chain.clone());
-                        seen[at].places.insert(place(&opened.suite, listed));
+                        seen[at]
+                            .places
+                            .insert(place(&opened.suite, listed, &artifacts[at].digest));
                     }
                 }
             });
@@ -477,12 +277,12 @@ fn is_listed(package: &PackageFile, listed: &Listed<'_>) -> bool {
 }
 
 /// The paragraph that says where a package lies in an archive.
-fn place(suite: &Suite, listed: &Listed<'_>) -> String {
+fn place(suite: &Suite, listed: &Listed<'_>, digest: &Digest) -> String {
     format!(
         "Archive: {}\nFilename: {}\nSHA256: {}\n",
         suite.archive,
         listed.filename,
-        hex::encode(listed.sha256)
+        digest.hex()
     )
 }
 

@@ -2,18 +2,18 @@
 
 use std::io::Cursor;
 
-use crate::archive::apt::{PackagesError, read_packages};
+use crate::archive::apt::{Digests, PackagesError, read_packages};
 use crate::archive::inflate::Compression;
 
 /// What a list says about one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) size: u64,
-    pub(super) sha256: [u8; 32],
+    pub(super) digests: Digests,
     pub(super) filename: Box<str>,
 }
 
-/// The entries of a list, sorted by package, version and architecture. 70,000 of them take some 15 MB.
+/// The entries of a list, sorted by package, version and architecture. 70,000 of them take some 20 MB.
 #[derive(Debug, Default)]
 pub(super) struct List {
     entries: Vec<(Box<str>, Entry)>,
@@ -21,14 +21,14 @@ pub(super) struct List {
 
 impl List {
     /// Reads a list, after its bytes have been compared with what was signed.
-    pub(super) fn read(path: &str, bytes: &[u8]) -> Result<Self, PackagesError> {
+    pub(super) fn read(compression: Compression, bytes: &[u8]) -> Result<Self, PackagesError> {
         let mut entries = Vec::new();
-        read_packages(Compression::of_name(path), &mut Cursor::new(bytes), &mut |listed| {
+        read_packages(compression, &mut Cursor::new(bytes), &mut |listed| {
             entries.push((
                 key(listed.package, listed.version, listed.architecture),
                 Entry {
                     size: listed.size,
-                    sha256: listed.sha256,
+                    digests: listed.digests,
                     filename: listed.filename.into(),
                 },
             ));

@@ -17,6 +17,7 @@
 //! ([`EvidenceKind::shows`]) and the clients know; and whether the pinned keys are the right ones.
 
 mod list;
+mod package;
 mod part;
 mod verify;
 

@@ -4,9 +4,9 @@ use std::io::{Cursor, SeekFrom};
 
 use sha2::{Digest as _, Sha512};
 
-use super::ID;
 use super::list::List;
-use crate::archive::apt::{IndexFile, Release, ReleaseError};
+use super::{ID, package};
+use crate::archive::apt::{IndexFile, Release, ReleaseError, packages_compression};
 use crate::evidence::openpgp::{self, Question, Signatures, Signs};
 use crate::evidence::{Context, Evidence, MAX_PROOF_BYTES};
 use crate::model::{
@@ -32,10 +32,10 @@ pub(super) struct Chain<'a> {
 /// What the signed text says, or what is wrong with it, whatever artifact is asked about.
 type Read = Result<Contents, Box<Finding>>;
 
-struct Contents {
+pub(super) struct Contents {
     release: Release,
-    /// Each list with its path.
-    lists: Vec<(String, List)>,
+    /// Each list with its path; `None` of one in a compression that is not known here.
+    pub(super) lists: Vec<(String, Option<List>)>,
 }
 
 impl<'a> Chain<'a> {
@@ -146,7 +146,7 @@ impl Evidence for Chain<'_> {
         }
         let judged = match is_index(artifact) {
             true => self.index(artifact, content, contents),
-            false => package(artifact, content, contents),
+            false => package::judge(artifact, content, contents),
         };
         match judged {
             Ok(reason) => {
@@ -280,7 +280,9 @@ fn read(text: &[u8], lists: &[Vec<u8>], context: &Context<'_>) -> Read {
                 ),
             ))
         })?;
-        let list = List::read(path, bytes)
+        let list = packages_compression(path)
+            .map(|compression| List::read(compression, bytes))
+            .transpose()
             .map_err(|error| malformed(format!("the list {path} cannot be read: {}", told(&error))))?;
         read.push((path.to_owned(), list));
     }
@@ -402,7 +404,7 @@ fn stands_for(file: &IndexFile, artifact: &Artifact, content: &mut dyn Content) 
     Ok(content.digest(Algorithm::Sha512)?.bytes() == sha512.as_slice())
 }
 
-fn unread(artifact: &Artifact, error: &std::io::Error) -> Finding {
+pub(super) fn unread(artifact: &Artifact, error: &std::io::Error) -> Finding {
     Finding::undecided(
         ID,
         Doubt::Incomplete,
@@ -410,54 +412,8 @@ fn unread(artifact: &Artifact, error: &std::io::Error) -> Finding {
     )
 }
 
-fn differs(reason: String) -> Finding {
+pub(super) fn differs(reason: String) -> Finding {
     Finding::contradicted(ID, Fault::SubjectDiffers, reason)
-}
-
-/// A package: one entry of the lists is about exactly it.
-fn package(artifact: &Artifact, content: &mut dyn Content, contents: &Contents) -> Result<String, Finding> {
-    if contents.lists.is_empty() {
-        return Err(Finding::undecided(
-            ID,
-            Doubt::Incomplete,
-            "the index came without its lists of packages",
-        ));
-    }
-    let architecture = artifact
-        .file
-        .strip_suffix(".deb")
-        .and_then(|stem| stem.rsplit_once('_'))
-        .map(|(_, architecture)| architecture)
-        .ok_or_else(|| differs(format!("{artifact}: {} is not a package's file name", artifact.file)))?;
-    let entries = || {
-        contents.lists.iter().flat_map(|(path, list)| {
-            list.of(&artifact.name, &artifact.version, architecture)
-                .map(move |entry| (path, entry))
-        })
-    };
-    let Some((path, first)) = entries().next() else {
-        return Err(differs(format!(
-            "{artifact}: the signed index lists no such version for {architecture}"
-        )));
-    };
-    let fitting = entries().find(|(_, entry)| entry.sha256 == *artifact.digest.as_bytes());
-    let Some((path, entry)) = fitting else {
-        return Err(differs(format!(
-            "{artifact}: {path} lists sha256:{}, and its digest is {}",
-            hex::encode(first.sha256),
-            artifact.digest
-        )));
-    };
-    let size = content
-        .seek(SeekFrom::End(0))
-        .map_err(|error| unread(artifact, &error))?;
-    if size != entry.size {
-        return Err(differs(format!(
-            "{artifact}: {path} lists {} bytes, and it has {size}",
-            entry.size
-        )));
-    }
-    Ok(format!("{artifact}: {path} lists it as {}", entry.filename))
 }
 
 /// An error and its causes in one line.

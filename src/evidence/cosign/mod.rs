@@ -1,9 +1,10 @@
-//! cosign's simple signatures of container images (sigstore/cosign `specs/SIGNATURE_SPEC.md`): a payload that names a manifest's digest
-//! and what upstream calls it, signed by a key, or by an identity through Fulcio with the log's promise.
+//! What cosign attaches to container images: simple signatures (sigstore/cosign `specs/SIGNATURE_SPEC.md`), a payload that names a manifest's
+//! digest and what upstream calls it; and attestations (`specs/ATTESTATION_SPEC.md`), in-toto statements about that digest in DSSE envelopes. Signed by a key,
+//! or by an identity through Fulcio with the log's promise.
 //!
-//! The artifact is the manifest; its name is the upstream registry's host and repository, its version a tag or the manifest's digest. A
-//! signature with a certificate is judged as the Sigstore bundle that it would be today, over the payload; its log gives no
-//! inclusion proof, so it reaches `publisher` at most.
+//! The artifact is the manifest; its name is the upstream registry's host and repository, its version a tag or the manifest's digest. What
+//! has a certificate is judged as the Sigstore bundle that it would be today, over the payload or with the envelope; its log gives no
+//! inclusion proof, so it reaches `publisher` at most. An envelope without one is judged as the kind `dsse` judges it.
 
 mod parse;
 mod verify;
@@ -12,11 +13,12 @@ use super::sigstore::refusal::Refusal;
 use super::{Context, Evidence, EvidenceKind};
 use crate::model::{Artifact, Content, Finding};
 use parse::Item;
+pub(super) use parse::is_envelope;
 
 /// The kind's id.
 pub(crate) const ID: &str = "cosign";
 
-/// The kind. Its objects are the signatures' manifest with its payloads, or attachments.
+/// The kind. Its objects are the signatures' manifests with their payloads and envelopes, or attachments.
 pub(crate) struct Cosign;
 
 impl EvidenceKind for Cosign {
@@ -42,11 +44,11 @@ struct Signatures<'a> {
 }
 
 impl Evidence for Signatures<'_> {
-    fn judge(&self, artifact: &Artifact, _content: &mut dyn Content) -> Vec<Finding> {
+    fn judge(&self, artifact: &Artifact, content: &mut dyn Content) -> Vec<Finding> {
         let mut findings = Vec::new();
         for item in &self.items {
             match item {
-                Ok(item) => findings.extend(verify::judge(item, artifact, self.context)),
+                Ok(item) => findings.extend(verify::judge(item, artifact, content, self.context)),
                 Err(refusal) => findings.push(refusal.finding(ID)),
             }
         }

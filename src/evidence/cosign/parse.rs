@@ -1,5 +1,5 @@
-//! The two ways in which cosign's simple signatures travel: as an image manifest whose layers are the signed payloads (the tag
-//! `sha256-….sig`), or as the attachments of a containers/image folder, each with its payload.
+//! The two ways in which cosign's signatures travel: as an image manifest whose layers are the signed payloads (the tag
+//! `sha256-….sig`) or envelopes (`sha256-….att`), or as the attachments of a containers/image folder, each with its payload.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,6 +14,8 @@ use crate::model::{Artifact, Digest, Doubt, Fault};
 
 /// The media type of payloads.
 const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+/// The media type of attestations (sigstore/cosign `specs/ATTESTATION_SPEC.md`).
+const ENVELOPE: &str = "application/vnd.dsse.envelope.v1+json";
 /// What an attachment begins with (containers/image, `internal/signature`).
 const ATTACHMENT: &[u8] = b"\0sigstore-json\n";
 /// `critical.type`.
@@ -29,14 +31,27 @@ const FILES: &str = "files";
 /// Signatures of one image by many owners and builds.
 const MAX_SIGNATURES: usize = 256;
 
+/// Whether a layer of this media type is a DSSE envelope: cosign's, or one that is named by its predicate (in-toto Attestation Framework,
+/// `spec/v1/bundle.md` and `envelope.md`).
+pub(in crate::evidence) fn is_envelope(media_type: &str) -> bool {
+    media_type == ENVELOPE || (media_type.starts_with("application/vnd.in-toto.") && media_type.ends_with("+dsse"))
+}
+
 /// One signature with what it signs.
 pub(super) struct Item {
-    pub(super) payload: Vec<u8>,
-    pub(super) signature: String,
+    pub(super) signed: Signed,
     /// Fulcio's certificate, PEM.
     pub(super) certificate: Option<String>,
     /// The log's promise, JSON.
     pub(super) log: Option<String>,
+}
+
+/// What is signed, with its signature.
+pub(super) enum Signed {
+    /// A payload's bytes, and the signature over them in base64.
+    Payload(Vec<u8>, String),
+    /// A DSSE envelope, which holds both.
+    Envelope(Value),
 }
 
 /// What is signed.
@@ -102,22 +117,34 @@ pub(super) fn items(objects: &[Vec<u8>]) -> Result<Vec<Result<Item, Refusal>>, R
 fn attachment(json: &[u8]) -> Result<Item, Refusal> {
     let value = parse::text(json)?;
     check_type(value.get("mimeType"))?;
+    let annotations = value.get("annotations");
     let payload = value
         .get("payload")
         .and_then(Value::as_str)
         .and_then(|text| STANDARD.decode(text).ok())
         .ok_or_else(|| Refusal::malformed("the attachment has no payload in base64"))?;
-    item(payload, value.get("annotations"))
+    let signature = signature(annotations)?;
+    Ok(item(Signed::Payload(payload, signature), annotations))
 }
 
 fn from_layer(layer: &Value, payloads: &[(String, &Vec<u8>)]) -> Result<Item, Refusal> {
-    check_type(layer.get("mediaType"))?;
+    let media_type = layer.get("mediaType");
+    let holds_envelope = media_type.and_then(Value::as_str).is_some_and(is_envelope);
+    if !holds_envelope {
+        check_type(media_type)?;
+    }
     let digest = layer.get("digest").and_then(Value::as_str).unwrap_or_default();
     let (_, payload) = payloads.iter().find(|(own, _)| own == digest).ok_or_else(|| {
         let reason = format!("the signed payload {} is not in the proof", shown(digest));
         Refusal::doubt(Doubt::Incomplete, reason)
     })?;
-    item((*payload).clone(), layer.get("annotations"))
+    let annotations = layer.get("annotations");
+    // cosign writes an empty signature beside an envelope, which holds its own.
+    let signed = match holds_envelope {
+        true => Signed::Envelope(parse::text(payload)?),
+        false => Signed::Payload((*payload).clone(), signature(annotations)?),
+    };
+    Ok(item(signed, annotations))
 }
 
 fn check_type(found: Option<&Value>) -> Result<(), Refusal> {
@@ -125,23 +152,27 @@ fn check_type(found: Option<&Value>) -> Result<(), Refusal> {
         Some(SIMPLE_SIGNING) => Ok(()),
         other => {
             let other = other.map_or("nothing".to_owned(), shown);
-            let reason = format!("what is attached is `{other}`, not a simple signature of cosign");
+            let reason = format!("what is attached is `{other}`, not a signature or an attestation of cosign");
             Err(Refusal::doubt(Doubt::UnknownFormat, reason))
         }
     }
 }
 
-fn item(payload: Vec<u8>, annotations: Option<&Value>) -> Result<Item, Refusal> {
-    let text = |name: &str| {
-        let text = annotations?.get(name)?.as_str()?;
-        (!text.is_empty()).then(|| text.to_owned())
-    };
-    Ok(Item {
-        payload,
-        signature: text(SIGNATURE).ok_or_else(|| Refusal::doubt(Doubt::Incomplete, "the layer has no signature"))?,
-        certificate: text(CERTIFICATE),
-        log: text(LOG),
-    })
+fn item(signed: Signed, annotations: Option<&Value>) -> Item {
+    Item {
+        signed,
+        certificate: annotation(annotations, CERTIFICATE),
+        log: annotation(annotations, LOG),
+    }
+}
+
+fn signature(annotations: Option<&Value>) -> Result<String, Refusal> {
+    annotation(annotations, SIGNATURE).ok_or_else(|| Refusal::doubt(Doubt::Incomplete, "the layer has no signature"))
+}
+
+fn annotation(annotations: Option<&Value>, name: &str) -> Option<String> {
+    let text = annotations?.get(name)?.as_str()?;
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// Checks what is signed against the artifact, an image's manifest: its digest, and what upstream calls it

@@ -12,8 +12,7 @@ use crate::evidence::pinned::{Made, made_by, read_anchors};
 use crate::evidence::ready::Ready;
 use crate::evidence::{Context, Evidence, reading};
 use crate::model::{
-    Algorithm, Anchor, Artifact, Claim, Content, Doubt, Fault, Finding, Level, Material, SignedAt, Signer, TimeSource,
-    Timestamp,
+    Algorithm, Anchor, Artifact, Claim, Content, Doubt, Fault, Finding, Level, Material, Signer, Timestamp,
 };
 
 const ALGORITHM: &str = "ECDSA P-256 with SHA-256";
@@ -34,6 +33,7 @@ struct Statement<'a> {
     message: String,
     sha512: Claim,
     signatures: Vec<Signature<'a>>,
+    /// The packument's word, which nobody signed: it is held against a key's window, and is no time of signing.
     published: Option<Timestamp>,
 }
 
@@ -129,10 +129,6 @@ impl<'a> Signed<'a> {
             finding
                 .signers
                 .push(Signer::key(reading::shown(&signature.keyid.0), None));
-            finding.signed_at = statement.published.map(|time| SignedAt {
-                time,
-                source: TimeSource::Signer,
-            });
             finding.notes.extend(self.notes.iter().cloned());
             finding
         };

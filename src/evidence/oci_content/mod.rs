@@ -94,7 +94,7 @@ fn undecided(doubt: Doubt, reason: &str) -> Box<Finding> {
     Box::new(Finding::undecided(ID, doubt, reason))
 }
 
-/// The signatures by the kinds that judge them, each kind's in their order. cosign's payloads follow the manifest in whose annotations their signatures stand.
+/// The signatures by the kinds that judge them, each kind's in their order. cosign's payloads and envelopes follow the manifest in whose annotations their signatures stand.
 fn by_kind(signatures: Vec<Vec<u8>>) -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let mut kinds: Vec<(&'static str, Vec<Vec<u8>>)> = Vec::new();
     for object in signatures {
@@ -116,6 +116,8 @@ struct Mark {
     schema_version: Option<serde_json::Value>,
     #[serde(default)]
     critical: Option<serde::de::IgnoredAny>,
+    #[serde(rename = "payloadType", default)]
+    payload_type: Option<serde::de::IgnoredAny>,
 }
 
 fn kind_of(untrusted: &[u8]) -> &'static str {
@@ -130,7 +132,7 @@ fn kind_of(untrusted: &[u8]) -> &'static str {
         .unwrap_or_default();
     if media_type.starts_with("application/vnd.dev.sigstore.bundle") {
         "sigstore"
-    } else if mark.schema_version.is_some() || mark.critical.is_some() {
+    } else if mark.schema_version.is_some() || mark.critical.is_some() || mark.payload_type.is_some() {
         cosign::ID
     } else {
         "notation"

@@ -1,5 +1,5 @@
 //! cosign's first form of a bundle, `{base64Signature, cert, rekorBundle}`, read as a bundle of v0.1: the same signature, certificate
-//! and promise in other fields.
+//! and promise in other fields. Beside an image's attestation the same stands in annotations, around an envelope (`evidence/cosign`).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,24 +15,44 @@ pub(crate) fn bundle(value: &Value) -> Option<Result<Value, Refusal>> {
         return None;
     }
     let signature = object.get("base64Signature")?.as_str()?;
-    Some(convert(value, signature).ok_or_else(|| {
+    let certificate = value.get("cert").and_then(Value::as_str).unwrap_or_default();
+    let promise = value.get("rekorBundle").filter(|promise| !promise.is_null());
+    Some(assemble(certificate, promise, signed(signature)))
+}
+
+/// A bundle's content: a signature over bytes.
+pub(in crate::evidence) fn signed(signature: &str) -> (&'static str, Value) {
+    ("messageSignature", json!({"signature": signature}))
+}
+
+/// A bundle's content: a DSSE envelope, as cosign attaches it to an image.
+pub(in crate::evidence) fn enveloped(envelope: &Value) -> (&'static str, Value) {
+    ("dsseEnvelope", envelope.clone())
+}
+
+/// Makes a bundle of its parts, wherever they stood: in fields of one document, or in annotations.
+pub(in crate::evidence) fn assemble(
+    certificate: &str,
+    promise: Option<&Value>,
+    content: (&str, Value),
+) -> Result<Value, Refusal> {
+    convert(certificate.trim(), promise, content).ok_or_else(|| {
         Refusal::malformed(
             "a bundle of cosign's first form lacks its certificate or its log's promise, or they cannot be read",
         )
-    }))
+    })
 }
 
-fn convert(value: &Value, signature: &str) -> Option<Value> {
-    let certificate = value.get("cert").and_then(Value::as_str).unwrap_or_default().trim();
-    if certificate.is_empty() && value.get("rekorBundle").is_none_or(Value::is_null) {
+fn convert(certificate: &str, promise: Option<&Value>, content: (&str, Value)) -> Option<Value> {
+    if certificate.is_empty() && promise.is_none() {
         // A key's signature, without a log.
         return Some(json!({
             "mediaType": "application/vnd.dev.sigstore.bundle+json;version=0.1",
             "verificationMaterial": {"publicKey": {"hint": ""}},
-            "messageSignature": {"signature": signature},
+            content.0: content.1,
         }));
     }
-    let promise = value.get("rekorBundle")?;
+    let promise = promise?;
     let payload = promise.get("Payload")?;
     let text = |of: &Value, name: &str| Some(of.get(name)?.as_str()?.to_owned());
     let number = |name: &str| Some(payload.get(name)?.as_u64()?.to_string());
@@ -58,7 +78,7 @@ fn convert(value: &Value, signature: &str) -> Option<Value> {
     Some(json!({
         "mediaType": "application/vnd.dev.sigstore.bundle+json;version=0.1",
         "verificationMaterial": {material.0: material.1, "tlogEntries": [entry]},
-        "messageSignature": {"signature": signature},
+        content.0: content.1,
     }))
 }
 

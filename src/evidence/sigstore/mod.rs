@@ -16,7 +16,7 @@ mod authority;
 mod chain;
 mod identity;
 mod keyed;
-mod legacy;
+pub(in crate::evidence) mod legacy;
 mod library;
 mod lists;
 mod message;

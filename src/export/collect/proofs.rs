@@ -44,19 +44,54 @@ pub(super) fn gather(holdings: &mut Holdings, sources: &Sources<'_>) -> (Vec<Sou
         }
     });
     let objects = search.objects.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut troubles = Vec::new();
-    for (at, proofs) in found.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        match proofs {
-            Ok(more) => {
-                let (ecosystem, ..) = holdings.names(at);
-                let kinds = companions::kinds_of(sources.ecosystem(ecosystem));
-                let all = with(holdings.proofs(at).to_vec(), kinds, more);
-                holdings.set_proofs(at, all);
+    for at in 0..holdings.artifact_count() {
+        let more = match found.remove(&at).transpose() {
+            Ok(more) => more,
+            Err(trouble) => {
+                troubles.push(trouble);
+                continue;
             }
-            Err(trouble) => troubles.push(trouble),
+        };
+        let ecosystem = sources.ecosystem(holdings.names(at).0);
+        let is_looked_beside =
+            ecosystem.is_some_and(|one| one.has_signatures_beside()) && holdings.path_in_folder(at).is_some();
+        if more.is_none() && !is_looked_beside {
+            continue;
         }
+        let kinds = companions::kinds_of(ecosystem);
+        let mut all = with(holdings.proofs(at).to_vec(), kinds, more.unwrap_or_default());
+        if is_looked_beside {
+            all = with_missing(all, kinds);
+        }
+        holdings.set_proofs(at, all);
     }
     (objects.into_values().collect(), troubles)
+}
+
+/// Says of every kind that is looked for beside a file, and does not lie there, that the folder does not serve it: what it has not, the publisher may have signed all the same.
+fn with_missing(mut proofs: Vec<Proof>, kinds: &[&str]) -> Vec<Proof> {
+    let besides = kinds.len().min(proofs.len());
+    // What came is never left out for what did not.
+    let room = MAX_PROOFS_BESIDES.saturating_sub(proofs.len() - besides);
+    let missing: Vec<Proof> = ASKED_KINDS
+        .into_iter()
+        .filter(|kind| !proofs.iter().any(|proof| proof.kind == *kind))
+        .take(room)
+        .map(not_served)
+        .collect();
+    proofs.extend(missing);
+    proofs[besides..].sort_by(|left, right| left.kind.cmp(&right.kind));
+    proofs
+}
+
+fn not_served(kind: &str) -> Proof {
+    Proof {
+        kind: kind.to_owned(),
+        state: ProofState::NotServed,
+        objects: Vec::new(),
+    }
 }
 
 /// Adds proofs to those that an artifact has, each in its place. What a registry gave stays as it came.
@@ -199,11 +234,7 @@ pub(super) fn ask(
             let found = beside_address(&artifact.origin, upstream)?;
             let state = |kind| match found.get(kind) {
                 Some(parts) => NewProof::Present(kind, parts.clone()),
-                None => NewProof::Without(Proof {
-                    kind: kind.to_owned(),
-                    state: ProofState::NotServed,
-                    objects: Vec::new(),
-                }),
+                None => NewProof::Without(not_served(kind)),
             };
             all.insert(artifact.file.clone(), ASKED_KINDS.map(state).into());
         }
@@ -311,9 +342,24 @@ mod tests {
             objects: Vec::new(),
         };
         assert_eq!(with(vec![not_served], &[], more[1..].to_vec()), more[1..]);
-        let many = (0..20)
-            .map(|number| present(&format!("k{number:02}"), vec![digest("x")]))
-            .collect();
-        assert_eq!(with(Vec::new(), &[], many).len(), MAX_PROOFS_BESIDES);
+        let many = |count| -> Vec<Proof> {
+            (0..count)
+                .map(|number| present(&format!("k{number:02}"), vec![digest("x")]))
+                .collect()
+        };
+        assert_eq!(with(Vec::new(), &[], many(20)).len(), MAX_PROOFS_BESIDES);
+
+        // What was looked for and does not lie there is said, in its place, and takes nothing else's.
+        let missing = with_missing(Vec::new(), &[]);
+        let names: Vec<&str> = missing.iter().map(|proof| proof.kind.as_str()).collect();
+        assert_eq!(names, ASKED_KINDS);
+        assert!(missing.iter().all(|proof| proof.state == ProofState::NotServed));
+        let beside = with_missing(vec![given("registry"), more[1].clone()], &kinds);
+        assert_eq!(beside[..2], [given("registry"), more[1].clone()]);
+        assert_eq!(beside.len(), 1 + ASKED_KINDS.len());
+        let full = with_missing(many(MAX_PROOFS_BESIDES - 2), &[]);
+        let came = full.iter().filter(|proof| proof.state == ProofState::Present).count();
+        assert_eq!((came, full.len()), (MAX_PROOFS_BESIDES - 2, MAX_PROOFS_BESIDES));
+        assert!(full.is_sorted_by(|left, right| left.kind < right.kind));
     }
 }

@@ -1,6 +1,7 @@
 //! The Debian ecosystem, through the trait.
 
 mod content;
+mod lists;
 mod pages;
 mod sources;
 mod upstream;
