@@ -39,6 +39,7 @@ mod questions;
 mod receipts;
 mod rebuild;
 mod refused_capsules;
+mod replayed;
 mod reports;
 mod scans;
 mod site;
