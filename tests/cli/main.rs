@@ -20,6 +20,7 @@ mod labels;
 mod last_records;
 mod lines;
 mod world;
+mod wrongly;
 
 mod journey;
 mod kept_capsules;
