@@ -428,6 +428,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_was_not_admitted_was_admitted_on_no_ground() {
+        let decided = |admission: &str| -> ArtifactDecision {
+            serde_json::from_value(json!({
+                "admission": admission, "digest": Digest::of(b"x"), "policy": Digest::of(b"policy"), "policy_version": 1,
+                "decision": {
+                    "hits": [], "reached": "none", "required": "none", "required_by": "levels.default", "rules_say": "allow",
+                    "verdict": "allow",
+                },
+            }))
+            .unwrap()
+        };
+        let ground = |admission| grounds(&decided(admission), None, Some("levels.default"));
+        assert!(ground("allowed").is_some());
+        assert_eq!(ground("denied"), None);
+    }
+
+    #[test]
     fn days_and_times_are_read() {
         assert_eq!(time("2026-03-31").unwrap(), time("2026-03-31T00:00:00Z").unwrap());
         for wrong in ["", "2026", "2026-02-30", "2026-03-31T12:00", "31.3.2026"] {

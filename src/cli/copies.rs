@@ -53,3 +53,44 @@ fn read(path: &Path) -> Result<Envelope, Stop> {
     let bytes = files::read(path, MAX_ENVELOPE_BYTES)?;
     Envelope::read(&bytes).map_err(|error| TrustError::from(error).refusal(path.display().to_string()).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::dsse::Signature;
+
+    #[test]
+    fn copies_give_no_more_signatures_than_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let signed = |keys: std::ops::Range<usize>| Envelope {
+            payload_type: "application/example+json".to_owned(),
+            payload: b"{}".to_vec(),
+            signatures: keys
+                .map(|key| Signature {
+                    key_id: key.to_string(),
+                    bytes: key.to_be_bytes().to_vec(),
+                })
+                .collect(),
+        };
+        let arguments = JoinArguments {
+            file: folder.path().join("own"),
+            copies: vec![folder.path().join("copy")],
+        };
+        let join = |copy: Envelope| {
+            std::fs::write(&arguments.copies[0], copy.write()).unwrap();
+            arguments.join(&mut signed(0..40))
+        };
+        let Err(Stop::Refused(refusals)) = join(signed(30..MAX_SIGNATURES + 1)) else {
+            panic!("a document was written that nobody reads");
+        };
+        assert_eq!(
+            refusals[0].code,
+            TrustError::from(DsseError::TooManySignatures { found: 0 })
+                .refusal("")
+                .code
+        );
+        assert!(!arguments.file.exists());
+        assert_eq!(join(signed(30..MAX_SIGNATURES)).unwrap(), MAX_SIGNATURES - 40);
+        assert!(arguments.file.exists());
+    }
+}

@@ -38,12 +38,16 @@ impl ClientEnvironment for Surroundings {
     }
 
     fn read(&self, path: &Path) -> Option<String> {
-        let mut text = String::new();
-        let file = File::open(path).ok()?;
-        if !file.metadata().ok()?.is_file() {
+        // Looked at before it is opened: opening a pipe would hang.
+        if !std::fs::metadata(path).ok()?.is_file() {
             return None;
         }
-        file.take(MAX_CONFIGURATION_BYTES).read_to_string(&mut text).ok()?;
+        let mut text = String::new();
+        File::open(path)
+            .ok()?
+            .take(MAX_CONFIGURATION_BYTES)
+            .read_to_string(&mut text)
+            .ok()?;
         Some(text)
     }
 
@@ -57,5 +61,24 @@ impl ClientEnvironment for Surroundings {
             .collect();
         files.sort();
         files
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_is_a_plain_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, pipe) = (folder.path().join("file"), folder.path().join("pipe"));
+        std::fs::write(&file, "a = b").unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.is_ok_and(|status| status.success()));
+        let surroundings = Surroundings::new(folder.path().to_owned());
+        assert_eq!(surroundings.read(&file).as_deref(), Some("a = b"));
+        for path in [folder.path(), Path::new("/dev/null"), &pipe] {
+            assert_eq!(surroundings.read(path), None, "{}", path.display());
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::ledger::LedgerError;
 use crate::model::{Digest, Stop, Unable, bundle_label};
 use crate::store::Store;
 use crate::trust::folder::TrustFolder;
-use crate::trust::receipt::{MAX_HELD_OBJECTS, ObjectList, Receipt, Shown, Statement, StreamEnd};
+use crate::trust::receipt::{ObjectList, Receipt, Shown, Statement, StreamEnd};
 
 /// Which enclave, and where the receipt goes.
 #[derive(Debug, Args)]
@@ -92,9 +92,6 @@ fn write(arguments: &Arguments, folder: &Path, context: &Context) -> Result<Exit
         }
         Ok::<_, LedgerError>(())
     })?;
-    if objects.len() as u64 > MAX_HELD_OBJECTS {
-        return Err(Unable::new(format!("a receipt lists at most {MAX_HELD_OBJECTS} objects")).into());
-    }
     if missing > 0 {
         context.output.warn(&format!(
             "{missing} objects that the enclave remembers are not in its store, and are not in the receipt"

@@ -16,20 +16,32 @@ const MAX_SIGNATURE_BYTES: usize = 1 << 20;
 
 /// Reads documents, those of folders included, with the signatures that lie beside them: as they travel, one a line.
 pub(super) fn carried(paths: &[PathBuf], context: &Context) -> Result<Vec<u8>, Stop> {
-    let mut lines = Vec::new();
-    let mut count = 0;
+    let mut lines = Lines::default();
     for path in paths {
         for document in documents(path)? {
-            count += 1;
-            lines.extend(line(&document, context)?);
-            if count > MAX_DOCUMENTS || lines.len() > MAX_BYTES {
-                let hint =
-                    format!("at most {MAX_DOCUMENTS} documents travel, and {MAX_BYTES} bytes with their signatures");
-                return Err(Unable::new("there are too many VEX documents").hint(hint).into());
-            }
+            lines.add(&line(&document, context)?, MAX_DOCUMENTS, MAX_BYTES)?;
         }
     }
-    Ok(lines)
+    Ok(lines.bytes)
+}
+
+/// Documents with their signatures, and how many they are.
+#[derive(Default)]
+struct Lines {
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl Lines {
+    fn add(&mut self, line: &[u8], max_documents: usize, max_bytes: usize) -> Result<(), Unable> {
+        self.count += 1;
+        self.bytes.extend_from_slice(line);
+        if self.count <= max_documents && self.bytes.len() <= max_bytes {
+            return Ok(());
+        }
+        let hint = format!("at most {max_documents} documents travel, and {max_bytes} bytes with their signatures");
+        Err(Unable::new("there are too many VEX documents").hint(hint))
+    }
 }
 
 /// A file itself, or the documents of a folder: what ends in `.json` and is no proof of something beside it.
@@ -87,4 +99,19 @@ fn line(path: &Path, context: &Context) -> Result<Vec<u8>, Stop> {
         signatures,
     };
     Ok(carried.write().map_err(|error| cannot().because(error))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_travel_up_to_their_number_and_their_bytes() {
+        let mut lines = Lines::default();
+        lines.add(b"one\n", 2, 8).unwrap();
+        lines.add(b"two\n", 2, 8).unwrap();
+        assert_eq!(lines.bytes, b"one\ntwo\n");
+        assert!(lines.add(b"", 2, 8).is_err());
+        assert!(Lines::default().add(b"more than eight", 2, 8).is_err());
+    }
 }

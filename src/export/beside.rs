@@ -383,6 +383,19 @@ mod tests {
     }
 
     #[test]
+    fn a_link_in_a_layout_leads_nowhere() {
+        let (outside, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(outside.path().join("secret"), "x").unwrap();
+        fs::write(folder.path().join("blob"), "x").unwrap();
+        std::os::unix::fs::symlink(outside.path().join("secret"), folder.path().join("link")).unwrap();
+        let layout = LayoutFolder(folder.path());
+        assert!(layout.open("blob").is_ok());
+        for path in ["link", ".", "none"] {
+            assert!(layout.open(path).is_err(), "{path}");
+        }
+    }
+
+    #[test]
     fn an_image_layout_says_whose_its_signatures_are() {
         let blob = |bytes: &str, media_type: &str| {
             let digest = crate::model::Digest::of(bytes.as_bytes());

@@ -164,3 +164,20 @@ fn read_certificates(path: &Path) -> Result<Vec<u8>, Unable> {
         .map_err(failed)?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_alone_counts_holds_certificates() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let Err(Stop::Refused(refusals)) = given(file.path()) else {
+            panic!("no authority at all counts");
+        };
+        assert_eq!(refusals[0].code, Code::SelectionMalformed);
+        let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        std::fs::write(file.path(), pem).unwrap();
+        assert!(given(file.path()).is_ok());
+    }
+}

@@ -400,3 +400,44 @@ pub(super) fn volume_length(manifest: &Manifest, envelope: u64, number: usize) -
         + manifest.volumes[number - 1].bytes
         + container::END
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_manifest_is_made_that_a_reader_would_refuse() {
+        let folder = tempfile::tempdir().unwrap();
+        let composed = |stream: &str| {
+            let mut holdings = Holdings::default();
+            holdings.add_companions([SourceObject {
+                digest: Digest::of(b"{}"),
+                size: 2,
+                source: Source::Memory(b"{}".to_vec()),
+                compressible: false,
+            }]);
+            holdings.arrange_objects();
+            let heading = Heading {
+                stream: stream.to_owned(),
+                epoch: 1,
+                sequence: 1,
+                previous: None,
+                created: Timestamp::from_seconds(1000),
+                not_after: Timestamp::from_seconds(2000),
+                recipients: BTreeSet::from([Digest::of(b"enclave")]),
+                roots: vec![(1, b"root".to_vec())],
+                side_data: BTreeMap::new(),
+                volume_bytes: None,
+                since: None,
+            };
+            let segment_size = volumes::segment_size_for(None);
+            let stored = store_all(holdings, segment_size, folder.path(), 1)?;
+            compose(stored, Vec::new(), Digest::of(b"{}"), &heading, folder.path()).map(|_| ())
+        };
+        composed("main").unwrap();
+        let Err(Stop::Unable(unable)) = composed("No Name") else {
+            panic!("it was made");
+        };
+        assert_eq!(unable.what, "the manifest would be refused");
+    }
+}

@@ -33,6 +33,8 @@ const HELD_LIST: &str = "held";
 pub struct Sent {
     folder: PathBuf,
     stream: String,
+    /// How many objects are remembered at most.
+    max_objects: u64,
 }
 
 /// What a bundle carried: the head of its list.
@@ -119,6 +121,7 @@ impl Sent {
             // A stream's name holds no `+`.
             folder: streams.join(format!("{stream}+sent")),
             stream: stream.to_owned(),
+            max_objects: MAX_HELD_OBJECTS,
         }
     }
 
@@ -208,7 +211,7 @@ impl Sent {
             if acknowledged.held_by.is_none() {
                 objects.extend(self.list(&carried)?);
             }
-            if objects.len() as u64 > MAX_HELD_OBJECTS {
+            if objects.len() as u64 > self.max_objects {
                 return Err(
                     Unable::new("acknowledged bundles carried more objects than anybody remembers")
                         .hint("export without --since-memory: the bundle then stands alone")

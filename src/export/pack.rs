@@ -70,15 +70,7 @@ pub fn pack(signed: Signed, target: Target<'_>, threads: usize) -> Result<Packed
             .hint("nothing is overwritten: choose another folder, or remove it yourself")
             .into());
     }
-    let lengths: Vec<u64> = (1..=count)
-        .map(|number| volume_length(&signed.manifest, signed.envelope.len() as u64, number))
-        .collect();
-    for length in &lengths {
-        if signed.volume_bytes.is_some_and(|limit| *length > limit) {
-            return Err(Unable::new(format!("a volume of {length} bytes would not fit")).into());
-        }
-    }
-    let bytes = lengths.iter().sum();
+    let bytes = lengths(&signed)?.iter().sum();
     let asides = Asides::new(folder, &files)?;
     check_space(folder, bytes)?;
     progress.begin(bytes);
@@ -123,6 +115,16 @@ impl Drop for Asides {
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// The lengths of all volumes in bytes; none is larger than was asked for.
+fn lengths(signed: &Signed) -> Result<Vec<u64>, Unable> {
+    let length = |number| volume_length(&signed.manifest, signed.envelope.len() as u64, number);
+    let fits = |length: u64| match signed.volume_bytes {
+        Some(limit) if length > limit => Err(Unable::new(format!("a volume of {length} bytes would not fit"))),
+        _ => Ok(length),
+    };
+    (1..=signed.manifest.volumes.len()).map(length).map(fits).collect()
 }
 
 fn write_volume(
@@ -316,4 +318,85 @@ fn check_space(folder: &Path, bytes: u64) -> Result<(), Stop> {
 
 fn write_failed(path: &Path, error: io::Error) -> Unable {
     Unable::new(format!("cannot write {}", path.display())).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::manifest::{CatalogSummary, VolumeSummary};
+    use crate::export::describe::store_all;
+    use crate::export::holdings::Holdings;
+    use crate::model::Timestamp;
+
+    /// A bundle without objects, whose manifest says how large its catalog is.
+    fn signed(folder: &Path, catalog_size: u64) -> Signed {
+        let digest = Digest::of(b"catalog");
+        let manifest = Manifest {
+            base: None,
+            base_source: None,
+            catalog: CatalogSummary {
+                artifacts: 0,
+                content_size: 7,
+                digest,
+                documents: 0,
+                object_bytes: 0,
+                objects: 0,
+                size: catalog_size,
+            },
+            created: Timestamp::from_seconds(1000),
+            critical: Vec::new(),
+            epoch: 1,
+            format: 1,
+            generator: "test".to_owned(),
+            not_after: Timestamp::from_seconds(2000),
+            plan: digest,
+            previous: None,
+            recipients: vec![digest],
+            roots: Vec::new(),
+            segment_size: 4096,
+            sequence: 1,
+            side_data: std::collections::BTreeMap::new(),
+            stream: "main".to_owned(),
+            volumes: vec![VolumeSummary { bytes: 0, segments: 0 }],
+        };
+        Signed {
+            manifest,
+            envelope: b"envelope".to_vec(),
+            manifest_digest: digest,
+            catalog: Source::Memory(b"catalog".to_vec()),
+            roots: Vec::new(),
+            stored: store_all(Holdings::default(), 4096, folder, 1).unwrap(),
+            volume_bytes: None,
+        }
+    }
+
+    #[test]
+    fn no_volume_is_larger_than_was_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut signed = signed(folder.path(), 7);
+        let length = lengths(&signed).unwrap()[0];
+        signed.volume_bytes = Some(length);
+        assert!(lengths(&signed).is_ok());
+        signed.volume_bytes = Some(length - 1);
+        assert!(lengths(&signed).is_err());
+    }
+
+    struct Silent;
+
+    impl Progress for Silent {
+        fn begin(&self, _bytes: u64) {}
+        fn advance(&self, _bytes: u64) {}
+        fn finish(&self) {}
+    }
+
+    #[test]
+    fn a_volume_is_as_long_as_its_manifest_makes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for (size, is_whole) in [(7, true), (512 + 7, false)] {
+            let signed = signed(folder.path(), size);
+            let target = folder.path().join(size.to_string());
+            let written = write_volume(&signed, 1, &target, &mut Blocks::new(&signed.stored), &Silent, 1);
+            assert_eq!(written.is_ok(), is_whole, "{size}");
+        }
+    }
 }

@@ -32,17 +32,7 @@ impl Signed {
 pub fn sign(described: Described, signers: &[&dyn Signer]) -> Result<Signed, Stop> {
     let payload = strict_json::write(&described.manifest);
     let manifest_digest = Digest::of(&payload);
-    let envelope = trust::sign(Kind::Manifest, payload, signers)
-        .map_err(|error| Unable::new("cannot sign the manifest").because(error))?
-        .write();
-    if envelope.len() as u64 > MAX_MANIFEST_ENVELOPE_BYTES {
-        return Err(Unable::new(format!(
-            "the manifest's envelope has {} bytes, more than a reader accepts",
-            envelope.len()
-        ))
-        .hint("choose a larger --volume-size, so that there are fewer volumes")
-        .into());
-    }
+    let envelope = seal(payload, signers, MAX_MANIFEST_ENVELOPE_BYTES)?;
     let Described {
         manifest,
         catalog,
@@ -59,4 +49,31 @@ pub fn sign(described: Described, signers: &[&dyn Signer]) -> Result<Signed, Sto
         stored,
         volume_bytes,
     })
+}
+
+/// Signs a manifest, in an envelope that a reader accepts.
+fn seal(payload: Vec<u8>, signers: &[&dyn Signer], max_bytes: u64) -> Result<Vec<u8>, Unable> {
+    let envelope = trust::sign(Kind::Manifest, payload, signers)
+        .map_err(|error| Unable::new("cannot sign the manifest").because(error))?
+        .write();
+    if envelope.len() as u64 <= max_bytes {
+        return Ok(envelope);
+    }
+    Err(Unable::new(format!(
+        "the manifest's envelope has {} bytes, more than a reader accepts",
+        envelope.len()
+    ))
+    .hint("choose a larger --volume-size, so that there are fewer volumes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_envelope_is_no_larger_than_a_reader_accepts() {
+        let sealed = |max_bytes| seal(b"{}".to_vec(), &[], max_bytes);
+        let size = sealed(1000).unwrap().len() as u64;
+        assert!(sealed(size).is_ok() && sealed(size - 1).is_err());
+    }
 }

@@ -16,7 +16,7 @@ use tempfile::NamedTempFile;
 use super::open::cannot_read;
 use super::verify_evidence::JudgedArtifact;
 use super::verify_objects::write_failed;
-use crate::model::{Claim, Digest, Hasher, Part, Stop};
+use crate::model::{Claim, Code, Digest, Hasher, Part, Refusal, Stop};
 
 /// The manifest's envelope.
 pub const MANIFEST: &str = "manifest.dsse.json";
@@ -78,6 +78,21 @@ impl Examined {
             size: examined.size,
         }
     }
+}
+
+/// The envelopes of a part, one a line; none where it was not kept. `max_bytes` is what all envelopes that are ever counted come to.
+pub(super) fn envelopes(path: &Path, max_bytes: usize) -> Result<Vec<Vec<u8>>, Stop> {
+    if !path.is_file() {
+        return Ok(Vec::new());
+    }
+    let size = fs::metadata(path).map_err(|error| cannot_read(path, error))?.len();
+    if size > max_bytes as u64 {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        return Err(Refusal::new(Code::SizeExceeded, name, "it is larger than all that is ever counted").into());
+    }
+    let bytes = fs::read(path).map_err(|error| cannot_read(path, error))?;
+    let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    Ok(lines.map(<[u8]>::to_vec).collect())
 }
 
 /// Lines are written while everything else waits, and hold what compresses well: the fastest level.
@@ -293,4 +308,22 @@ pub fn weigh(path: &Path) -> Result<Option<(u64, Digest)>, Stop> {
     let mut hasher = Hasher::new();
     let bytes = io::copy(&mut file, &mut hasher).map_err(failed)?;
     Ok(Some((bytes, hasher.finish())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn envelopes_are_read_up_to_what_is_ever_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(REVIEWS);
+        assert_eq!(envelopes(&path, 5).unwrap(), Vec::<Vec<u8>>::new());
+        fs::write(&path, "a\n\nb\n").unwrap();
+        assert_eq!(envelopes(&path, 5).unwrap(), [b"a", b"b"]);
+        let Err(Stop::Refused(refusals)) = envelopes(&path, 4) else {
+            panic!("more was read than is ever counted");
+        };
+        assert_eq!((refusals[0].code, &*refusals[0].subject), (Code::SizeExceeded, REVIEWS));
+    }
 }

@@ -145,30 +145,36 @@ fn is_envelope(path: &Path, kind: &str) -> bool {
 
 /// Opens a plain file for reading: no link is followed, no device or pipe is opened (facts B4, B10).
 pub(super) fn open_plain(path: &Path) -> Result<File, Stop> {
-    let special = |found: &str| {
-        Refusal::new(Code::SpecialFile, display_name(path), "it is not a plain file")
-            .comparing("a plain file", found)
-            .hint("copy the volumes as plain files; sealift follows no links on a medium")
-    };
     // Looked at before it is opened: opening alone can move a tape or wake a device. What is opened is judged again,
     // for whoever swaps it in between; and NONBLOCK keeps a pipe from holding us up.
     let kind = std::fs::symlink_metadata(path)
         .map_err(|error| cannot_read(path, error))?
         .file_type();
     if !kind.is_file() {
-        return Err(special(describe_kind(kind)).into());
+        return Err(special(path, describe_kind(kind)).into());
     }
+    open_nothing_else(path)
+}
+
+/// Opens what stands there now, and gives it only if it is a plain file.
+fn open_nothing_else(path: &Path) -> Result<File, Stop> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(descriptor) => File::from(descriptor),
-        Err(rustix::io::Errno::LOOP) => return Err(special("a symbolic link").into()),
+        Err(rustix::io::Errno::LOOP) => return Err(special(path, "a symbolic link").into()),
         Err(error) => return Err(cannot_read(path, error.into()).into()),
     };
     let metadata = file.metadata().map_err(|error| cannot_read(path, error))?;
     if !metadata.is_file() {
-        return Err(special(describe_kind(metadata.file_type())).into());
+        return Err(special(path, describe_kind(metadata.file_type())).into());
     }
     Ok(file)
+}
+
+fn special(path: &Path, found: &str) -> Refusal {
+    Refusal::new(Code::SpecialFile, display_name(path), "it is not a plain file")
+        .comparing("a plain file", found)
+        .hint("copy the volumes as plain files; sealift follows no links on a medium")
 }
 
 /// What stands where a plain file should be, in words.
@@ -274,4 +280,29 @@ fn display_name(path: &Path) -> String {
 /// A file could not be read.
 pub(super) fn cannot_read(path: &Path, error: io::Error) -> Unable {
     Unable::new(format!("cannot read {}", path.display())).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever swaps a file after it was looked at: what is opened is judged once more.
+    #[test]
+    fn what_was_swapped_in_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("plain"), b"x").unwrap();
+        std::fs::create_dir(path("folder")).unwrap();
+        std::os::unix::fs::symlink(path("plain"), path("link")).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(path("pipe")).status();
+        assert!(made.is_ok_and(|status| status.success()));
+        open_nothing_else(&path("plain")).unwrap();
+        for (name, found) in [("folder", "a folder"), ("link", "a symbolic link"), ("pipe", "a pipe")] {
+            let Err(Stop::Refused(refusals)) = open_nothing_else(&path(name)) else {
+                panic!("{name} was opened");
+            };
+            assert_eq!(refusals[0].code, Code::SpecialFile);
+            assert_eq!(refusals[0].found.as_deref(), Some(found));
+        }
+    }
 }

@@ -269,3 +269,35 @@ pub fn cannot(what: &str, path: &Path, error: io::Error) -> Stop {
         .because(error)
         .into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::import::kept::{Beyond, KeptIndex};
+
+    /// An enclave whose object was exchanged for another of the same size makes no capsule.
+    #[test]
+    fn nothing_is_packed_under_the_digest_of_something_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let (index, object) = (folder.path().join(INDEX), folder.path().join("object"));
+        let part = Part {
+            bytes: 3,
+            digest: Digest::of(b"one"),
+            name: object_name(&Digest::of(b"one")),
+        };
+        let parts = || std::iter::once(Ok((part.clone(), object.clone())));
+        let header = KeptIndex {
+            format: 1,
+            left_out: Beyond::default(),
+            parts: 1,
+        };
+        write_index(&index, &header, parts()).unwrap();
+        fs::write(&object, b"one").unwrap();
+        pack::<KeptIndex>(Vec::new(), &index, parts()).unwrap();
+        fs::write(&object, b"two").unwrap();
+        let Err(Stop::Refused(refusals)) = pack::<KeptIndex>(Vec::new(), &index, parts()) else {
+            panic!("another object was packed");
+        };
+        assert_eq!(refusals[0].code, Code::DigestMismatch);
+    }
+}

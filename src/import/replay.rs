@@ -4,10 +4,8 @@
 //! Threats, each with its defence:
 //! - A report that says something else than its steps come to: every record and the head are compared with what they come to now.
 //! - Something that was left out to hide what it would say: proofs of what was published must all be there; what may be left out is counted and named.
-#![expect(clippy::disallowed_methods, reason = "what was kept lies in files")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -20,7 +18,6 @@ use super::judge::{Objects, Opinion};
 use super::lines::LineReader;
 use super::memory::OrderAgain;
 use super::needed::read_order;
-use super::open::cannot_read;
 use super::parts::{people, policy, record, refused};
 use super::scan::{Scanned, Told};
 use super::site::Site;
@@ -418,17 +415,7 @@ impl Running<'_> {
 
     /// The envelopes of a part, one a line; none where it was not kept.
     fn envelopes(&self, name: &str) -> Result<Vec<Vec<u8>>, Stop> {
-        let path = self.part(name);
-        if !path.is_file() {
-            return Ok(Vec::new());
-        }
-        let size = fs::metadata(&path).map_err(|error| cannot_read(&path, error))?.len();
-        if size > (MAX_REVIEWS * MAX_ENVELOPE_BYTES) as u64 {
-            return Err(Refusal::new(Code::SizeExceeded, name, "it is larger than all that is ever counted").into());
-        }
-        let bytes = fs::read(&path).map_err(|error| cannot_read(&path, error))?;
-        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        Ok(lines.map(<[u8]>::to_vec).collect())
+        basis::envelopes(&self.part(name), MAX_REVIEWS * MAX_ENVELOPE_BYTES)
     }
 
     fn lines<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<Vec<T>, Stop> {

@@ -306,5 +306,8 @@ mod tests {
         // A line that is too long is not taken for two that are not.
         let long = format!("npm/{}", "x".repeat(MAX_NAME_BYTES + 2 - 4));
         assert_eq!(code(read(&format!("{long}npm/lodash"))), Code::SideDataMalformed);
+        let at_line = |number: usize| format!("{}npm/lodash", "\n".repeat(number - 1));
+        read(&at_line(MAX_POPULAR_NAMES)).unwrap();
+        assert_eq!(code(read(&at_line(MAX_POPULAR_NAMES + 1))), Code::SideDataMalformed);
     }
 }

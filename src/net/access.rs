@@ -295,6 +295,15 @@ mod tests {
             to("https://169.254.169.254/", Purpose::CheckedFile),
             Err(AccessError::BareAddress { .. })
         ));
+        // From this machine to a host that was named, and not for that.
+        let from = address("http://127.0.0.1/");
+        for purpose in [Purpose::Document, Purpose::CheckedFile] {
+            let to = address("http://files.example.com/y");
+            assert!(matches!(
+                access.redirect(&from, &to, purpose),
+                Err(AccessError::PlainHttp { .. })
+            ));
+        }
     }
 
     #[test]

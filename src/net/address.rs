@@ -291,6 +291,9 @@ mod tests {
             "https://r\u{e9}gistry.example.com/",
             "https://[::1/",
             "https://[::1]x/",
+            "https://[::g]/",
+            "https://[registry.example.com]/",
+            "https://[127.0.0.1]/",
         ] {
             assert!(Address::read(wrong).is_err(), "{wrong:?}");
         }
@@ -313,5 +316,8 @@ mod tests {
         }
         assert!(base.join("javascript:alert(1)").is_err());
         assert!(base.join("https://u:p@files.example.com/").is_err());
+        for wrong in ["a b", "a\r\nX: y", "..\\x", "/\u{e9}", "?<", &"a".repeat(9000)] {
+            assert!(base.join(wrong).is_err(), "{wrong:?}");
+        }
     }
 }

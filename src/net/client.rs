@@ -391,65 +391,64 @@ impl Client {
         let deadline = Instant::now() + self.limits.document;
         let fetched = self.repeat(&address, deadline, || {
             let answer = self.exchange(&address, Purpose::Document, &accept)?;
-            Ok(self.read_document(answer, request.max_bytes, deadline)?)
+            Ok(read_document(answer, request.max_bytes, deadline, &self.limits)?)
         })?;
         let kept = Kept { fetched, at: self.now };
         self.cache.keep_document(request, &kept)?;
         *asked = Asked::InThisRun;
         Ok(kept.fetched)
     }
+}
 
-    fn read_document(
-        &self,
-        mut answer: Answer,
-        max_bytes: u64,
-        deadline: Instant,
-    ) -> Result<Option<Fetched>, ClientError> {
-        let url = answer.address.to_string();
-        let wrong = |reason| ClientError::Answer {
-            url: url.clone(),
-            reason,
-        };
-        match answer.status {
-            404 | 410 => return Ok(None),
-            200 => {}
-            _ => return Err(wrong("it answers with a part that nobody asked for")),
+/// Reads a document whole, up to its limit. What the library makes sure of is not taken on trust.
+fn read_document(
+    mut answer: Answer,
+    max_bytes: u64,
+    deadline: Instant,
+    limits: &Limits,
+) -> Result<Option<Fetched>, ClientError> {
+    let url = answer.address.to_string();
+    let wrong = |reason| ClientError::Answer {
+        url: url.clone(),
+        reason,
+    };
+    match answer.status {
+        404 | 410 => return Ok(None),
+        200 => {}
+        _ => return Err(wrong("it answers with a part that nobody asked for")),
+    }
+    if header(&answer.headers, "content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        return Err(wrong("it sends an encoded document though none was accepted"));
+    }
+    let length: Option<u64> = header(&answer.headers, "content-length").and_then(|text| text.parse().ok());
+    if length.is_some_and(|length| length > max_bytes) {
+        return Err(ClientError::TooLarge { url, max_bytes });
+    }
+    let mut bytes = Vec::new();
+    let began = Instant::now();
+    let mut transfer = Transfer::new(&url, began, deadline, limits);
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let count = transfer.read(&mut answer.body, &mut buffer)?;
+        if count == 0 {
+            break;
         }
-        if header(&answer.headers, "content-encoding")
-            .is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity"))
-        {
-            return Err(wrong("it sends an encoded document though none was accepted"));
-        }
-        let length: Option<u64> = header(&answer.headers, "content-length").and_then(|text| text.parse().ok());
-        if length.is_some_and(|length| length > max_bytes) {
+        if bytes.len() as u64 + count as u64 > max_bytes {
             return Err(ClientError::TooLarge { url, max_bytes });
         }
-        let mut bytes = Vec::new();
-        let began = Instant::now();
-        let mut transfer = Transfer::new(&url, began, deadline, &self.limits);
-        let mut buffer = vec![0; 64 << 10];
-        loop {
-            let count = transfer.read(&mut answer.body, &mut buffer)?;
-            if count == 0 {
-                break;
-            }
-            if bytes.len() as u64 + count as u64 > max_bytes {
-                return Err(ClientError::TooLarge { url, max_bytes });
-            }
-            bytes.extend_from_slice(&buffer[..count]);
-        }
-        if length.is_some_and(|length| length != bytes.len() as u64) {
-            return Err(ClientError::Transport {
-                url,
-                reason: "the transfer broke off".to_owned(),
-            });
-        }
-        Ok(Some(Fetched {
-            url: answer.address.full(),
-            media_type: header(&answer.headers, "content-type").unwrap_or_default().to_owned(),
-            bytes,
-        }))
+        bytes.extend_from_slice(&buffer[..count]);
     }
+    if length.is_some_and(|length| length != bytes.len() as u64) {
+        return Err(ClientError::Transport {
+            url,
+            reason: "the transfer broke off".to_owned(),
+        });
+    }
+    Ok(Some(Fetched {
+        url: answer.address.full(),
+        media_type: header(&answer.headers, "content-type").unwrap_or_default().to_owned(),
+        bytes,
+    }))
 }
 
 /// Whether TLS refused; trying again would end the same.
@@ -469,4 +468,43 @@ pub(crate) fn header<'a>(headers: &'a ureq::http::HeaderMap, name: &str) -> Opti
 /// Nothing that holds these locks leaves them half changed, so a panic elsewhere does not spoil them.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// An answer as the library might give it, with a length that its head promises.
+    pub(crate) fn answer(body: &'static [u8], promised: Option<u64>) -> Answer {
+        let mut headers = ureq::http::HeaderMap::new();
+        if let Some(promised) = promised {
+            headers.insert("content-length", promised.into());
+        }
+        Answer {
+            address: Address::read("https://registry.example.com/a").unwrap(),
+            status: 200,
+            headers,
+            body: ureq::Body::builder().data(body).into_reader(),
+        }
+    }
+
+    #[test]
+    fn a_document_is_as_long_as_promised_and_no_longer_than_asked_for() {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let read =
+            |promised, max_bytes| read_document(answer(b"four", promised), max_bytes, deadline, &Limits::default());
+        for promised in [None, Some(4)] {
+            assert_eq!(read(promised, 4).unwrap().unwrap().bytes, b"four");
+        }
+        // With a promise that is too large, and without one.
+        for promised in [Some(4), None] {
+            assert!(matches!(
+                read(promised, 3),
+                Err(ClientError::TooLarge { max_bytes: 3, .. })
+            ));
+        }
+        for promised in [3, 5] {
+            assert!(matches!(read(Some(promised), 9), Err(ClientError::Transport { .. })));
+        }
+    }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::access::Purpose;
 use super::address::Address;
 use super::cache::CacheError;
-use super::client::{Answer, Client, Failure, Progress, header};
+use super::client::{Answer, Client, Failure, Limits, Progress, header};
 use super::error::ClientError;
 use super::transfer::Transfer;
 use crate::model::{Algorithm, Claim, Digest, MultiHasher, Unsatisfied};
@@ -240,7 +240,7 @@ impl Client {
                 headers.push(("if-range", validator.clone()));
             }
         }
-        let mut answer = self.exchange(address, voucher.purpose(), &headers)?;
+        let answer = self.exchange(address, voucher.purpose(), &headers)?;
         let url = answer.address.to_string();
         match answer.status {
             200 => {
@@ -278,43 +278,56 @@ impl Client {
             }
         }
         let max_bytes = request.size.unwrap_or(u64::MAX).min(self.limits.max_file_bytes);
-        let began_at = part.length;
-        let failure = |error, part: &Part| Failure {
-            error,
-            progress: if part.length > began_at {
-                Progress::Some
-            } else {
-                Progress::None
-            },
-        };
-        let rest: Option<u64> = header(&answer.headers, "content-length").and_then(|text| text.parse().ok());
-        let mut transfer = Transfer::new(&url, Instant::now(), deadline, &self.limits);
-        let mut buffer = vec![0; 128 << 10];
-        loop {
-            let count = transfer
-                .read(&mut answer.body, &mut buffer)
-                .map_err(|error| failure(error, part))?;
-            if count == 0 {
-                break;
-            }
-            if part.length + count as u64 > max_bytes {
-                part.remove();
-                return Err(ClientError::TooLarge { url, max_bytes }.into());
-            }
-            if let Err(error) = part.append(&buffer[..count]) {
-                return Ok(Step::Disk(error));
-            }
-            progress(count as u64);
-        }
-        if rest.is_some_and(|rest| began_at + rest != part.length) {
-            let error = ClientError::Transport {
-                url,
-                reason: "the transfer broke off".to_owned(),
-            };
-            return Err(failure(error, part));
-        }
-        Ok(Step::Complete)
+        receive(answer, part, max_bytes, deadline, &self.limits, progress)
     }
+}
+
+/// Adds what comes to the part. What the library makes sure of is not taken on trust.
+fn receive(
+    mut answer: Answer,
+    part: &mut Part,
+    max_bytes: u64,
+    deadline: Instant,
+    limits: &Limits,
+    progress: &dyn Fn(u64),
+) -> Result<Step, Failure> {
+    let url = answer.address.to_string();
+    let began_at = part.length;
+    let failure = |error, part: &Part| Failure {
+        error,
+        progress: if part.length > began_at {
+            Progress::Some
+        } else {
+            Progress::None
+        },
+    };
+    let rest: Option<u64> = header(&answer.headers, "content-length").and_then(|text| text.parse().ok());
+    let mut transfer = Transfer::new(&url, Instant::now(), deadline, limits);
+    let mut buffer = vec![0; 128 << 10];
+    loop {
+        let count = transfer
+            .read(&mut answer.body, &mut buffer)
+            .map_err(|error| failure(error, part))?;
+        if count == 0 {
+            break;
+        }
+        if part.length + count as u64 > max_bytes {
+            part.remove();
+            return Err(ClientError::TooLarge { url, max_bytes }.into());
+        }
+        if let Err(error) = part.append(&buffer[..count]) {
+            return Ok(Step::Disk(error));
+        }
+        progress(count as u64);
+    }
+    if rest.is_some_and(|rest| began_at + rest != part.length) {
+        let error = ClientError::Transport {
+            url,
+            reason: "the transfer broke off".to_owned(),
+        };
+        return Err(failure(error, part));
+    }
+    Ok(Step::Complete)
 }
 
 /// An unfinished file, with the digests of what is there.
@@ -484,4 +497,38 @@ fn range_total(answer: &Answer) -> Option<u64> {
         .next()?
         .parse()
         .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::client::tests::answer;
+
+    #[test]
+    fn a_file_is_as_long_as_promised_and_no_longer_than_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let claims = [Digest::of(b"four").into()];
+        let request = FileRequest {
+            url: "https://registry.example.com/a",
+            claims: &claims,
+            size: None,
+        };
+        let deadline = Instant::now() + std::time::Duration::from_secs(60);
+        let receive = |promised, max_bytes| {
+            let mut part = Part::open(folder.path(), &request, request.url, Algorithm::Sha256).unwrap();
+            let answer = answer(b"four", promised);
+            receive(answer, &mut part, max_bytes, deadline, &Limits::default(), &|_| {})
+                .map_err(|failure| failure.error)
+        };
+        for promised in [None, Some(4)] {
+            assert!(matches!(receive(promised, 4), Ok(Step::Complete)));
+            assert!(matches!(
+                receive(promised, 3),
+                Err(ClientError::TooLarge { max_bytes: 3, .. })
+            ));
+        }
+        for promised in [3, 5] {
+            assert!(matches!(receive(Some(promised), 9), Err(ClientError::Transport { .. })));
+        }
+    }
 }

@@ -20,6 +20,7 @@ mod labels;
 mod last_records;
 mod lines;
 mod world;
+mod wrongly;
 
 mod journey;
 mod kept_capsules;
@@ -39,6 +40,7 @@ mod questions;
 mod receipts;
 mod rebuild;
 mod refused_capsules;
+mod replayed;
 mod reports;
 mod scans;
 mod site;

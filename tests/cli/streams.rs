@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::raw_bundle::Edits;
 use crate::world::World;
 
 #[test]
@@ -24,7 +25,11 @@ fn a_volume_comes_from_standard_input() {
 
 /// The volumes in `all`, in their order.
 fn volumes_of(world: &World) -> Vec<Vec<u8>> {
-    let mut paths: Vec<_> = fs::read_dir(world.path("all"))
+    volumes_in(world, "all")
+}
+
+fn volumes_in(world: &World, folder: &str) -> Vec<Vec<u8>> {
+    let mut paths: Vec<_> = fs::read_dir(world.path(folder))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect();
@@ -64,6 +69,31 @@ fn volumes_come_one_behind_the_other_from_standard_input() {
                 ran.stderr
             );
         }
+    }
+    // Its roots are those that the signed manifest lists.
+    let edits = Edits {
+        members: Some(Box::new(|volumes| {
+            for root in volumes[1].iter_mut().filter(|member| member.name.starts_with("roots/")) {
+                root.data.push(b'\n');
+            }
+        })),
+        ..World::edits(|_| {})
+    };
+    world.write("rooted", &bundle, &edits);
+    let rooted = volumes_in(&world, "rooted");
+    let swapped = [&rooted[0][..], &rooted[1]].concat();
+    for command in ["verify", "import"] {
+        let ran = world.feed(&format!("{command} --enclave en -"), &swapped);
+        assert!(
+            ran.stderr.contains("its roots are not those that the manifest lists"),
+            "{}",
+            ran.stderr
+        );
+        assert!(
+            ran.status == 1 && ran.stderr.contains("[container-not-exact]"),
+            "{}",
+            ran.stderr
+        );
     }
     let cut = world.feed("verify --enclave en -", &whole[..whole.len() - 700]);
     assert!(cut.stderr.contains("[object-missing]"), "{}", cut.stderr);

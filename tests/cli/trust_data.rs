@@ -29,7 +29,7 @@ fn sealed_data(version: u64, names: &[&str], signers: &[u8]) -> Vec<u8> {
     people::sealed(Kind::TrustData, &data.write().unwrap(), signers).write()
 }
 
-fn sealed_revocations(version: u64, revoked: &[Revoked], signers: &[u8]) -> Vec<u8> {
+pub(crate) fn sealed_revocations(version: u64, revoked: &[Revoked], signers: &[u8]) -> Vec<u8> {
     let mut document = Revocations::empty(version, now());
     document.revoked = revoked
         .iter()
@@ -64,7 +64,7 @@ fn medium(world: &World, folder: &str, mut bundle: RawBundle, side_data: &[(&str
     world.write(folder, &bundle, &edits)
 }
 
-fn install(world: &World, envelope: &[u8]) {
+pub(crate) fn install(world: &World, envelope: &[u8]) {
     fs::write(world.path("document.json"), envelope).unwrap();
     world.run("trust install document.json --enclave en").done();
 }

@@ -310,6 +310,24 @@ fn all_that_is_wrong_is_said_at_once() {
     assert!(!desk.cache().contains(&Digest::of(b"evil")));
 }
 
+/// The index knows the digest, and serves it under another name than the lockfile's.
+#[test]
+fn a_file_that_upstream_does_not_serve_under_its_name_is_not_found() {
+    let server = registry();
+    let desk = Desk::with_index(&server);
+    let entry = |file: &str| format!("one 1.0 {file} - {}\n", Digest::of(b"one"));
+    desk.lock(&[entry("other.fake")]);
+    let wrong = refusals(desk.collect(desk.select(&[])));
+    assert_eq!(codes(&wrong), [("fake one 1.0", Code::ArtifactNotFound)]);
+    assert!(
+        wrong[0].reason.contains("no file that the lockfile names"),
+        "{}",
+        wrong[0].reason
+    );
+    desk.lock(&[entry("one-1.0.fake")]);
+    assert_eq!(desk.collect(desk.select(&[])).unwrap().artifacts.len(), 1);
+}
+
 #[test]
 fn failures_of_upstream_alone_are_no_refusal() {
     let server = Server::start(|_| Response::status(500));

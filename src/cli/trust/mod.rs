@@ -220,3 +220,27 @@ fn signers(folder: &TrustFolder, document: &Document) -> Result<(Vec<String>, Ve
         .collect();
     Ok((signed, missing, root.threshold(role)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Timestamp;
+    use crate::trust::{Revocation, Revoked};
+
+    #[test]
+    fn no_document_is_begun_that_is_larger_than_what_travels() {
+        let unsigned = |count: u32| {
+            let mut revocations = Revocations::empty(1, Timestamp::from_seconds(0));
+            revocations.revoked = (0..count)
+                .map(|number| Revocation {
+                    invalid_since: None,
+                    reason: "r".repeat(400),
+                    what: Revoked::Key(crate::model::Digest::of(&number.to_be_bytes()).to_string()),
+                })
+                .collect();
+            Document::unsigned(Content::Revocations(revocations))
+        };
+        assert!(unsigned(100).is_ok());
+        assert!(matches!(unsigned(4000), Err(Stop::Unable(_))));
+    }
+}

@@ -306,3 +306,26 @@ fn store(
         proofs,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proof_lies_in_a_document_that_came() {
+        let npm = crate::ecosystem::find("npm").unwrap();
+        let document = |kind: &str| Document {
+            digest: Digest::of(kind.as_bytes()),
+            ecosystem: "npm".to_owned(),
+            kind: kind.to_owned(),
+            name: "a".to_owned(),
+            origin: String::new(),
+        };
+        let documents = [document("packument"), document("other")];
+        assert_eq!(
+            in_documents(npm, "a", &documents, "packument").unwrap(),
+            [Digest::of(b"packument")]
+        );
+        assert!(in_documents(npm, "a", &documents, "none").unwrap_err().is_unable());
+    }
+}

@@ -102,12 +102,24 @@ pub(super) fn hash(
     algorithms: impl IntoIterator<Item = Algorithm>,
     progress: &dyn Fn(u64),
 ) -> io::Result<Hashed> {
-    let not_plain = || io::Error::other("it is not a plain file");
     // Looked at before it is opened: opening a pipe would hang.
     if !fs::symlink_metadata(path)?.is_file() {
         return Err(not_plain());
     }
-    let file = File::open(path)?;
+    hash_open(&File::open(path)?, path, algorithms, progress)
+}
+
+fn not_plain() -> io::Error {
+    io::Error::other("it is not a plain file")
+}
+
+/// Hashes what was opened, if it is a plain file: something else may have been put there meanwhile.
+fn hash_open(
+    file: &File,
+    path: &Path,
+    algorithms: impl IntoIterator<Item = Algorithm>,
+    progress: &dyn Fn(u64),
+) -> io::Result<Hashed> {
     let before = file.metadata()?;
     if !before.is_file() {
         return Err(not_plain());
@@ -118,14 +130,14 @@ pub(super) fn hash(
         std::thread::scope(|scope| {
             let again = file.try_clone()?;
             let segments = scope.spawn(move || segments_of(&again, length));
-            let whole = whole_of(&file, length, algorithms, progress)?;
+            let whole = whole_of(file, length, algorithms, progress)?;
             let segments = segments
                 .join()
                 .map_err(|_| io::Error::other("the thread that hashes has ended"))??;
             io::Result::Ok((whole, segments))
         })?
     } else {
-        (whole_of(&file, length, algorithms, progress)?, Vec::new())
+        (whole_of(file, length, algorithms, progress)?, Vec::new())
     };
     let stamp = Stamp::of(&before);
     if Stamp::of(&file.metadata()?) != stamp || whole.size != length {
@@ -287,6 +299,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_file_that_changes_while_it_is_hashed_is_no_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, [1; 2 * READ_BYTES]).unwrap();
+        assert!(hash(&path, [], &|_| {}).is_ok());
+        for bytes in [2 * READ_BYTES + 1, READ_BYTES] {
+            let change = |_| {
+                File::options()
+                    .write(true)
+                    .open(&path)
+                    .unwrap()
+                    .set_len(bytes as u64)
+                    .unwrap()
+            };
+            let error = hash(&path, [], &change).unwrap_err();
+            assert_eq!(error.to_string(), "it was changed while it was read");
+        }
+    }
+
     #[cfg(unix)]
     #[test]
     fn links_are_not_followed() {
@@ -297,5 +329,9 @@ mod tests {
         assert!(hash(&file, [], &|_| {}).is_ok());
         assert!(hash(&link, [], &|_| {}).is_err());
         assert!(hash(folder.path(), [], &|_| {}).is_err());
+        // A folder that was put there after the look.
+        let opened = File::open(folder.path()).unwrap();
+        let error = hash_open(&opened, folder.path(), [], &|_| {}).unwrap_err();
+        assert_eq!(error.to_string(), not_plain().to_string());
     }
 }

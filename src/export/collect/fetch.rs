@@ -1,14 +1,15 @@
 //! Asks upstream for what is not at hand.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use super::content::hash;
+use super::content::{Hashed, hash};
 use super::local::{Found, Looked, Origin, cached_from, needed, settled_key};
 use super::trouble::{Trouble, of_fetching, of_locating, subject};
 use super::{Event, Sources};
 use crate::ecosystem::{Ecosystem, Located, UpstreamError, Wanted};
 use crate::export::select::Chosen;
-use crate::model::{Claim, Code, Refusal, Unable};
+use crate::model::{Claim, Code, Digest, Refusal, Unable};
 use crate::net::{Client, FileRequest, Freshness, Obtained};
 
 /// Completes what was found on this machine. What upstream gave is kept in the cache, also if something else fails.
@@ -173,14 +174,7 @@ fn from_one(
         false => client.fetch_unpinned(&request, &progress),
     }
     .map_err(|error| of_fetching(wanted, error))?;
-    let path = sources.cache.path(&fetched.digest);
-    // Read back once: what lies on the disk now is what will be packed.
-    let hashed = hash(&path, Claim::strongest(&claims), &|_| {})
-        .map_err(|error| Trouble::unable(format!("cannot read {}", path.display()), error))?;
-    if hashed.digest != fetched.digest {
-        let what = format!("{} does not hold what was written to it", path.display());
-        return Err(Trouble::Unable(Box::new(Unable::new(what))));
-    }
+    let hashed = read_back(&sources.cache.path(&fetched.digest), &fetched.digest, &claims)?;
     let found = Found {
         file: file.to_owned(),
         hashed,
@@ -205,5 +199,31 @@ fn obtained(found: &Found) -> Obtained {
         digest: found.hashed.digest,
         file: found.file.clone(),
         url: found.origin.word(),
+    }
+}
+
+/// Reads a fetched file back once: what lies on the disk now is what will be packed.
+fn read_back(path: &Path, written: &Digest, claims: &[Claim]) -> Result<Hashed, Trouble> {
+    let hashed = hash(path, Claim::strongest(claims), &|_| {})
+        .map_err(|error| Trouble::unable(format!("cannot read {}", path.display()), error))?;
+    if hashed.digest != *written {
+        let what = format!("{} does not hold what was written to it", path.display());
+        return Err(Trouble::Unable(Box::new(Unable::new(what))));
+    }
+    Ok(hashed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_gives_back_something_else_is_noticed() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "written").unwrap();
+        let written = Digest::of(b"written");
+        assert_eq!(read_back(file.path(), &written, &[]).unwrap().digest, written);
+        std::fs::write(file.path(), "Written").unwrap();
+        assert!(read_back(file.path(), &written, &[]).unwrap_err().is_unable());
     }
 }

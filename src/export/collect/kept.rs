@@ -64,12 +64,31 @@ impl Upstream for Kept<'_> {
 
 /// A plain file of no more than so many bytes.
 fn read(path: &Path, max_bytes: u64) -> Option<Vec<u8>> {
-    let file = File::open(path).ok()?;
-    let metadata = file.metadata().ok()?;
+    // Looked at before it is opened: opening a pipe would hang.
+    let metadata = std::fs::metadata(path).ok()?;
     if !metadata.is_file() || metadata.len() > max_bytes {
         return None;
     }
     let mut bytes = Vec::new();
-    file.take(max_bytes).read_to_end(&mut bytes).ok()?;
+    File::open(path).ok()?.take(max_bytes).read_to_end(&mut bytes).ok()?;
     Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_plain_file_of_bounded_size_is_a_kept_document() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, pipe) = (folder.path().join("file"), folder.path().join("pipe"));
+        std::fs::write(&file, "four").unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.is_ok_and(|status| status.success()));
+        assert_eq!(read(&file, 4).as_deref(), Some(&b"four"[..]));
+        assert_eq!(read(&file, 3), None);
+        for path in [folder.path(), Path::new("/dev/zero"), &pipe] {
+            assert_eq!(read(path, 4), None, "{}", path.display());
+        }
+    }
 }

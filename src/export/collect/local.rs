@@ -84,22 +84,7 @@ pub(super) fn index(folders: &[PathBuf], choices: &Choices, sources: &Sources<'_
     let algorithms: BTreeSet<Algorithm> = (0..choices.len())
         .filter_map(|at| Claim::strongest(&choices.claims(number(at))))
         .collect();
-    let unreadable =
-        |path: &Path, error: std::io::Error| Unable::new(format!("cannot read {}", path.display())).because(error);
-    let mut paths = Vec::new();
-    for folder in folders {
-        let folder = fs::canonicalize(folder).map_err(|error| unreadable(folder, error))?;
-        for entry in walkdir::WalkDir::new(&folder).follow_links(false).sort_by_file_name() {
-            let entry = entry.map_err(|error| unreadable(&folder, error.into()))?;
-            if entry.file_type().is_file() {
-                paths.push(entry.into_path());
-            }
-            if paths.len() > MAX_FOLDER_FILES {
-                let error = std::io::Error::other("it holds more than 1,000,000 files");
-                return Err(unreadable(&folder, error));
-            }
-        }
-    }
+    let paths = files_in(folders, MAX_FOLDER_FILES)?;
     let results = in_parallel(&paths, sources.threads, |path| {
         hash(path, algorithms.iter().copied(), &|bytes| {
             (sources.progress)(Event::Hashed { bytes });
@@ -118,6 +103,29 @@ pub(super) fn index(folders: &[PathBuf], choices: &Choices, sources: &Sources<'_
         this.files.push(hashed);
     }
     Ok(this)
+}
+
+/// The plain files of the folders and of those below them. No link is followed.
+fn files_in(folders: &[PathBuf], max_files: usize) -> Result<Vec<PathBuf>, Unable> {
+    let mut paths = Vec::new();
+    for folder in folders {
+        let folder = fs::canonicalize(folder).map_err(|error| unreadable(folder, error))?;
+        for entry in walkdir::WalkDir::new(&folder).follow_links(false).sort_by_file_name() {
+            let entry = entry.map_err(|error| unreadable(&folder, error.into()))?;
+            if entry.file_type().is_file() {
+                paths.push(entry.into_path());
+            }
+            if paths.len() > max_files {
+                let error = std::io::Error::other(format!("it holds more than {max_files} files"));
+                return Err(unreadable(&folder, error));
+            }
+        }
+    }
+    Ok(paths)
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> Unable {
+    Unable::new(format!("cannot read {}", path.display())).because(error)
 }
 
 /// Looks for one wanted artifact, in order, until it is complete.
@@ -357,10 +365,22 @@ fn expand(pattern: &Path) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_hold_no_more_files_than_are_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a", "b"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        let folder = [folder.path().to_owned()];
+        assert_eq!(files_in(&folder, 2).unwrap().len(), 2);
+        assert!(files_in(&folder, 1).is_err());
+    }
+
     #[cfg(unix)]
     #[test]
     fn a_star_is_any_folder_and_no_link() {
-        use super::*;
         let folder = tempfile::tempdir().unwrap();
         let outside = tempfile::tempdir().unwrap();
         for name in ["b", "a"] {

@@ -117,6 +117,41 @@ mod tests {
     use crate::crypto::strict_json;
     use crate::model::{Artifact, Proof, ProofState};
 
+    /// Writes the catalog of one object; with another that stands before it in a list that nobody sorted.
+    fn write_one(named: Digest, is_twice: bool) -> Result<(), Stop> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut holdings = crate::export::holdings::Holdings::default();
+        holdings.add_companions([crate::export::source::SourceObject {
+            digest: Digest::of(b"x"),
+            size: 1,
+            source: Source::Memory(b"x".to_vec()),
+            compressible: false,
+        }]);
+        holdings.arrange_objects();
+        let stored = crate::export::describe::store_all(holdings, 4096, folder.path(), 1)?;
+        let document = Document {
+            digest: Digest::of(b"x"),
+            ecosystem: "npm".to_owned(),
+            kind: "packument".to_owned(),
+            name: "a".to_owned(),
+            origin: "https://registry.example.com/a".to_owned(),
+        };
+        let documents = vec![document; if is_twice { 2 } else { 1 }];
+        let named = std::iter::once(("the plan", named));
+        write_catalog(&stored, documents, named, None, folder.path()).map(|_| ())
+    }
+
+    #[test]
+    fn no_catalog_is_written_that_a_reader_would_refuse() {
+        write_one(Digest::of(b"x"), false).unwrap();
+        for result in [write_one(Digest::of(b"x"), true), write_one(Digest::of(b"y"), false)] {
+            let Err(Stop::Unable(unable)) = result else {
+                panic!("it was written");
+            };
+            assert_eq!(unable.what, "the catalog would be refused");
+        }
+    }
+
     #[test]
     fn records_written_at_once_are_canonical() {
         let text = || "z \u{7f}\"\\ü".to_owned();

@@ -408,6 +408,44 @@ fn segment_digests(source: &Source, size: u64, segment_size: u64) -> Result<Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::export::source::SourceObject;
+
+    /// A large object that compresses, under a digest that may lie.
+    fn store_large(folder: &Path, content: &[u8], digest: Digest) -> Result<Stored, Stop> {
+        let path = folder.join("content");
+        std::fs::write(&path, content).unwrap();
+        let mut holdings = Holdings::default();
+        holdings.add_companions([SourceObject {
+            digest,
+            size: content.len() as u64,
+            source: Source::file(path).unwrap(),
+            compressible: true,
+        }]);
+        holdings.arrange_objects();
+        store_all(holdings, DEFAULT_SEGMENT_BYTES, folder, 1)
+    }
+
+    #[test]
+    fn a_large_object_is_compressed_as_what_it_was_hashed() {
+        let folder = tempfile::tempdir().unwrap();
+        let content = vec![0; usize::try_from(MEMORY_BYTES).unwrap() + 1];
+        let digest = Digest::of(&content);
+        let stored = store_large(folder.path(), &content, digest).unwrap();
+        let object = stored.object(0).unwrap();
+        assert_eq!((object.digest, object.size), (digest, MEMORY_BYTES + 1));
+        assert!(object.stored_size.is_some_and(|stored| stored < MEMORY_BYTES));
+        assert!(matches!(
+            store_large(folder.path(), &content, Digest::of(b"other")),
+            Err(Stop::Unable(_))
+        ));
+    }
+
+    #[test]
+    fn segments_are_of_as_many_bytes_as_were_hashed() {
+        let source = Source::Memory(vec![1; 10]);
+        assert_eq!(segment_digests(&source, 10, 4).unwrap().len(), 3);
+        assert!(segment_digests(&source, 11, 4).is_err());
+    }
 
     #[test]
     fn a_way_keeps_what_it_was_given() {

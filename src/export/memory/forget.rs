@@ -10,7 +10,6 @@ use super::{Carried, HEAD, HELD, HELD_LIST, LIST, Sent, cannot};
 use crate::crypto::strict_json;
 use crate::model::{Digest, Stop};
 use crate::trust::folder::write_whole;
-use crate::trust::receipt::MAX_HELD_OBJECTS;
 
 /// Bundles of which nobody has said anything, and which are remembered still: more than a site has on the way at once.
 pub(super) const MAX_UNACKNOWLEDGED: usize = 100;
@@ -56,7 +55,7 @@ impl Sent {
             let mut objects: Vec<Digest> = Vec::new();
             for (carried, _) in open {
                 objects.extend(self.list(carried)?);
-                if objects.len() as u64 > MAX_HELD_OBJECTS {
+                if objects.len() as u64 > self.max_objects {
                     return Ok(());
                 }
             }
@@ -131,6 +130,23 @@ mod tests {
         let remembered = sent.remembered(1, before).unwrap()?;
         let held = (0..10).filter(|number| remembered.holds(&object(*number))).collect();
         Some((remembered.base.sequence, held))
+    }
+
+    #[test]
+    fn more_than_anybody_remembers_is_neither_folded_nor_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut sent = Sent::of(folder.path(), "main");
+        sent.max_objects = 4;
+        for sequence in 1..=3 {
+            let carried = keep(&sent, 1, sequence);
+            // Two lists of two objects fit; the third is left as it is.
+            sent.acknowledge(&carried, Timestamp::from_seconds(1000)).unwrap();
+            assert_eq!(sent.remembered(1, 9).is_ok(), sequence < 3, "{sequence}");
+        }
+        let is_folded = |name: &String| name == "1-3.held";
+        assert!(!names(&sent).iter().any(is_folded));
+        sent.max_objects = 5;
+        assert!(sent.remembered(1, 9).is_ok());
     }
 
     #[test]

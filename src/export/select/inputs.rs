@@ -71,13 +71,14 @@ pub(super) fn read_text(path: &Path) -> Result<String, SelectError> {
 }
 
 fn bounded_text(path: &Path) -> std::io::Result<String> {
-    let file = File::open(path)?;
-    // A pipe or device would never end, or hang.
-    if !file.metadata()?.is_file() {
+    // Looked at before it is opened: a pipe would hang, and a device would never end.
+    if !std::fs::metadata(path)?.is_file() {
         return Err(std::io::Error::other("it is not a plain file"));
     }
     let mut text = String::new();
-    file.take(MAX_LOCKFILE_BYTES + 1).read_to_string(&mut text)?;
+    File::open(path)?
+        .take(MAX_LOCKFILE_BYTES + 1)
+        .read_to_string(&mut text)?;
     if text.len() as u64 > MAX_LOCKFILE_BYTES {
         return Err(std::io::Error::other("it is larger than 64 MiB"));
     }
@@ -417,5 +418,47 @@ fn leave_special(source: &Source, listing: &Listing, gathered: &mut Gathered) {
         gathered
             .left_out
             .push(format!("{}: {relative} is not a plain file", source.written));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lockfile_is_a_plain_file_of_bounded_size() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, pipe) = (folder.path().join("file"), folder.path().join("pipe"));
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.is_ok_and(|status| status.success()));
+        for path in [folder.path(), Path::new("/dev/null"), &pipe] {
+            let error = bounded_text(path).unwrap_err();
+            assert_eq!(error.to_string(), "it is not a plain file", "{}", path.display());
+        }
+        let opened = File::create(&file).unwrap();
+        opened.set_len(MAX_LOCKFILE_BYTES).unwrap();
+        assert_eq!(bounded_text(&file).unwrap().len() as u64, MAX_LOCKFILE_BYTES);
+        opened.set_len(MAX_LOCKFILE_BYTES + 1).unwrap();
+        assert!(bounded_text(&file).is_err());
+    }
+
+    #[test]
+    fn one_file_of_a_set_has_the_names_that_a_folder_of_one_has() {
+        let claim = Digest::of(b"x").into();
+        let add = |name: &str, version: &str, file: &str| {
+            let place = Place::Url("https://example.com/file".to_owned());
+            single_file(name, version, file, &place, &claim, &mut Gathered::default())
+        };
+        assert!(add("set", "1.0", "file").is_ok());
+        for (name, version, file) in [
+            ("../set", "1.0", "file"),
+            ("set", "1/0", "file"),
+            ("set", "1.0", "../file"),
+        ] {
+            assert!(
+                matches!(add(name, version, file), Err(SelectError::Entry { .. })),
+                "{name} {version} {file}"
+            );
+        }
     }
 }

@@ -23,10 +23,16 @@ pub(super) struct Listing {
     texts: Texts,
     files: Vec<Text>,
     special: Vec<String>,
+    /// How many files there may be.
+    max_files: usize,
 }
 
 /// Lists a folder and those below it, in the order of their names.
 pub(super) fn list(folder: &Path) -> Result<Listing, SelectError> {
+    list_up_to(MAX_FOLDER_FILES, folder)
+}
+
+fn list_up_to(max_files: usize, folder: &Path) -> Result<Listing, SelectError> {
     // The folder itself may be a link that the operator gave; links within it are not followed.
     let folder = fs::canonicalize(folder).map_err(|source| unreadable(folder, source))?;
     let mut listing = Listing {
@@ -34,6 +40,7 @@ pub(super) fn list(folder: &Path) -> Result<Listing, SelectError> {
         texts: Texts::default(),
         files: Vec::new(),
         special: Vec::new(),
+        max_files,
     };
     listing.walk(&folder, 1)?;
     Ok(listing)
@@ -60,7 +67,7 @@ impl Listing {
     }
 
     fn walk(&mut self, folder: &Path, depth: usize) -> Result<(), SelectError> {
-        let entries = Entries::read(folder).map_err(|source| unreadable(folder, source))?;
+        let entries = Entries::read(folder, self.max_files).map_err(|source| unreadable(folder, source))?;
         for (name, kind) in entries.sorted() {
             let path = folder.join(name);
             match kind {
@@ -84,9 +91,8 @@ impl Listing {
             let text = self.texts.add(relative);
             self.files.push(text);
         }
-        if self.files.len() > MAX_FOLDER_FILES {
-            let source = io::Error::other("it holds more than 1,000,000 files");
-            return Err(unreadable(&self.folder, source));
+        if self.files.len() > self.max_files {
+            return Err(unreadable(&self.folder, too_many(self.max_files)));
         }
         Ok(())
     }
@@ -97,6 +103,10 @@ fn slashed(relative: &str) -> Cow<'_, str> {
         true => relative.replace('\\', "/").into(),
         false => relative.into(),
     }
+}
+
+fn too_many(max_files: usize) -> io::Error {
+    io::Error::other(format!("it holds more than {max_files} files"))
 }
 
 fn unreadable(path: &Path, source: io::Error) -> SelectError {
@@ -131,15 +141,15 @@ struct Entries {
 }
 
 impl Entries {
-    fn read(folder: &Path) -> io::Result<Self> {
+    fn read(folder: &Path, max_files: usize) -> io::Result<Self> {
         let mut this = Self::default();
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             let start = this.names.len();
             this.names.extend_from_slice(entry.file_name().as_bytes());
             this.entries.push((start, this.names.len(), entry.file_type()?.into()));
-            if this.entries.len() > MAX_FOLDER_FILES {
-                return Err(io::Error::other("it holds more than 1,000,000 files"));
+            if this.entries.len() > max_files {
+                return Err(too_many(max_files));
             }
         }
         let names = &this.names;
@@ -176,6 +186,22 @@ mod tests {
         assert_eq!(names, ["a/SHA256SUMS", "a/x", "a-", "b", "back/slash"]);
         assert!(listing.files().all(|(_, path)| path.is_file()));
         assert_eq!(listing.special(), ["folder", "link", "\u{fffd}"]);
+    }
+
+    #[test]
+    fn more_files_than_a_folder_may_hold_are_not_listed() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a", "d/b", "d/c"] {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        assert_eq!(list_up_to(3, folder.path()).unwrap().files().count(), 3);
+        // Two in each folder, and three in all.
+        assert!(list_up_to(2, folder.path()).is_err());
+        // One folder alone, before anything of it is kept.
+        assert!(Entries::read(&folder.path().join("d"), 2).is_ok());
+        assert!(Entries::read(&folder.path().join("d"), 1).is_err());
     }
 
     #[test]
