@@ -1,6 +1,7 @@
 //! Each rule alone: what it lets pass, and what it refuses under which code.
 
 mod evidence;
+mod pins;
 mod said;
 mod vex;
 mod waived;
