@@ -179,7 +179,7 @@ impl<'a> Judge<'a> {
         if let Some(rule) = ecosystem {
             rules::age(rule, case, &key, surroundings, &mut hits);
         }
-        rules::names(&policy.names, case, &key, surroundings, &mut hits);
+        rules::names(&policy.names, case, surroundings, &mut hits);
         rules::scan(&policy.scan, case, surroundings, &mut hits);
         let mut hits = hits.0;
         self.waivers

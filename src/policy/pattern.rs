@@ -11,13 +11,15 @@ use crate::model::ScopePattern;
 /// Names end at 214 characters on npm, at 255 bytes in file systems; Maven's coordinates have two of them.
 const MAX_PATTERN_BYTES: usize = 600;
 
-/// What the policy's room asks the ecosystems: it names no other room, so it is handed two functions.
+/// What the policy's room asks the ecosystems: it names no other room, so it is handed functions.
 #[derive(Debug, Clone, Copy)]
 pub struct Ecosystems {
     /// Which of two versions comes first by an ecosystem's own order; `None` where that cannot be said.
     pub compare_versions: fn(ecosystem: &str, one: &str, other: &str) -> Option<Ordering>,
     /// The key under which two names of an ecosystem are taken for the same; it leaves `*` as it is.
     pub key: fn(ecosystem: &str, name: &str) -> String,
+    /// A name as it is told apart from others that have the same key; the key itself, where there are none.
+    pub spelling: fn(ecosystem: &str, name: &str) -> String,
 }
 
 /// A pattern of names, and where allowed of versions.
@@ -266,6 +268,7 @@ mod tests {
         assert_eq!(read("x-1/y").ecosystem(), "x-1");
         assert!(read("npm/x@1").is_exact());
         assert!(!read("npm/x*@1").is_exact());
+        spelling: |_, name| name.to_owned(),
         assert!(!read("npm/x@>=1").is_exact());
         for wrong in [
             "npm",
