@@ -26,7 +26,8 @@ pub struct Judge<'a> {
 
 /// A policy's rules by ecosystem, with their names as the ecosystems' keys.
 pub(crate) struct Index<'p> {
-    internal: HashMap<&'p str, Vec<Pattern>>,
+    /// Each as it is written, with the patterns that it stands for.
+    internal: HashMap<&'p str, Vec<(Pattern, Vec<Pattern>)>>,
     publishers: HashMap<&'p str, Vec<(Pattern, &'p PublisherRule)>>,
     denied: HashMap<&'p str, Vec<(Pattern, &'p DenyRule)>>,
     denied_digests: HashMap<Digest, Vec<&'p DenyRule>>,
@@ -42,7 +43,9 @@ impl<'p> Index<'p> {
         };
         for pattern in &policy.internal {
             let folded = pattern.clone().folded(ecosystems);
-            this.internal.entry(pattern.ecosystem()).or_default().push(folded);
+            let whole = std::iter::once(folded.clone()).chain(folded.rest_of_namespace());
+            let entry = this.internal.entry(pattern.ecosystem()).or_default();
+            entry.push((folded, whole.collect()));
         }
         for rule in &policy.publishers {
             let folded = rule.names.clone().folded(ecosystems);
@@ -61,8 +64,11 @@ impl<'p> Index<'p> {
         this
     }
 
-    pub(crate) fn internal(&self, ecosystem: &str) -> impl Iterator<Item = &Pattern> {
-        self.internal.get(ecosystem).into_iter().flatten()
+    /// Those that make a name one of the site's own.
+    pub(crate) fn internal(&self, ecosystem: &str, key: &str) -> impl Iterator<Item = &Pattern> {
+        let written = self.internal.get(ecosystem).into_iter().flatten();
+        let about = written.filter(move |(_, whole)| whole.iter().any(|pattern| pattern.covers(ecosystem, key)));
+        about.map(|(pattern, _)| pattern)
     }
 
     pub(crate) fn denied(&self, ecosystem: &str) -> impl Iterator<Item = (&Pattern, &'p DenyRule)> {
@@ -232,7 +238,7 @@ impl<'a> Judge<'a> {
         let id = &artifact.ecosystem;
         let mut trail = Vec::new();
         let mut add = |rule: String, says: String| trail.push(Applied { rule, says });
-        for pattern in self.index.internal(id).filter(|pattern| pattern.covers(id, &key)) {
+        for pattern in self.index.internal(id, &key) {
             add(
                 format!("internal[{pattern}]"),
                 "it may never come from outside".to_owned(),

@@ -102,6 +102,20 @@ impl Pattern {
         self.scope.covers(ecosystem, key)
     }
 
+    /// The rest of a namespace that people mean, and that the pattern itself does not cover: of `com.corp.*` and of `com.corp` the group `com.corp`, and of
+    /// the scope `@corp` all that is below it. No name of these ecosystems is a group or a scope alone.
+    pub(crate) fn rest_of_namespace(&self) -> Option<Self> {
+        let rest = match self.ecosystem.as_str() {
+            "maven" if !self.name.contains(':') => {
+                let group = self.name.strip_suffix(".*").unwrap_or(&self.name);
+                (!group.ends_with('*')).then(|| format!("{group}:*"))
+            }
+            "npm" if self.name.starts_with('@') && !self.name.contains('/') => Some(format!("{}/*", self.name)),
+            _ => None,
+        };
+        rest.map(|name| Self::new(&self.ecosystem, name, None))
+    }
+
     /// Whether it names one name and one version.
     pub fn is_exact(&self) -> bool {
         !self.name.contains('*')
@@ -254,6 +268,7 @@ mod tests {
             Some(number(one)?.cmp(&number(other)?))
         },
         key: |_, name| name.to_lowercase(),
+        spelling: |_, name| name.to_owned(),
     };
 
     #[test]
@@ -268,7 +283,6 @@ mod tests {
         assert_eq!(read("x-1/y").ecosystem(), "x-1");
         assert!(read("npm/x@1").is_exact());
         assert!(!read("npm/x*@1").is_exact());
-        spelling: |_, name| name.to_owned(),
         assert!(!read("npm/x@>=1").is_exact());
         for wrong in [
             "npm",
