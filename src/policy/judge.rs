@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::document::{DenyRule, Mode, Policy, PublisherRule};
+use super::explain;
 use super::pattern::Pattern;
 use super::rules::{self, Hits};
 use super::spdx::{self, Licence};
@@ -232,7 +233,7 @@ impl<'a> Judge<'a> {
         (self.surroundings.ecosystems.key)(&artifact.ecosystem, &artifact.name)
     }
 
-    /// Which rules are about a name and version, whatever its proofs come to.
+    /// Which rules are about a name and version, whatever its proofs come to: first those that name it, then those that are about all alike.
     pub fn explain(&self, artifact: &Artifact) -> Vec<Applied> {
         let key = self.key(artifact);
         let id = &artifact.ecosystem;
@@ -268,15 +269,20 @@ impl<'a> Judge<'a> {
         for rule in publishers.in_force.into_iter().chain(publishers.announced) {
             add(rule.path(), publisher_words(rule));
         }
+        trail.extend(explain::alike(self.policy, id, self.surroundings.now));
         let case = Case::new(artifact, &[]);
+        let ecosystems = &self.surroundings.ecosystems;
+        let elsewhere = explain::waivers_for_other_bytes(self.policy, artifact, &key, ecosystems);
         for one in self.waivers.of(&case, &key, &self.surroundings.ecosystems) {
             let codes: Vec<&str> = one.codes.iter().map(String::as_str).collect();
             let says = match waiver::problem(one, self.surroundings.now) {
                 None => format!("lifts {} until {}: {}", codes.join(", "), one.expires, one.reason),
                 Some(problem) => problem,
             };
-            add(one.path(), says);
+            trail.push(Applied { rule: one.path(), says });
         }
+        trail.extend(elsewhere);
+        trail.extend(explain::around(self.policy));
         trail
     }
 }
