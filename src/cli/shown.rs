@@ -194,7 +194,7 @@ pub(super) fn finding_lines(finding: &Finding) -> Vec<String> {
     for signer in &finding.signers {
         more("signer", &format!("{}{claimed}", signer_text(signer)));
     }
-    for signer in &finding.through {
+    for signer in finding.through.iter().filter(|one| !finding.signers.contains(one)) {
         more("through", &format!("{}{claimed}", signer_text(signer)));
     }
     if let Some(signed) = &finding.signed_at {

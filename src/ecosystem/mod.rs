@@ -70,6 +70,11 @@ pub fn collision_key(ecosystem: &str, name: &str) -> String {
     find(ecosystem).map_or_else(|| name.to_lowercase(), |ecosystem| ecosystem.collision_key(name))
 }
 
+/// A name as it is told apart from others that have the same key ([`Ecosystem::spelling`]), by an ecosystem's id.
+pub fn spelling(ecosystem: &str, name: &str) -> String {
+    find(ecosystem).map_or_else(|| name.to_lowercase(), |ecosystem| ecosystem.spelling(name))
+}
+
 /// Reads a time as registries and databases write it, with fractions of seconds and offsets; `None` for anything else.
 pub fn lenient_time(text: &str) -> Option<Timestamp> {
     let time: jiff::Timestamp = text.parse().ok()?;
@@ -134,6 +139,12 @@ pub trait Ecosystem: Sync {
     /// in case alone collide on some disks, and registries may refuse more.
     fn collision_key(&self, name: &str) -> String {
         name.to_lowercase()
+    }
+
+    /// A name as it is told apart from others that have the same key: npm has both `JSONStream` and `jsonstream`, and where a registry gives a key to
+    /// one project alone, it is the key.
+    fn spelling(&self, name: &str) -> String {
+        name.to_owned()
     }
 
     /// Which of two versions comes first by the ecosystem's own order; `None` where one of them is no version, or there is no order.

@@ -27,6 +27,7 @@ use crate::trust::{Revocations, TrustData};
 pub const ECOSYSTEMS: Ecosystems = Ecosystems {
     compare_versions: ecosystem::compare_versions,
     key: ecosystem::collision_key,
+    spelling: ecosystem::spelling,
 };
 
 /// The most popular names that are read: the ten thousand of each ecosystem, and room for a hundred of them.
@@ -108,7 +109,7 @@ impl Around {
             // Names are compared where one is new; where all are known nothing is asked.
             for id in &with_new_names {
                 memory.each_name(id, &mut |name| {
-                    names.add(id, &ecosystem::collision_key(id, name), CompareWith::AlreadyHere);
+                    names.add(id, &ecosystem::spelling(id, name), CompareWith::AlreadyHere);
                 })?;
             }
         }
@@ -183,11 +184,7 @@ pub fn read_popular_names(
             .split_once('/')
             .filter(|(ecosystem, name)| !ecosystem.is_empty() && !name.is_empty() && !text.contains(char::is_control))
             .ok_or_else(|| malformed(what, number, "it is not `ecosystem/name`"))?;
-        names.add(
-            ecosystem,
-            &ecosystem::collision_key(ecosystem, name),
-            CompareWith::Popular,
-        );
+        names.add(ecosystem, &ecosystem::spelling(ecosystem, name), CompareWith::Popular);
         Ok(())
     })
 }

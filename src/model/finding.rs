@@ -82,7 +82,8 @@ pub struct Finding {
     /// Who signed, as far as the proof shows; believed only if the outcome is confirmed. Of several who signed an index each is enough.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signers: Vec<Signer>,
-    /// Whose keys and certificates it rests on as well, all of them: those who took the steps of a chain, an authority of timestamps.
+    /// Whose keys and certificates it rests on as well, all of them: those who took the steps of a chain, an authority of timestamps, and signers
+    /// none of whom may be missing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub through: Vec<Signer>,
 }

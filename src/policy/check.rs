@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::document::{EXPLICIT, Policy, PublisherRule, Waiver};
 use super::pattern::Pattern;
 use super::{PolicyError, RecordClass, WaiverProblem};
-use crate::model::{Code, Level, PatternError, Timestamp};
+use crate::model::{Code, Level, PatternError, Timestamp, plain_fingerprint};
 
 /// The most entries of one list: each artifact is compared with all rules of its ecosystem.
 pub const MAX_RULES: usize = 10_000;
@@ -205,7 +205,14 @@ fn publishers(rules: &[PublisherRule]) -> Result<(), PolicyError> {
         for identity in &rule.identity {
             identity_rule(&path, identity)?;
         }
-        let pins = rule.pgp.len() + rule.keys.len() + rule.identity.len();
+        // One key under two headings, or in two spellings, is one.
+        let keys: BTreeSet<String> = rule
+            .pgp
+            .iter()
+            .chain(&rule.keys)
+            .map(|text| plain_fingerprint(text))
+            .collect();
+        let pins = keys.len() + rule.identity.len();
         persons(&path, rule.signers)?;
         if rule.has_pins() {
             if rule.evidence < Level::Publisher {

@@ -170,7 +170,7 @@ impl Fixtures {
         ] {
             for (ecosystem, list) in lists {
                 for name in list {
-                    names.add(ecosystem, &(ecosystems.key)(ecosystem, name), because);
+                    names.add(ecosystem, &(ecosystems.spelling)(ecosystem, name), because);
                 }
             }
         }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::document::{DenyRule, Mode, Policy, PublisherRule};
+use super::explain;
 use super::pattern::Pattern;
 use super::rules::{self, Hits};
 use super::spdx::{self, Licence};
@@ -26,7 +27,8 @@ pub struct Judge<'a> {
 
 /// A policy's rules by ecosystem, with their names as the ecosystems' keys.
 pub(crate) struct Index<'p> {
-    internal: HashMap<&'p str, Vec<Pattern>>,
+    /// Each as it is written, with the patterns that it stands for.
+    internal: HashMap<&'p str, Vec<(Pattern, Vec<Pattern>)>>,
     publishers: HashMap<&'p str, Vec<(Pattern, &'p PublisherRule)>>,
     denied: HashMap<&'p str, Vec<(Pattern, &'p DenyRule)>>,
     denied_digests: HashMap<Digest, Vec<&'p DenyRule>>,
@@ -42,7 +44,9 @@ impl<'p> Index<'p> {
         };
         for pattern in &policy.internal {
             let folded = pattern.clone().folded(ecosystems);
-            this.internal.entry(pattern.ecosystem()).or_default().push(folded);
+            let whole = std::iter::once(folded.clone()).chain(folded.rest_of_namespace());
+            let entry = this.internal.entry(pattern.ecosystem()).or_default();
+            entry.push((folded, whole.collect()));
         }
         for rule in &policy.publishers {
             let folded = rule.names.clone().folded(ecosystems);
@@ -61,8 +65,11 @@ impl<'p> Index<'p> {
         this
     }
 
-    pub(crate) fn internal(&self, ecosystem: &str) -> impl Iterator<Item = &Pattern> {
-        self.internal.get(ecosystem).into_iter().flatten()
+    /// Those that make a name one of the site's own.
+    pub(crate) fn internal(&self, ecosystem: &str, key: &str) -> impl Iterator<Item = &Pattern> {
+        let written = self.internal.get(ecosystem).into_iter().flatten();
+        let about = written.filter(move |(_, whole)| whole.iter().any(|pattern| pattern.covers(ecosystem, key)));
+        about.map(|(pattern, _)| pattern)
     }
 
     pub(crate) fn denied(&self, ecosystem: &str) -> impl Iterator<Item = (&Pattern, &'p DenyRule)> {
@@ -179,7 +186,7 @@ impl<'a> Judge<'a> {
         if let Some(rule) = ecosystem {
             rules::age(rule, case, &key, surroundings, &mut hits);
         }
-        rules::names(&policy.names, case, &key, surroundings, &mut hits);
+        rules::names(&policy.names, case, surroundings, &mut hits);
         rules::scan(&policy.scan, case, surroundings, &mut hits);
         let mut hits = hits.0;
         self.waivers
@@ -226,13 +233,13 @@ impl<'a> Judge<'a> {
         (self.surroundings.ecosystems.key)(&artifact.ecosystem, &artifact.name)
     }
 
-    /// Which rules are about a name and version, whatever its proofs come to.
+    /// Which rules are about a name and version, whatever its proofs come to: first those that name it, then those that are about all alike.
     pub fn explain(&self, artifact: &Artifact) -> Vec<Applied> {
         let key = self.key(artifact);
         let id = &artifact.ecosystem;
         let mut trail = Vec::new();
         let mut add = |rule: String, says: String| trail.push(Applied { rule, says });
-        for pattern in self.index.internal(id).filter(|pattern| pattern.covers(id, &key)) {
+        for pattern in self.index.internal(id, &key) {
             add(
                 format!("internal[{pattern}]"),
                 "it may never come from outside".to_owned(),
@@ -262,15 +269,20 @@ impl<'a> Judge<'a> {
         for rule in publishers.in_force.into_iter().chain(publishers.announced) {
             add(rule.path(), publisher_words(rule));
         }
+        trail.extend(explain::alike(self.policy, id, self.surroundings.now));
         let case = Case::new(artifact, &[]);
+        let ecosystems = &self.surroundings.ecosystems;
+        let elsewhere = explain::waivers_for_other_bytes(self.policy, artifact, &key, ecosystems);
         for one in self.waivers.of(&case, &key, &self.surroundings.ecosystems) {
             let codes: Vec<&str> = one.codes.iter().map(String::as_str).collect();
             let says = match waiver::problem(one, self.surroundings.now) {
                 None => format!("lifts {} until {}: {}", codes.join(", "), one.expires, one.reason),
                 Some(problem) => problem,
             };
-            add(one.path(), says);
+            trail.push(Applied { rule: one.path(), says });
         }
+        trail.extend(elsewhere);
+        trail.extend(explain::around(self.policy));
         trail
     }
 }

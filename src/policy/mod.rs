@@ -28,6 +28,7 @@ mod day;
 mod document;
 mod error;
 mod expand;
+mod explain;
 mod flat;
 mod fixture;
 mod glob;

@@ -11,13 +11,15 @@ use crate::model::ScopePattern;
 /// Names end at 214 characters on npm, at 255 bytes in file systems; Maven's coordinates have two of them.
 const MAX_PATTERN_BYTES: usize = 600;
 
-/// What the policy's room asks the ecosystems: it names no other room, so it is handed two functions.
+/// What the policy's room asks the ecosystems: it names no other room, so it is handed functions.
 #[derive(Debug, Clone, Copy)]
 pub struct Ecosystems {
     /// Which of two versions comes first by an ecosystem's own order; `None` where that cannot be said.
     pub compare_versions: fn(ecosystem: &str, one: &str, other: &str) -> Option<Ordering>,
     /// The key under which two names of an ecosystem are taken for the same; it leaves `*` as it is.
     pub key: fn(ecosystem: &str, name: &str) -> String,
+    /// A name as it is told apart from others that have the same key; the key itself, where there are none.
+    pub spelling: fn(ecosystem: &str, name: &str) -> String,
 }
 
 /// A pattern of names, and where allowed of versions.
@@ -98,6 +100,20 @@ impl Pattern {
     /// Whether it covers a name, given as the ecosystem's key.
     pub(crate) fn covers(&self, ecosystem: &str, key: &str) -> bool {
         self.scope.covers(ecosystem, key)
+    }
+
+    /// The rest of a namespace that people mean, and that the pattern itself does not cover: of `com.corp.*` and of `com.corp` the group `com.corp`, and of
+    /// the scope `@corp` all that is below it. No name of these ecosystems is a group or a scope alone.
+    pub(crate) fn rest_of_namespace(&self) -> Option<Self> {
+        let rest = match self.ecosystem.as_str() {
+            "maven" if !self.name.contains(':') => {
+                let group = self.name.strip_suffix(".*").unwrap_or(&self.name);
+                (!group.ends_with('*')).then(|| format!("{group}:*"))
+            }
+            "npm" if self.name.starts_with('@') && !self.name.contains('/') => Some(format!("{}/*", self.name)),
+            _ => None,
+        };
+        rest.map(|name| Self::new(&self.ecosystem, name, None))
     }
 
     /// Whether it names one name and one version.
@@ -252,6 +268,7 @@ mod tests {
             Some(number(one)?.cmp(&number(other)?))
         },
         key: |_, name| name.to_lowercase(),
+        spelling: |_, name| name.to_owned(),
     };
 
     #[test]

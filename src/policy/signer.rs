@@ -7,14 +7,16 @@ use super::document::{IdentityRule, PublisherRule};
 use crate::model::{Finding, Identity, Signer, plain_fingerprint, segment_glob};
 
 /// The kinds whose signatures are OpenPGP's, or may be.
-const BY_OPENPGP: [&str; 7] = [
+const BY_OPENPGP: [&str; 9] = [
     "apt-release",
     "cpan-checksums",
     "helm-provenance",
+    "oci-content",
     "openpgp",
     "repomd",
     "rpm-signature",
     "signed-checksums",
+    "simple-signing",
 ];
 
 /// Somebody whom a rule names.
@@ -25,35 +27,100 @@ pub(crate) enum Pin<'r> {
     Identity(&'r IdentityRule),
 }
 
-/// Those whom a rule names and who are among a finding's signers.
-pub(crate) fn pins<'r>(
-    rule: &'r PublisherRule,
-    finding: &Finding,
-    issuers: &BTreeMap<String, String>,
-) -> BTreeSet<Pin<'r>> {
-    let mut named = BTreeSet::new();
-    for signer in &finding.signers {
-        match signer {
-            Signer::Key { fingerprint, .. } => {
-                // Fingerprints of other kinds may have as many digits.
-                let pgp = BY_OPENPGP
-                    .contains(&finding.kind.as_str())
-                    .then(|| fingerprint.to_ascii_uppercase());
-                named.extend(pgp.and_then(|text| rule.pgp.get(&text)).map(|text| Pin::Pgp(text)));
-                named.extend(rule.keys.get(fingerprint).map(|text| Pin::Key(text)));
-            }
-            Signer::Certificate { fingerprint, .. } => {
-                named.extend(rule.keys.get(fingerprint).map(|text| Pin::Key(text)));
-            }
-            Signer::Identity(identity) => named.extend(
-                rule.identity
-                    .iter()
-                    .filter(|pattern| is(pattern, identity, issuers))
-                    .map(Pin::Identity),
-            ),
+/// How many of those whom a rule names have signed: pairs of a signer and a pin, of which no two share the one or the other.
+pub(crate) fn count_named(rule: &PublisherRule, findings: &[&Finding], issuers: &BTreeMap<String, String>) -> usize {
+    let signers = findings
+        .iter()
+        .flat_map(|finding| finding.signers.iter().map(|signer| (finding.kind.as_str(), signer)))
+        .map(|(kind, signer)| (signer, pins(rule, kind, signer, issuers)));
+    let pins: Vec<BTreeSet<Pin<'_>>> = apart(signers).into_iter().map(|(_, pins)| pins).collect();
+    let mut paired: BTreeMap<Pin<'_>, usize> = BTreeMap::new();
+    (0..pins.len())
+        .filter(|signer| pair(*signer, &pins, &mut paired, &mut BTreeSet::new()))
+        .count()
+}
+
+/// Finds a signer a pin, and where all of his are taken, those who have them others (an augmenting path).
+fn pair<'r>(
+    signer: usize,
+    pins: &[BTreeSet<Pin<'r>>],
+    paired: &mut BTreeMap<Pin<'r>, usize>,
+    tried: &mut BTreeSet<Pin<'r>>,
+) -> bool {
+    for pin in &pins[signer] {
+        if !tried.insert(*pin) {
+            continue;
+        }
+        let is_free = match paired.get(pin) {
+            None => true,
+            Some(other) => pair(*other, pins, paired, tried),
+        };
+        if is_free {
+            paired.insert(*pin, signer);
+            return true;
         }
     }
-    named
+    false
+}
+
+/// The signers, each once, with all that belongs to them. An identity without numbers is everybody's who has its subject: it comes last,
+/// so that it never makes one of two, and more evidence never fewer.
+fn apart<'f, T: Ord + Copy>(
+    signers: impl Iterator<Item = (&'f Signer, BTreeSet<T>)>,
+) -> Vec<(&'f Signer, BTreeSet<T>)> {
+    let mut all: Vec<(&Signer, BTreeSet<T>)> = signers.collect();
+    all.sort_by_key(|(signer, _)| std::cmp::Reverse(numbers(signer)));
+    let mut found: Vec<(&Signer, BTreeSet<T>)> = Vec::new();
+    for (signer, belongings) in all {
+        let mut is_new = true;
+        for (_, others) in found.iter_mut().filter(|(other, _)| is_same(other, signer)) {
+            others.extend(belongings.iter().copied());
+            is_new = false;
+        }
+        if is_new {
+            found.push((signer, belongings));
+        }
+    }
+    found
+}
+
+/// How many of the numbers an identity has that tell it apart for good.
+fn numbers(signer: &Signer) -> usize {
+    match signer {
+        Signer::Identity(identity) => NUMBERS.iter().filter_map(|name| number(identity, name)).count(),
+        Signer::Key { .. } | Signer::Certificate { .. } => 0,
+    }
+}
+
+/// Those of a rule's pins that a signer fits.
+fn pins<'r>(
+    rule: &'r PublisherRule,
+    kind: &str,
+    signer: &Signer,
+    issuers: &BTreeMap<String, String>,
+) -> BTreeSet<Pin<'r>> {
+    match signer {
+        Signer::Key { fingerprint, .. } => {
+            // Fingerprints of other kinds may have as many digits.
+            let pgp = BY_OPENPGP
+                .contains(&kind)
+                .then(|| rule.pgp.get(&fingerprint.to_ascii_uppercase()));
+            let pgp = pgp.flatten().map(|text| Pin::Pgp(text));
+            pgp.into_iter().chain(keys(rule, fingerprint)).collect()
+        }
+        Signer::Certificate { fingerprint, .. } => keys(rule, fingerprint).collect(),
+        Signer::Identity(identity) => rule
+            .identity
+            .iter()
+            .filter(|pattern| is(pattern, identity, issuers))
+            .map(Pin::Identity)
+            .collect(),
+    }
+}
+
+fn keys<'r>(rule: &'r PublisherRule, fingerprint: &str) -> impl Iterator<Item = Pin<'r>> {
+    let keys = rule.keys.iter().filter(move |text| same_fingerprint(text, fingerprint));
+    keys.map(|text| Pin::Key(text))
 }
 
 /// Whether an identity is the one that a rule means: every field that is given fits.
@@ -132,13 +199,19 @@ fn same_fingerprint(one: &str, other: &str) -> bool {
     plain_fingerprint(one) == plain_fingerprint(other)
 }
 
+/// What survives renames, and is never given to another.
+const NUMBERS: [&str; 2] = ["owner_id", "repository_id"];
+
+fn number<'i>(identity: &'i Identity, name: &str) -> Option<&'i String> {
+    identity.fields.get(name).filter(|text| !text.is_empty())
+}
+
 fn same_identity(one: &Identity, other: &Identity) -> bool {
     if one.issuer != other.issuer {
         return false;
     }
-    let number = |identity: &Identity, name: &str| identity.fields.get(name).filter(|text| !text.is_empty()).cloned();
     let mut compared = 0;
-    for name in ["owner_id", "repository_id"] {
+    for name in NUMBERS {
         match (number(one, name), number(other, name)) {
             (Some(one), Some(other)) if one == other => compared += 1,
             (Some(_), Some(_)) => return false,
@@ -158,15 +231,9 @@ fn without_ref(subject: &str) -> &str {
     }
 }
 
-/// What tells signers apart when they are counted.
+/// How many signers there are, each counted once.
 pub(crate) fn count<'a>(signers: impl Iterator<Item = &'a Signer>) -> usize {
-    let mut seen: Vec<&Signer> = Vec::new();
-    for signer in signers {
-        if !seen.iter().any(|other| is_same(signer, other)) {
-            seen.push(signer);
-        }
-    }
-    seen.len()
+    apart::<u8>(signers.map(|signer| (signer, BTreeSet::new()))).len()
 }
 
 /// A signer in a few words.

@@ -127,6 +127,7 @@ fn write(capsule: &Path, pinned: &Path) {
     let ecosystems = Ecosystems {
         compare_versions: ecosystem::compare_versions,
         key: ecosystem::collision_key,
+        spelling: ecosystem::spelling,
     };
     let policy = Policy::from_yaml(POLICY, people::now(), &ecosystems).unwrap();
     let policy = people::sealed(Kind::Policy, &policy.to_bytes(), &[people::ANN]).write();

@@ -130,6 +130,7 @@ impl World {
         let ecosystems = Ecosystems {
             compare_versions: ecosystem::compare_versions,
             key: ecosystem::collision_key,
+            spelling: ecosystem::spelling,
         };
         let policy = Policy::from_yaml(yaml, now(), &ecosystems).unwrap();
         let signers: &[u8] = if self.root.profile == Profile::Evaluation {

@@ -13,6 +13,7 @@ pub(crate) fn record(row: &Row) -> Judged {
         Ecosystems {
             compare_versions: ecosystem::compare_versions,
             key: ecosystem::collision_key,
+            spelling: ecosystem::spelling,
         },
     );
     let added = advisories.add(&row.read(&row.files));

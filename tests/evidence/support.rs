@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 
 use base64::Engine as _;
+use sealift::ecosystem;
 use sealift::evidence::{self, Context};
 use sealift::model::{
-    Anchor, Artifact, Digest, Fault, Finding, IdentityPattern, Material, Outcome, ScopePattern, Signer, SpeaksFor,
-    Timestamp, key_id,
+    Anchor, Artifact, Digest, Fault, Finding, IdentityPattern, Level, Material, Outcome, ScopePattern, Signer,
+    SpeaksFor, Timestamp, key_id,
 };
+use sealift::policy::{Case, Ecosystems, Judge, KnownNames, Policy, Standing, Surroundings};
 use sealift::trust::{Revocation, Revocations, Revoked};
 
 /// When cases are judged whose index names no time: the day on which the verdicts were made.
@@ -66,10 +68,64 @@ pub(crate) fn judge(
     // Whoever read the bytes before left them at their end.
     let mut content = Cursor::new(bytes);
     content.set_position(bytes.len() as u64);
-    match kind.open(objects, &context) {
+    let findings = match kind.open(objects, &context) {
         Ok(evidence) => evidence.judge(artifact, &mut content),
         Err(finding) => vec![*finding],
+    };
+    for finding in findings.iter().filter(|finding| finding.is_confirmed()) {
+        assert_eq!(cannot_be_pinned(finding), None);
     }
+    findings
+}
+
+/// A publisher's rule can name whoever a confirmed finding says has signed: the first whom it can not.
+fn cannot_be_pinned(finding: &Finding) -> Option<String> {
+    if finding.signers.is_empty() {
+        return Some(format!("nobody has signed: {finding:?}"));
+    }
+    finding.signers.iter().find_map(|signer| {
+        let pin = match signer {
+            Signer::Key { fingerprint, .. } if key_id(fingerprint).is_some() => format!("pgp: [{fingerprint:?}]"),
+            Signer::Key { fingerprint, .. } | Signer::Certificate { fingerprint, .. } => format!("keys: [{fingerprint:?}]"),
+            // Some issuers are no addresses; the trust data has a name for them.
+            Signer::Identity(identity) => format!("identity: {{issuer: known, subject: {:?}}}", identity.subject),
+        };
+        let text = format!(
+            "schema: sealift-policy/1\nid: test\nversion: 1\nprofile: standard\necosystems: {{files: {{evidence: none}}}}\npublishers:\n  - \
+             {{match: \"files/*\", evidence: publisher, until: \"2027-01-01\", {pin}}}\n"
+        );
+        let ecosystems = Ecosystems {
+            compare_versions: ecosystem::compare_versions,
+            key: ecosystem::collision_key,
+            spelling: ecosystem::spelling,
+        };
+        // What no line of a policy can hold, such as a subject without letters, is nobody's name.
+        let policy = Policy::from_yaml(&text, time(DAY), &ecosystems).ok()?;
+        let issuer = match signer {
+            Signer::Identity(identity) => identity.issuer.clone(),
+            Signer::Key { .. } | Signer::Certificate { .. } => String::new(),
+        };
+        let (names, issuers) = (KnownNames::new(), BTreeMap::from([("known".to_owned(), issuer)]));
+        let surroundings = Surroundings {
+            now: time(DAY),
+            exported: time(DAY),
+            advisories: None,
+            names: &names,
+            issuers: &issuers,
+            ecosystems,
+        };
+        let mut signed = finding.clone();
+        signed.outcome = Outcome::Confirmed(Level::Publisher);
+        signed.signers = vec![signer.clone()];
+        let (artifact, findings) = (artifact("files", "x", "1", "x", b""), [signed]);
+        let case = Case {
+            standing: Standing::Known,
+            ..Case::new(&artifact, &findings)
+        };
+        let decision = Judge::new(&policy, surroundings).decide(&case);
+        let hit = decision.hits.iter().find(|hit| hit.rule.starts_with("publishers"))?;
+        Some(format!("{pin} does not name {signer:?} of {}: {}", finding.kind, hit.message))
+    })
 }
 
 /// OpenPGP certificates as an anchor holds them: armored, whatever the file was.

@@ -59,6 +59,10 @@ impl Ecosystem for Cargo {
         coordinate::collision_key(name)
     }
 
+    fn spelling(&self, name: &str) -> String {
+        coordinate::collision_key(name)
+    }
+
     fn compare_versions(&self, one: &str, other: &str) -> Option<Ordering> {
         let (one, other) = (semver::Version::parse(one).ok()?, semver::Version::parse(other).ok()?);
         Some(one.cmp_precedence(&other))

@@ -66,6 +66,10 @@ impl Ecosystem for Pypi {
         coordinate::collision_key(name)
     }
 
+    fn spelling(&self, name: &str) -> String {
+        coordinate::collision_key(name)
+    }
+
     fn compare_versions(&self, one: &str, other: &str) -> Option<Ordering> {
         let (one, other): (Version, Version) = (one.parse().ok()?, other.parse().ok()?);
         Some(one.cmp(&other))

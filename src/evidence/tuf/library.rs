@@ -43,6 +43,8 @@ pub(super) struct Repository {
     documents: BTreeMap<String, Document>,
     /// Who signed timestamp, snapshot and the top role.
     signers: BTreeSet<Digest>,
+    /// Who signed the top role.
+    top: BTreeSet<Digest>,
     /// Roles whose file the proof brings, and which are wrong: they count against what is delegated to them alone.
     failed: BTreeMap<String, Refusal>,
     /// What files list that are no role's, or a failed one's.
@@ -54,14 +56,17 @@ pub(super) struct Repository {
 pub(super) struct Found {
     pub(super) path: String,
     pub(super) claims: Vec<(String, String)>,
-    /// Who signed what leads to it.
+    /// Who signed the role in which it stands.
+    pub(super) own: BTreeSet<Digest>,
+    /// Who signed what leads to it, that role among it.
     pub(super) signers: BTreeSet<Digest>,
 }
 
 /// Where a search ended.
 enum Search {
-    /// At the artifact: what is said of it, and who signed the roles on the way.
-    Target(Vec<(String, String)>, BTreeSet<Digest>),
+    /// At the artifact: what is said of it, who signed the role in which it stands, where it is a delegated one, and who the roles on
+    /// the way.
+    Target(Vec<(String, String)>, Option<BTreeSet<Digest>>, BTreeSet<Digest>),
     /// A role says that nobody after it is to be asked.
     Ended,
     Nothing,
@@ -95,6 +100,7 @@ impl Repository {
             roles: Vec::new(),
             documents: BTreeMap::new(),
             signers,
+            top: BTreeSet::new(),
             failed: BTreeMap::new(),
             unloaded: Vec::new(),
             at,
@@ -106,8 +112,8 @@ impl Repository {
         let mut tries = MAX_TRIES;
         let ids = root.ids(TOP).to_vec();
         this.load(TOP, &ids, None, &mut files, &mut tries)?;
-        let own = root.check_role(this.document(TOP)?, TOP)?;
-        this.signers.extend(own);
+        this.top = root.check_role(this.document(TOP)?, TOP)?;
+        this.signers.extend(this.top.iter().copied());
         // Every role that a loaded one delegates to, as far as the proof brings its file: a search that needs another says so.
         let mut next = 0;
         while let Some(delegator) = this.roles.get(next).cloned() {
@@ -258,12 +264,13 @@ impl Repository {
         for path in paths {
             let mut visited = Vec::new();
             match self.search(TOP, path, digests, &mut visited) {
-                Ok(Search::Target(mut claims, mut signers)) => {
+                Ok(Search::Target(mut claims, own, mut signers)) => {
                     claims.extend(self.versions());
                     signers.extend(self.signers.iter().copied());
                     return Ok(Found {
                         path: shown(path),
                         claims,
+                        own: own.unwrap_or_else(|| self.top.clone()),
                         signers,
                     });
                 }
@@ -311,7 +318,7 @@ impl Repository {
             return match digests.compare(&subject)? {
                 Comparison::Same => {
                     let claims = vec![("target".to_owned(), shown(path)), ("role".to_owned(), shown(role))];
-                    Ok(Search::Target(claims, BTreeSet::new()))
+                    Ok(Search::Target(claims, None, BTreeSet::new()))
                 }
                 Comparison::Differs => Err(Refusal::wrong(
                     Fault::SubjectDiffers,
@@ -334,9 +341,9 @@ impl Repository {
             match self.search(&delegated.name, path, digests, visited)? {
                 Search::Nothing if !delegated.terminating => {}
                 Search::Nothing | Search::Ended => return Ok(Search::Ended),
-                Search::Target(claims, mut signers) => {
-                    signers.extend(own);
-                    return Ok(Search::Target(claims, signers));
+                Search::Target(claims, standing, mut signers) => {
+                    signers.extend(own.iter().copied());
+                    return Ok(Search::Target(claims, standing.or(Some(own)), signers));
                 }
             }
         }

@@ -15,7 +15,7 @@ use super::sigstore::refusal::Refusal;
 use super::sigstore::statement::Digests;
 use super::{Context, Evidence, EvidenceKind, outside};
 use crate::model::{
-    Anchor, Artifact, Content, Doubt, Fault, Finding, Material, Order, Signer, Timestamp, UpstreamState,
+    Anchor, Artifact, Content, Digest, Doubt, Fault, Finding, Material, Order, Signer, Timestamp, UpstreamState,
 };
 use library::Repository;
 use root::Root;
@@ -194,11 +194,10 @@ impl Evidence for Trusted<'_> {
                     let mut finding = Finding::confirmed(ID, anchor.speaks_for.level(), reason);
                     finding.anchors.push(anchor.name.clone());
                     finding.claims = found.claims;
-                    finding.through = found
-                        .signers
-                        .iter()
-                        .map(|key| Signer::key(key.to_string(), None))
-                        .collect();
+                    let of = |key: &Digest| Signer::key(key.to_string(), None);
+                    finding.signers = found.own.iter().map(of).collect();
+                    // The role's own, too: its threshold needs each of them, which signers of an index do not.
+                    finding.through = found.signers.iter().map(of).collect();
                     return vec![finding];
                 }
                 Err(refusal) => {

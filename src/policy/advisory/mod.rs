@@ -244,6 +244,7 @@ mod tests {
     const PLAIN: Ecosystems = Ecosystems {
         compare_versions: |_, _, _| None,
         key: |_, name| name.to_owned(),
+        spelling: |_, name| name.to_owned(),
     };
 
     #[test]

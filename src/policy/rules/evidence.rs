@@ -3,8 +3,6 @@
 //! A level is counted from confirmed findings only, and of those only the ones that a rule admits: resting on the anchors of the ecosystem's
 //! scope, and for a publisher's rule by those whom it names. More of them can only help.
 
-use std::collections::BTreeSet;
-
 use super::Hits;
 use crate::model::{Artifact, Code, Fault, Finding, Level, Outcome, Signer};
 use crate::policy::check::MAX_UNTIL_DAYS;
@@ -165,11 +163,8 @@ fn by_publisher(rule: &PublisherRule, findings: &[&Finding], surroundings: &Surr
         );
         return false;
     }
-    let named: BTreeSet<signer::Pin<'_>> = good
-        .iter()
-        .flat_map(|finding| signer::pins(rule, finding, surroundings.issuers))
-        .collect();
-    if named.len() >= usize::try_from(rule.signers).unwrap_or(usize::MAX) {
+    let named = signer::count_named(rule, &good, surroundings.issuers);
+    if named >= usize::try_from(rule.signers).unwrap_or(usize::MAX) {
         return true;
     }
     let others: Vec<String> = good
@@ -177,7 +172,7 @@ fn by_publisher(rule: &PublisherRule, findings: &[&Finding], surroundings: &Surr
         .flat_map(|finding| &finding.signers)
         .map(signer::words)
         .collect();
-    if named.is_empty() && !others.is_empty() {
+    if named == 0 && !others.is_empty() {
         hits.add(
             Code::IdentityMismatch,
             Action::Deny,
@@ -186,15 +181,7 @@ fn by_publisher(rule: &PublisherRule, findings: &[&Finding], surroundings: &Surr
             "ask the publisher by another way who signs, before the rule is changed",
         );
     } else {
-        too_low(
-            rule.evidence,
-            rule.signers,
-            named.is_empty(),
-            named.len(),
-            findings,
-            &path,
-            hits,
-        );
+        too_low(rule.evidence, rule.signers, named == 0, named, findings, &path, hits);
     }
     false
 }

@@ -8,10 +8,7 @@ use crate::policy::{Action, Case, Surroundings};
 /// Refuses names that the site uses itself (dependency confusion).
 pub(crate) fn internal(index: &Index<'_>, case: &Case<'_>, key: &str, hits: &mut Hits) {
     let ecosystem = &case.artifact.ecosystem;
-    for pattern in index
-        .internal(ecosystem)
-        .filter(|pattern| pattern.covers(ecosystem, key))
-    {
+    for pattern in index.internal(ecosystem, key) {
         hits.add(
             Code::InternalName,
             Action::Deny,

@@ -6,7 +6,7 @@ use crate::policy::document::NameRule;
 use crate::policy::{Case, Standing, Surroundings};
 
 /// Asks about names that the enclave has never held.
-pub(crate) fn names(rule: &NameRule, case: &Case<'_>, key: &str, surroundings: &Surroundings<'_>, hits: &mut Hits) {
+pub(crate) fn names(rule: &NameRule, case: &Case<'_>, surroundings: &Surroundings<'_>, hits: &mut Hits) {
     if case.standing == Standing::Known {
         return;
     }
@@ -17,9 +17,11 @@ pub(crate) fn names(rule: &NameRule, case: &Case<'_>, key: &str, surroundings: &
         "nothing of this name was here before".to_owned(),
         "look at the project's page, its age and its source",
     );
+    let artifact = case.artifact;
+    let spelled = (surroundings.ecosystems.spelling)(&artifact.ecosystem, &artifact.name);
     let similar = surroundings
         .names
-        .similar(&case.artifact.ecosystem, key, &rule.compare_with);
+        .similar(&artifact.ecosystem, &spelled, &rule.compare_with);
     if let Some((other, likeness)) = similar {
         hits.add(
             Code::SimilarName,

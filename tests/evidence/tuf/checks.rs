@@ -2,7 +2,8 @@
 
 use sealift::crypto::key::Signer as _;
 use sealift::evidence::{self, Context};
-use sealift::model::{Digest, Doubt, Fault};
+use sealift::model::{Digest, Doubt, Fault, Signer, SpeaksFor};
+use sealift::trust::{Revocation, Revocations, Revoked};
 use serde_json::{Value, json};
 
 use super::{CONFIRMED, LATER, Repository, Role, altered, doubt, id, judged, key, key_object, pinned, write, wrong};
@@ -89,6 +90,40 @@ fn whoever_signed_a_role_on_the_way_is_told() {
     assert_eq!(through("top.bin", b"top"), of(&[2, 3, 4]));
     assert_eq!(through("tool.bin", b"tool"), of(&[2, 3, 4, 5]));
     assert_eq!(through("top.bin", b"other"), of(&[]));
+}
+
+/// Who signed the role in which the target stands, not those who only lead to it.
+#[test]
+fn whoever_signed_the_targets_role_is_the_signer() {
+    let signers = |repository: &Repository, file: &str, bytes: &[u8]| {
+        let findings = judged(repository.objects(), file, bytes, &[repository.anchor()]);
+        findings[0].signers.clone()
+    };
+    let of = |seeds: &[u8]| {
+        let mut ids: Vec<String> = seeds.iter().map(|seed| key(*seed).public().id().to_string()).collect();
+        ids.sort();
+        ids.into_iter().map(|id| Signer::key(id, None)).collect::<Vec<_>>()
+    };
+    let good = Repository::new();
+    assert_eq!(signers(&good, "top.bin", b"top"), of(&[4]));
+    assert_eq!(signers(&good, "tool.bin", b"tool"), of(&[5]));
+    let both = altered(|it| {
+        it.root.signed["roles"]["targets"] = json!({"keyids": ["key-4", "key-6"], "threshold": 2});
+        it.targets.signers = vec![4, 6];
+    });
+    assert_eq!(signers(&both, "top.bin", b"top"), of(&[4, 6]));
+    // A role that asked for both does not stand with one of them, whatever the anchor speaks for.
+    let mut anchor = both.anchor();
+    anchor.speaks_for = SpeaksFor::Registry;
+    let mut findings = judged(both.objects(), "top.bin", b"top", &[anchor]);
+    let mut revocations = Revocations::empty(1, time(DAY));
+    revocations.revoked.push(Revocation {
+        invalid_since: None,
+        reason: "a test".to_owned(),
+        what: Revoked::Key(key(6).public().id().to_string()),
+    });
+    revocations.apply(&mut findings[0]);
+    assert_eq!(findings[0].outcome, wrong(Fault::Revoked));
 }
 
 #[test]

@@ -142,6 +142,8 @@ fn what_no_policy_may_say_is_refused() {
         (publisher("pgp: [\"01234567\"]"), Code::PolicyMalformed, "whole fingerprint"),
         (publisher(&format!("pgp: [\"{pgp}\"], evidence: registry")), Code::PolicyMalformed, "less than their"),
         (publisher(&format!("pgp: [\"{pgp}\"], signers: 2")), Code::PolicyMalformed, "more signers"),
+        // One key under two headings is one.
+        (publisher(&format!("pgp: [\"{pgp}\"], keys: [\"{pgp}\"], signers: 2")), Code::PolicyMalformed, "more signers"),
         (publisher("identity: {issuer: forge}"), Code::PolicyMalformed, "a subject or a field"),
         (publisher("identity: {issuer: forge, subject: \"*\"}"), Code::PolicyMalformed, "is no pattern"),
         (publisher("identity: {issuer: \"*\", subject: a}"), Code::PolicyMalformed, "is no pattern"),

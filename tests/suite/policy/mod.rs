@@ -13,6 +13,7 @@ mod custody;
 mod document;
 mod explicit;
 mod judge;
+mod names;
 mod properties;
 mod review;
 mod values;
@@ -21,6 +22,7 @@ mod vex;
 pub(crate) const ECOSYSTEMS: Ecosystems = Ecosystems {
     compare_versions: ecosystem::compare_versions,
     key: ecosystem::collision_key,
+    spelling: ecosystem::spelling,
 };
 
 /// The sample of the chapter, with every part of the language.

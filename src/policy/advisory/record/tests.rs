@@ -13,6 +13,7 @@ const NUMBERS: Ecosystems = Ecosystems {
         Some(parts(one)?.cmp(&parts(other)?))
     },
     key: |_, name| name.to_lowercase(),
+    spelling: |_, name| name.to_owned(),
 };
 
 fn now() -> Timestamp {

@@ -183,6 +183,110 @@ fn thresholds_count_signers_once() {
     assert_eq!(judged(pinned_by_nobody, &left_pad(), &by(&["a1", "a2"])), ALLOWED);
 }
 
+const PGP: &str = "0123456789ABCDEF0123456789ABCDEF01234567";
+
+/// Neither one signer nor one pin counts twice, in whatever way they overlap.
+#[test]
+fn thresholds_pair_signers_with_pins() {
+    let other = PGP.replace('0', "9");
+    let rule = |pins: &str| {
+        format!(
+            "publishers: [{{match: npm/left-pad, evidence: publisher, {pins}, signers: 2, until: \"2027-01-01\"}}]\n"
+        )
+    };
+    let by = |signers: &[(&str, Signer)]| -> Vec<Finding> {
+        let findings = signers.iter();
+        findings
+            .map(|(kind, signer)| confirmed(kind, Level::Publisher).by(signer.clone()))
+            .collect()
+    };
+    let few = denied("evidence-too-low");
+    let check = |pins: &str, signers: &[(&str, Signer)], expected| {
+        let mut findings = by(signers);
+        for _ in 0..signers.len() {
+            findings.rotate_left(1);
+            assert_eq!(
+                judged(&rule(pins), &left_pad(), &findings),
+                expected,
+                "{pins} {signers:?}"
+            );
+        }
+    };
+    // One key under two headings, in two spellings, and in two proofs.
+    let both = format!("pgp: [\"{PGP}\", \"{other}\"], keys: [\"{PGP}\"]");
+    check(&both, &[("openpgp", key(PGP))], few.clone());
+    check(
+        &both,
+        &[("openpgp", key(PGP)), ("helm-provenance", key(PGP))],
+        few.clone(),
+    );
+    check(&both, &[("openpgp", key(PGP)), ("openpgp", key(&other))], ALLOWED);
+    check(
+        "keys: [ab01, \"AB:01\", ab02]",
+        &[("minisign", key("AB01"))],
+        few.clone(),
+    );
+    check(
+        "keys: [ab01, \"AB:01\", ab02]",
+        &[("minisign", key("AB01")), ("minisign", key("ab02"))],
+        ALLOWED,
+    );
+    // One identity that fits two entries, and two of which one fits both.
+    let wide = "identity: [{issuer: forge, owner_id: \"7\"}, {issuer: forge, repository: acme/tool}]";
+    let acme = |owner: &str| ("sigstore", identity("acme/tool", owner));
+    check(wide, &[acme("7")], few.clone());
+    check(wide, &[acme("7"), acme("8")], ALLOWED);
+    check(wide, &[acme("8"), acme("9")], few.clone());
+    let mixed = "keys: [a1], identity: [{issuer: forge, owner_id: \"7\"}, {issuer: forge, repository: acme/tool}]";
+    check(mixed, &[acme("7"), ("minisign", key("a1"))], ALLOWED);
+    check(mixed, &[acme("8"), ("minisign", key("a1")), acme("7")], ALLOWED);
+    // A renewed certificate is its author's.
+    let certificate = |fingerprint: &str, subject: &str| {
+        let signer = Signer::Certificate {
+            chain: Vec::new(),
+            fingerprint: fingerprint.to_owned(),
+            issuer: "CN=Authority".to_owned(),
+            subject: subject.to_owned(),
+        };
+        ("cms", signer)
+    };
+    let renewed = "keys: [c1, c2]";
+    check(
+        renewed,
+        &[certificate("c1", "CN=Ann"), certificate("c2", "CN=Ann")],
+        few,
+    );
+    check(
+        renewed,
+        &[certificate("c1", "CN=Ann"), certificate("c2", "CN=Bob")],
+        ALLOWED,
+    );
+}
+
+/// Whoever was renamed is the same by a number; nobody is by a name that two have had.
+#[test]
+fn a_signer_without_numbers_makes_nobody_fewer() {
+    let rule = "publishers: [{match: npm/left-pad, evidence: publisher, signers: 2, until: \"2027-01-01\", identity: [{issuer: forge, \
+                owner_id: \"7\"}, {issuer: forge, owner_id: \"8\"}, {issuer: forge, repository: acme/tool}]}]\n";
+    let Signer::Identity(mut nameless) = identity("acme/tool", "7") else {
+        unreachable!()
+    };
+    nameless.fields.retain(|name, _| name == "repository");
+    let by = |signer: Signer| confirmed("sigstore", Level::Publisher).by(signer);
+    let nameless = by(Signer::Identity(nameless));
+    let (seven, eight) = (by(identity("acme/tool", "7")), by(identity("acme/tool", "8")));
+    let decide = |findings: &[Finding]| judged(rule, &left_pad(), findings);
+    assert_eq!(decide(&[seven.clone(), nameless.clone()]), denied("evidence-too-low"));
+    assert_eq!(decide(&[nameless.clone(), seven.clone()]), denied("evidence-too-low"));
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let all = [&seven, &eight, &nameless];
+        let findings: Vec<Finding> = order.iter().map(|place| all[*place].clone()).collect();
+        assert_eq!(decide(&findings), ALLOWED, "{order:?}");
+        let unnamed = "ecosystems: {npm: {signers: 2}}\n";
+        assert_eq!(judged(unnamed, &left_pad(), &findings), ALLOWED, "{order:?}");
+    }
+}
+
 #[test]
 fn trust_that_has_ended_refuses_and_does_not_fall_away() {
     let lines = "publishers: [{match: npm/left-pad, keys: [a1], until: \"2026-11-21\"}]\n";

@@ -1,6 +1,7 @@
 //! Each rule alone: what it lets pass, and what it refuses under which code.
 
 mod evidence;
+mod pins;
 mod said;
 mod vex;
 mod waived;
@@ -71,6 +72,67 @@ fn names_of_ones_own_never_come_from_outside() {
         judged(lines, &artifact("npm", "@corporation/x", "1"), &signed()),
         ALLOWED
     );
+}
+
+/// What people write for everything below a name of their own means that name, too; and no neighbour's.
+#[test]
+fn a_namespace_is_covered_whole() {
+    let is_internal = |pattern: &str, ecosystem: &str, name: &str| {
+        let lines = format!("internal: [\"{ecosystem}/{pattern}\"]\n");
+        let (_, codes) = judged(&lines, &artifact(ecosystem, name, "1"), &[]);
+        codes.contains(&"internal-name")
+    };
+    for (ecosystem, pattern, own, others) in [
+        (
+            "maven",
+            "com.corp.*",
+            &["com.corp:lib", "com.corp.x:lib", "com.corp.x.y:lib", "Com.Corp:Lib"][..],
+            &["com.corporation:lib", "com.corp-x:lib", "org.corp:lib", "com:corp"][..],
+        ),
+        (
+            "maven",
+            "com.corp",
+            &["com.corp:lib"],
+            &["com.corp.x:lib", "com.corporation:lib"],
+        ),
+        ("maven", "com.corp:*", &["com.corp:lib"], &["com.corp.x:lib"]),
+        (
+            "maven",
+            "com.corp:lib",
+            &["com.corp:lib"],
+            &["com.corp:lib2", "com.corp:lib:x"],
+        ),
+        (
+            "maven",
+            "com.*.inside.*",
+            &["com.corp.inside:lib"],
+            &["com.corp.outside:lib"],
+        ),
+        (
+            "npm",
+            "@corp/*",
+            &["@corp/x", "@Corp/X"],
+            &["@corporation/x", "corp", "@corp-x/y"],
+        ),
+        ("npm", "@corp", &["@corp/x"], &["@corporation/x", "corp"]),
+        ("npm", "@corp-*", &["@corp-x/y"], &["@corp/x", "corp-x"]),
+        ("npm", "corp-*", &["corp-x"], &["corp", "@corp-x/y"]),
+        (
+            "pypi",
+            "Corp_*",
+            &["corp-x", "corp_x", "corp.x", "CORP--x"],
+            &["corp", "corporation", "corpx"],
+        ),
+        ("pypi", "corp.*", &["corp-x", "corp.x"], &["corp"]),
+        ("cargo", "corp-*", &["corp-x", "corp_x", "Corp_x"], &["corp", "corpx"]),
+    ] {
+        for name in own {
+            assert!(is_internal(pattern, ecosystem, name), "{ecosystem}/{pattern} {name}");
+        }
+        for name in others {
+            assert!(!is_internal(pattern, ecosystem, name), "{ecosystem}/{pattern} {name}");
+        }
+    }
 }
 
 #[test]

@@ -127,8 +127,16 @@ fn the_trail_names_every_rule_about_a_name() {
     let policy = policy(&lines);
     let around = Around::new();
     let judge = around.judge(&policy);
-    let rules =
-        |artifact: &Artifact| -> Vec<String> { judge.explain(artifact).into_iter().map(|one| one.rule).collect() };
+    // What is about every name alike comes after what names it, and in the next test.
+    let rules = |artifact: &Artifact| -> Vec<String> {
+        let trail = judge.explain(artifact).into_iter().map(|one| one.rule);
+        let named = ["internal", "deny", "default", "publishers", "waivers"];
+        let is_named = |rule: &String| {
+            named.contains(&rule.split('[').next().unwrap_or_default())
+                || rule.starts_with("ecosystems.") && rule.matches('.').count() == 1
+        };
+        trail.filter(is_named).collect()
+    };
     assert_eq!(
         rules(&left_pad()),
         [
@@ -188,5 +196,62 @@ fn the_trail_names_every_rule_about_a_name() {
         says(all, &left_pad()),
         "asks for `registry`, by 2 signers, resting on a or b, by whoever published it first, never less than before, published 3 days before \
          the export"
+    );
+}
+
+/// Whoever asks about a name learns every rule that may decide about it, not only those that name it.
+#[test]
+fn the_trail_holds_the_rules_that_are_about_all_alike() {
+    let trail = |lines: &str, artifact: &Artifact| -> Vec<String> {
+        let policy = crate::policy::policy(lines);
+        let trail = Around::new().judge(&policy).explain(artifact).into_iter();
+        trail.map(|one| format!("{}: {}", one.rule, one.says)).collect()
+    };
+    let other_bytes =
+        waiver(|lines| *lines = lines.replace(&left_pad().digest.to_string(), &Digest::of(b"other").to_string()));
+    let lines = format!(
+        "{other_bytes}ecosystems: {{npm: {{evidence: registry, floor: ignore, min_age_days: 7, max_age_days: 900, unknown_age: deny}}}}\nnames: \
+         {{first_seen: deny, similar: review}}\nlicences: {{allow: [MIT, ISC], unknown: review, other: deny}}\nscan: [{{engine: clamav, side: import, \
+         definitions_max_age_days: 3}}, {{engine: other, side: export, required: false, effective: \"2026-12-01\"}}]\nrequire: {{approvals: 2, \
+         sequence_gap: refuse}}\ncustody: {{events: [sealed], write_protected: true, scan_max_age_days: 7}}\non_refusal: keep-out\n"
+    );
+    assert_eq!(
+        trail(&lines, &left_pad()),
+        [
+            "ecosystems.npm: asks for `registry`, published 7 days before the export",
+            "ecosystems.npm.unknown_age: deny, if nobody states when it was published",
+            "ecosystems.npm.max_age_days: review, if it was published more than 900 days before the export",
+            "names.first_seen: deny, if nothing of this name was here before",
+            "names.similar: review, if a name that is new here looks like one that is popular or already here",
+            "advisories: malicious deny, critical deny, high review, medium record, low record, unknown review; signed statements that one \
+             does not affect it count",
+            "licences.allow: ISC, MIT",
+            "licences.other: deny, if it has another licence",
+            "licences.unknown: review, if nothing states its licence, or not as SPDX has it",
+            "scan[clamav import]: deny, if clamav has not scanned it on the receiving side with definitions of at most 3 days",
+            "scan[other export]: record, if other has not scanned it on the sending side; counts from 2026-12-01",
+            &format!(
+                "waivers[W-1]: only for {}: lifts evidence-too-low until 2027-01-01",
+                Digest::of(b"other")
+            ),
+            "require: its bundle: approved by 2 other persons, imported by yet another, at most 45 days old, revocations at most 14 days, advisories at most \
+             7 days, none missing before it, complete and as planned",
+            "custody: its bundle's media: recorded as sealed, records follow one another, seals as recorded, write-protected, scanned at most 7 days ago",
+            "review_persons: one person signs for what is for review",
+            "on_refusal: keep-out: if it is not admitted, the rest of its bundle may be",
+        ]
+    );
+    // What passes everything over is left out.
+    let quiet = "names: {first_seen: allow, compare_with: []}\nlicences: {allow: [], unknown: allow, other: allow}\nadvisories: {malicious: allow, critical: \
+                 allow, high: allow, medium: allow, low: allow, unknown: allow}\nrequire: {approvals: 0, release_by_other_person: false, \
+                 revocations_max_age_days: none, advisories_max_age_days: none, closure: record}\ncustody: {chain: record, seals: record}\n";
+    assert_eq!(
+        trail(quiet, &artifact("deb", "x", "1")),
+        [
+            "ecosystems.deb: asks for `registry`, never less than before",
+            "require: its bundle: at most 45 days old",
+            "review_persons: one person signs for what is for review",
+            "on_refusal: stop: if it is not admitted, nothing of its bundle is",
+        ]
     );
 }
