@@ -29,6 +29,7 @@ mod log;
 mod media;
 mod other_reader;
 mod paper;
+mod pins;
 mod put_back;
 mod reasons;
 mod renderings;
