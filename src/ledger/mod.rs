@@ -8,7 +8,9 @@
 //! Every commit is durable (WAL with `synchronous=FULL`); a reader never blocks the writer.
 #![expect(clippy::disallowed_methods, reason = "the ledger is a file on disk")]
 
+mod again;
 mod ask;
+mod begin;
 mod error;
 mod import;
 mod journal;

@@ -28,6 +28,7 @@ mod kill_records;
 mod log;
 mod media;
 mod other_reader;
+mod once_more;
 mod paper;
 mod pins;
 mod put_back;
