@@ -232,3 +232,26 @@ fn only_the_last_bundle_of_its_stream_is_taken_once_more_and_its_number_stays() 
     refused(&mut ledger, 1);
     assert!(ledger.knew_before(&full_name("a"), &bundle(2).manifest).unwrap());
 }
+
+#[test]
+fn publishers_whom_earlier_versions_pinned_at_later_imports_are_pinned_no_more() {
+    let (folder, mut ledger) = created();
+    for sequence in 1..=2 {
+        let import = ledger.begin(bundle(sequence)).unwrap();
+        let recorded = import.artifact(&held("a", &sequence.to_string(), "a")).unwrap();
+        import.judgement(recorded, &judgement("AA11", "{}")).unwrap();
+        import.commit(root(sequence), None).unwrap();
+    }
+    let pinned = ledger.signers(&full_name("a")).unwrap();
+    assert_eq!(pinned.len(), 1);
+    drop(ledger);
+    // As the version before left it.
+    let path = folder.path().join("state.db");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let later = "INSERT INTO signers SELECT name, replace(signer, 'AA11', 'BB22'), 2 FROM signers";
+    assert_eq!(connection.execute(later, []).unwrap(), 1);
+    connection.pragma_update(None, "user_version", 6).unwrap();
+    drop(connection);
+    let ledger = Ledger::open(&path).unwrap();
+    assert_eq!(ledger.signers(&full_name("a")).unwrap(), pinned);
+}
