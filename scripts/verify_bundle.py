@@ -221,6 +221,12 @@ def spell(seconds):
     return (FIRST_TIME + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def always(value):
+    if value is not True:
+        raise NotStrict("not true")
+    return True
+
+
 def word(*words):
     def check(value):
         if text(value) not in words:
@@ -1157,6 +1163,8 @@ class Memory:
         self.known_time = time(fields["known_time"]) if "known_time" in fields else None
         self.record_gaps = fields.get("record_gaps", False)
         self.base = fields.get("base")
+        # Whether persons have decided about something of the bundle that was imported last.
+        self.is_decided = False
 
     def holds(self, base):
         return base in (self.last[2], self.same_number, self.base)
@@ -1198,13 +1206,14 @@ def vouch(verdict, approvals, root, now, memory, site):
     """What a manifest whose seal counts says of itself: for whom, when, in which order, and who approved."""
     verdict.root = root
     check_recipient(verdict.manifest, root)
-    if memory and verdict.digest in (memory.last[2], memory.same_number):
+    once_more = memory and memory.is_decided and (memory.last[0], memory.last[2]) == (root.epoch, verdict.digest)
+    if memory and not once_more and verdict.digest in (memory.last[2], memory.same_number):
         raise Refused("already-imported", label(verdict.manifest), "it was imported before; nothing changed")
     check_time(verdict.manifest, root, now, memory)
     base = verdict.manifest.get("base")
     if memory and base is not None and not memory.holds(base):
         raise Refused("base-missing", label(verdict.manifest), "it builds on a bundle that was not imported")
-    if memory:
+    if memory and not once_more:
         verdict.gap = check_order(verdict.manifest, verdict.digest, root, memory)
     verdict.approvers = check_approvals(approvals, verdict, root, now, site)
 
@@ -2974,6 +2983,7 @@ def check_standing(head, before, known, parts, read, subject):
 
 
 ORDER = struct(
+    optional={"again": always},
     gap=word("record", "refuse"),
     has_base=anything,
     last=or_null(struct(epoch=integer, manifest=digest, sequence=integer)),
@@ -2990,6 +3000,7 @@ def attempt_again(head, known, parts, read):
     order = read_document(read("basis/order.json"), ORDER, "basis/order.json")
     last = order["last"] or {"epoch": 0, "manifest": None, "sequence": 0}
     memory = Memory({"last_epoch": last["epoch"], "last_manifest": last["manifest"], "last_sequence": last["sequence"], "same_number": order["numbered"]})
+    memory.is_decided = order["again"] is True
     memory.record_gaps, memory.known_time = order["gap"] == "record", time(head["known_time"]["time"]) if head["known_time"] else None
     site = Chain(known)
     if order["revocations"] is not None:

@@ -19,6 +19,7 @@ use crate::enclave::{self, Enclave};
 use crate::import::attempt::Circumstances;
 use crate::import::authenticate::Voucher;
 use crate::import::commit::Committed;
+use crate::import::decide::Admission;
 use crate::import::open::Input;
 use crate::import::record::{Keys, Recorder};
 use crate::import::site::{Brought, Site};
@@ -330,6 +331,7 @@ fn report_import(committed: &Committed, arguments: &ImportArguments, report: Opt
         document["decisions"] = decisions_json(&committed.decisions);
         document["generation"] = json!(committed.generation.number);
         document["repository_digest"] = json!(committed.generation.root.to_string());
+        document["taken_again"] = json!(committed.taken_again);
         document["new_objects"] = json!(summary.new_objects);
         document["new_bytes"] = json!(summary.new_bytes);
         document["report"] = json!(report.map(|path| path.display().to_string()));
@@ -347,11 +349,18 @@ fn report_import(committed: &Committed, arguments: &ImportArguments, report: Opt
         return;
     }
     let output = &context.output;
-    output.answer(&format!(
-        "imported bundle {} as generation {}",
-        manifest.label(),
-        committed.generation.number
-    ));
+    output.answer(&match committed.taken_again {
+        None => format!(
+            "imported bundle {} as generation {}",
+            manifest.label(),
+            committed.generation.number
+        ),
+        Some(taken) => format!(
+            "took {taken} artifacts of bundle {} that were admitted since, as generation {}; the others are not taken again",
+            manifest.label(),
+            committed.generation.number
+        ),
+    });
     for (id, counts) in &summary.ecosystems {
         output.answer(&format!(
             "  {:<8} {:>8} artifacts {:>12}",
@@ -366,6 +375,12 @@ fn report_import(committed: &Committed, arguments: &ImportArguments, report: Opt
         size(summary.new_bytes)
     ));
     answer_decisions(&committed.decisions, context);
+    let waiting = committed.decisions.count(Admission::Waiting);
+    if waiting > 0 {
+        output.say(&format!(
+            "hint: {waiting} artifacts wait: `sealift review list` shows them; once some are approved, import the same media again"
+        ));
+    }
     answer_evidence(&committed.evidence, &committed.brought, context);
     answer_voucher(manifest, &committed.voucher, context);
     if let Some(path) = report {
@@ -386,11 +401,15 @@ fn report_already(refusals: &[Refusal], context: &Context) {
                 "outcome": "already-imported",
                 "bundle": refusal.subject,
                 "reason": refusal.reason,
+                "hint": refusal.hint,
             }));
         } else {
             context
                 .output
                 .answer(&format!("{}: {}", refusal.subject, refusal.reason));
+            if let Some(hint) = &refusal.hint {
+                context.output.say(&format!("hint: {hint}"));
+            }
         }
     }
 }

@@ -232,7 +232,7 @@ struct Asked<'a> {
 /// What today's policy was not asked.
 fn not_asked(again: &Again<'_>) -> Vec<&'static str> {
     let mut parts = vec![
-        "approvals, gaps and the age of side data: they are a bundle's",
+        "approvals, gaps and what a bundle carries: they are a bundle's",
         "scanners: nothing is scanned again",
     ];
     if again.advisories.is_none() {
@@ -250,6 +250,7 @@ fn total_json(total: &Rechecked, asked: &Asked<'_>) -> Value {
         "fallen": total.fallen,
         "risen": total.risen,
         "not_admitted": total.not_admitted,
+        "stale": total.stale,
         "policy": { "id": policy.policy.id, "version": policy.policy.version, "digest": policy.policy.digest(), "origin": policy.origin },
         "not_asked": asked.not_asked,
         "recorded": asked.is_recorded,
@@ -278,6 +279,9 @@ fn total_text(total: &Rechecked, asked: &Asked<'_>, lines: &mut Lines) {
         policy.version,
         total.not_admitted
     ));
+    if let Some(hit) = &total.stale {
+        lines.line(&format!("  {} [{}] ({})", hit.message, hit.code.name(), hit.rule));
+    }
     for part in &asked.not_asked {
         lines.line(&format!("  not asked: {part}"));
     }

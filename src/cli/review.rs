@@ -238,7 +238,7 @@ fn item_json(item: &Waiting, answer: &Answer) -> Value {
 fn open(enclave: &Path, manifest: &Digest) -> Result<WaitingReader, Stop> {
     if !reviews::waiting_path(enclave, manifest).is_file() {
         return Err(Unable::new(format!("nothing waits of the bundle {manifest}"))
-            .hint("an import that stops for a review leaves a list; `sealift review list` shows them")
+            .hint("an import that leaves something to persons leaves a list; `sealift review list` shows them")
             .into());
     }
     WaitingReader::open(enclave, manifest)

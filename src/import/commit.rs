@@ -37,6 +37,8 @@ pub struct Committed {
     pub evidence: EvidenceSummary,
     /// What the policy decided.
     pub decisions: Decisions,
+    /// Of a bundle that was here before, and came once more: how many artifacts were taken now.
+    pub taken_again: Option<u64>,
 }
 
 /// Makes the import durable, commits it and shows it. `log` is what counts of the log from then on, and `record` are the folders
@@ -55,6 +57,7 @@ pub fn commit<'a>(
         brought,
         evidence,
         decisions,
+        taken_again,
     } = staged;
     store::sync_file_systems(iter::once(repository.folder()).chain(record))?;
     let record = import.commit(generation.root().digest(), log)?;
@@ -75,5 +78,6 @@ pub fn commit<'a>(
         brought,
         evidence,
         decisions,
+        taken_again,
     })
 }

@@ -1,6 +1,7 @@
 //! What each check of an attempt asked for, and what it found, in words (`bundle-spec/report.md` §2).
 
 use super::authenticate::Position;
+use super::memory::Order;
 use super::record::Keeping;
 use crate::bundle::manifest::Manifest;
 use crate::model::{Digest, Refusal, bundle_label};
@@ -16,17 +17,20 @@ pub(super) struct Asked {
     approvers: u32,
     /// The last bundle of the stream.
     last: Option<Position>,
+    /// Whether that is the bundle itself, which came once more.
+    is_again: bool,
     /// For whom the bundle says that it is.
     recipients: Vec<Digest>,
 }
 
 impl Asked {
-    pub(super) fn of(root: &Root, manifest: &Manifest, last: Option<Position>) -> Self {
+    pub(super) fn of(root: &Root, manifest: &Manifest, order: &Order) -> Self {
         let threshold = |role: Role| root.roles.get(&role).map_or(0, |role| role.threshold.get());
         Self {
             exporters: threshold(Role::Export),
             approvers: threshold(Role::Approve),
-            last,
+            last: order.last,
+            is_again: order.again,
             recipients: manifest.recipients.clone(),
         }
     }
@@ -125,6 +129,7 @@ pub(super) fn passed(id: &str, keeping: &Keeping<'_>) -> Option<(String, String)
 
 fn after(asked: &Asked, epoch: u64, stream: &str) -> String {
     match asked.last.filter(|last| last.epoch == epoch) {
+        Some(last) if asked.is_again => format!("bundle {} once more", bundle_label(stream, last.epoch, last.sequence)),
         Some(last) => format!(
             "what follows bundle {}",
             bundle_label(stream, last.epoch, last.sequence)

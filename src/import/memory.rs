@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::authenticate::{GapRule, Imported, Memory, Position};
+use super::authenticate::{GapRule, Imported, Memory, Position, Rest};
 use super::open::UntrustedRecord;
+use super::reviews;
 use crate::ledger::Ledger;
 use crate::model::{Digest, Stop, Timestamp, Unable};
 
@@ -66,6 +67,9 @@ impl EnclaveMemory<'_> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Order {
+    /// Whether the bundle itself was here, and came once more for what persons had admitted of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) again: bool,
     /// Whether the bundle on which it builds is here.
     pub(super) has_base: bool,
     /// What the site did when numbers were missing.
@@ -81,6 +85,7 @@ pub(super) struct Order {
 /// That memory, once more.
 pub(super) struct OrderAgain<'a> {
     pub(super) order: &'a Order,
+    pub(super) manifest: Option<Digest>,
     pub(super) base: Option<Digest>,
     pub(super) known_time: Option<(Timestamp, String)>,
     pub(super) now: Timestamp,
@@ -96,8 +101,9 @@ impl Memory for OrderAgain<'_> {
     }
 
     fn imported(&self, manifest: &Digest) -> Result<Option<Imported>, Stop> {
-        // Of a bundle that is here already no report is written.
-        let is_here = self.base.as_ref() == Some(manifest) && self.order.has_base;
+        // Of a bundle that is here already a report is written only if it came for more.
+        let is_here = self.base.as_ref() == Some(manifest) && self.order.has_base
+            || self.manifest.as_ref() == Some(manifest) && self.order.again;
         Ok(is_here.then_some(Imported {
             at: self.now,
             generation: None,
@@ -115,6 +121,10 @@ impl Memory for OrderAgain<'_> {
     fn kept_approvals(&self, _manifest: &Digest) -> Result<Vec<Vec<u8>>, Stop> {
         Ok(Vec::new())
     }
+
+    fn rest(&self, _manifest: &Digest) -> Result<Rest, Stop> {
+        Ok(if self.order.again { Rest::Decided } else { Rest::Nothing })
+    }
 }
 
 /// A memory whose answers about the stream are noted.
@@ -128,6 +138,7 @@ impl<'a> NotedOrder<'a> {
         Self {
             memory,
             order: RefCell::new(Order {
+                again: false,
                 has_base: false,
                 gap: memory.gap_rule(),
                 last: None,
@@ -157,7 +168,7 @@ impl Memory for NotedOrder<'_> {
 
     fn imported(&self, manifest: &Digest) -> Result<Option<Imported>, Stop> {
         let imported = self.memory.imported(manifest)?;
-        // The bundle itself is asked for first: one that is here already leaves no report.
+        // The bundle itself is asked for first.
         self.order.borrow_mut().has_base = imported.is_some();
         Ok(imported)
     }
@@ -172,6 +183,15 @@ impl Memory for NotedOrder<'_> {
 
     fn kept_approvals(&self, manifest: &Digest) -> Result<Vec<Vec<u8>>, Stop> {
         self.memory.kept_approvals(manifest)
+    }
+
+    fn rest(&self, manifest: &Digest) -> Result<Rest, Stop> {
+        let rest = self.memory.rest(manifest)?;
+        let mut order = self.order.borrow_mut();
+        order.again = rest == Rest::Decided;
+        // What was asked before was not about its base.
+        order.has_base = false;
+        Ok(rest)
     }
 }
 
@@ -217,5 +237,13 @@ impl Memory for EnclaveMemory<'_> {
     fn kept_approvals(&self, manifest: &Digest) -> Result<Vec<Vec<u8>>, Stop> {
         let kept = kept(&approvals(&staging(self.folder, manifest)))?;
         Ok(kept.into_iter().map(|(_, envelope)| envelope).collect())
+    }
+
+    fn rest(&self, manifest: &Digest) -> Result<Rest, Stop> {
+        if !reviews::waiting_path(self.folder, manifest).is_file() {
+            return Ok(Rest::Nothing);
+        }
+        let is_decided = !reviews::signed(self.folder, manifest)?.is_empty();
+        Ok(if is_decided { Rest::Decided } else { Rest::Waits })
     }
 }

@@ -60,10 +60,10 @@ use crate::trust::folder::TrustFolder;
 use crate::trust::review::{Asked, Reviews};
 use crate::trust::{Profile, Role, TrustedRoot};
 
-use authenticate::{Approvals, Authenticated, GapRule, Judgement, Memory, Outcome, Voucher, authenticate};
+use authenticate::{Approvals, Authenticated, GapRule, Judgement, Memory, Outcome, Rest, Voucher, authenticate};
 use commit::{Committed, commit};
 use custody::Custodied;
-use decide::{Deciding, Decisions, Noted, Occasion, Recollection, decide, weigh};
+use decide::{Admission, BeforeBundle, Deciding, Decisions, Noted, Occasion, Recollection, Weighed, decide, weigh};
 pub use memory::EnclaveMemory;
 use memory::NotedOrder;
 use open::{Input, open};
@@ -176,9 +176,7 @@ fn import_steps(
     }
     trust.store_roots(new_roots)?;
     site.remember(trust, &enclave.ledger)?;
-    if let Err(Stop::Refused(refusals)) = &result
-        && refusals.iter().all(|refusal| refusal.code == Code::AlreadyImported)
-    {
+    if is_already_here(&result) {
         // Killed after its commit, an import is done, and has left its staging folder.
         enclave.clear_leftovers()?;
     }
@@ -187,10 +185,13 @@ fn import_steps(
     recorder.authenticated(authenticated.voucher(), trust.current())?;
     let staging = memory::staging(folder, &manifest_digest);
     let result = run_import((authenticated, records), folder, enclave, trust, site, run, recorder);
-    if let Err(Stop::Refused(_)) = &result {
+    let is_here = is_already_here(&result);
+    if let Err(Stop::Refused(_)) = &result
+        && !is_here
+    {
         recorder.keep_refused(&staging);
     }
-    if volumes == 1 && result.is_err() {
+    if is_here || volumes == 1 && result.is_err() {
         // Nothing of a single volume is worth keeping; of several, those that were good are.
         let _ = fs::remove_dir_all(&staging);
     }
@@ -213,6 +214,7 @@ fn run_import(
         .create(staging)
         .map_err(|error| verify_objects::write_failed(staging, error))?;
     let (manifest, manifest_digest) = (authenticated.manifest().clone(), authenticated.manifest_digest());
+    let again = authenticated.voucher().is_again;
     let approvals = authenticated.approvals().to_vec();
     let newest = trust.current().document().clone();
     let chain = custody::chain(&records, &newest, (&manifest, manifest_digest), &site, run.now);
@@ -261,7 +263,14 @@ fn run_import(
             let scanned = scan(judged.intact(), store, run.scanners, run.now, run.progress)?;
             let signed = reviews::signed(folder, &manifest_digest)?;
             let reviews = reviews_of(&signed, judged.intact(), trust, &site, run.now);
-            let memory = Noted::new(&enclave.ledger, recorder.lines(basis::MEMORY)?);
+            let before = again.then(|| BeforeBundle::new(&enclave.ledger, manifest_digest));
+            let remembered = recollection(&enclave.ledger, before.as_ref());
+            let of_enclave = EnclaveMemory {
+                ledger: &enclave.ledger,
+                folder,
+                gap: gap_rule(&site),
+            };
+            let memory = Noted::new(remembered, recorder.lines(basis::MEMORY)?);
             let deciding = Deciding {
                 in_force,
                 profile: profile(trust),
@@ -278,7 +287,13 @@ fn run_import(
                 waiting: Some(&reviews::waiting_path(folder, &manifest_digest)),
                 progress: run.progress,
             };
-            let weighed = weigh(judged, store, &deciding)?;
+            let mut weighed = weigh(judged, store, &deciding)?;
+            if let Some(before) = &before
+                && !weighed.leave_only_new(before)?
+            {
+                weighed.list_waiting(&deciding)?;
+                return Err(nothing_new(&weighed, &of_enclave)?.into());
+            }
             recorder.weighed(&weighed)?;
             let by = DecidedBy {
                 memory: &memory,
@@ -299,9 +314,41 @@ fn run_import(
             drop(write_behind);
             let committed = commit(staged, log.as_ref(), recorder.folders())?;
             recorder.committed();
-            reviews::clear(folder, &manifest_digest);
+            if committed.decisions.count(Admission::Waiting) == 0 {
+                reviews::clear(folder, &manifest_digest);
+            }
             Ok(Imported::Committed(Box::new(committed)))
         }
+    }
+}
+
+/// Whether a bundle was imported before, and there is nothing more of it to take.
+fn is_already_here<T>(result: &Result<T, Stop>) -> bool {
+    let Err(Stop::Refused(refusals)) = result else {
+        return false;
+    };
+    refusals.iter().all(|refusal| refusal.code == Code::AlreadyImported)
+}
+
+/// What an enclave remembers: all of it, or as if a bundle that comes once more had not been here.
+fn recollection<'m>(ledger: &'m Ledger, before: Option<&'m BeforeBundle<'m>>) -> &'m dyn Recollection {
+    match before {
+        Some(before) => before,
+        None => ledger,
+    }
+}
+
+/// Why a bundle that came once more changes nothing.
+fn nothing_new(weighed: &Weighed, memory: &EnclaveMemory<'_>) -> Result<Refusal, Stop> {
+    let intact = weighed.intact();
+    let subject = format!("bundle {}", intact.manifest().label());
+    let rest = match weighed.decisions().count(Admission::Waiting) {
+        0 => Rest::Nothing,
+        _ => Rest::Waits,
+    };
+    match memory.imported(&intact.manifest_digest())? {
+        Some(imported) => Ok(authenticate::unchanged(&subject, &imported, rest)),
+        None => Err(Unable::new("the bundle that came once more is not in state.db").into()),
     }
 }
 
@@ -456,6 +503,11 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
     if let Some(memory) = against.memory {
         records.extend(memory.kept_custody(&manifest_digest)?);
     }
+    let again = authenticated.voucher().is_again;
+    let before = against
+        .memory
+        .filter(|_| again)
+        .map(|memory| BeforeBundle::new(memory.ledger, manifest_digest));
     let roots = &authenticated.voucher().new_roots;
     let newest = roots.last().unwrap_or(against.trust.current()).document().clone();
     check_space(&manifest, &against.scratch)?;
@@ -502,7 +554,9 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
                 in_force,
                 profile: profile(trust),
                 importers: importers(trust),
-                memory: against.memory.map(|memory| memory.ledger as &dyn Recollection),
+                memory: against
+                    .memory
+                    .map(|memory| recollection(memory.ledger, before.as_ref())),
                 trust_data: site.trust_data().map(|(_, data)| data),
                 revocations: site.revocations().map(|(_, document)| document),
                 carried_revocations: site.carried_revocations(),
@@ -514,7 +568,13 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
                 waiting: None,
                 progress: run.progress,
             };
-            let decided = decide(judged, against.store, &deciding)?;
+            let mut weighed = weigh(judged, against.store, &deciding)?;
+            if let (Some(before), Some(memory)) = (&before, against.memory)
+                && !weighed.leave_only_new(before)?
+            {
+                return Err(nothing_new(&weighed, memory)?.into());
+            }
+            let decided = weighed.admit(&deciding)?;
             checked.evidence = decided.summary()?;
             checked.decisions = Some(decided.into_parts().1);
         }

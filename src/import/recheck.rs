@@ -18,7 +18,7 @@ use super::vex::{Believed, Vex};
 use crate::evidence::Context;
 use crate::ledger::{BundleRecord, Entry, Judgement, Ledger, Rejudging};
 use crate::model::{Digest, Fault, Finding, Level, Outcome, Stop, Timestamp};
-use crate::policy::{self, KnownNames, Policy, Surroundings};
+use crate::policy::{self, Hit, KnownNames, Policy, Surroundings};
 use crate::store::Store;
 use crate::trust::{Profile, Revocations};
 
@@ -78,12 +78,12 @@ pub struct Change<E = Entry> {
 impl<E> Change<E> {
     /// Whether something that stood no longer stands.
     pub fn fell(&self) -> bool {
-        !self.lost.is_empty() || !self.wrong.is_empty() || self.unreadable.is_some()
+        !self.lost.is_empty() || !self.wrong.is_empty() || self.unreadable.is_some() || self.now < self.was
     }
 }
 
 /// What the judging came to, in numbers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rechecked {
     /// Artifacts that were judged.
     pub judged: u64,
@@ -93,12 +93,14 @@ pub struct Rechecked {
     pub risen: u64,
     /// Artifacts that today's policy would not admit, for something that did not stand in the way when they were admitted.
     pub not_admitted: u64,
+    /// Why the revocations by which all was judged are too old by now, if they are.
+    pub stale: Option<Hit>,
 }
 
 impl Rechecked {
-    /// Whether all stands, and would be admitted today.
+    /// Whether all stands, and would be admitted today, by revocations that are not too old.
     pub const fn stands(&self) -> bool {
-        self.fallen == 0 && self.not_admitted == 0
+        self.fallen == 0 && self.not_admitted == 0 && self.stale.is_none()
     }
 }
 
@@ -116,7 +118,7 @@ pub fn recheck(again: &Again<'_>, mut visit: impl FnMut(Change) -> Result<(), St
         Some(path) => {
             let names = advised_names(again.ledger)?;
             (
-                Some(advisories(path, &names)?),
+                Some(advisories(path, &names, again.now)?),
                 Vex::of_bytes(again.vex, &names, believed)?,
             )
         }
@@ -136,6 +138,10 @@ pub fn recheck(again: &Again<'_>, mut visit: impl FnMut(Change) -> Result<(), St
         only_shows: only_shows(again.profile, &policy),
         vex,
     };
+    total.stale = again
+        .site
+        .revocations()
+        .and_then(|(_, document)| today.judge.too_old(document.created));
     let mut known = OfLedger::new(again.ledger);
     again.progress.begin("recheck", again.ledger.artifacts()?);
     for bundle in again.ledger.bundles()? {
@@ -198,8 +204,9 @@ fn judge_round(
     for (entry, result) in round.into_iter().zip(results) {
         total.judged += 1;
         let before = again.ledger.judgement(&entry)?;
-        let (was, decision) =
-            before.map_or_else(Default::default, |judgement| (judgement.findings, judgement.decision));
+        let (was, decision, level) = before.map_or_else(Default::default, |judgement| {
+            (judgement.findings, judgement.decision, judgement.level)
+        });
         let mut change = match result {
             Ok(Opinion { mut findings, .. }) => {
                 keep_rolled_back(&was, &mut findings);
@@ -226,6 +233,10 @@ fn judge_round(
                 change
             }
         };
+        if level == Level::None && was.iter().any(is_revocation) {
+            // That it has no level any more is recorded already.
+            change.was = Level::None;
+        }
         if change.unreadable.is_some() {
             // Nothing was found about its proofs.
             change.lost.clear();
@@ -455,5 +466,11 @@ mod tests {
         let change = compare(entry(), std::slice::from_ref(&good), &[told, good.clone()]);
         assert_eq!(change.now, Level::None);
         assert!(change.fell() && change.lost.is_empty());
+        // Let in with what is said against it, by a waiver: nothing is newly wrong, and its level is lost all the same.
+        let told = Finding::contradicted(REVOCATION, Fault::Revoked, "voided");
+        let both = [told, Finding::confirmed("x", Level::Observed, "good")];
+        let change = compare(entry(), &both, &both);
+        assert_eq!((change.was, change.now), (Level::Observed, Level::None));
+        assert!(change.fell() && change.wrong.is_empty());
     }
 }

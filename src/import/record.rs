@@ -105,6 +105,8 @@ pub(super) struct Keeping<'a> {
     pub(super) evidence: EvidenceSummary,
     pub(super) waived: u64,
     pub(super) kept_out: u64,
+    /// Of a bundle that came once more: how many artifacts are taken now.
+    pub(super) taken: Option<u64>,
     // Artifacts that the policy's rules alone would not admit.
     excepted: u64,
     pub(super) asked: Asked,
@@ -254,6 +256,7 @@ impl<'a> Recorder<'a> {
                 evidence: EvidenceSummary::default(),
                 waived: 0,
                 kept_out: 0,
+                taken: None,
                 excepted: 0,
                 asked: Asked::default(),
                 times,
@@ -308,7 +311,7 @@ impl<'a> Recorder<'a> {
         };
         keeping.head.bundle = Some(bundle(&sealed.manifest, sealed.digest));
         keeping.head.trust.root = version(root);
-        keeping.asked = Asked::of(root.document(), &sealed.manifest, order.last);
+        keeping.asked = Asked::of(root.document(), &sealed.manifest, order);
         let mut kept = Basis::begin(keeping.folder.basis(&keeping.head))?;
         kept.put(basis::MANIFEST, &sealed.envelope)?;
         kept.put(basis::ORDER, &strict_json::write(order))?;
@@ -409,6 +412,7 @@ impl<'a> Recorder<'a> {
         head.refusals = kept_out.kept;
         keeping.waived = decisions.waived;
         keeping.kept_out = decisions.kept_out_count;
+        keeping.taken = weighed.new_artifacts();
         let mut aside = Aside::begin(keeping.folder.path())?;
         let kept = keeping.basis.as_ref();
         let mut examined = kept.map(|kept| kept.lines(basis::EXAMINED)).transpose()?;

@@ -125,6 +125,7 @@ impl Running<'_> {
         };
         let memory = OrderAgain {
             order: &order,
+            manifest: head.bundle.as_ref().map(|bundle| bundle.manifest),
             base: head.bundle.as_ref().and_then(|bundle| bundle.base),
             known_time: head.known_time.clone().map(|known| (known.time, known.source)),
             now: head.created,

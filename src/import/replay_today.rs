@@ -84,7 +84,7 @@ pub fn replay_today(
         Some(path) => {
             let names = advised_names(folder)?;
             (
-                Some(advisories(path, &names)?),
+                Some(advisories(path, &names, today.now)?),
                 Vex::of_bytes(today.vex, &names, believed)?,
             )
         }

@@ -1,5 +1,5 @@
-//! What waits for persons, and what they signed, in the enclave's folder: `reviews/MANIFEST/waiting.ndjson` lists what a stopped import left
-//! open, and `reviews/MANIFEST/*.dsse.json` are decisions about it (`bundle-spec/policy.md` §8).
+//! What waits for persons, and what they signed, in the enclave's folder: `reviews/MANIFEST/waiting.ndjson` lists what an import left
+//! open, stopped or not, and `reviews/MANIFEST/*.dsse.json` are decisions about it (`bundle-spec/policy.md` §8).
 #![expect(clippy::disallowed_methods, reason = "reviews lie in the enclave's folder")]
 
 use std::fs::{self, File};
@@ -62,10 +62,15 @@ pub fn signed(enclave: &Path, manifest: &Digest) -> Result<Vec<Vec<u8>>, Stop> {
     Ok(found)
 }
 
-/// Removes what waited, once the bundle has been imported; signed decisions stay.
+/// Removes what waited, once nothing of the bundle does any more; signed decisions stay.
 pub(super) fn clear(enclave: &Path, manifest: &Digest) {
+    remove_list(&waiting_path(enclave, manifest));
+}
+
+/// Removes a list of what waits.
+pub(super) fn remove_list(place: &Path) {
     // What is left over is of no more use, and harms nothing.
-    let _ = fs::remove_file(waiting_path(enclave, manifest));
+    let _ = fs::remove_file(place);
 }
 
 /// The list of what waits, read one by one.

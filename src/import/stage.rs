@@ -28,6 +28,7 @@ pub struct Staged<'a> {
     pub(super) brought: Brought,
     pub(super) evidence: EvidenceSummary,
     pub(super) decisions: Decisions,
+    pub(super) taken_again: Option<u64>,
 }
 
 /// What an import brought, in numbers.
@@ -67,7 +68,7 @@ pub fn stage<'a>(
     let repository = &enclave.repository;
     let intact = decided.intact();
     let manifest = intact.manifest();
-    let mut import = enclave.ledger.begin(BundleRecord {
+    let record = BundleRecord {
         manifest: intact.manifest_digest(),
         stream: manifest.stream.clone(),
         epoch: manifest.epoch,
@@ -76,7 +77,12 @@ pub fn stage<'a>(
         imported: now,
         root_version: intact.voucher().root_version,
         signers: intact.voucher().exporters.clone(),
-    })?;
+    };
+    let taken_again = decided.new_artifacts();
+    let mut import = match taken_again {
+        None => enclave.ledger.begin(record)?,
+        Some(_) => enclave.ledger.begin_again(record)?,
+    };
     if let Some(journal) = journal {
         import.keep_journal(journal);
     }
@@ -119,6 +125,7 @@ pub fn stage<'a>(
         brought,
         evidence,
         decisions,
+        taken_again,
     })
 }
 
@@ -134,17 +141,17 @@ fn take_objects(
     let mut records = intact.records()?;
     let mut next = records.next()?;
     while let Some(Record::Object(object)) = &next {
-        if decided.is_kept_out(&object.digest) {
-            progress.advance(1);
-        } else {
+        if decided.takes_object(&object.digest) {
             mover.take(object.digest, Some(object.size))?;
             import.object(&object.digest, object.size)?;
+        } else {
+            progress.advance(1);
         }
         next = records.next()?;
     }
     while let Some(Record::Document(document)) = next {
         // A name of which nothing comes in gets no page.
-        if !decided.is_name_kept_out(&document.ecosystem, &document.name) {
+        if decided.takes_document(&document.ecosystem, &document.name) {
             let size = size_of(intact, repository, &document.digest)?;
             import.document(&document, size)?;
         }
@@ -189,7 +196,7 @@ fn record_artifacts(
     while let Some(artifact) = artifacts.next()? {
         evidence.count(&artifact.judged);
         progress.advance(1);
-        if !artifact.decided.admission.is_admitted() {
+        if !decided.takes(&artifact) {
             continue;
         }
         let decision = artifact.decided.text();

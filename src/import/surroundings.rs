@@ -89,7 +89,7 @@ impl Around {
         }
         let path_of = |digest: &Digest| intact.locate(digest, store);
         let advisories = match side_data.get(&SideData::Advisories) {
-            Some(digest) => Some(advisories(&path_of(digest), &wanted)?),
+            Some(digest) => Some(advisories(&path_of(digest), &wanted, intact.manifest().created)?),
             None => None,
         };
         let believed = Believed {
@@ -141,14 +141,20 @@ struct Modified {
     modified: Option<String>,
 }
 
-/// Reads OSV records, one a line. The snapshot is as old as its newest record: nothing else in it says when it was taken.
-pub(super) fn advisories(path: &Path, wanted: &HashSet<(String, String)>) -> Result<Advisories, Stop> {
+/// Reads OSV records, one a line. The snapshot is as old as its newest record: nothing else in it says when it was taken. A time after `until`, when it
+/// was there, says nothing.
+pub(super) fn advisories(
+    path: &Path,
+    wanted: &HashSet<(String, String)>,
+    until: Timestamp,
+) -> Result<Advisories, Stop> {
     let mut newest = Timestamp::from_seconds(0);
     each_line(path, MAX_RECORD_BYTES, "the bundle's advisories", |_, line| {
         let modified = serde_json::from_slice::<Modified>(line)
             .ok()
             .and_then(|record| record.modified);
-        if let Some(time) = modified.as_deref().and_then(ecosystem::lenient_time) {
+        let time = modified.as_deref().and_then(ecosystem::lenient_time);
+        if let Some(time) = time.filter(|time| *time <= until) {
             newest = newest.max(time);
         }
         Ok(())
@@ -275,13 +281,20 @@ mod tests {
             record("MAL-2", "other", "2026-11-21T00:00:00Z"),
         ]
         .join("\n");
-        let found = advisories(file(&text).path(), &wanted).unwrap();
+        let until = "2026-11-21T00:00:00Z".parse().unwrap();
+        let found = advisories(file(&text).path(), &wanted, until).unwrap();
         assert_eq!(found.taken().to_string(), "2026-11-21T00:00:00Z");
         assert_eq!(found.len(), 1);
+        // A record of a time to come makes no snapshot younger.
+        let ahead = [text.clone(), record("A-3", "other", "2999-01-01T00:00:00Z")].join("\n");
+        let found = advisories(file(&ahead).path(), &wanted, until).unwrap();
+        assert_eq!(found.taken(), until);
+        let found = advisories(file(&ahead).path(), &wanted, until.plus_seconds(-1)).unwrap();
+        assert_eq!(found.taken().to_string(), "2026-11-20T00:00:00Z");
         // What is not asked about is judged all the same.
         let unreadable = format!("{}\n{{\"id\":\"A\"", record("MAL-1", "x", "2026-11-20T00:00:00Z"));
         assert_eq!(
-            code(advisories(file(&unreadable).path(), &wanted)),
+            code(advisories(file(&unreadable).path(), &wanted, until)),
             Code::SideDataMalformed
         );
     }

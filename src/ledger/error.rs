@@ -105,6 +105,12 @@ pub enum LedgerError {
         /// The manifest's digest.
         manifest: Digest,
     },
+    /// Only the last bundle of a stream is taken once more.
+    #[error("bundle {manifest} is not the last one of its stream")]
+    NotLast {
+        /// The manifest's digest.
+        manifest: Digest,
+    },
     /// The bundle's number does not go forward within its stream.
     #[error("bundle {} does not follow {}", bundle_label(stream, *epoch, *sequence), bundle_label(stream, *held_epoch, *held_sequence))]
     NotForward {
@@ -188,6 +194,12 @@ impl From<LedgerError> for Stop {
             LedgerError::BundleKnown { manifest } => {
                 Refusal::new(Code::AlreadyImported, manifest.to_string(), "was imported before").into()
             }
+            LedgerError::NotLast { manifest } => Refusal::new(
+                Code::Rollback,
+                manifest.to_string(),
+                "is not the last bundle of its stream, and no other is taken once more",
+            )
+            .into(),
             LedgerError::NotForward {
                 stream,
                 epoch,

@@ -4,25 +4,35 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::journal::{Journal, Told};
 use super::log::write_log;
-use super::query::{self, digest, entry_held, text_json};
-use super::{BundleRecord, GenerationRecord, Ledger, LedgerError, integer, raise_known_time};
+use super::query::{digest, entry_held, text_json};
+use super::{BundleRecord, GenerationRecord, LedgerError, integer, raise_known_time};
 use crate::ecosystem::{self, Held};
 use crate::model::{Digest, Document, LogState, Name, RelativePath, bundle_label};
 
 /// An import that is not yet committed. Dropped, it leaves no trace.
 #[derive(Debug)]
 pub struct Import<'a> {
-    transaction: Transaction<'a>,
+    pub(super) transaction: Transaction<'a>,
     pub(super) bundle: BundleRecord,
-    bundle_id: i64,
-    generation: u64,
+    pub(super) bundle_id: i64,
+    pub(super) begun: Begun,
+    pub(super) generation: u64,
     // Catalogs list artifacts by name, so nearly every look-up is for the name before.
-    last_name: RefCell<Option<(Name, i64)>>,
+    pub(super) last_name: RefCell<Option<(Name, i64)>>,
     pub(super) journal: Option<RefCell<Journal>>,
+}
+
+/// How an import begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begun {
+    /// With a bundle that was not here before.
+    New,
+    /// With the last bundle of its stream once more, for what persons have admitted of it since.
+    Again,
 }
 
 /// An artifact that an import has recorded.
@@ -31,81 +41,6 @@ pub struct Recorded {
     pub(super) artifact: i64,
     pub(super) name: i64,
     pub(super) bundle: i64,
-}
-
-impl Ledger {
-    /// Begins the import of a bundle. Its number must follow its stream's last one.
-    pub fn begin(&mut self, bundle: BundleRecord) -> Result<Import<'_>, LedgerError> {
-        let failed = LedgerError::sql;
-        if self.bundle(&bundle.manifest)?.is_some() {
-            return Err(LedgerError::BundleKnown {
-                manifest: bundle.manifest,
-            });
-        }
-        if let Some(held) = self.stream(&bundle.stream)?
-            && (bundle.epoch, bundle.sequence) <= (held.epoch, held.sequence)
-        {
-            return Err(LedgerError::NotForward {
-                stream: bundle.stream,
-                epoch: bundle.epoch,
-                sequence: bundle.sequence,
-                held_epoch: held.epoch,
-                held_sequence: held.sequence,
-            });
-        }
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(failed("lock"))?;
-        transaction
-            .execute_batch(
-                "CREATE TEMP TABLE IF NOT EXISTS touched (name INTEGER PRIMARY KEY); DELETE FROM temp.touched;",
-            )
-            .map_err(failed("write"))?;
-        let signers = text_json(&bundle.signers, "list of signers")?;
-        transaction
-            .execute(
-                "INSERT INTO bundles (manifest, stream, epoch, sequence, created, imported, root_version, signers)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                params![
-                    bundle.manifest.as_bytes(),
-                    bundle.stream,
-                    integer(bundle.epoch, "the epoch")?,
-                    integer(bundle.sequence, "the sequence number")?,
-                    bundle.created.seconds(),
-                    bundle.imported.seconds(),
-                    integer(bundle.root_version, "the root's version")?,
-                    signers,
-                ],
-            )
-            .map_err(failed("write"))?;
-        let bundle_id = transaction.last_insert_rowid();
-        transaction
-            .execute(
-                "INSERT INTO streams (stream, epoch, sequence, manifest) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT DO UPDATE SET epoch = excluded.epoch, sequence = excluded.sequence,
-                 manifest = excluded.manifest",
-                params![
-                    bundle.stream,
-                    integer(bundle.epoch, "the epoch")?,
-                    integer(bundle.sequence, "the sequence number")?,
-                    bundle.manifest.as_bytes(),
-                ],
-            )
-            .map_err(failed("write"))?;
-        transaction
-            .execute("DELETE FROM volumes WHERE manifest = ?1", [bundle.manifest.as_bytes()])
-            .map_err(failed("write"))?;
-        let generation = query::newest_generation(&transaction)?.map_or(0, |newest| newest.number) + 1;
-        Ok(Import {
-            transaction,
-            bundle,
-            bundle_id,
-            generation,
-            last_name: RefCell::new(None),
-            journal: None,
-        })
-    }
 }
 
 impl Import<'_> {

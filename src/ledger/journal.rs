@@ -6,6 +6,7 @@ use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
+use super::import::Begun;
 use super::{BundleRecord, Import, Judgement, Ledger, LedgerError, Recorded};
 use crate::ecosystem::Held;
 use crate::model::{Artifact, Digest, Document, Finding, Hasher, Level, Name, RelativePath, Timestamp};
@@ -87,6 +88,7 @@ impl Journal {
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Told<'t> {
+    Again(Bundle),
     Bundle(Bundle),
     ExportKey(&'t str),
     Object(&'t Digest, u64),
@@ -124,6 +126,7 @@ pub(super) enum Told<'t> {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum Read {
+    Again(Bundle),
     Bundle(Bundle),
     ExportKey(String),
     Object(Digest, u64),
@@ -171,12 +174,27 @@ pub(super) struct Bundle {
     stream: String,
 }
 
+impl Bundle {
+    fn into_record(self) -> BundleRecord {
+        BundleRecord {
+            manifest: self.manifest,
+            stream: self.stream,
+            epoch: self.epoch,
+            sequence: self.sequence,
+            created: self.created,
+            imported: self.imported,
+            root_version: self.root_version,
+            signers: self.signers,
+        }
+    }
+}
+
 impl Import<'_> {
     /// From here on everything that the ledger is told goes into a journal too. Comes before anything else.
     pub fn keep_journal(&mut self, sink: Box<dyn Sink>) {
         let bundle = &self.bundle;
         let mut journal = Journal::new(sink);
-        journal.note(&Told::Bundle(Bundle {
+        let row = Bundle {
             created: bundle.created,
             epoch: bundle.epoch,
             imported: bundle.imported,
@@ -185,7 +203,11 @@ impl Import<'_> {
             sequence: bundle.sequence,
             signers: bundle.signers.clone(),
             stream: bundle.stream.clone(),
-        }));
+        };
+        journal.note(&match self.begun {
+            Begun::New => Told::Bundle(row),
+            Begun::Again => Told::Again(row),
+        });
         self.journal = Some(RefCell::new(journal));
     }
 
@@ -214,19 +236,11 @@ pub struct Replay<'l> {
 impl Ledger {
     /// Begins to tell an import again, by the first line of its journal.
     pub fn replay(&mut self, line: &[u8]) -> Result<Replay<'_>, LedgerError> {
-        let Read::Bundle(bundle) = read(line)? else {
-            return Err(LedgerError::Journal);
+        let import = match read(line)? {
+            Read::Bundle(bundle) => self.begin(bundle.into_record())?,
+            Read::Again(bundle) => self.begin_again(bundle.into_record())?,
+            _ => return Err(LedgerError::Journal),
         };
-        let import = self.begin(BundleRecord {
-            manifest: bundle.manifest,
-            stream: bundle.stream,
-            epoch: bundle.epoch,
-            sequence: bundle.sequence,
-            created: bundle.created,
-            imported: bundle.imported,
-            root_version: bundle.root_version,
-            signers: bundle.signers,
-        })?;
         Ok(Replay { import, last: None })
     }
 }
@@ -236,7 +250,7 @@ impl<'l> Replay<'l> {
     pub fn line(&mut self, line: &[u8]) -> Result<(), LedgerError> {
         let import = &self.import;
         match read(line)? {
-            Read::Bundle(_) | Read::Rejudged { .. } => Err(LedgerError::Journal),
+            Read::Again(_) | Read::Bundle(_) | Read::Rejudged { .. } => Err(LedgerError::Journal),
             Read::ExportKey(key) => import.export_keys([&key]),
             Read::Object(digest, size) => import.object(&digest, size),
             Read::Artifact {

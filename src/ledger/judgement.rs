@@ -6,7 +6,7 @@ use super::import::Recorded;
 use super::journal::Told;
 use super::query::text_json;
 use super::{Entry, Import, Ledger, LedgerError, integer};
-use crate::model::{Digest, Fault, Finding, Level, Name, Outcome, Signer, Timestamp, key_id, plain_fingerprint};
+use crate::model::{Code, Digest, Fault, Finding, Level, Name, Outcome, Signer, Timestamp, key_id, plain_fingerprint};
 
 /// What an artifact's proofs came to, and what was decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +87,7 @@ pub fn rests_on(finding: &Finding, key: &str) -> bool {
 }
 
 impl Import<'_> {
-    /// Records what an artifact's proofs came to. Raises its name's floor.
+    /// Records what an artifact's proofs came to. Raises its name's floor, and pins its publishers where nobody is pinned for the name yet.
     pub fn judgement(&self, recorded: Recorded, judgement: &Judgement) -> Result<(), LedgerError> {
         if judgement.findings.is_empty() && judgement.decision.is_empty() {
             return Ok(());
@@ -98,11 +98,12 @@ impl Import<'_> {
             judged: judgement.judged,
             level: judgement.level,
         });
-        write_judgement(self.connection(), recorded, judgement)
+        write_judgement(self.connection(), recorded, judgement)?;
+        remember(self.connection(), recorded, judgement)
     }
 }
 
-/// Puts a judgement in the place of the one before. What a name ever reached, and who ever signed it, stays.
+/// Puts a judgement in the place of the one before. The name's floor and its pinned publishers stay as they are: only an admission changes them.
 pub(super) fn write_judgement(
     connection: &Connection,
     recorded: Recorded,
@@ -133,9 +134,6 @@ pub(super) fn write_judgement(
     let mut rests = connection
         .prepare_cached("INSERT OR IGNORE INTO rests_on (key, artifact) VALUES (?1, ?2)")
         .map_err(failed("write"))?;
-    let mut signed = connection
-        .prepare_cached("INSERT OR IGNORE INTO signers (name, signer, bundle) VALUES (?1, ?2, ?3)")
-        .map_err(failed("write"))?;
     for finding in &judgement.findings {
         let anchors = finding.anchors.iter().filter(|_| finding.is_confirmed());
         let anchors = anchors.map(|anchor| format!("anchor {anchor}"));
@@ -150,13 +148,25 @@ pub(super) fn write_judgement(
             .execute(params![key, recorded.artifact])
             .map_err(failed("write"))?;
     }
+    Ok(())
+}
+
+/// Raises a name's floor, and pins its publishers, as the admission of an artifact does (`bundle-spec/policy.md` §8).
+fn remember(connection: &Connection, recorded: Recorded, judgement: &Judgement) -> Result<(), LedgerError> {
+    let failed = LedgerError::sql;
+    let mut pin = connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO signers (name, signer, bundle) SELECT ?1, ?2, ?3
+             WHERE ?4 OR NOT EXISTS (SELECT 1 FROM signers WHERE name = ?1 AND bundle <> ?3)",
+        )
+        .map_err(failed("write"))?;
+    let is_decided = admits_another_publisher(&judgement.decision);
     for finding in judgement.findings.iter().filter(|finding| finding.is_confirmed()) {
         // A registry signs for everybody: only whoever speaks for the name itself is remembered as its publisher.
         let publishers = finding.signers.iter().filter(|_| finding.level() >= Level::Publisher);
         for signer in publishers {
             let text = text_json(signer, "signer")?;
-            signed
-                .execute(params![recorded.name, text, recorded.bundle])
+            pin.execute(params![recorded.name, text, recorded.bundle, is_decided])
                 .map_err(failed("write"))?;
         }
     }
@@ -170,6 +180,21 @@ pub(super) fn write_judgement(
             .map_err(failed("write"))?;
     }
     Ok(())
+}
+
+/// Whether persons signed that an artifact comes in though nobody who is pinned for its name has signed it: from then on its publishers are pinned, too.
+fn admits_another_publisher(decision: &str) -> bool {
+    let code = Code::PublisherChanged.name();
+    // Few decisions have it, and a text is searched sooner than read.
+    if !decision.contains(code) {
+        return false;
+    }
+    let decision: serde_json::Value = serde_json::from_str(decision).unwrap_or_default();
+    let hits = decision.pointer("/decision/hits").and_then(serde_json::Value::as_array);
+    // A waiver is about one version, and names nobody.
+    let is_open =
+        |hit: &serde_json::Value| hit["code"] == code && (hit["verdict"] == "deny" || hit["verdict"] == "review");
+    decision["admission"] == "reviewed" && hits.into_iter().flatten().any(is_open)
 }
 
 impl Ledger {

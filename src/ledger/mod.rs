@@ -8,7 +8,9 @@
 //! Every commit is durable (WAL with `synchronous=FULL`); a reader never blocks the writer.
 #![expect(clippy::disallowed_methods, reason = "the ledger is a file on disk")]
 
+mod again;
 mod ask;
+mod begin;
 mod error;
 mod import;
 mod journal;
@@ -49,6 +51,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema4.sql"),
     include_str!("schema5.sql"),
     include_str!("schema6.sql"),
+    include_str!("schema7.sql"),
 ];
 
 /// Marks the file as sealift's in SQLite's header: "seal" in ASCII.

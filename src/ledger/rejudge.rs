@@ -34,7 +34,7 @@ impl Ledger {
 }
 
 impl Rejudging<'_> {
-    /// Puts a judgement in the place of the one before. What a name ever reached stays its floor.
+    /// Puts a judgement in the place of the one before. It raises no floor and pins nobody: what is held already admits nothing.
     pub fn judgement(&self, entry: &Entry, judgement: &Judgement) -> Result<(), LedgerError> {
         let artifact = &entry.artifact;
         let named = [&artifact.ecosystem, &artifact.name, &artifact.version, &artifact.file].map(String::as_str);

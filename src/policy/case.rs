@@ -242,6 +242,8 @@ pub struct BundleFacts<'a> {
     pub importer: Option<&'a str>,
     /// When the revocations in it were made; `None` if it has none.
     pub revocations: Option<Timestamp>,
+    /// When the revocations were made that count where it is imported; `None` if none stand there.
+    pub standing_revocations: Option<Timestamp>,
     /// Whether numbers of its stream are missing.
     pub gap: Gap,
     /// Artifacts that nothing in the plan asked for, in words.

@@ -208,6 +208,13 @@ impl<'a> Judge<'a> {
         self.decision(hits.0, required, Level::None)
     }
 
+    /// Why revocations that were made at a time are too old by now, if they are.
+    pub fn too_old(&self, revocations: Timestamp) -> Option<Hit> {
+        let mut hits = Hits::default();
+        rules::revocations_now(&self.policy.require, revocations, self.surroundings.now, &mut hits);
+        hits.0.pop()
+    }
+
     fn decision(&self, hits: Vec<Hit>, required: rules::Required, reached: Level) -> Decision {
         let worst = |hits: &mut dyn Iterator<Item = &Hit>| hits.map(|hit| hit.verdict).max().unwrap_or(Verdict::Allow);
         let rules_say = worst(&mut hits.iter());

@@ -4,9 +4,11 @@
 use std::fs;
 
 use sealift::model::Digest;
+use sealift::trust::{Kind, Revocations};
 use serde_json::{Value, json};
 
 use crate::capsule::{capsule, same};
+use crate::decided::advisory;
 use crate::export::sending;
 use crate::people;
 use crate::raw_bundle::{Edits, RawObject};
@@ -174,6 +176,7 @@ fn where_everything_can_be_asked_nothing_is_said_to_be_left_out() {
     let mut site = Site::new(&lenient(""));
     let plan = Beside {
         plan: Some("{\"wanted\":[{\"ecosystem\":\"files\",\"name\":\"tool\",\"version\":\"1.0\"}]}".to_owned()),
+        advisories: Some(advisory("A-1", "other", "")),
         ..Beside::default()
     };
     let folder = site.medium(&[file("tool", "1.0")], &plan);
@@ -183,8 +186,74 @@ fn where_everything_can_be_asked_nothing_is_said_to_be_left_out() {
     let report = site.takes(&[file("tool", "1.1")]);
     assert_eq!(
         report["decisions"]["not_asked"],
-        json!(["whether the plan asked for each artifact: the plan names none, or is too large"])
+        json!([
+            "advisories: the bundle carries none",
+            "whether the plan asked for each artifact: the plan names none, or is too large"
+        ])
     );
+    // Each list that the policy would ask is named, and no other.
+    site.policy(&format!(
+        "{FILES}names: {{ first_seen: allow, similar: review }}\nadvisories: {{ malicious: allow, critical: allow, high: allow, medium: allow, low: allow, unknown: allow }}\n"
+    ));
+    let report = site.takes(&[file("tool", "1.2")]);
+    let popular = "whether new names look like popular ones: the bundle carries no list of them";
+    assert_eq!(report["decisions"]["not_asked"][0], popular);
+    let shown = site.world.json("report show --enclave en");
+    assert!(shown["head"]["not_checked"].to_string().contains(popular), "{shown}");
+    let named = Beside {
+        popular_names: Some("files/requests\n".to_owned()),
+        ..Beside::default()
+    };
+    let folder = site.medium(&[file("tool", "1.3")], &named);
+    let report = site.imports(&folder);
+    assert_eq!(report["decisions"]["not_asked"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_snapshot_of_a_time_to_come_is_not_fresh() {
+    let fresh = |modified: &str| {
+        let policy = PLAIN
+            .replace("VERSION", "2")
+            .replace("advisories_max_age_days: none", "advisories_max_age_days: 7");
+        let mut site = Site::new(&lenient(""));
+        site.world.policy(&format!("{policy}{FILES}{NO_NAMES}"));
+        let record = |id: &str, time: &str| {
+            format!(
+                "{{\"id\":\"{id}\",\"modified\":\"{time}\",\"affected\":[{{\"package\":{{\"ecosystem\":\"files\",\"name\":\"other\"}},\"versions\":[\"1.0\"]}}]}}\n"
+            )
+        };
+        let beside = Beside {
+            advisories: Some(record("A-1", "2020-01-01T00:00:00Z") + &record("A-2", modified)),
+            ..Beside::default()
+        };
+        let folder = site.medium(&[file("tool", "1.0")], &beside);
+        (site, folder)
+    };
+    let (site, folder) = fresh("2999-01-01T00:00:00Z");
+    site.refused(&folder, "side-data-stale");
+    let (mut site, folder) = fresh(&now().to_string());
+    site.imports(&folder);
+}
+
+#[test]
+fn revocations_that_have_grown_old_refuse_an_import_and_are_told_by_a_recheck() {
+    let mut site = Site::new(&lenient(""));
+    site.takes(&[file("tool", "1.0")]);
+    let document = Revocations::empty(1, now().plus_days(20).plus_seconds(-40 * 86_400));
+    let envelope = people::sealed(Kind::Revocations, &document.write().unwrap(), &[people::ANN]);
+    fs::write(site.world.path("revocations"), envelope.write()).unwrap();
+    site.world.run("trust install revocations --enclave en").done();
+    site.world.run("recheck --enclave en").done();
+    let policy = PLAIN
+        .replace("VERSION", "2")
+        .replace("revocations_max_age_days: none", "revocations_max_age_days: 14");
+    site.world.policy(&format!("{policy}{FILES}{NO_NAMES}"));
+    let text = "the revocations that count are 20 days old; 14 days is the most";
+    let said = site.refuses(&[file("tool", "1.1")], "side-data-stale");
+    assert!(said.contains(text), "{said}");
+    let ran = site.world.run("recheck --enclave en");
+    assert_eq!(ran.status, 1, "{ran:?}");
+    assert!(ran.stdout.contains(&format!("{text} [side-data-stale]")), "{ran:?}");
 }
 
 /// A capsule has no enclave: of the names that were there then, it holds the one that the new one looks like.

@@ -18,6 +18,9 @@ use crate::world::{World, now};
 pub(crate) const FIRST: u8 = 60;
 pub(crate) const SECOND: u8 = 61;
 
+/// The key of somebody who signs with signify.
+pub(crate) const BESIDE: u8 = 64;
+
 /// The key of somebody who speaks of vulnerabilities in one tool.
 pub(crate) const TELLER: u8 = 63;
 
@@ -38,6 +41,8 @@ pub(crate) struct File {
     pub(crate) version: &'static str,
     pub(crate) content: String,
     pub(crate) signature: Option<Vec<u8>>,
+    /// Signify's, beside it or alone.
+    pub(crate) second: Option<Vec<u8>>,
 }
 
 pub(crate) fn file(name: &'static str, version: &'static str) -> File {
@@ -46,6 +51,7 @@ pub(crate) fn file(name: &'static str, version: &'static str) -> File {
         version,
         content: format!("{name} {version}\n"),
         signature: None,
+        second: None,
     }
 }
 
@@ -91,6 +97,13 @@ pub(crate) fn signature(content: &[u8], by: u8) -> Vec<u8> {
     .into_bytes()
 }
 
+/// signify's form, which is the first half of minisign's.
+pub(crate) fn beside(content: &[u8]) -> Vec<u8> {
+    let own = people::key(BESIDE).sign(content).unwrap();
+    let line = STANDARD.encode([b"Ed".as_slice(), &[BESIDE; 8], &own].concat());
+    format!("untrusted comment: of a test\n{line}\n").into_bytes()
+}
+
 fn minisign_key(number: u8) -> String {
     let key = people::key(number);
     format!(
@@ -124,13 +137,14 @@ impl Site {
 
     pub(crate) fn of(world: World, trusted: &[u8], policy: &str) -> Self {
         let mut data = TrustData::empty(1, now());
-        for (name, number, scope) in [
-            ("first", FIRST, "*"),
-            ("second", SECOND, "*"),
-            ("teller", TELLER, "vex/files/tool"),
+        for (name, material, scope) in [
+            ("beside", Material::SignifyKey(minisign_key(BESIDE)), "*"),
+            ("first", Material::MinisignKey(minisign_key(FIRST)), "*"),
+            ("second", Material::MinisignKey(minisign_key(SECOND)), "*"),
+            ("teller", Material::MinisignKey(minisign_key(TELLER)), "vex/files/tool"),
         ] {
             data.put(Anchor {
-                material: Material::MinisignKey(minisign_key(number)),
+                material,
                 name: name.to_owned(),
                 note: "of a test".to_owned(),
                 scope: vec![ScopePattern::new(scope)],
@@ -166,11 +180,21 @@ impl Site {
             files: Vec::new(),
             ..self.world.bundle(self.number + 1, self.last)
         };
-        let mut coordinates: Vec<(String, String, String, Option<String>)> = Vec::new();
+        let mut coordinates: Vec<(String, String, String, Vec<Value>)> = Vec::new();
         for file in files {
-            let digest = file.signature.as_ref().map(|proof| Digest::of(proof).to_string());
-            coordinates.push((file.file_name(), file.name.to_owned(), file.version.to_owned(), digest));
-            bundle.objects.extend(file.signature.clone().map(object));
+            let proofs = file.signature.iter().chain(&file.second);
+            let kinds = file.signature.iter().map(|_| "minisign").chain(["signify"]);
+            let named = proofs
+                .clone()
+                .zip(kinds)
+                .map(|(proof, kind)| json!({ "kind": kind, "objects": [Digest::of(proof)], "state": "present" }));
+            coordinates.push((
+                file.file_name(),
+                file.name.to_owned(),
+                file.version.to_owned(),
+                named.collect(),
+            ));
+            bundle.objects.extend(proofs.cloned().map(object));
             bundle.files.push((file.file_name(), file.content.clone().into_bytes()));
         }
         let mut side_data = serde_json::Map::new();
@@ -191,12 +215,12 @@ impl Site {
             records: Some(Box::new(move |records: &mut Vec<Value>| {
                 for record in records.iter_mut().filter(|record| record.get("artifact").is_some()) {
                     let artifact = &mut record["artifact"];
-                    let (_, name, version, proof) =
+                    let (_, name, version, proofs) =
                         coordinates.iter().find(|(file, ..)| artifact["file"] == *file).unwrap();
                     artifact["name"] = json!(name);
                     artifact["version"] = json!(version);
-                    if let Some(proof) = proof {
-                        artifact["proofs"] = json!([{ "kind": "minisign", "objects": [proof], "state": "present" }]);
+                    if !proofs.is_empty() {
+                        artifact["proofs"] = json!(proofs);
                     }
                 }
                 let of = |record: &Value, field: &str| record["artifact"][field].as_str().map(str::to_owned);

@@ -520,7 +520,7 @@ fn a_newer_ledger_is_refused() {
     assert!(
         error
             .to_string()
-            .ends_with("has schema 99, and this program knows up to 6"),
+            .ends_with("has schema 99, and this program knows up to 7"),
         "{error}"
     );
 }

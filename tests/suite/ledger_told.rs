@@ -193,3 +193,65 @@ fn what_is_judged_again_rests_on_what_was_found_last() {
     assert_eq!(resting(&ledger, "AA11"), []);
     assert_eq!(resting(&ledger, "BB22").len(), 1);
 }
+
+#[test]
+fn only_the_last_bundle_of_its_stream_is_taken_once_more_and_its_number_stays() {
+    let (_folder, mut ledger) = created();
+    let refused = |ledger: &mut Ledger, sequence: u64| {
+        let error = ledger.begin_again(bundle(sequence)).unwrap_err();
+        let manifest = bundle(sequence).manifest;
+        let text = format!("bundle {manifest} is not the last one of its stream");
+        assert_eq!(error.to_string(), text);
+    };
+    refused(&mut ledger, 1);
+    let first = told(&mut ledger, 1, "a", &path("files/a.whl"));
+    let kept = Kept::default();
+    let mut import = ledger.begin_again(bundle(1)).unwrap();
+    import.keep_journal(Box::new(kept.clone()));
+    import.artifact(&held("b", "1", "b")).unwrap();
+    import.end_journal().unwrap().unwrap();
+    assert_eq!(import.commit(root(2), None).unwrap().number, 2);
+    let bytes = kept.bytes.lock().unwrap().clone();
+    let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let second: Vec<Vec<u8>> = lines.map(<[u8]>::to_vec).collect();
+    // Told again, it is the same: one bundle, two generations.
+    let (_folder, mut again) = created();
+    replayed(&mut again, 1, &first).unwrap();
+    replayed(&mut again, 2, &second).unwrap();
+    for ledger in [&mut ledger, &mut again] {
+        assert_eq!(ledger.status().unwrap().bundles, 1);
+        assert_eq!(ledger.generations().unwrap().len(), 2);
+        let taken = |name: &str| {
+            let Held { artifact, .. } = held(name, "1", name);
+            ledger.was_taken(&artifact, &bundle(1).manifest).unwrap()
+        };
+        assert_eq!(["a", "b", "c"].map(taken), [true, true, false]);
+        assert!(!ledger.knew_before(&full_name("a"), &bundle(1).manifest).unwrap());
+    }
+    told(&mut ledger, 2, "c", &path("files/c.whl"));
+    refused(&mut ledger, 1);
+    assert!(ledger.knew_before(&full_name("a"), &bundle(2).manifest).unwrap());
+}
+
+#[test]
+fn publishers_whom_earlier_versions_pinned_at_later_imports_are_pinned_no_more() {
+    let (folder, mut ledger) = created();
+    for sequence in 1..=2 {
+        let import = ledger.begin(bundle(sequence)).unwrap();
+        let recorded = import.artifact(&held("a", &sequence.to_string(), "a")).unwrap();
+        import.judgement(recorded, &judgement("AA11", "{}")).unwrap();
+        import.commit(root(sequence), None).unwrap();
+    }
+    let pinned = ledger.signers(&full_name("a")).unwrap();
+    assert_eq!(pinned.len(), 1);
+    drop(ledger);
+    // As the version before left it.
+    let path = folder.path().join("state.db");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let later = "INSERT INTO signers SELECT name, replace(signer, 'AA11', 'BB22'), 2 FROM signers";
+    assert_eq!(connection.execute(later, []).unwrap(), 1);
+    connection.pragma_update(None, "user_version", 6).unwrap();
+    drop(connection);
+    let ledger = Ledger::open(&path).unwrap();
+    assert_eq!(ledger.signers(&full_name("a")).unwrap(), pinned);
+}

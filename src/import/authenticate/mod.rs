@@ -5,6 +5,7 @@
 //! travelling root one more, each judged by the chain from the pin. The manifest's payload is parsed after its
 //! signature; the rest of the volume is not touched here at all (`bundle-spec/seal.md`).
 
+mod once_more;
 mod place;
 mod roots;
 
@@ -21,6 +22,7 @@ use crate::trust::{Kind, Revocations, Role, TrustError, TrustedRoot, Vouched};
 use place::{check_base, check_order, check_recipient, check_time};
 use roots::{check_roots, read_roots};
 
+pub(super) use once_more::unchanged;
 pub(super) use roots::follow;
 
 use super::open::{Opened, UntrustedApproval, UntrustedVolume};
@@ -40,6 +42,31 @@ pub trait Memory {
     fn gap_rule(&self) -> GapRule;
     /// Approvals that came with earlier volumes of the same bundle; they are judged again like new ones.
     fn kept_approvals(&self, manifest: &Digest) -> Result<Vec<Vec<u8>>, Stop>;
+    /// What persons have still to decide of a bundle that was imported, or have decided since.
+    fn rest(&self, _manifest: &Digest) -> Result<Rest, Stop> {
+        Ok(Rest::Nothing)
+    }
+}
+
+/// What persons have still to decide of a bundle that was imported, or have decided since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// Nothing.
+    Nothing,
+    /// Something waits, and nobody has signed anything about it.
+    Waits,
+    /// Something waited, and persons have signed decisions about it.
+    Decided,
+}
+
+impl Imported {
+    /// When and how it was imported, in words.
+    pub(super) fn words(&self) -> String {
+        match self.generation {
+            Some(generation) => format!("it was imported on {} as generation {generation}", self.at),
+            None => format!("it was imported on {}", self.at),
+        }
+    }
 }
 
 /// A manifest whose seal counts, whatever becomes of the bundle.
@@ -143,6 +170,8 @@ pub struct Voucher {
     pub not_checked: Vec<String>,
     /// A newer root that the bundle brought, applied along the chain.
     pub new_roots: Vec<TrustedRoot>,
+    /// Whether the bundle was imported before, and comes for what persons have admitted of it since.
+    pub is_again: bool,
 }
 
 impl Authenticated {
@@ -331,28 +360,11 @@ fn vouch(
     let subject = format!("bundle {}", manifest.label());
     let mut not_checked = Vec::new();
     check_recipient(&subject, manifest, root)?;
-    if let Some(imported) = judgement
-        .memory
-        .map(|memory| memory.imported(manifest_digest))
-        .transpose()?
-        .flatten()
-    {
-        return Err(Refusal::new(
-            Code::AlreadyImported,
-            subject,
-            match imported.generation {
-                Some(generation) => format!(
-                    "it was imported on {} as generation {generation}; nothing changed",
-                    imported.at
-                ),
-                None => format!("it was imported on {}; nothing changed", imported.at),
-            },
-        )
-        .into());
-    }
+    let is_again = once_more::check(&subject, manifest, manifest_digest, root, judgement.memory)?;
     check_time(&subject, manifest, root, judgement)?;
     check_base(&subject, manifest, judgement)?;
     let gap = match judgement.memory {
+        Some(_) if is_again => None,
         Some(memory) => check_order(&subject, manifest, *manifest_digest, root, memory)?,
         None => {
             not_checked
@@ -386,6 +398,7 @@ fn vouch(
         gap,
         not_checked,
         new_roots: Vec::new(),
+        is_again,
     })
 }
 

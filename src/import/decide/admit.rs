@@ -3,20 +3,20 @@
 use std::collections::HashSet;
 
 use super::decided::Decided;
-use super::decision::{Admission, Decisions};
+use super::decision::Admission;
 use super::refusals::{bundle_refusals, stop_refusals};
 use super::waiting::keep_waiting;
-use super::{Deciding, Occasion};
-use crate::import::verify_evidence::Judged;
+use super::{Deciding, Occasion, Weighed};
 use crate::model::{Artifact, Digest, Name, Stop};
 use crate::policy::OnRefusal;
 
-pub(super) fn admit(
-    judged: Judged,
-    decisions: Decisions,
-    refused: KeptOut,
-    deciding: &Deciding<'_>,
-) -> Result<Decided, Stop> {
+pub(super) fn admit(weighed: Weighed, deciding: &Deciding<'_>) -> Result<Decided, Stop> {
+    let Weighed {
+        judged,
+        decisions,
+        refused,
+        only,
+    } = weighed;
     let policy = &deciding.in_force.policy;
     let manifest = judged.intact().manifest();
     let bundle = bundle_refusals(&decisions.bundle, &manifest.label());
@@ -36,10 +36,15 @@ pub(super) fn admit(
             stands_in_the_way,
         )));
     }
+    if decisions.count(Admission::Waiting) > 0 {
+        // The rest goes on, and what waits can still be decided about.
+        keep_waiting(judged.intact().staging(), deciding.waiting)?;
+    }
     let mut decided = Decided {
         judged,
         decisions,
         skipped: refused,
+        only,
     };
     if !decided.skipped.names.is_empty() {
         let mut artifacts = decided.artifacts()?;

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::admit::KeptOut;
+use super::again::New;
 use super::decision::{ArtifactDecision, Decisions};
 use super::pass::DECISIONS;
 use crate::import::ahead::Ahead;
@@ -16,6 +17,8 @@ pub struct Decided {
     pub(super) judged: Judged,
     pub(super) decisions: Decisions,
     pub(super) skipped: KeptOut,
+    /// Of a bundle that came once more: what is new of it.
+    pub(super) only: Option<New>,
 }
 
 /// An artifact with its findings and what was decided about it.
@@ -53,13 +56,35 @@ impl Decided {
         self.skipped.objects.contains(digest)
     }
 
-    /// Whether all that the bundle has of a name is kept out.
-    pub(in crate::import) fn is_name_kept_out(&self, ecosystem: &str, name: &str) -> bool {
-        !self.skipped.names.is_empty()
-            && self.skipped.names.contains(&Name {
-                ecosystem: ecosystem.to_owned(),
-                name: name.to_owned(),
-            })
+    /// Whether an object is taken in: not what is kept out, nor what was taken before.
+    pub(in crate::import) fn takes_object(&self, digest: &Digest) -> bool {
+        !self.is_kept_out(digest) && self.only.as_ref().is_none_or(|only| only.objects.contains(digest))
+    }
+
+    /// Whether a registry's document is taken in: one of a name of which something comes in.
+    pub(in crate::import) fn takes_document(&self, ecosystem: &str, name: &str) -> bool {
+        if self.skipped.names.is_empty() && self.only.is_none() {
+            return true;
+        }
+        let name = Name {
+            ecosystem: ecosystem.to_owned(),
+            name: name.to_owned(),
+        };
+        !self.skipped.names.contains(&name) && self.only.as_ref().is_none_or(|only| only.names.contains(&name))
+    }
+
+    /// Whether an artifact is taken in.
+    pub(in crate::import) fn takes(&self, artifact: &DecidedArtifact) -> bool {
+        artifact.decided.admission.is_admitted()
+            && self
+                .only
+                .as_ref()
+                .is_none_or(|only| only.has(&artifact.judged.examined.artifact))
+    }
+
+    /// Of a bundle that came once more: how many artifacts are taken now.
+    pub(in crate::import) fn new_artifacts(&self) -> Option<u64> {
+        self.only.as_ref().map(New::count)
     }
 
     /// Gives the bundle to the next step.

@@ -1,10 +1,11 @@
 //! What a case and the bundle's own facts take from the steps before.
 
 use super::Deciding;
+use crate::bundle::manifest::SideData;
 use crate::ecosystem::{self, Stated};
 use crate::import::verify_objects::Intact;
 use crate::model::{Artifact, Finding, Level};
-use crate::policy::{BundleFacts, Gap, Published, PublishedBy};
+use crate::policy::{Action, BundleFacts, CompareWith, Gap, Policy, Published, PublishedBy};
 
 /// Whether an artifact is a signed index, which no plan names: it came with what rests on it. It adds no package; clients judge its own signature, and
 /// its evidence is judged here as any artifact's is.
@@ -28,12 +29,37 @@ pub(super) fn bundle_facts<'a>(
         approvers: &voucher.approvers,
         importer: importer.map(String::as_str),
         revocations: deciding.carried_revocations,
+        standing_revocations: deciding.revocations.map(|document| document.created),
         gap: if voucher.gap.is_some() { Gap::Missing } else { Gap::None },
         unplanned,
         missing,
         infected,
         custody: deciding.custody.map(|custody| &custody.facts),
     }
+}
+
+/// The lists that the policy would ask and that the bundle does not carry, each in words.
+pub(super) fn missing_lists(policy: &Policy, intact: &Intact) -> Vec<String> {
+    let carried = &intact.manifest().side_data;
+    let rule = &policy.advisories;
+    let actions = [
+        rule.malicious,
+        rule.critical,
+        rule.high,
+        rule.medium,
+        rule.low,
+        rule.unknown,
+    ];
+    let mut missing = Vec::new();
+    if !carried.contains_key(&SideData::Advisories) && actions.iter().any(|action| *action != Action::Allow) {
+        missing.push("advisories: the bundle carries none".to_owned());
+    }
+    let are_compared =
+        policy.names.similar != Action::Allow && policy.names.compare_with.contains(&CompareWith::Popular);
+    if !carried.contains_key(&SideData::PopularNames) && are_compared {
+        missing.push("whether new names look like popular ones: the bundle carries no list of them".to_owned());
+    }
+    missing
 }
 
 /// When an artifact was published. A proven time of a confirmed proof is believed before the registry's document, which only the exporter vouches

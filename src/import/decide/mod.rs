@@ -10,6 +10,7 @@
 #![expect(clippy::disallowed_methods, reason = "decisions lie beside the findings")]
 
 mod admit;
+mod again;
 mod closure;
 mod decided;
 mod decision;
@@ -38,6 +39,8 @@ use crate::trust::{Profile, Revocations, TrustData};
 
 use admit::KeptOut;
 pub(super) use admit::objects_of;
+pub(super) use again::BeforeBundle;
+use again::New;
 pub use decided::{Decided, DecidedArtifact, DecidedReader};
 pub use decision::{Admission, ArtifactDecision, Counts, Decisions, ScanTold};
 pub(super) use decision::{codes, is_wrong, only_shows, open_hits};
@@ -93,6 +96,8 @@ pub struct Weighed {
     judged: Judged,
     decisions: Decisions,
     refused: KeptOut,
+    /// Of a bundle that came once more: what is new of it.
+    only: Option<New>,
 }
 
 /// Applies the policy. Refuses the bundle if it is not admitted as a whole, or if some of its artifacts are not and the policy says to stop.
@@ -132,6 +137,7 @@ pub fn weigh(judged: Judged, store: Option<&Store>, deciding: &Deciding<'_>) -> 
         judged,
         decisions,
         refused,
+        only: None,
     })
 }
 
@@ -164,11 +170,6 @@ impl Weighed {
 
     /// Refuses the bundle if it is not admitted as a whole, or if some of its artifacts are not and the policy says to stop.
     pub fn admit(self, deciding: &Deciding<'_>) -> Result<Decided, Stop> {
-        let Self {
-            judged,
-            decisions,
-            refused,
-        } = self;
-        admit::admit(judged, decisions, refused, deciding)
+        admit::admit(self, deciding)
     }
 }

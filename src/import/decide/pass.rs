@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::admit::{KeptOut, objects_of};
 use super::closure::Closure;
 use super::decision::{Admission, ArtifactDecision, Decisions, ScanTold, codes, is_wrong, only_shows, says};
-use super::facts::{bundle_facts, comes_unasked, published, release};
+use super::facts::{bundle_facts, comes_unasked, missing_lists, published, release};
 use super::refusals::refusal;
 use super::remembered::Remembered;
 use super::waiting::{WAITING, Waiting, WaitingHeader};
@@ -79,6 +79,7 @@ impl<'a> Pass<'a> {
                 not_asked.push("custody of the media: it comes later".to_owned());
             }
         }
+        not_asked.extend(missing_lists(policy, intact));
         if planned.states_nothing() {
             not_asked.push("whether the plan asked for each artifact: the plan names none, or is too large".to_owned());
         }

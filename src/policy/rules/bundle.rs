@@ -55,6 +55,14 @@ pub(crate) fn bundle(require: &Require, facts: &BundleFacts<'_>, surroundings: &
             side_data(what, made, max, path, surroundings, hits);
         }
     }
+    if let Some(made) = facts.standing_revocations {
+        let was_too_old = |max| days_between(made, surroundings.exported) > i64::from(max);
+        // Of those that it carries, and that were too old when it was made, it is told above.
+        let is_told = facts.revocations == Some(made) && require.revocations_max_age_days.is_some_and(was_too_old);
+        if !is_told {
+            revocations_now(require, made, surroundings.now, hits);
+        }
+    }
     if facts.gap == Gap::Missing {
         let action = match require.sequence_gap {
             RecordOrRefuse::Record => Action::Record,
@@ -86,6 +94,23 @@ pub(crate) fn bundle(require: &Require, facts: &BundleFacts<'_>, surroundings: &
         let message = format!("{what} is needed, and is neither in the bundle nor here");
         let solution = "export again from a whole lockfile";
         hits.add(Code::IncompleteClosure, action, "require.closure", message, solution);
+    }
+}
+
+/// Refuses revocations that have become too old: what was revoked since is not known.
+pub(crate) fn revocations_now(require: &Require, made: Timestamp, now: Timestamp, hits: &mut Hits) {
+    let age = days_between(made, now);
+    if let Some(max) = require.revocations_max_age_days
+        && age > i64::from(max)
+    {
+        let message = format!(
+            "the revocations that count are {} old; {} is the most",
+            days(age),
+            days(max.into())
+        );
+        let solution = "bring newer ones, with a bundle or by `sealift trust install`";
+        let path = "require.revocations_max_age_days";
+        hits.add(Code::SideDataStale, Action::Deny, path, message, solution);
     }
 }
 

@@ -13,7 +13,7 @@ mod scan;
 
 pub(crate) use advisories::advisories;
 pub(crate) use age::age;
-pub(crate) use bundle::bundle;
+pub(crate) use bundle::{bundle, revocations_now};
 pub(crate) use custody::custody;
 pub(crate) use evidence::{Required, contradictions, evidence, required};
 pub(crate) use licence::licence;

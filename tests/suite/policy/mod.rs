@@ -151,6 +151,7 @@ fn good_bundle() -> BundleFacts<'static> {
         approvers: &[],
         importer: None,
         revocations: None,
+        standing_revocations: None,
         gap: Gap::None,
         unplanned: &[],
         missing: &[],

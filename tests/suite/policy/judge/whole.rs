@@ -55,6 +55,17 @@ fn a_bundle_is_asked_as_a_whole() {
     assert_eq!(judge(&revocations, &around, &made(14)), ALLOWED);
     assert_eq!(judge(&revocations, &around, &made(15)), denied("side-data-stale"));
     assert_eq!(judge(&revocations, &around, &good_bundle()), denied("side-data-stale"));
+    // Those that stand where it is imported are asked as of then, however good they were at the export.
+    let mut late = Around::new();
+    late.exported = late.now.plus_seconds(-5 * 86_400);
+    let stood = |days: i64| BundleFacts {
+        revocations: Some(late.exported.plus_seconds(-(days - 5) * 86_400)),
+        standing_revocations: Some(late.now.plus_seconds(-days * 86_400)),
+        ..good_bundle()
+    };
+    assert_eq!(judge(&revocations, &late, &stood(14)), ALLOWED);
+    assert_eq!(judge(&revocations, &late, &stood(15)), denied("side-data-stale"));
+    assert_eq!(judge(quiet, &late, &stood(15)), ALLOWED);
     let advisories = quiet.replace("advisories_max_age_days: none", "advisories_max_age_days: 7");
     assert_eq!(judge(&advisories, &Around::advised(&[]), &good_bundle()), ALLOWED);
     assert_eq!(judge(&advisories, &around, &good_bundle()), denied("side-data-stale"));
