@@ -48,19 +48,26 @@ pub(crate) fn required(
 /// Refuses proofs that were checked and are wrong.
 pub(crate) fn contradictions(case: &Case<'_>, hits: &mut Hits) {
     for finding in case.findings {
-        let (code, solution) = match finding.outcome {
-            Outcome::Contradicted(Fault::IdentityDiffers) => (
+        let Outcome::Contradicted(fault) = finding.outcome else {
+            continue;
+        };
+        let (code, solution) = match fault {
+            Fault::IdentityDiffers => (
                 Code::IdentityMismatch,
                 "ask the publisher by another way who signs, before anything is changed here",
             ),
-            Outcome::Contradicted(_) => (
+            Fault::Revoked => (
+                Code::Revoked,
+                "do not use it, and look where else it has been installed; no waiver covers this",
+            ),
+            _ => (
                 Code::EvidenceInvalid,
                 "fetch artifact and proof again; no other proof makes up for a wrong one",
             ),
-            _ => continue,
         };
         let message = format!("{}: {}", finding.kind, finding.reason);
         hits.add(code, Action::Deny, "findings", message, solution);
+        hits.about(fault);
     }
 }
 
@@ -185,6 +192,8 @@ fn by_publisher(rule: &PublisherRule, findings: &[&Finding], surroundings: &Surr
             format!("it is signed by {}, whom the rule does not name", others.join(" and ")),
             "ask the publisher by another way who signs, before the rule is changed",
         );
+        // Who lets it pass when nobody signed, lets it pass when somebody else did as well.
+        hits.lifted_as(Code::EvidenceTooLow);
     } else {
         too_low(
             rule.evidence,
@@ -195,6 +204,16 @@ fn by_publisher(rule: &PublisherRule, findings: &[&Finding], surroundings: &Surr
             &path,
             hits,
         );
+        let is_other = |finding: &&Finding| {
+            let nobody_named = signer::pins(rule, finding, surroundings.issuers)
+                .into_iter()
+                .next()
+                .is_none();
+            nobody_named && !finding.signers.is_empty()
+        };
+        if good.iter().any(is_other) {
+            hits.lifted_as(Code::IdentityMismatch);
+        }
     }
     false
 }
