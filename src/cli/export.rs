@@ -271,7 +271,7 @@ fn base(
 /// The policy that is asked before anything is packed: the one that was named, or the one that stands here.
 fn asked_policy(arguments: &Arguments, trust: &TrustFolder, context: &Context) -> Result<Option<InForce>, Stop> {
     if let Some(path) = &arguments.policy {
-        return Ok(Some(InForce::given(super::policy::read(path, context.now)?)));
+        return super::policy::given(path, context.now, trust.current()).map(Some);
     }
     let in_force = Site::load(trust)?.in_force().clone();
     Ok((in_force.origin == Origin::Signed).then_some(in_force))

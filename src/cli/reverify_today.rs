@@ -61,7 +61,7 @@ pub(super) fn run(today: &Today, capsule: &Capsule, threads: usize, context: &Co
     let site = Site::load(&trust)?;
     let now = today.at.unwrap_or(context.now);
     let given = match &today.policy {
-        Some(path) => Some(InForce::given(policy::read(path, now)?)),
+        Some(path) => Some(policy::given(path, now, trust.current())?),
         None => None,
     };
     let in_force = given.as_ref().unwrap_or_else(|| site.in_force());

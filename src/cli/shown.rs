@@ -137,7 +137,11 @@ fn decision_lines(text: &str) -> Vec<String> {
     )];
     for hit in &decision.hits {
         let waived = hit.waived_by.as_ref().map_or_else(String::new, |waiver| {
-            format!(", lifted by the waiver {}", escape(waiver))
+            let by = match hit.approved_by.as_slice() {
+                [] => String::new(),
+                persons => format!(", approved by {}", escape(&persons.join(", "))),
+            };
+            format!(", lifted by the waiver {}{by}", escape(waiver))
         });
         let lowered = hit
             .lowered

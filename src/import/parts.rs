@@ -154,10 +154,12 @@ fn about(judged: &JudgedArtifact) -> Option<About> {
     let ecosystem = &judged.examined.artifact.ecosystem;
     let stated = ecosystem::find(ecosystem).map_or_else(Stated::default, |known| known.stated(&judged.examined.facts));
     let about = About {
-        published: published(&judged.findings, &stated).map(|published| PublishedAt {
-            by: published.source.word().to_owned(),
-            time: published.time,
-        }),
+        published: published(&judged.findings, &stated)
+            .first()
+            .map(|published| PublishedAt {
+                by: published.source.word().to_owned(),
+                time: published.time,
+            }),
         licence: stated.licence.as_deref().map(short),
         source: stated
             .advised_as
@@ -177,6 +179,7 @@ fn scan(told: ScanTold) -> report::Scan {
 
 fn hit(hit: &Hit) -> DecisionHit {
     DecisionHit {
+        approved_by: hit.approved_by.iter().map(|person| short(person)).collect(),
         code: hit.code.name().to_owned(),
         counts_from: hit.counts_from.map(|day| day.to_string()),
         lowered: hit.lowered.as_ref().map(|lowered| LoweredHit {

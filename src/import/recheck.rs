@@ -132,6 +132,7 @@ pub fn recheck(again: &Again<'_>, mut visit: impl FnMut(Change) -> Result<(), St
         names: &KnownNames::new(),
         issuers: &issuers(trust_data),
         ecosystems: ECOSYSTEMS,
+        policy_signers: again.site.in_force().signers(),
     };
     let today = Today {
         judge: policy::Judge::new(&policy, surroundings),

@@ -98,6 +98,7 @@ pub fn replay_today(
         names: &KnownNames::new(),
         issuers: &issuers(trust_data),
         ecosystems: ECOSYSTEMS,
+        policy_signers: today.in_force.signers(),
     };
     let asked = Today {
         judge: policy::Judge::new(&policy, surroundings),

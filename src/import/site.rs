@@ -14,7 +14,7 @@ use crate::ledger::Ledger;
 use crate::model::{Code, Digest, Refusal, Stop, Timestamp, Unable};
 use crate::policy::{self, Policy};
 use crate::trust::folder::{FolderError, TrustFolder};
-use crate::trust::{Kind, Profile, Revocations, Standing, TrustData};
+use crate::trust::{Kind, Profile, Revocations, Standing, TrustData, TrustedRoot, standing};
 
 /// Trust data, revocations and the policy, each with the document that says so.
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ pub struct InForce {
     pub policy: Policy,
     /// Where it comes from.
     pub origin: Origin,
-    /// Who signed it; somebody only where it stands.
+    /// Who signed it: somebody where it stands, or where a signed document was given.
     pub signed_by: Vec<String>,
 }
 
@@ -70,6 +70,21 @@ impl InForce {
             origin: Origin::Given,
             signed_by: Vec::new(),
         }
+    }
+
+    /// A policy's document that somebody asks about. If enough persons of this root have signed it, they are known.
+    pub fn given_document(policy: Policy, untrusted_envelope: &[u8], root: &TrustedRoot) -> Self {
+        let signed_by = standing::judge(root, Kind::Policy, untrusted_envelope);
+        Self {
+            signed_by: signed_by.map_or_else(|_| Vec::new(), |standing| standing.persons),
+            ..Self::given(policy)
+        }
+    }
+
+    /// The persons whose signatures over the policy count; `None` where nobody has looked for any, or too few have signed yet.
+    pub fn signers(&self) -> Option<&[String]> {
+        let is_open = self.origin == Origin::Given && self.signed_by.is_empty();
+        (!is_open).then_some(self.signed_by.as_slice())
     }
 
     /// How long a bundle may have been on its way for a signed index to be judged as of its making, in seconds.

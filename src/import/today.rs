@@ -114,6 +114,7 @@ impl Today<'_> {
             .as_ref()
             .map(|(name, version)| (ecosystem::collision_key(&artifact.ecosystem, name), version.as_str()));
         let vex = self.vex.of(artifact);
+        let published = published(findings, &about.stated);
         let case = Case {
             vex: &vex,
             release: release(findings),
@@ -121,7 +122,7 @@ impl Today<'_> {
             floor: about.floor,
             pinned: about.pinned,
             standing: Standing::Known,
-            published: published(findings, &about.stated),
+            published: &published,
             licence: about.stated.licence.as_deref(),
             ..Case::new(artifact, findings)
         };

@@ -239,8 +239,13 @@ codes! {
     KnownMalicious = "known-malicious" in Evidence;
     /// A proof was checked and is wrong, or what it rests on was not good when it was signed.
     ///
-    /// No other proof makes up for a wrong one. Fetch artifact and proof again, and compare; if it stays wrong, ask the publisher.
+    /// No other proof makes up for a wrong one. Fetch artifact and proof again, and compare; if it stays wrong, ask the publisher. A waiver lifts it only where
+    /// the proof's age, strength or form is at fault (`bundle-spec/policy.md` §5).
     EvidenceInvalid = "evidence-invalid" in Evidence;
+    /// The artifact is revoked, or a key, certificate or identity on which a proof of it rests.
+    ///
+    /// No waiver covers this. Keep it out, and look where else it has been installed: `sealift where --key ID` lists what rests on a key.
+    Revoked = "revoked" in Evidence;
     /// It is well signed, by somebody else than the policy or a pinned anchor names.
     ///
     /// Ask the publisher by another way who signs. Only then change the policy's rule or the anchor.
@@ -297,9 +302,9 @@ codes! {
     ///
     /// The message gives the reason. Leave the artifact out, or talk to the person.
     ReviewRejected = "review-rejected" in Evidence;
-    /// A waiver for this artifact has run out, runs too long, or names too few persons: it does not count.
+    /// A waiver for this artifact has run out, runs too long, or names too few persons, or persons who have not signed the policy: it does not count.
     ///
-    /// Write it anew in the policy, for at most 90 days and with two persons, or take it out.
+    /// Write it anew in the policy, for at most 90 days and with two persons who sign that policy, or take it out.
     WaiverInvalid = "waiver-invalid" in Evidence;
     /// Nothing in the export's plan asked for this artifact.
     ///

@@ -11,7 +11,7 @@ use super::lookalike::KnownNames;
 use super::pattern::Ecosystems;
 use super::vex::{Lowered, VexSaid};
 use super::{Action, Day};
-use crate::model::{Artifact, Code, Finding, Level, Signer, Timestamp};
+use crate::model::{Artifact, Code, Fault, Finding, Level, Signer, Timestamp};
 
 /// One artifact, with all that the decision needs to know of it.
 #[derive(Debug, Clone, Copy)]
@@ -28,8 +28,8 @@ pub struct Case<'a> {
     pub pinned: &'a [Signer],
     /// Whether the enclave has held the name before.
     pub standing: Standing,
-    /// When it was published, if somebody states it.
-    pub published: Option<Published>,
+    /// Who says when it was published, or by when it was there: what [`published`] gives.
+    pub published: &'a [Published],
     /// Its licence as its own metadata states it.
     pub licence: Option<&'a str>,
     /// Results of scans of exactly these bytes.
@@ -52,7 +52,7 @@ impl<'a> Case<'a> {
             floor: None,
             pinned: &[],
             standing: Standing::FirstSeen,
-            published: None,
+            published: &[],
             licence: None,
             scans: &[],
             release: None,
@@ -92,6 +92,15 @@ pub enum PublishedBy {
 }
 
 impl PublishedBy {
+    /// Who is named first.
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Proof => 0,
+            Self::Registry => 1,
+            Self::Index => 2,
+        }
+    }
+
     /// The word in reports.
     pub const fn word(self) -> &'static str {
         match self {
@@ -143,6 +152,8 @@ pub struct Surroundings<'a> {
     pub issuers: &'a BTreeMap<String, String>,
     /// What the ecosystems know of names and versions.
     pub ecosystems: Ecosystems,
+    /// The persons whose signatures over this very policy count; `None` where nobody can have signed it yet.
+    pub policy_signers: Option<&'a [String]>,
 }
 
 /// What becomes of an artifact or a bundle; the worst of all hits.
@@ -182,12 +193,21 @@ impl From<Action> for Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hit {
+    /// The code whose waiver lifts it, too.
+    #[serde(skip)]
+    pub also: Option<Code>,
+    /// The persons who approved the waiver that lifts it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approved_by: Vec<String>,
     /// The stable code.
     #[serde(serialize_with = "by_name", deserialize_with = "of_name")]
     pub code: Code,
     /// The day from which the rule counts, if that is still to come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts_from: Option<Day>,
+    /// What is wrong with a proof, where that is what was found: it says whether a waiver may lift it.
+    #[serde(skip)]
+    pub fault: Option<Fault>,
     /// The publisher's statement that lowers it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lowered: Option<Lowered>,
@@ -202,6 +222,25 @@ pub struct Hit {
     /// The waiver that lifts it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waived_by: Option<String>,
+}
+
+impl Hit {
+    /// What a rule found, and nothing that lowers it.
+    pub(crate) const fn new(code: Code, verdict: Verdict, rule: String, message: String, solution: String) -> Self {
+        Self {
+            also: None,
+            approved_by: Vec::new(),
+            code,
+            counts_from: None,
+            fault: None,
+            lowered: None,
+            message,
+            rule,
+            solution,
+            verdict,
+            waived_by: None,
+        }
+    }
 }
 
 fn by_name<S: Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error> {
@@ -283,6 +322,31 @@ pub fn publishers(findings: &[Finding]) -> Vec<Signer> {
         }
     }
     signers
+}
+
+/// Who says when an artifact was published, or by when it was there: proven times of confirmed proofs, the registry's document, and signatures of
+/// indexes that list it.
+pub fn published(findings: &[Finding], stated: Option<Timestamp>) -> Vec<Published> {
+    let signed = |finding: &Finding| finding.signed_at.clone().map(|signed| (finding.level(), signed));
+    let (proven, claimed): (Vec<_>, Vec<_>) = findings
+        .iter()
+        .filter_map(signed)
+        .filter(|(level, _)| *level >= Level::Registry)
+        .partition(|(_, signed)| signed.source.is_proven());
+    let by = |source| move |time| Published { time, source };
+    let proven = proven
+        .into_iter()
+        .map(|(_, signed)| signed.time)
+        .map(by(PublishedBy::Proof));
+    let listed = claimed.into_iter().filter(|(level, _)| *level == Level::Registry);
+    let listed = listed.map(|(_, signed)| signed.time).map(by(PublishedBy::Index));
+    let mut all: Vec<Published> = proven
+        .chain(stated.map(by(PublishedBy::Registry)))
+        .chain(listed)
+        .collect();
+    // Whom reports name comes first: the best source, and of several times the first.
+    all.sort_by_key(|published| (published.source.rank(), published.time));
+    all
 }
 
 #[cfg(test)]

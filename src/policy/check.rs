@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::document::{EXPLICIT, Policy, PublisherRule, Waiver};
+use super::document::{Action, EXPLICIT, EcosystemRule, Policy, PublisherRule, Waiver};
 use super::pattern::Pattern;
 use super::{PolicyError, RecordClass, WaiverProblem};
 use crate::model::{Code, Level, PatternError, Timestamp, plain_fingerprint};
@@ -120,6 +120,8 @@ fn numbers(policy: &Policy) -> Result<(), PolicyError> {
         for (name, count) in [("observers", one.observers), ("signers", one.signers)] {
             persons(&format!("ecosystems.{id}.{name}"), count)?;
         }
+        one_observer(id, one)?;
+        unknown_age(id, one)?;
         if one.max_age_days.is_some_and(|max| max < one.min_age_days) {
             return Err(PolicyError::Contradiction {
                 rule: format!("ecosystems.{id}"),
@@ -168,6 +170,30 @@ fn numbers(policy: &Policy) -> Result<(), PolicyError> {
         ));
     }
     Ok(())
+}
+
+/// Nothing could meet a second observer: only the exporter's own observation travels.
+fn one_observer(id: &str, rule: &EcosystemRule) -> Result<(), PolicyError> {
+    if rule.observers == 1 {
+        return Ok(());
+    }
+    Err(PolicyError::Unusable {
+        rule: format!("ecosystems.{id}.observers"),
+        what: "no artifact could have more than 1, since a second station's observation does not travel yet",
+        hint: "say `observers: 1`, and ask for a higher level of evidence where there is one",
+    })
+}
+
+/// A proof that shows how young a version is must not make it worse than none (§4): what hides its age would pass.
+fn unknown_age(id: &str, rule: &EcosystemRule) -> Result<(), PolicyError> {
+    if rule.min_age_days == 0 || rule.unknown_age == Action::Deny {
+        return Ok(());
+    }
+    Err(PolicyError::Unusable {
+        rule: format!("ecosystems.{id}.unknown_age"),
+        what: "a version that hides its age would pass more easily than one that is too young",
+        hint: "say `unknown_age: deny`, or `min_age_days: 0` for an ecosystem in which nobody states times",
+    })
 }
 
 /// More persons than any site has in one role.
@@ -298,6 +324,13 @@ fn waiver(waiver: &Waiver) -> Result<(), PolicyError> {
     }
     if waiver.approved_by.len() < MIN_WAIVER_PERSONS {
         return Err(problem(WaiverProblem::TooFewPersons));
+    }
+    let mut seen: BTreeMap<String, &String> = BTreeMap::new();
+    for person in &waiver.approved_by {
+        // One person may be written in more than one way; two persons are not told apart by their capitals.
+        if let Some(other) = seen.insert(person.trim().to_lowercase(), person) {
+            return Err(problem(WaiverProblem::SamePerson(other.clone(), person.clone())));
+        }
     }
     Ok(())
 }

@@ -473,4 +473,10 @@ impl Waiver {
     pub(crate) fn path(&self) -> String {
         format!("waivers[{}]", self.id)
     }
+
+    /// Who must have signed the policy for it to count, in words: `ann and bob have`.
+    pub fn persons(&self) -> String {
+        let persons: Vec<&str> = self.approved_by.iter().map(String::as_str).collect();
+        format!("{} have", persons.join(" and "))
+    }
 }

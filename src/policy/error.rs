@@ -72,6 +72,16 @@ pub enum PolicyError {
         /// What excludes what.
         what: &'static str,
     },
+    /// Something is asked for that cannot be met, or that anybody could evade.
+    #[error("{rule}: {what}")]
+    Unusable {
+        /// The entry.
+        rule: String,
+        /// Why.
+        what: &'static str,
+        /// What to write.
+        hint: &'static str,
+    },
     /// An end date is further away than any may be.
     #[error("{rule} ends {end}, more than {max_days} days from now")]
     TooFar {
@@ -119,6 +129,9 @@ pub enum WaiverProblem {
     /// Fewer than two persons approved it.
     #[error("at least two persons must approve it")]
     TooFewPersons,
+    /// Two of those who approved it differ in capitals alone.
+    #[error("`{}` and `{}` count as one person", .0.escape_debug(), .1.escape_debug())]
+    SamePerson(String, String),
 }
 
 impl PolicyError {
@@ -142,6 +155,10 @@ impl PolicyError {
             }
             next = error.source();
         }
-        Refusal::new(self.code(), subject, reason)
+        let refusal = Refusal::new(self.code(), subject, reason);
+        match self {
+            Self::Unusable { hint, .. } => refusal.hint(*hint),
+            _ => refusal,
+        }
     }
 }

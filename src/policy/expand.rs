@@ -111,15 +111,17 @@ pub(crate) fn of_profile(id: &str, version: u64, profile: Profile) -> Policy {
 /// A profile's values for one ecosystem.
 fn ecosystem(id: &str, evidence: Level, profile: Profile) -> EcosystemRule {
     let strict = profile == Profile::Strict;
-    // A distribution's own archive has been through its people's hands; waiting there only delays fixes.
+    // An age that is asked for refuses what nobody dates. npm's document has the signatures, so that it always comes and states the time. Those of cargo
+    // and PyPI do so as well, but what comes out of a client's cache comes without them. Elsewhere nobody states times of every version.
     let min_age_days = match (id, strict) {
-        ("deb" | "rpm" | "files", _) => 0,
-        (_, false) => 7,
-        (_, true) => 14,
+        ("npm", false) => 7,
+        ("cargo" | "npm" | "pypi", true) => 14,
+        _ => 0,
     };
     EcosystemRule {
         evidence,
-        observers: if strict { 2 } else { 1 },
+        // A second station's observation does not travel yet.
+        observers: 1,
         signers: 1,
         floor: Floor::Keep,
         // Most of Maven's keys are in no list that a site could pin beforehand.
@@ -131,7 +133,7 @@ fn ecosystem(id: &str, evidence: Level, profile: Profile) -> EcosystemRule {
         scope: BTreeSet::new(),
         min_age_days,
         max_age_days: None,
-        unknown_age: if strict { Action::Review } else { Action::Record },
+        unknown_age: Action::Deny,
     }
 }
 

@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::pattern::Pattern;
 use super::{
-    Advisories, Case, CompareWith, Decision, Ecosystems, Judge, KnownNames, Policy, PolicyError, Published,
-    PublishedBy, RecordError, Scan, ScanResult, Side, Standing, Surroundings, Verdict, VexSaid, VexStatus,
+    Advisories, Case, CompareWith, Decision, Ecosystems, Judge, KnownNames, Policy, PolicyError, RecordError, Scan,
+    ScanResult, Side, Standing, Surroundings, Verdict, VexSaid, VexStatus, published,
 };
 use crate::crypto::yaml;
 use crate::model::{
-    Artifact, Code, Digest, Doubt, Fault, Finding, Identity, Level, Outcome as FindingOutcome, Signer, Timestamp,
+    Artifact, Code, Digest, Doubt, Fault, Finding, Identity, Level, Outcome as FindingOutcome, SignedAt, Signer,
+    TimeSource, Timestamp,
 };
 
 /// The most cases of one file.
@@ -90,6 +91,9 @@ struct WrittenFinding {
     by: Vec<WrittenSigner>,
     #[serde(default)]
     anchors: Vec<String>,
+    /// The proven time of its signature.
+    #[serde(default)]
+    signed: Option<Timestamp>,
 }
 
 /// Exactly one of `key`, `certificate` and `identity`.
@@ -183,6 +187,7 @@ impl Fixtures {
                 names: &names,
                 issuers: &self.issuers,
                 ecosystems: *ecosystems,
+                policy_signers: None,
             },
         );
         Ok(self.tests.iter().map(|test| test.run(&judge, self.now)).collect())
@@ -264,6 +269,10 @@ impl Fixture {
                 let mut finding = Finding::new(&written.kind, written.outcome()?, "as the test says");
                 finding.signers = signers(&written.by);
                 finding.anchors.clone_from(&written.anchors);
+                finding.signed_at = written.signed.map(|time| SignedAt {
+                    source: TimeSource::Log,
+                    time,
+                });
                 Some(finding)
             })
             .collect();
@@ -297,6 +306,7 @@ impl Fixture {
             })
             .collect();
         let pinned = signers(&self.pinned);
+        let published = published(&findings, self.published);
         let case = Case {
             observers: self.observers.unwrap_or(1),
             floor: self.floor,
@@ -306,10 +316,7 @@ impl Fixture {
             } else {
                 Standing::FirstSeen
             },
-            published: self.published.map(|time| Published {
-                time,
-                source: PublishedBy::Registry,
-            }),
+            published: &published,
             licence: self.licence.as_deref(),
             scans: &scans,
             release: self.release.as_deref(),

@@ -184,13 +184,12 @@ impl<'a> Judge<'a> {
         hits.0.append(&mut vulnerable.0);
         rules::licence(&policy.licences, &self.licences, case, &mut hits);
         if let Some(rule) = ecosystem {
-            rules::age(rule, case, &key, surroundings, &mut hits);
+            rules::age(rule, required.level, case, &key, surroundings, &mut hits);
         }
         rules::names(&policy.names, case, surroundings, &mut hits);
         rules::scan(&policy.scan, case, surroundings, &mut hits);
         let mut hits = hits.0;
-        self.waivers
-            .apply(case, &key, &surroundings.ecosystems, surroundings.now, &mut hits);
+        self.waivers.apply(case, &key, surroundings, &mut hits);
         self.decision(hits, required, reached)
     }
 
@@ -282,8 +281,14 @@ impl<'a> Judge<'a> {
         let elsewhere = explain::waivers_for_other_bytes(self.policy, artifact, &key, ecosystems);
         for one in self.waivers.of(&case, &key, &self.surroundings.ecosystems) {
             let codes: Vec<&str> = one.codes.iter().map(String::as_str).collect();
-            let says = match waiver::problem(one, self.surroundings.now) {
-                None => format!("lifts {} until {}: {}", codes.join(", "), one.expires, one.reason),
+            let says = match waiver::problem(one, self.surroundings.now, self.surroundings.policy_signers) {
+                None => format!(
+                    "lifts {} until {}, once {} signed this policy: {}",
+                    codes.join(", "),
+                    one.expires,
+                    one.persons(),
+                    one.reason
+                ),
                 Some(problem) => problem,
             };
             trail.push(Applied { rule: one.path(), says });

@@ -46,7 +46,7 @@ mod written;
 pub use advisory::{Advised, Advisories, Certainty, Class, MAX_RECORD_BYTES, MAX_RECORDS, RecordError};
 pub use case::{
     BundleFacts, Case, Decision, Gap, Hit, Published, PublishedBy, Scan, ScanResult, Standing, Surroundings, Verdict,
-    level, publishers,
+    level, published, publishers,
 };
 pub use check::{MAX_PUBLISHERS, MAX_RULES, MAX_UNTIL_DAYS, MAX_WAIVER_DAYS, MIN_WAIVER_PERSONS};
 pub use custody::{CustodyFacts, CustodyRule, ScanRole, SealRule, VolumeCustody};

@@ -1,12 +1,17 @@
 //! Waivers: what two persons let pass all the same (`bundle-spec/policy.md` §5). A waiver lifts exactly the codes that it lists, for
-//! exactly the bytes that it names, until its last day. No other thing lowers what a rule asks for.
+//! exactly the bytes that it names, until its last day, if those who approved it have signed the policy that holds it. No other thing lowers what a
+//! rule asks for.
+//!
+//! Threats, each with its defence:
+//! - One person who writes down two names: whoever approves a waiver must have signed the policy, which the enclave has verified.
+//! - A waiver for one proof that lets a forged one pass: what may be waived of a proof is said fault by fault.
 
 use std::collections::HashMap;
 
 use super::check::{MAX_WAIVER_DAYS, MIN_WAIVER_PERSONS};
 use super::document::{Policy, Waiver};
-use super::{Case, Ecosystems, Hit, Verdict};
-use crate::model::{Code, Digest, Timestamp};
+use super::{Case, Ecosystems, Hit, Surroundings, Verdict};
+use crate::model::{Code, Digest, Fault, Timestamp};
 
 /// Whether a waiver may name a code: a list of what may, so that a new code may not until somebody has thought about it.
 pub(crate) const fn may_be_waived(code: Code) -> bool {
@@ -30,6 +35,31 @@ pub(crate) const fn may_be_waived(code: Code) -> bool {
             | Code::TooNew
             | Code::TooOld
     )
+}
+
+/// Whether a waiver may lift a proof that is wrong for this reason (`bundle-spec/policy.md` §5): where its age, strength or form is at fault, it proves
+/// nothing. Everything else says that the bytes, the signer or the order are not what they claim to be.
+const fn fault_may_be_waived(fault: Fault) -> bool {
+    match fault {
+        Fault::Expired | Fault::IdentityDiffers | Fault::Malformed | Fault::NotValidThen | Fault::Weak => true,
+        Fault::ChainWrong
+        | Fault::LogWrong
+        | Fault::Revoked
+        | Fault::RolledBack
+        | Fault::SignatureWrong
+        | Fault::SubjectDiffers
+        | Fault::TimeWrong => false,
+    }
+}
+
+/// Whether any waiver may lift what was found.
+fn is_waivable(hit: &Hit) -> bool {
+    may_be_waived(hit.code) && hit.fault.is_none_or(fault_may_be_waived)
+}
+
+fn covers(waiver: &Waiver, hit: &Hit) -> bool {
+    let lists = |code: Code| waiver.codes.contains(code.name());
+    hit.verdict > Verdict::Allow && is_waivable(hit) && (lists(hit.code) || hit.also.is_some_and(lists))
 }
 
 /// The waivers of a policy, by the bytes that they are about.
@@ -65,56 +95,80 @@ impl<'p> Waivers<'p> {
             })
     }
 
-    /// Lifts the hits that waivers cover, and says which waivers would cover something if they were still good.
-    pub(crate) fn apply(
-        &self,
-        case: &Case<'_>,
-        key: &str,
-        ecosystems: &Ecosystems,
-        now: Timestamp,
-        hits: &mut Vec<Hit>,
-    ) {
+    /// Lifts the hits that waivers cover. What a waiver would cover if it counted says why it does not.
+    pub(crate) fn apply(&self, case: &Case<'_>, key: &str, surroundings: &Surroundings<'_>, hits: &mut Vec<Hit>) {
         let mut spent = Vec::new();
-        for waiver in self.of(case, key, ecosystems) {
-            let problem = problem(waiver, now);
-            let covered = hits.iter_mut().filter(|hit| {
-                hit.verdict > Verdict::Allow && may_be_waived(hit.code) && waiver.codes.contains(hit.code.name())
-            });
-            match problem {
-                None => covered.for_each(|hit| {
-                    hit.verdict = Verdict::Allow;
-                    hit.waived_by = Some(waiver.id.clone());
-                }),
-                Some(problem) if covered.count() > 0 => spent.push((waiver, problem)),
-                Some(_) => {}
+        for waiver in self.of(case, key, &surroundings.ecosystems) {
+            if let Some(problem) = problem(waiver, surroundings.now, surroundings.policy_signers) {
+                spent.push((waiver, problem));
+                continue;
+            }
+            for hit in hits.iter_mut().filter(|hit| covers(waiver, hit)) {
+                hit.verdict = Verdict::Allow;
+                hit.waived_by = Some(waiver.id.clone());
+                hit.approved_by = waiver.approved_by.iter().cloned().collect();
             }
         }
-        hits.extend(spent.into_iter().map(|(waiver, message)| Hit {
-            code: Code::WaiverInvalid,
-            // It lifts nothing, so what it would have lifted still stands.
-            verdict: Verdict::Allow,
-            rule: waiver.path(),
-            message,
-            solution: "write the waiver anew, or take it out".to_owned(),
-            lowered: None,
-            waived_by: None,
-            counts_from: None,
-        }));
+        for (waiver, problem) in spent {
+            let mut is_missed = false;
+            for hit in hits.iter_mut().filter(|hit| covers(waiver, hit)) {
+                is_missed = true;
+                hit.message.push_str("; ");
+                hit.message.push_str(&problem);
+            }
+            if is_missed {
+                // It lifts nothing, so what it would have lifted still stands.
+                let solution = "write the waiver anew, or take it out".to_owned();
+                hits.push(Hit::new(
+                    Code::WaiverInvalid,
+                    Verdict::Allow,
+                    waiver.path(),
+                    problem,
+                    solution,
+                ));
+            }
+        }
     }
 }
 
-/// Why a waiver does not count today.
-pub(crate) fn problem(waiver: &Waiver, now: Timestamp) -> Option<String> {
+/// Why a waiver does not count today, by a policy that these persons have signed.
+pub(crate) fn problem(waiver: &Waiver, now: Timestamp, policy_signers: Option<&[String]>) -> Option<String> {
+    let id = &waiver.id;
     if waiver.expires.end() < now {
-        Some(format!("the waiver ended on {}", waiver.expires))
+        Some(format!("waiver {id} ended on {}", waiver.expires))
     } else if waiver.expires.days_after(now) > i64::from(MAX_WAIVER_DAYS) {
         Some(format!(
-            "the waiver runs until {}, more than {MAX_WAIVER_DAYS} days from now",
+            "waiver {id} runs until {}, more than {MAX_WAIVER_DAYS} days from now",
             waiver.expires
         ))
     } else if waiver.approved_by.len() < MIN_WAIVER_PERSONS {
-        Some("fewer than two persons approved the waiver".to_owned())
+        Some(format!("fewer than two persons approved waiver {id}"))
     } else {
-        None
+        policy_signers.and_then(|signers| not_signed(waiver, signers))
+    }
+}
+
+/// Who approved a waiver and has not signed the policy that holds it, in words.
+fn not_signed(waiver: &Waiver, signers: &[String]) -> Option<String> {
+    let missing: Vec<&str> = waiver
+        .approved_by
+        .iter()
+        .filter(|person| !signers.contains(person))
+        .map(String::as_str)
+        .collect();
+    let persons = missing.join(" and ");
+    (!missing.is_empty()).then(|| {
+        format!(
+            "waiver {} is not approved by {persons}: {persons} did not sign this policy",
+            waiver.id
+        )
+    })
+}
+
+impl Policy {
+    /// What keeps waivers that have not ended from counting if exactly these persons have signed the policy, in words.
+    pub fn waivers_not_signed(&self, now: Timestamp, signers: &[String]) -> Vec<String> {
+        let live = self.waivers.iter().filter(|waiver| waiver.expires.end() >= now);
+        live.filter_map(|waiver| not_signed(waiver, signers)).collect()
     }
 }

@@ -214,6 +214,9 @@ pub struct LoweredHit {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DecisionHit {
+    /// The persons who approved the waiver that lifts it; left out by versions that did not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approved_by: Vec<String>,
     /// The stable code.
     pub code: String,
     /// The day from which the rule counts, if that was still to come.

@@ -581,7 +581,7 @@ fn what_would_not_be_admitted_today_is_told_with_its_reason() {
     let payload = revocations.write().unwrap();
     let sealed = people::sealed(Kind::Revocations, &payload, &[people::ANN]).write();
     fs::write(world.path("revocations.dsse.json"), sealed).unwrap();
-    let fell = ("test".to_owned(), "evidence-invalid".to_owned());
+    let fell = ("test".to_owned(), "revoked".to_owned());
     assert_eq!(today(&world, "--trust revocations.dsse.json"), (1, vec![fell.clone()]));
     let line = "reverify a.tar --root en/trust/roots/1.dsse.json --today";
     let ran = world.run(&format!("{line} --trust revocations.dsse.json"));

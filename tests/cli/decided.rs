@@ -73,9 +73,11 @@ fn evidence_never_declines_and_a_waiver_alone_lifts_that() {
             waived.digest()
         )
     };
-    site.policy(&lenient(&waiver("too-new")));
+    // The persons who approve it sign the policy, too.
+    let both = &[people::ANN, people::BOB];
+    site.policy_by(&lenient(&waiver("too-new")), both);
     site.refuses(&[file("tool", "1.1")], "evidence-downgraded");
-    site.policy(&lenient(&waiver("evidence-downgraded")));
+    site.policy_by(&lenient(&waiver("evidence-downgraded")), both);
     // Other bytes are another matter.
     let mut others = file("tool", "1.1");
     others.content.push('!');
@@ -279,12 +281,11 @@ fn whoever_imports_has_not_exported() {
 
 #[test]
 fn what_nobody_dates_is_too_new_where_the_policy_says_so() {
-    let rule = |unknown: &str| {
-        format!("ecosystems: {{ files: {{ evidence: none, min_age_days: 7, unknown_age: {unknown} }} }}\n{NO_NAMES}")
-    };
-    let mut site = Site::new(&rule("deny"));
-    site.refuses(&[file("tool", "1.0")], "too-new");
-    site.policy(&rule("record"));
+    let rule = |days: u32| format!("ecosystems: {{ files: {{ evidence: none, min_age_days: {days} }} }}\n{NO_NAMES}");
+    let mut site = Site::new(&rule(7));
+    let said = site.refuses(&[file("tool", "1.0")], "too-new");
+    assert!(said.contains("nobody who counts states"), "{said}");
+    site.policy(&rule(0));
     site.takes(&[file("tool", "1.0")]);
 }
 

@@ -265,7 +265,7 @@ fn what_rests_on_a_revoked_key_falls_and_nothing_else() {
     assert_eq!(changes(&world, 1), []);
     assert_eq!(
         not_admitted(&world, ""),
-        [("test".to_owned(), "evidence-invalid".to_owned(), true)]
+        [("test".to_owned(), "revoked".to_owned(), true)]
     );
     let found = world.json(&format!("where --enclave en {SIGNED}"));
     assert_eq!(found["found"][0]["judgement"]["level"], "none");

@@ -51,6 +51,7 @@ mod trust_data;
 mod upstreams;
 mod validators;
 mod vex;
+mod waivers;
 
 #[path = "../support/people.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]

@@ -712,6 +712,7 @@ pub(crate) fn varied(number: usize) -> Record {
                 rule: "ecosystems.pypi.require".to_owned(),
                 solution: "ask the publisher".to_owned(),
                 verdict: "review".to_owned(),
+                approved_by: Vec::new(),
                 waived_by: None,
             }]
         },

@@ -174,6 +174,13 @@ impl Site {
         self.world.policy(&format!("{plain}{policy}"));
     }
 
+    /// The next policy, signed by these.
+    pub(crate) fn policy_by(&mut self, policy: &str, signers: &[u8]) {
+        self.policies += 1;
+        let plain = PLAIN.replace("VERSION", &self.policies.to_string());
+        self.world.policy_by(&format!("{plain}{policy}"), signers);
+    }
+
     /// Writes the next bundle, and gives its folder. Only [`Site::imports`] makes it the one that others follow.
     pub(crate) fn medium(&mut self, files: &[File], beside: &Beside) -> String {
         let mut bundle = RawBundle {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::people::{self, ANN, APPROVER, EXPORTER};
 use crate::raw_bundle::{RawBundle, RawObject};
+use crate::site::{Site, file, lenient};
 use crate::world::{World, now};
 
 fn sealed_data(version: u64, names: &[&str], signers: &[u8]) -> Vec<u8> {
@@ -186,12 +187,33 @@ fn revoked_bytes_are_refused() {
     install(&world, &sealed_revocations(1, &[Revoked::Artifact(bad)], &[ANN]));
     // No proof makes up for it, and what is never admitted is refused in an evaluation, too.
     for verb in ["verify", "import"] {
-        let said = world.refused(&format!("{verb} --enclave en m1"), "evidence-invalid");
+        let said = world.refused(&format!("{verb} --enclave en m1"), "revoked");
         assert!(
             said.contains("this site revoked these bytes: lost on a train"),
             "{said}"
         );
     }
+}
+
+/// The role that signs policies takes nothing back of what the role that signs revocations has said.
+#[test]
+fn no_waiver_lifts_a_revocation() {
+    let mut site = Site::of(World::new(), &[ANN], &lenient(""));
+    let bad = file("tool", "1.0");
+    install(
+        &site.world,
+        &sealed_revocations(1, &[Revoked::Artifact(bad.digest())], &[ANN]),
+    );
+    let expires = now().plus_days(60).to_string();
+    let waiver = format!(
+        "waivers: [{{ id: W-1, scope: \"files/tool@1.0\", codes: [evidence-invalid, evidence-too-low], approved_by: [ann, bob], expires: \"{}\", \
+         digest: \"{}\", reason: \"CHG-1\" }}]\n",
+        &expires[..10],
+        bad.digest()
+    );
+    site.policy_by(&lenient(&waiver), &[ANN, people::BOB]);
+    site.refuses(&[bad], "revoked");
+    site.takes(&[file("other", "1.0")]);
 }
 
 #[test]

@@ -73,6 +73,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
             names: &names,
             issuers: &issuers,
             ecosystems: ECOSYSTEMS,
+            policy_signers: None,
         },
     );
     let trail = judge.explain(&artifact);

@@ -12,10 +12,13 @@ use clap::{Args, Subcommand};
 
 use super::copies::JoinArguments;
 use super::files;
+use super::output::escape;
 use super::{Context, Exit};
 use crate::import::ECOSYSTEMS;
+use crate::import::site::InForce;
 use crate::model::{Stop, Timestamp};
 use crate::policy::{MAX_POLICY_BYTES, Policy};
+use crate::trust::TrustedRoot;
 
 /// What to do with policies.
 #[derive(Debug, Args)]
@@ -61,9 +64,34 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     }
 }
 
+/// Reads a policy that somebody asks about, with its signers if enough persons of a root have signed it.
+pub(crate) fn given(path: &Path, now: Timestamp, root: &TrustedRoot) -> Result<InForce, Stop> {
+    if !is_document(path) {
+        return Ok(InForce::given(read(path, now)?));
+    }
+    let (envelope, policy) = stand::document(path)?;
+    Ok(InForce::given_document(policy, &envelope.write(), root))
+}
+
+/// Says who must have signed a policy for its waivers to count.
+fn tell_waivers(policy: &Policy, context: &Context) {
+    for waiver in &policy.waivers {
+        let text = format!(
+            "waiver {} counts in an enclave once {} signed this policy",
+            waiver.id,
+            waiver.persons()
+        );
+        context.output.say(&escape(&text));
+    }
+}
+
+fn is_document(path: &Path) -> bool {
+    path.to_string_lossy().ends_with(".dsse.json")
+}
+
 /// Reads a policy: a document that persons sign from `*.dsse.json`, the explicit form from other `*.json`, the written one from anything else.
 pub(crate) fn read(path: &Path, now: Timestamp) -> Result<Policy, Stop> {
-    if path.to_string_lossy().ends_with(".dsse.json") {
+    if is_document(path) {
         return Ok(stand::document(path)?.1);
     }
     let policy = if path.extension().is_some_and(|extension| extension == "json") {

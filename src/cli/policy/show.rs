@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::read;
+use super::{read, tell_waivers};
 use crate::cli::files::{self, Existing};
 use crate::cli::output::escape;
 use crate::cli::{Context, Exit};
@@ -98,6 +98,7 @@ pub(crate) fn check(arguments: &Check, context: &Context) -> Result<Exit, Stop> 
             "digest": policy.digest(),
             "endings": endings,
             "unknown_ecosystems": unknown,
+            "waivers": policy.waivers.iter().map(|waiver| json!({ "id": waiver.id, "to_be_signed_by": waiver.approved_by })).collect::<Vec<_>>(),
         }));
         return Ok(Exit::Done);
     }
@@ -113,6 +114,7 @@ pub(crate) fn check(arguments: &Check, context: &Context) -> Result<Exit, Stop> 
             .output
             .warn(&format!("{}: {when} {}", escape(&ending.rule), ending.end));
     }
+    tell_waivers(&policy, context);
     context.output.answer(&format!(
         "policy {} {} can be used, {}",
         escape(&policy.id),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::read;
+use super::{read, tell_waivers};
 use crate::cli::copies::JoinArguments;
 use crate::cli::files::{self, Existing};
 use crate::cli::output::escape;
@@ -16,7 +16,7 @@ use crate::cli::{Context, Exit};
 use crate::crypto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
 use crate::enclave::Enclave;
 use crate::import::site::Site;
-use crate::model::{Stop, Unable};
+use crate::model::{Code, Refusal, Stop, Unable};
 use crate::policy::{self, Policy};
 use crate::trust::{self, Kind, Role, TrustError};
 
@@ -79,6 +79,7 @@ pub(crate) fn sign(arguments: &Sign, context: &Context) -> Result<Exit, Stop> {
     for (place, value) in policy::values(&policy) {
         context.output.say(&format!("{}  {}", escape(&place), escape(&value)));
     }
+    tell_waivers(&policy, context);
     let signer = arguments.signer.open()?;
     trust::add_signature(&mut envelope, signer.as_ref())
         .map_err(|error| Unable::new("cannot sign the policy").because(error))?;
@@ -117,6 +118,7 @@ pub(crate) fn install(arguments: &Install, context: &Context) -> Result<Exit, St
         answer(&policy, "counts already", context);
         return Ok(Exit::Done);
     };
+    refuse_unsigned_waivers(&arguments.file, &policy, &next.persons, context)?;
     folder.stand(&next)?;
     if let Some(enclave) = &enclave {
         enclave
@@ -147,6 +149,19 @@ pub(crate) fn install(arguments: &Install, context: &Context) -> Result<Exit, St
     let says = format!("counts from now on, signed by {}", next.persons.join(", "));
     answer(&policy, &says, context);
     Ok(Exit::Done)
+}
+
+/// A waiver that counts for nothing is found here, and not when the artifact stands at the door: a policy that stands gets no more signatures.
+fn refuse_unsigned_waivers(path: &Path, policy: &Policy, persons: &[String], context: &Context) -> Result<(), Stop> {
+    let refuse = |reason| {
+        Refusal::new(Code::WaiverInvalid, path.display().to_string(), reason)
+            .hint("have them sign it too (`sealift policy sign`, `policy join`), or take the waiver out and have the policy signed again")
+    };
+    let problems = policy.waivers_not_signed(context.now, persons);
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(Stop::Refused(problems.into_iter().map(refuse).collect()))
 }
 
 /// A policy in an envelope, whose rules have been checked, but not its signatures.

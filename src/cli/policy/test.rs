@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::{ECOSYSTEMS, read};
+use super::{ECOSYSTEMS, read, tell_waivers};
 use crate::cli::files;
 use crate::cli::output::escape;
 use crate::cli::{Context, Exit};
@@ -54,6 +54,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
                 ));
             }
         }
+        tell_waivers(&policy, context);
         context
             .output
             .answer(&format!("{} passed, {failed} failed", outcomes.len() - failed));

@@ -4,8 +4,8 @@ use super::Deciding;
 use crate::bundle::manifest::SideData;
 use crate::ecosystem::{self, Stated};
 use crate::import::verify_objects::Intact;
-use crate::model::{Artifact, Finding, Level};
-use crate::policy::{Action, BundleFacts, CompareWith, Gap, Policy, Published, PublishedBy};
+use crate::model::{Artifact, Finding};
+use crate::policy::{self, Action, BundleFacts, CompareWith, Gap, Policy, Published};
 
 /// Whether an artifact is a signed index, which no plan names: it came with what rests on it. It adds no package; clients judge its own signature, and
 /// its evidence is judged here as any artifact's is.
@@ -62,35 +62,9 @@ pub(super) fn missing_lists(policy: &Policy, intact: &Intact) -> Vec<String> {
     missing
 }
 
-/// When an artifact was published. A proven time of a confirmed proof is believed before the registry's document, which only the exporter vouches
-/// for: the bytes were there then.
-pub(in crate::import) fn published(findings: &[Finding], stated: &Stated) -> Option<Published> {
-    let proven = findings
-        .iter()
-        .filter(|finding| finding.level() >= Level::Registry)
-        .filter_map(|finding| finding.signed_at.as_ref())
-        .filter(|signed| signed.source.is_proven())
-        .map(|signed| signed.time)
-        .min();
-    let proven = proven.map(|time| Published {
-        time,
-        source: PublishedBy::Proof,
-    });
-    let stated = stated.published.map(|time| Published {
-        time,
-        source: PublishedBy::Registry,
-    });
-    proven.or(stated).or_else(|| listed(findings))
-}
-
-/// By when an artifact was there, as the distribution's own signature on an index says that lists it: the oldest of several.
-fn listed(findings: &[Finding]) -> Option<Published> {
-    let by_registry = findings.iter().filter(|finding| finding.level() == Level::Registry);
-    let signed = by_registry.filter_map(|finding| finding.signed_at.as_ref());
-    signed.map(|signed| signed.time).min().map(|time| Published {
-        time,
-        source: PublishedBy::Index,
-    })
+/// Who says when an artifact was published, the one whom reports name first.
+pub(in crate::import) fn published(findings: &[Finding], stated: &Stated) -> Vec<Published> {
+    policy::published(findings, stated.published)
 }
 
 /// The release of the distribution that it is for, as far as a confirmed proof says it: what only the exporter says could hide an advisory.

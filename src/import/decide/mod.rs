@@ -121,6 +121,7 @@ pub fn weigh(judged: Judged, store: Option<&Store>, deciding: &Deciding<'_>) -> 
             names: &around.names,
             issuers: &around.issuers,
             ecosystems: ECOSYSTEMS,
+            policy_signers: deciding.in_force.signers(),
         },
     );
     let planned = Planned::read(&judged.intact().locate(&manifest.plan, store))?;

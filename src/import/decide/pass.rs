@@ -80,6 +80,9 @@ impl<'a> Pass<'a> {
             }
         }
         not_asked.extend(missing_lists(policy, intact));
+        if deciding.in_force.signers().is_none() && !policy.waivers.is_empty() {
+            not_asked.push("who signed the policy: a waiver counts only if all who approved it did".to_owned());
+        }
         if planned.states_nothing() {
             not_asked.push("whether the plan asked for each artifact: the plan names none, or is too large".to_owned());
         }
@@ -160,6 +163,7 @@ impl<'a> Pass<'a> {
         self.told
             .extend(objects_of(artifact).filter(|digest| self.deciding.scanned.tells_of(digest)));
         let vex = self.around.vex.of(artifact);
+        let published = published(&judged.findings, &stated);
         let case = Case {
             scans: &scans,
             vex: &vex,
@@ -168,7 +172,7 @@ impl<'a> Pass<'a> {
             floor: remembered.floor,
             pinned: &remembered.pinned,
             standing: remembered.standing(),
-            published: published(&judged.findings, &stated),
+            published: &published,
             licence: stated.licence.as_deref(),
             ..Case::new(artifact, &judged.findings)
         };
@@ -223,19 +227,11 @@ impl<'a> Pass<'a> {
         {
             Reviewed::Approved(persons) => (Admission::Reviewed, persons),
             Reviewed::Rejected { person, reason } => {
-                decision.hits.insert(
-                    0,
-                    Hit {
-                        code: Code::ReviewRejected,
-                        verdict: Verdict::Deny,
-                        rule: "review".to_owned(),
-                        message: format!("{person} rejected it: {reason}"),
-                        solution: format!("leave it out, or talk to {person}"),
-                        lowered: None,
-                        waived_by: None,
-                        counts_from: None,
-                    },
-                );
+                let (code, rule) = (Code::ReviewRejected, "review".to_owned());
+                let message = format!("{person} rejected it: {reason}");
+                let solution = format!("leave it out, or talk to {person}");
+                let rejected = Hit::new(code, Verdict::Deny, rule, message, solution);
+                decision.hits.insert(0, rejected);
                 decision.verdict = Verdict::Deny;
                 decision.rules_say = Verdict::Deny;
                 (Admission::Denied, Vec::new())

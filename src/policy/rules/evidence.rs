@@ -46,19 +46,26 @@ pub(crate) fn required(
 /// Refuses proofs that were checked and are wrong.
 pub(crate) fn contradictions(case: &Case<'_>, hits: &mut Hits) {
     for finding in case.findings {
-        let (code, solution) = match finding.outcome {
-            Outcome::Contradicted(Fault::IdentityDiffers) => (
+        let Outcome::Contradicted(fault) = finding.outcome else {
+            continue;
+        };
+        let (code, solution) = match fault {
+            Fault::IdentityDiffers => (
                 Code::IdentityMismatch,
                 "ask the publisher by another way who signs, before anything is changed here",
             ),
-            Outcome::Contradicted(_) => (
+            Fault::Revoked => (
+                Code::Revoked,
+                "do not use it, and look where else it has been installed; no waiver covers this",
+            ),
+            _ => (
                 Code::EvidenceInvalid,
                 "fetch artifact and proof again; no other proof makes up for a wrong one",
             ),
-            _ => continue,
         };
         let message = format!("{}: {}", finding.kind, finding.reason);
         hits.add(code, Action::Deny, "findings", message, solution);
+        hits.about(fault);
     }
 }
 
@@ -180,8 +187,16 @@ fn by_publisher(rule: &PublisherRule, findings: &[&Finding], surroundings: &Surr
             format!("it is signed by {}, whom the rule does not name", others.join(" and ")),
             "ask the publisher by another way who signs, before the rule is changed",
         );
+        // Who lets it pass when nobody signed, lets it pass when somebody else did as well.
+        hits.lifted_as(Code::EvidenceTooLow);
     } else {
         too_low(rule.evidence, rule.signers, named == 0, named, findings, &path, hits);
+        let is_other = |finding: &&Finding| {
+            !finding.signers.is_empty() && signer::count_named(rule, &[*finding], surroundings.issuers) == 0
+        };
+        if good.iter().any(is_other) {
+            hits.lifted_as(Code::IdentityMismatch);
+        }
     }
     false
 }

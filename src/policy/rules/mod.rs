@@ -22,7 +22,7 @@ pub(crate) use names::names;
 pub(crate) use scan::scan;
 
 use super::{Action, Day, Hit, Verdict};
-use crate::model::{Code, Timestamp};
+use crate::model::{Code, Fault, Timestamp};
 
 /// Hits, as rules add them.
 #[derive(Debug, Default)]
@@ -32,16 +32,23 @@ impl Hits {
     /// Adds what a rule found. What its action passes over is left out.
     pub(crate) fn add(&mut self, code: Code, action: Action, rule: &str, message: String, solution: &str) {
         if action != Action::Allow {
-            self.0.push(Hit {
-                code,
-                verdict: Verdict::from(action),
-                rule: rule.to_owned(),
-                message,
-                solution: solution.to_owned(),
-                lowered: None,
-                waived_by: None,
-                counts_from: None,
-            });
+            let (rule, solution) = (rule.to_owned(), solution.to_owned());
+            self.0
+                .push(Hit::new(code, Verdict::from(action), rule, message, solution));
+        }
+    }
+
+    /// Says what is wrong with the proof that was added last.
+    pub(crate) fn about(&mut self, fault: Fault) {
+        if let Some(last) = self.0.last_mut() {
+            last.fault = Some(fault);
+        }
+    }
+
+    /// Lets a waiver of another code lift what was added last, too.
+    pub(crate) fn lifted_as(&mut self, code: Code) {
+        if let Some(last) = self.0.last_mut() {
+            last.also = Some(code);
         }
     }
 

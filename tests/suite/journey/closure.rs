@@ -14,7 +14,7 @@ version: 1
 profile: standard
 require: { approvals: 0, release_by_other_person: false, revocations_max_age_days: none, advisories_max_age_days: none, max_age_days: 3650, closure: CLOSURE }
 names: { first_seen: allow, similar: allow }
-ecosystems: { cargo: { evidence: none }, npm: { evidence: none } }
+ecosystems: { cargo: { evidence: none, min_age_days: 0 }, npm: { evidence: none, min_age_days: 0 } }
 ";
 
 const APP: &str = "

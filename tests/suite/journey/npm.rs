@@ -288,7 +288,7 @@ fn ages_are_counted_from_what_the_registry_says() {
     let (server, site) = (registry(), Site::new());
     let policy = PLAIN.replace(
         "files: { evidence: none }",
-        "npm: { evidence: none, min_age_days: 36000, unknown_age: allow }",
+        "npm: { evidence: none, min_age_days: 36000 }",
     );
     site.stand_policy(&policy, "en/trust");
     site.write("project/package-lock.json", package_lock(&server, &["plain"]));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use sealift::model::Code;
-use sealift::policy::{self, Mode, Policy, PolicyError, Profile};
+use sealift::policy::{self, Action, Mode, Policy, PolicyError, Profile};
 use serde_json::Value;
 
 use super::{policy, read, sample};
@@ -129,6 +129,9 @@ fn what_no_policy_may_say_is_refused() {
         ("ecosystems: {file: {}, files: {}}\n".to_owned(), Code::PolicyMalformed, "twice"),
         ("ecosystems: {NPM: {evidence: none}}\n".to_owned(), Code::PolicyMalformed, "an ecosystem's id"),
         ("ecosystems: {npm: {observers: 0}}\n".to_owned(), Code::PolicyMalformed, "from 1 to 64"),
+        ("ecosystems: {npm: {observers: 2}}\n".to_owned(), Code::PolicyMalformed, "does not travel yet"),
+        ("ecosystems: {npm: {unknown_age: review}}\n".to_owned(), Code::PolicyMalformed, "hides its age"),
+        ("ecosystems: {files: {min_age_days: 1, unknown_age: record}}\n".to_owned(), Code::PolicyMalformed, "hides its age"),
         ("ecosystems: {npm: {signers: 65}}\n".to_owned(), Code::PolicyMalformed, "from 1 to 64"),
         ("ecosystems: {npm: {min_age_days: 99999}}\n".to_owned(), Code::PolicyMalformed, "century"),
         ("ecosystems: {npm: {max_age_days: 3}}\n".to_owned(), Code::PolicyMalformed, "younger"),
@@ -197,6 +200,9 @@ fn what_no_policy_may_say_is_refused() {
         (waiver("", "npm/a@1", "[no-such-code]", two, "2027-01-01"), Code::WaiverInvalid, "there is no code"),
         (waiver("", "npm/a@1", low, "[ann]", "2027-01-01"), Code::WaiverInvalid, "two persons"),
         (waiver("", "npm/a@1", low, "[ann, ann]", "2027-01-01"), Code::PolicyMalformed, "twice"),
+        (waiver("", "npm/a@1", low, "[ann, Ann]", "2027-01-01"), Code::WaiverInvalid, "count as one person"),
+        (waiver("", "npm/a@1", low, "[ann, bob, \" ANN\"]", "2027-01-01"), Code::WaiverInvalid, "count as one person"),
+        (waiver("", "npm/a@1", "[revoked]", two, "2027-01-01"), Code::WaiverInvalid, "`revoked` is never waived"),
         (waiver("", "npm/a@1", low, two, "2027-02-20"), Code::PolicyMalformed, "more than 90 days"),
         (waiver(", colour: red", "npm/a@1", low, two, "2027-01-01"), Code::PolicyMalformed, "colour"),
     ] {
@@ -214,6 +220,28 @@ fn what_no_policy_may_say_is_refused() {
     assert!(read("schema: sealift-policy/2\nid: x\nversion: 1\nprofile: strict\n").is_err());
     assert!(read("schema: sealift-policy/1\nid: x\nversion: 0\nprofile: strict\n").is_err());
     assert!(read("schema: sealift-policy/1\nid: \"\"\nversion: 1\nprofile: strict\n").is_err());
+}
+
+/// What cannot be met, or what anybody could evade, is refused with what to write instead: as people write it, and as it was signed.
+#[test]
+fn what_would_not_hold_is_refused_with_what_to_write() {
+    let mut explicit = Policy::of_profile(Profile::Strict);
+    let strict = explicit.ecosystems["cargo"].clone();
+    for (observers, unknown_age, hint) in [
+        (2, Action::Deny, "`observers: 1`"),
+        (1, Action::Review, "`unknown_age: deny`"),
+    ] {
+        let cargo = explicit.ecosystems.get_mut("cargo").unwrap();
+        cargo.clone_from(&strict);
+        (cargo.observers, cargo.unknown_age) = (observers, unknown_age);
+        let refusal = Policy::read(&explicit.to_bytes()).unwrap_err().refusal("policy");
+        assert_eq!(refusal.code, Code::PolicyMalformed);
+        assert!(refusal.hint.unwrap().contains(hint));
+    }
+    // Where no age is asked for, nobody misses one.
+    let cargo = explicit.ecosystems.get_mut("cargo").unwrap();
+    cargo.min_age_days = 0;
+    Policy::read(&explicit.to_bytes()).unwrap();
 }
 
 /// Each is refused by the words of its own check, and taken at its bound.

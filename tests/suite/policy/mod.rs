@@ -1,6 +1,7 @@
 //! What a site admits: documents, rules, bundles, properties.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use sealift::ecosystem;
 use sealift::model::{Artifact, Digest, Finding, Identity, Level, Signer, Timestamp};
@@ -89,6 +90,7 @@ struct Around {
     advisories: Option<Advisories>,
     names: KnownNames,
     issuers: BTreeMap<String, String>,
+    policy_signers: Option<Vec<String>>,
 }
 
 impl Around {
@@ -99,6 +101,15 @@ impl Around {
             advisories: None,
             names: KnownNames::new(),
             issuers: BTreeMap::from([("forge".to_owned(), "https://issuer.example.com".to_owned())]),
+            policy_signers: None,
+        }
+    }
+
+    /// As in an enclave whose policy these persons have signed.
+    fn signed_by(persons: &[&str]) -> Self {
+        Self {
+            policy_signers: Some(persons.iter().map(|person| (*person).to_owned()).collect()),
+            ..Self::new()
         }
     }
 
@@ -122,6 +133,7 @@ impl Around {
                 names: &self.names,
                 issuers: &self.issuers,
                 ecosystems: ECOSYSTEMS,
+                policy_signers: self.policy_signers.as_deref(),
             },
         )
     }
@@ -131,14 +143,19 @@ impl Around {
     }
 }
 
+/// Published long ago, by the best source.
+static LONG_AGO: LazyLock<[Published; 1]> = LazyLock::new(|| {
+    [Published {
+        time: "2026-01-01T00:00:00Z".parse().unwrap(),
+        source: PublishedBy::Proof,
+    }]
+});
+
 /// A case that every rule of `standard` lets pass: a known name, long published.
 fn plain<'a>(artifact: &'a Artifact, findings: &'a [Finding]) -> Case<'a> {
     Case {
         standing: Standing::Known,
-        published: Some(Published {
-            time: "2026-01-01T00:00:00Z".parse().unwrap(),
-            source: PublishedBy::Registry,
-        }),
+        published: &*LONG_AGO,
         licence: Some("MIT"),
         ..Case::new(artifact, findings)
     }

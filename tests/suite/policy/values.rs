@@ -102,7 +102,7 @@ fn what_ends_is_told_in_time() {
     );
 }
 
-/// Of ecosystems the profiles say the same but for ages, observers and pins.
+/// Of ecosystems the profiles say the same but for ages and pins.
 #[test]
 fn profiles_are_stricter_about_ecosystems_in_few_things() {
     for profile in [Profile::Evaluation, Profile::Standard, Profile::Strict] {
@@ -110,18 +110,18 @@ fn profiles_are_stricter_about_ecosystems_in_few_things() {
         let rules = Policy::of_profile(profile).ecosystems;
         assert_eq!(rules.len(), 11);
         for (id, rule) in rules {
-            // What a distribution or the site's own people chose waits for nothing.
+            // Where it is not certain that somebody states times, nothing waits.
             let age = match id.as_str() {
-                "deb" | "rpm" | "files" => 0,
-                _ if is_strict => 14,
-                _ => 7,
+                "cargo" | "npm" | "pypi" if is_strict => 14,
+                "npm" => 7,
+                _ => 0,
             };
             assert_eq!(rule.min_age_days, age, "{profile:?} {id}");
-            assert_eq!(rule.observers, if is_strict { 2 } else { 1 }, "{profile:?} {id}");
+            // A second observation does not travel.
+            assert_eq!(rule.observers, 1, "{profile:?} {id}");
             let is_pinned = rule.identity == IdentityMode::PinOnFirstImport;
             assert_eq!(is_pinned, is_strict || id == "maven", "{profile:?} {id}");
-            let unknown = if is_strict { Action::Review } else { Action::Record };
-            assert_eq!(rule.unknown_age, unknown, "{profile:?} {id}");
+            assert_eq!(rule.unknown_age, Action::Deny, "{profile:?} {id}");
             assert_eq!((rule.floor, rule.signers, rule.max_age_days), (Floor::Keep, 1, None));
             assert!(rule.scope.is_empty() && rule.evidence >= Level::Observed);
         }

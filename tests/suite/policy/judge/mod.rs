@@ -186,7 +186,7 @@ fn no_proof_makes_up_for_a_wrong_one() {
     for (fault, code) in [
         (Fault::SignatureWrong, "evidence-invalid"),
         (Fault::SubjectDiffers, "evidence-invalid"),
-        (Fault::Revoked, "evidence-invalid"),
+        (Fault::Revoked, "revoked"),
         (Fault::Weak, "evidence-invalid"),
         (Fault::Malformed, "evidence-invalid"),
         (Fault::IdentityDiffers, "identity-mismatch"),

@@ -105,10 +105,10 @@ fn ages_are_counted_to_the_export() {
     let decide_as = |lines: &str, days: i64, records: &[&str], advised_as: Option<(&'static str, &'static str)>| {
         let around = Around::advised(records);
         let case = Case {
-            published: Some(Published {
+            published: &[Published {
                 time: around.exported.plus_seconds(-days * 86_400),
                 source: PublishedBy::Registry,
-            }),
+            }],
             advised_as,
             ..plain(&artifact, &findings)
         };
@@ -123,18 +123,18 @@ fn ages_are_counted_to_the_export() {
     let by = |lines: &str, days: i64| {
         let around = Around::new();
         let case = Case {
-            published: Some(Published {
+            published: &[Published {
                 time: around.exported.plus_seconds(-days * 86_400),
                 source: PublishedBy::Index,
-            }),
+            }],
             ..plain(&artifact, &findings)
         };
         found(&around.decide(&policy(lines), &case))
     };
-    let strict = "ecosystems: {npm: {min_age_days: 7, unknown_age: review, max_age_days: 30}}\n";
+    let strict = "ecosystems: {npm: {min_age_days: 7, max_age_days: 30}}\n";
     assert_eq!(by(strict, 7), ALLOWED);
-    assert_eq!(by(strict, 6), review("too-new"));
-    assert_eq!(by(strict, -1), review("too-new"));
+    assert_eq!(by(strict, 6), denied("too-new"));
+    assert_eq!(by(strict, -1), denied("too-new"));
     assert_eq!(by(strict, 31), review("too-old"));
     assert_eq!(by("ecosystems: {npm: {min_age_days: 0}}\n", -1), ALLOWED);
     assert_eq!(
@@ -159,16 +159,80 @@ fn ages_are_counted_to_the_export() {
     );
     assert_eq!(decide("ecosystems: {npm: {max_age_days: 30}}\n", 30, &[]), ALLOWED);
     let nobody = Case {
-        published: None,
+        published: &[],
         ..plain(&artifact, &findings)
     };
     let unknown = |lines: &str| found(&Around::new().decide(&policy(lines), &nobody));
-    assert_eq!(unknown("ecosystems: {npm: {unknown_age: review}}\n"), review("too-new"));
-    assert_eq!(unknown(""), ALLOWED);
+    // What hides its age is no better than what is too young or too old.
+    assert_eq!(unknown(""), denied("too-new"));
     assert_eq!(
-        unknown("ecosystems: {npm: {unknown_age: deny, min_age_days: 0}}\n"),
+        unknown("ecosystems: {npm: {unknown_age: record, min_age_days: 0}}\n"),
         ALLOWED
     );
+    assert_eq!(
+        unknown("ecosystems: {npm: {min_age_days: 0, max_age_days: 30}}\n"),
+        review("too-old")
+    );
+    let advised = Around::advised(&[&fix]);
+    assert_eq!(found(&advised.decide(&policy(""), &nobody)), ALLOWED);
+}
+
+/// A proof says that something was there by some time: it may make an artifact older, and never younger.
+#[test]
+fn of_several_sources_each_may_show_that_it_is_old_enough() {
+    let (artifact, findings) = (left_pad(), signed());
+    let of = |lines: &str, statements: &[(PublishedBy, i64)]| {
+        let around = Around::new();
+        let published: Vec<Published> = statements
+            .iter()
+            .map(|(source, days)| Published {
+                time: around.exported.plus_seconds(-days * 86_400),
+                source: *source,
+            })
+            .collect();
+        let case = Case {
+            published: &published,
+            ..plain(&artifact, &findings)
+        };
+        found(&around.decide(&policy(lines), &case))
+    };
+    let (registry, proof, index) = (PublishedBy::Registry, PublishedBy::Proof, PublishedBy::Index);
+    assert_eq!(of("", &[(registry, 6)]), denied("too-new"));
+    assert_eq!(of("", &[(proof, 6)]), denied("too-new"));
+    assert_eq!(of("", &[(registry, 6), (proof, 7)]), ALLOWED);
+    assert_eq!(of("", &[(registry, 7), (proof, 6)]), ALLOWED);
+    assert_eq!(of("", &[(registry, 6), (index, 7)]), ALLOWED);
+    // Where a publisher has to have signed, the registry's word, for which only the exporter stands, shows nothing.
+    let provenance = "publishers: [{match: npm/left-pad, evidence: registry, until: \"2027-01-01\"}]\n";
+    assert_eq!(of(provenance, &[(registry, 7)]), ALLOWED);
+    let findings = [confirmed("sigstore", Level::Provenance)];
+    let provenance = policy("ecosystems: {npm: {evidence: provenance}}\n");
+    for (statements, expected) in [
+        (vec![(registry, 7_i64)], denied("too-new")),
+        (vec![(registry, 7), (proof, 6)], denied("too-new")),
+        (vec![(registry, 6), (proof, 7)], ALLOWED),
+    ] {
+        let around = Around::new();
+        let published: Vec<Published> = statements
+            .iter()
+            .map(|(source, days)| Published {
+                time: around.exported.plus_seconds(-days * 86_400),
+                source: *source,
+            })
+            .collect();
+        let case = Case {
+            published: &published,
+            ..plain(&artifact, &findings)
+        };
+        assert_eq!(found(&around.decide(&provenance, &case)), expected, "{statements:?}");
+    }
+    // The youngest says whether somebody still cares.
+    let old = "ecosystems: {npm: {max_age_days: 30}}\n";
+    assert_eq!(of(old, &[(registry, 31), (proof, 30)]), ALLOWED);
+    assert_eq!(of(old, &[(registry, 31), (proof, 40)]), review("too-old"));
+    // A proof from the future shows nothing.
+    assert_eq!(of("", &[(proof, -1)]), denied("too-new"));
+    assert_eq!(of("ecosystems: {npm: {min_age_days: 0}}\n", &[(proof, -1)]), ALLOWED);
 }
 
 #[test]

@@ -174,13 +174,6 @@ fn the_trail_names_every_rule_about_a_name() {
     };
     assert_eq!(
         says(
-            "ecosystems: {cargo: {observers: 2, min_age_days: 0, floor: ignore}}\n",
-            &artifact("cargo", "x", "1")
-        ),
-        "asks for `observed`, seen by 2 stations"
-    );
-    assert_eq!(
-        says(
             "ecosystems: {cargo: {observers: 1, min_age_days: 0, floor: ignore}}\n",
             &artifact("cargo", "x", "1")
         ),
@@ -201,7 +194,7 @@ fn the_trail_names_every_rule_about_a_name() {
         of_publisher("publishers: [{match: npm/left-pad, evidence: registry, until: \"2027-01-01\"}]\n"),
         "asks for `registry`, until 2027-01-01"
     );
-    let all = "ecosystems: {npm: {evidence: registry, observers: 2, signers: 2, scope: [a, b], identity: pin-on-first-import, floor: keep, \
+    let all = "ecosystems: {npm: {evidence: registry, signers: 2, scope: [a, b], identity: pin-on-first-import, floor: keep, \
                min_age_days: 3}}\n";
     assert_eq!(
         says(all, &left_pad()),
