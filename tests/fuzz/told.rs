@@ -26,6 +26,7 @@ const MAX_BYTES: usize = 32 << 20;
 const ECOSYSTEMS: Ecosystems = Ecosystems {
     compare_versions: ecosystem::compare_versions,
     key: ecosystem::collision_key,
+    spelling: ecosystem::spelling,
 };
 
 const SCANNERS: &str = "\
