@@ -113,6 +113,7 @@ fn cannot_be_pinned(finding: &Finding) -> Option<String> {
             names: &names,
             issuers: &issuers,
             ecosystems,
+            policy_signers: None,
         };
         let mut signed = finding.clone();
         signed.outcome = Outcome::Confirmed(Level::Publisher);
