@@ -1,6 +1,7 @@
 //! `sealift reverify`: a capsule judged once more, with no enclave and no network.
 
 use std::fs::File;
+use std::io::{BufRead as _, BufReader, BufWriter, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -61,12 +62,20 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     };
     let mut lines = context.output.lines();
     let is_json = context.output.wants_json();
-    // Nothing is printed before something is judged: a refusal is a document of its own.
+    // A refusal is a document of its own, so that differences wait for the end: on disk, for they may be many.
+    let cannot = |error| Stop::from(Unable::new("cannot keep what differs").because(error));
+    let spool = tempfile::tempfile_in(&work).map_err(cannot)?;
+    let mut spooled = BufWriter::new(spool);
     let mut count = 0_u64;
     let replayed = replay(&again, &mut || capsule.report(), &mut |differs| {
         if is_json {
-            let before = if count == 0 { BEGIN } else { "," };
-            lines.line(&escaped_json(&format!("{before}{}", differs_json(&differs))));
+            let before = if count == 0 { "" } else { "," };
+            writeln!(
+                spooled,
+                "{}",
+                escaped_json(&format!("{before}{}", differs_json(&differs)))
+            )
+            .map_err(cannot)?;
         } else {
             differs_text(&differs, &mut lines);
         }
@@ -75,9 +84,14 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     })?;
     drop(bars);
     if is_json {
-        let before = if count == 0 { BEGIN } else { "" };
+        let mut spool = spooled.into_inner().map_err(|error| cannot(error.into_error()))?;
+        spool.rewind().map_err(cannot)?;
+        lines.line(BEGIN);
+        for line in BufReader::new(spool).lines() {
+            lines.line(&line.map_err(cannot)?);
+        }
         lines.line(&escaped_json(&format!(
-            "{before}],\"total\":{}}}",
+            "],\"total\":{}}}",
             total_json(&capsule, &replayed)
         )));
     } else {

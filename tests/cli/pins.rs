@@ -82,8 +82,9 @@ fn a_waiver_lets_one_version_pass_and_pins_nobody() {
         &crate::world::now().plus_days(60).to_string()[..10],
         other.digest()
     );
-    let mut site = Site::new(&format!("{PINS}{NO_NAMES}{waiver}"));
+    let mut site = Site::new(&format!("{PINS}{NO_NAMES}"));
     site.takes(&[signed("tool", "1.0", FIRST)]);
+    site.policy_by(&format!("{PINS}{NO_NAMES}{waiver}"), &[people::ANN, people::BOB]);
     site.takes(&[other]);
     assert_eq!(pinned(&site, "tool"), 1);
     site.refuses(&[signed("tool", "1.2", SECOND)], "publisher-changed");
