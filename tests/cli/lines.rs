@@ -167,6 +167,7 @@ fn policies() -> World {
         "misspelt.yaml",
         format!("{}ecosystems: {{npm: {{evidense: none}}}}\n", head(1)),
     );
+    write("standard.yaml", head(1));
     write("again.yaml", format!("{}version: 2\n", head(1)));
     write("both.yaml", {
         let rule =

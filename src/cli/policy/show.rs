@@ -85,10 +85,13 @@ pub(crate) fn show(arguments: &Show, context: &Context) -> Result<Exit, Stop> {
 pub(crate) fn check(arguments: &Check, context: &Context) -> Result<Exit, Stop> {
     let policy = read(&arguments.file, context.now)?;
     let endings = policy.endings(context.now);
+    // What the profile alone brings, nobody misspelt.
+    let of_profile = Policy::of_profile(policy.profile).ecosystems;
     let unknown: Vec<&String> = policy
         .ecosystems
-        .keys()
-        .filter(|id| ecosystem::find(id).is_none())
+        .iter()
+        .filter(|(id, rule)| ecosystem::find(id).is_none() && of_profile.get(*id) != Some(*rule))
+        .map(|(id, _)| id)
         .collect();
     if context.output.wants_json() {
         context.output.json(&json!({
