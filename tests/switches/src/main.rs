@@ -223,7 +223,11 @@ impl<'ast> Visit<'ast> for Wrapper<'_> {
     }
 
     fn visit_stmt(&mut self, statement: &'ast syn::Stmt) {
-        if let syn::Stmt::Expr(syn::Expr::Try(tried), Some(_)) = statement {
+        // What has an attribute of its own can be a statement only.
+        let is_plain = |tried: &syn::ExprTry| !self.text[self.at(tried.span().start())..].starts_with('#');
+        if let syn::Stmt::Expr(syn::Expr::Try(tried), Some(_)) = statement
+            && is_plain(tried)
+        {
             let switch = self.switch("try", tried.span());
             let open = "{ let switched = (".to_owned();
             let judge =
