@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     let is_json = context.output.wants_json();
     // A refusal is a document of its own, so that differences wait for the end: on disk, for they may be many.
     let cannot = |error| Stop::from(Unable::new("cannot keep what differs").because(error));
-    let spool = tempfile::tempfile_in(&work).map_err(cannot)?;
+    let spool = tempfile::tempfile_in(scratch.path()).map_err(cannot)?;
     let mut spooled = BufWriter::new(spool);
     let mut count = 0_u64;
     let replayed = replay(&again, &mut || capsule.report(), &mut |differs| {
