@@ -197,6 +197,16 @@ pub trait Ecosystem: Sync {
         Vec::new()
     }
 
+    /// The files in which the client itself keeps what registries said about a name; `*` stands for any folder's name.
+    fn remembered(&self, _name: &str, _client: &dyn ClientEnvironment) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    /// What such a file says about these artifacts, in the form of the registry's own document.
+    fn recall(&self, _untrusted: &[u8], _artifacts: &[Artifact]) -> Option<NewDocument> {
+        None
+    }
+
     /// The kinds of proof that this ecosystem's registries can have.
     fn proof_kinds(&self) -> &'static [&'static str];
 

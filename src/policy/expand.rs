@@ -111,10 +111,10 @@ pub(crate) fn of_profile(id: &str, version: u64, profile: Profile) -> Policy {
 /// A profile's values for one ecosystem.
 fn ecosystem(id: &str, evidence: Level, profile: Profile) -> EcosystemRule {
     let strict = profile == Profile::Strict;
-    // An age that is asked for refuses what nobody dates. npm's document has the signatures, so that it always comes and states the time. Those of cargo
-    // and PyPI do so as well, but what comes out of a client's cache comes without them. Elsewhere nobody states times of every version.
+    // An age that is asked for refuses what nobody dates. These registries' documents state the time of every version; elsewhere nobody does whose word
+    // counts at the level that is asked for.
     let min_age_days = match (id, strict) {
-        ("npm", false) => 7,
+        ("cargo" | "npm" | "pypi", false) => 7,
         ("cargo" | "npm" | "pypi", true) => 14,
         _ => 0,
     };

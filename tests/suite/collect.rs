@@ -246,6 +246,42 @@ fn everything_is_found_where_it_is_and_the_second_run_asks_nobody() {
 }
 
 #[test]
+fn what_the_client_remembers_counts_where_no_registry_gave_a_document() {
+    let server = registry();
+    let desk = Desk::with_index(&server);
+    desk.lock(&[line("one", None, &[b"one"]), line("two", None, &[b"two"])]);
+    for name in ["one", "two"] {
+        desk.write(&format!("home/.fake/r/{name}-1.0.fake"), name);
+        let fits = format!("kept about {}", Digest::of(name.as_bytes()).hex());
+        // Two registries that say the same, and one that speaks of another artifact of this name.
+        desk.write(&format!("home/.fake/a/about/{name}"), "kept about another");
+        desk.write(&format!("home/.fake/b/about/{name}"), &fits);
+        desk.write(&format!("home/.fake/c/about/{name}"), &fits);
+    }
+    let told = |parts: &CollectedParts| -> Vec<(String, String, Digest)> {
+        let documents = parts.documents.iter();
+        documents
+            .map(|document| (document.name.clone(), document.origin.clone(), document.digest))
+            .collect()
+    };
+    let kept = |name: &str| {
+        let bytes = format!("kept about {}", Digest::of(name.as_bytes()).hex());
+        (name.to_owned(), "cache".to_owned(), Digest::of(bytes.as_bytes()))
+    };
+    let offline = desk.collect_offline(desk.select(&[])).unwrap();
+    assert_eq!(told(&offline), [kept("one"), kept("two")]);
+    let digests: Vec<Digest> = offline.objects.iter().map(|object| object.digest).collect();
+    assert!(told(&offline).iter().all(|(.., digest)| digests.contains(digest)));
+    // The registry has a document about one of them.
+    let asked = desk.collect(desk.select(&[])).unwrap();
+    let url = server.url("/about/one");
+    assert_eq!(
+        told(&asked),
+        [("one".to_owned(), url, Digest::of(b"about one")), kept("two")]
+    );
+}
+
+#[test]
 fn documents_are_asked_anew_for_a_new_version_or_on_request() {
     let server = registry();
     let mut desk = Desk::with_index(&server);

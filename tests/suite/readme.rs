@@ -79,6 +79,12 @@ fn prepare(desk: &Desk) {
     ]);
     let digest = Digest::of(&packed).hex();
     write("cargo/registry/cache/index-0/leaf-1.0.0.crate", &packed);
+    // What Cargo keeps of the registry's index says when it was published (`src/ecosystem/cargo/index_cache.rs`).
+    let line = format!(
+        r#"{{"name":"leaf","vers":"1.0.0","deps":[],"cksum":"{digest}","features":{{}},"yanked":false,"pubtime":"2020-01-01T00:00:00Z"}}"#
+    );
+    let kept = [b"\x03\x02\0\0\0etag: \"1\"\x001.0.0\0", line.as_bytes(), b"\0"].concat();
+    write("cargo/registry/index/index-0/.cache/le/af/leaf", &kept);
     let lock = format!(
         "version = 4\n\n[[package]]\nname = \"leaf\"\nversion = \"1.0.0\"\n\
          source = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"{digest}\"\n"

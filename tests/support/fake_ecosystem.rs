@@ -169,6 +169,22 @@ impl Ecosystem for Fake {
         Ok(companions)
     }
 
+    fn remembered(&self, name: &str, client: &dyn ClientEnvironment) -> Vec<PathBuf> {
+        let home = client.home().into_iter();
+        home.map(|home| home.join(".fake/*/about").join(name)).collect()
+    }
+
+    /// A file counts that has the digest of an artifact in it.
+    fn recall(&self, untrusted: &[u8], artifacts: &[Artifact]) -> Option<NewDocument> {
+        let text = std::str::from_utf8(untrusted).ok()?;
+        let fits = artifacts.iter().any(|artifact| text.contains(&artifact.digest.hex()));
+        fits.then(|| NewDocument {
+            kind: "about",
+            origin: "cache".to_owned(),
+            bytes: untrusted.to_owned(),
+        })
+    }
+
     fn proof_kinds(&self) -> &'static [&'static str] {
         &["fake-proof"]
     }

@@ -1,5 +1,5 @@
-//! The switches of a copy that `scripts/switches` makes. A file says which one is off, since programs that tests start have no environment of ours;
-//! another one, where passed switches are marked: a byte each that something was refused at it.
+//! The switches of a copy that `scripts/switches` makes. A file of the session says which one is off, since programs that tests start have no environment
+//! of ours; in another one passed switches are marked: a byte each that something was refused at it.
 #![allow(missing_docs, clippy::all)]
 
 use std::fs::File;
@@ -16,11 +16,14 @@ struct State {
 fn state() -> &'static State {
     static STATE: OnceLock<State> = OnceLock::new();
     STATE.get_or_init(|| {
-        let read = |name: &str| std::fs::read_to_string(format!("{FOLDER}/{name}")).unwrap_or_default();
-        let marks = read("marks");
+        // The sixth field of a process is its session; the second one, in brackets, may have spaces (proc_pid_stat(5)).
+        let process = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let session = process.rsplit(") ").next().and_then(|fields| fields.split(' ').nth(3));
+        let run = format!("{FOLDER}/runs/{}", session.unwrap_or("0"));
+        let off = std::fs::read_to_string(format!("{run}.off")).unwrap_or_default();
         State {
-            off: read("off").trim().parse().unwrap_or(0),
-            marks: File::options().write(true).open(marks.trim()).ok(),
+            off: off.trim().parse().unwrap_or(0),
+            marks: File::options().write(true).open(format!("{run}.marks")).ok(),
         }
     })
 }

@@ -9,6 +9,7 @@
 mod client;
 mod configuration;
 mod coordinate;
+mod index_cache;
 mod index_line;
 mod inspect;
 mod layout;
@@ -21,8 +22,8 @@ use std::path::PathBuf;
 
 use super::{
     ClientConfig, ClientEnvironment, Companions, Content, Coordinate, DocumentContent, Ecosystem, Facts, Files, Held,
-    Located, Mismatch, Need, PlacedFile, RepositoryPlace, Selection, SelectionError, Stated, Transport, Upstream,
-    UpstreamBase, UpstreamError, Wanted,
+    Located, Mismatch, Need, NewDocument, PlacedFile, RepositoryPlace, Selection, SelectionError, Stated, Transport,
+    Upstream, UpstreamBase, UpstreamError, Wanted,
 };
 use crate::model::Artifact;
 
@@ -82,6 +83,21 @@ impl Ecosystem for Cargo {
             paths.extend(configuration.folders().into_iter().map(|folder| folder.join(&file)));
         }
         paths
+    }
+
+    fn remembered(&self, name: &str, client: &dyn ClientEnvironment) -> Vec<PathBuf> {
+        if !coordinate::is_name(name) {
+            return Vec::new();
+        }
+        let file = format!("registry/index/*/.cache/{}", coordinate::index_path(name));
+        configuration::cargo_home(client)
+            .map(|home| home.join(file))
+            .into_iter()
+            .collect()
+    }
+
+    fn recall(&self, untrusted: &[u8], artifacts: &[Artifact]) -> Option<NewDocument> {
+        index_cache::recall(untrusted, artifacts)
     }
 
     fn upstreams(&self, client: &dyn ClientEnvironment) -> Result<Vec<UpstreamBase>, SelectionError> {

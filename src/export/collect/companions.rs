@@ -3,14 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::content::{SourceObject, hash};
+use super::local::{Origin, expand};
 use super::parallel::in_parallel;
 use super::trouble::Trouble;
-use super::{Event, Near, Sources, indexes, proofs};
-use crate::ecosystem::{Companions, Ecosystem, NewProof, UpstreamBase, UpstreamError};
+use super::{Event, Near, Sources, indexes, kept, proofs};
+use crate::ecosystem::{Companions, Ecosystem, NewDocument, NewProof, UpstreamBase, UpstreamError};
 use crate::export::holdings::Holdings;
 use crate::export::select::Choices;
 use crate::model::{Artifact, Digest, Document, Proof, ProofState, Unable};
 use crate::net::{Address, Cache, Client, Freshness};
+
+/// The longest files have as many lines as the longest documents of registries.
+const MAX_REMEMBERED_BYTES: u64 = 64 << 20;
 
 /// Documents, signed indexes, and the objects that hold documents, indexes and proofs.
 #[derive(Default)]
@@ -44,6 +48,7 @@ fn ask(holdings: &mut Holdings, choices: &Choices, near: &Near<'_>, sources: &So
         Some(client) => by_name(holdings, choices, client, sources),
         None => (Gathered::default(), Vec::new()),
     };
+    remember(holdings, sources, &mut gathered, &mut troubles);
     indexes::gather(holdings, near, sources, &mut gathered, &mut troubles);
     (gathered, troubles)
 }
@@ -89,6 +94,53 @@ fn by_name(
     (gathered, troubles)
 }
 
+/// Where no registry gave a document about a name, those that the client itself keeps.
+fn remember(holdings: &Holdings, sources: &Sources<'_>, gathered: &mut Gathered, troubles: &mut Vec<Trouble>) {
+    let given: BTreeSet<(&str, &str)> = gathered
+        .documents
+        .iter()
+        .map(|document| (document.ecosystem.as_str(), document.name.as_str()))
+        .collect();
+    let mut names = holdings.names_in_turn();
+    names.retain(|range| {
+        let (ecosystem, name, ..) = holdings.names(range.start);
+        !given.contains(&(ecosystem, name))
+    });
+    let results = in_parallel(&names, sources.threads, |range| {
+        let (id, name, ..) = holdings.names(range.start);
+        let Some(ecosystem) = sources.ecosystem(id) else {
+            return Ok(None);
+        };
+        let paths = ecosystem.remembered(name, sources.environment);
+        if paths.is_empty() {
+            return Ok(None);
+        }
+        let artifacts: Vec<Artifact> = range.clone().map(|at| holdings.artifact(at)).collect();
+        let mut documents: Vec<NewDocument> = Vec::new();
+        for path in paths.iter().flat_map(|path| expand(path)) {
+            let recalled =
+                kept::read(&path, MAX_REMEMBERED_BYTES).and_then(|bytes| ecosystem.recall(&bytes, &artifacts));
+            // Two mirrors of one registry say the same.
+            documents.extend(recalled.filter(|new| documents.iter().all(|known| known.bytes != new.bytes)));
+        }
+        let companions = Companions {
+            documents,
+            ..Companions::default()
+        };
+        store(ecosystem, name, &[], companions, sources.cache).map(Some)
+    });
+    for result in results {
+        match result {
+            Ok(None) => {}
+            Ok(Some(stored)) => {
+                gathered.documents.extend(stored.documents);
+                gathered.objects.extend(stored.objects);
+            }
+            Err(trouble) => troubles.push(trouble),
+        }
+    }
+}
+
 /// The upstreams that lockfiles name for a name, each once.
 fn upstreams_of(choices: &Choices, ecosystem: &str, name: &str) -> Vec<UpstreamBase> {
     let mut upstreams = Vec::new();
@@ -129,6 +181,9 @@ pub(super) fn without(kind: &str, state: ProofState) -> Proof {
 
 /// An origin without query, which may hold a token.
 pub(super) fn told(origin: &str) -> String {
+    if origin == Origin::ClientCache.word() {
+        return origin.to_owned();
+    }
     Address::read(origin).map_or_else(|_| "an upstream".to_owned(), |address| address.to_string())
 }
 

@@ -63,7 +63,7 @@ impl Upstream for Kept<'_> {
 }
 
 /// A plain file of no more than so many bytes.
-fn read(path: &Path, max_bytes: u64) -> Option<Vec<u8>> {
+pub(super) fn read(path: &Path, max_bytes: u64) -> Option<Vec<u8>> {
     // Looked at before it is opened: opening a pipe would hang.
     let metadata = std::fs::metadata(path).ok()?;
     if !metadata.is_file() || metadata.len() > max_bytes {

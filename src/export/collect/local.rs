@@ -340,7 +340,7 @@ impl Search<'_> {
 }
 
 /// The files that a path stands for, in which a component `*` is any one folder. Such a folder is never a link.
-fn expand(pattern: &Path) -> Vec<PathBuf> {
+pub(super) fn expand(pattern: &Path) -> Vec<PathBuf> {
     let mut paths = vec![PathBuf::new()];
     for component in pattern.components() {
         if component.as_os_str() != "*" {

@@ -113,7 +113,7 @@ fn profiles_are_stricter_about_ecosystems_in_few_things() {
             // Where it is not certain that somebody states times, nothing waits.
             let age = match id.as_str() {
                 "cargo" | "npm" | "pypi" if is_strict => 14,
-                "npm" => 7,
+                "cargo" | "npm" | "pypi" => 7,
                 _ => 0,
             };
             assert_eq!(rule.min_age_days, age, "{profile:?} {id}");
