@@ -40,6 +40,10 @@ pub fn refuse(switch: usize, condition: bool) -> bool {
     !is_off(switch, condition) && condition
 }
 
+pub fn admit(switch: usize, condition: bool) -> bool {
+    is_off(switch, !condition) || condition
+}
+
 pub fn tail<E>(switch: usize, result: Result<(), E>) -> Result<(), E> {
     if is_off(switch, result.is_err()) { Ok(()) } else { result }
 }

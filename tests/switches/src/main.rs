@@ -2,11 +2,15 @@
 //! switch is: number, kind, file, line and text, parted by tabs. `scripts/switches` builds such a copy and says which checks no test misses.
 //!
 //! Kinds:
-//! - `refuse`: the condition of an `if` without `else` whose block refuses. Off, it is false.
+//! - `refuse`: the condition of an `if`, or of an arm, whose block refuses, and each side of its `||`. Off, it is false.
 //! - `try`: a statement `expression?;`. Off, its error is passed over.
 //! - `tail`: the last expression of a function that gives `Result<(), _>`. Off, it is `Ok(())`.
+//! - `else`: the condition of an `if` whose `else` refuses, or of an arm beside one that does. Off, it is true.
+//! - `both`: one side of an `&&` that lets something pass. Off, it is true.
+//! - `such`: what a closure asks of one thing, in `filter`, `all` and the like. Off, it is true.
+//! - `yes`: what a function that gives a `bool` ends with. Off, it is true.
 //!
-//! Left alone: code of tests, constants and constant functions, and what stands within macros.
+//! Left alone: code of tests, constants, constant functions and what writes texts, conditions of `while` and of an `if` that only chooses, what stands within macros.
 
 #![expect(clippy::disallowed_methods, reason = "it rewrites a copy of the source")]
 
@@ -21,7 +25,15 @@ use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
 
 /// What a block says that refuses: this tree's own words.
-const REFUSES: [&str; 10] = [
+const REFUSES: [&str; 18] = [
+    "hits . add",
+    "Code ::",
+    "Mismatch",
+    "Difference",
+    "Trouble",
+    "Problem",
+    "Unable",
+    "Doubt",
     "return Err",
     "return None",
     "return false",
@@ -60,6 +72,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Closures of these say which things count.
+const ASKS: [&str; 9] = [
+    "filter",
+    "all",
+    "any",
+    "is_some_and",
+    "is_ok_and",
+    "is_none_or",
+    "retain",
+    "find",
+    "take_while",
+];
+
 /// The files, but those that have no checks: the program's entry, and the switches themselves.
 fn sources(folder: &Path) -> Result<Vec<PathBuf>, walkdir::Error> {
     let mut found = Vec::new();
@@ -86,6 +111,8 @@ struct Wrapper<'a> {
     first: usize,
     switches: Vec<(&'static str, usize, String)>,
     edits: Vec<Edit>,
+    /// Whether what is true here lets something pass.
+    is_admitting: bool,
 }
 
 impl<'a> Wrapper<'a> {
@@ -97,6 +124,7 @@ impl<'a> Wrapper<'a> {
             first,
             switches: Vec::new(),
             edits: Vec::new(),
+            is_admitting: true,
         }
     }
 
@@ -129,21 +157,37 @@ impl<'a> Wrapper<'a> {
         });
     }
 
+    fn turn(&mut self, kind: &'static str, span: Span) {
+        let switch = self.switch(kind, span);
+        let function = if kind == "refuse" { "refuse" } else { "admit" };
+        self.wrap(span, format!("crate::switch::{function}({switch}, "), ")".to_owned());
+    }
+
     /// The parts of a condition: what binds names by `let` stays as it is.
-    fn condition(&mut self, condition: &syn::Expr) {
+    fn condition(&mut self, kind: &'static str, condition: &syn::Expr) {
         match condition {
             syn::Expr::Let(_) | syn::Expr::Lit(_) => {}
             syn::Expr::Binary(both) if matches!(both.op, syn::BinOp::And(_)) && binds(condition) => {
-                self.condition(&both.left);
-                self.condition(&both.right);
+                self.condition(kind, &both.left);
+                self.condition(kind, &both.right);
             }
-            _ => {
-                let switch = self.switch("refuse", condition.span());
-                self.wrap(
-                    condition.span(),
-                    format!("crate::switch::refuse({switch}, "),
-                    ")".to_owned(),
-                );
+            _ => self.turn(kind, condition.span()),
+        }
+    }
+
+    /// What is below a condition.
+    fn below(&mut self, is_admitting: bool, expression: &syn::Expr) {
+        let before = std::mem::replace(&mut self.is_admitting, is_admitting);
+        self.visit_expr(expression);
+        self.is_admitting = before;
+    }
+
+    /// Both sides of `&&` or `||`, the inner ones of several.
+    fn sides(&mut self, kind: &'static str, both: &syn::ExprBinary) {
+        for side in [&*both.left, &*both.right] {
+            match side {
+                syn::Expr::Binary(inner) if is_same(&inner.op, &both.op) => {}
+                _ => self.turn(kind, side.span()),
             }
         }
     }
@@ -156,6 +200,10 @@ impl<'a> Wrapper<'a> {
         let Some(syn::Stmt::Expr(tail, None)) = block.stmts.last() else {
             return;
         };
+        let is_several = matches!(tail, syn::Expr::Binary(both) if matches!(both.op, syn::BinOp::And(_)));
+        if output == "-> bool" && !is_several && !matches!(tail, syn::Expr::Lit(_)) {
+            self.turn("yes", tail.span());
+        }
         let said = tail.to_token_stream().to_string();
         let is_check = matches!(
             tail,
@@ -195,7 +243,11 @@ impl<'ast> Visit<'ast> for Wrapper<'_> {
     fn visit_impl_item_const(&mut self, _: &'ast syn::ImplItemConst) {}
 
     fn visit_item_impl(&mut self, item: &'ast syn::ItemImpl) {
-        if !is_of_tests(&item.attrs) {
+        let writes = item.trait_.as_ref().is_some_and(|(_, path, _)| {
+            let last = path.segments.last();
+            last.is_some_and(|last| last.ident == "Display" || last.ident == "Debug")
+        });
+        if !is_of_tests(&item.attrs) && !writes {
             visit::visit_item_impl(self, item);
         }
     }
@@ -215,11 +267,68 @@ impl<'ast> Visit<'ast> for Wrapper<'_> {
     }
 
     fn visit_expr_if(&mut self, item: &'ast syn::ExprIf) {
-        let said = item.then_branch.to_token_stream().to_string();
-        if item.else_branch.is_none() && REFUSES.iter().any(|word| said.contains(word)) {
-            self.condition(&item.cond);
+        if refuses(&item.then_branch) {
+            self.condition("refuse", &item.cond);
+            self.below(false, &item.cond);
+        } else if item.else_branch.as_ref().is_some_and(|(_, other)| refuses(other)) {
+            self.condition("else", &item.cond);
+            self.below(true, &item.cond);
         }
-        visit::visit_expr_if(self, item);
+        let before = std::mem::replace(&mut self.is_admitting, true);
+        self.visit_block(&item.then_branch);
+        if let Some((_, other)) = &item.else_branch {
+            self.visit_expr(other);
+        }
+        self.is_admitting = before;
+    }
+
+    fn visit_expr_while(&mut self, item: &'ast syn::ExprWhile) {
+        self.visit_block(&item.body);
+    }
+
+    fn visit_expr_match(&mut self, item: &'ast syn::ExprMatch) {
+        self.visit_expr(&item.expr);
+        for arm in &item.arms {
+            if let Some((_, guard)) = &arm.guard
+                && item.arms.iter().any(|arm| refuses(&arm.body))
+            {
+                let is_refusing = refuses(&arm.body);
+                self.condition(if is_refusing { "refuse" } else { "else" }, guard);
+                self.below(!is_refusing, guard);
+            }
+            self.below(true, &arm.body);
+        }
+    }
+
+    fn visit_expr_unary(&mut self, item: &'ast syn::ExprUnary) {
+        let is_not = matches!(item.op, syn::UnOp::Not(_));
+        self.below(self.is_admitting != is_not, &item.expr);
+    }
+
+    fn visit_expr_binary(&mut self, item: &'ast syn::ExprBinary) {
+        match item.op {
+            syn::BinOp::And(_) if self.is_admitting && !binds(&syn::Expr::Binary(item.clone())) => {
+                self.sides("both", item);
+            }
+            syn::BinOp::Or(_) if !self.is_admitting => self.sides("refuse", item),
+            _ => {}
+        }
+        visit::visit_expr_binary(self, item);
+    }
+
+    fn visit_expr_method_call(&mut self, item: &'ast syn::ExprMethodCall) {
+        let asks = ASKS.iter().any(|name| item.method == name);
+        if let Some(syn::Expr::Closure(closure)) = item.args.first()
+            && asks
+            && self.is_admitting
+            && !matches!(&*closure.body, syn::Expr::Binary(both) if matches!(both.op, syn::BinOp::And(_)))
+        {
+            self.turn("such", closure.body.span());
+        }
+        if item.method == "then" || item.method == "then_some" {
+            self.turn("such", item.receiver.span());
+        }
+        visit::visit_expr_method_call(self, item);
     }
 
     fn visit_stmt(&mut self, statement: &'ast syn::Stmt) {
@@ -257,6 +366,18 @@ impl<'ast> Visit<'ast> for Wrapper<'_> {
         }
         visit::visit_stmt(self, statement);
     }
+}
+
+fn refuses(block: &impl ToTokens) -> bool {
+    let said = block.to_token_stream().to_string();
+    REFUSES.iter().any(|word| said.contains(word))
+}
+
+const fn is_same(one: &syn::BinOp, other: &syn::BinOp) -> bool {
+    matches!(
+        (one, other),
+        (syn::BinOp::And(_), syn::BinOp::And(_)) | (syn::BinOp::Or(_), syn::BinOp::Or(_))
+    )
 }
 
 fn binds(condition: &syn::Expr) -> bool {
