@@ -48,6 +48,7 @@ mod scans;
 mod site;
 mod streams;
 mod trust_data;
+mod unwritten;
 mod upstreams;
 mod validators;
 mod vex;
