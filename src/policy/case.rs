@@ -352,6 +352,7 @@ pub fn published(findings: &[Finding], stated: Option<Timestamp>) -> Vec<Publish
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{SignedAt, TimeSource};
 
     /// What is pinned when a name is first accepted: those who published it, once each, and no registry.
     #[test]
@@ -367,6 +368,21 @@ mod tests {
         let expected = ["ann", "bob"].map(|key| Signer::key(key, None));
         assert_eq!(publishers(&findings), expected);
         assert_eq!(level(&findings), Level::Provenance);
+        // No time is heard from what is only seen, nor as an index's what a publisher claims.
+        let at = |level, source| {
+            let finding = Finding {
+                signed_at: Some(SignedAt {
+                    time: Timestamp::from_seconds(1),
+                    source,
+                }),
+                ..Finding::confirmed("k", level, "it fits")
+            };
+            published(&[finding], None).len()
+        };
+        assert_eq!(at(Level::Registry, TimeSource::Log), 1);
+        assert_eq!(at(Level::Observed, TimeSource::Log), 0);
+        assert_eq!(at(Level::Registry, TimeSource::Signer), 1);
+        assert_eq!(at(Level::Publisher, TimeSource::Signer), 0);
         assert_eq!(level(&findings[4..]), Level::None);
     }
 }

@@ -129,6 +129,8 @@ mod tests {
             assert!(overlap(narrow, wide) && overlap(wide, narrow));
         }
         assert!(!is_within("*", "a*"));
+        // The last of two stars stands for one segment as well.
+        assert!(is_within("ba/b", "*a/*") && !is_within("ba/b/b", "*a/*"));
         assert!(!is_within("@corp/*", "@co*"));
         assert!(overlap("a*", "*b"));
         assert!(overlap("ab*", "a*c"));

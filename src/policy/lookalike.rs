@@ -341,6 +341,7 @@ mod tests {
             "urllib3",
             "toast",
             "toasts",
+            "road",
         ] {
             names.add("x", name, CompareWith::Popular);
         }
@@ -378,6 +379,7 @@ mod tests {
             ("toasts", None),
             // The longer of two has five letters, or both are too short to be compared.
             ("toas", Some(("toast", Likeness::Edit))),
+            ("toad", None),
             ("abc2", None),
             // Two edits, though what is left without one letter is the same.
             ("equestsx", None),
@@ -407,8 +409,12 @@ mod tests {
         // A name that is here looks like itself to nobody, whichever list is asked.
         let popular = BTreeSet::from([CompareWith::Popular]);
         assert_eq!(known.similar("x", "only-here", &popular), None);
-        let popular = BTreeSet::from([CompareWith::Popular]);
         assert_eq!(known.similar("x", "only-hera", &popular), None);
+        // Nor below another scope.
+        known.add("x", "@here/parser", CompareWith::AlreadyHere);
+        assert_eq!(known.similar("x", "@elsewhere/parser", &popular), None);
+        let here = BTreeSet::from([CompareWith::AlreadyHere]);
+        assert!(known.similar("x", "@elsewhere/parser", &here).is_some());
         assert!(known.similar("x", "reqeusts", &popular).is_some());
         assert_eq!(known.similar("x", "reqeusts", &BTreeSet::new()), None);
     }

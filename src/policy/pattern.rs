@@ -314,6 +314,16 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_that_covers_its_namespace_has_no_rest() {
+        let rest = |text| Pattern::read(text, &PLAIN).unwrap().rest_of_namespace();
+        let shown = |text| rest(text).map(|rest| rest.to_string());
+        assert_eq!(shown("maven/com.corp.*").as_deref(), Some("maven/com.corp:*"));
+        assert_eq!(shown("maven/com.corp*"), None);
+        assert_eq!(shown("npm/@corp").as_deref(), Some("npm/@corp/*"));
+        assert_eq!(shown("npm/@corp/x"), None);
+    }
+
+    #[test]
     fn a_range_holds_what_lies_in_it() {
         let holds = |range: &str, version: &str| Versions::parse(range).unwrap().hold("npm", version, &PLAIN);
         assert_eq!(holds(">=1,<3", "2"), Some(true));

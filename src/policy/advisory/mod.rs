@@ -265,5 +265,24 @@ mod tests {
         let refused = advisories.add(record("A-4").as_bytes()).unwrap_err();
         assert!(matches!(refused, RecordError::TooMany { max: 2 }));
         assert_eq!(advisories.len(), 2);
+        assert!(!advisories.is_empty() && Advisories::new(Timestamp::from_seconds(0), PLAIN).is_empty());
+        // Two about one name are two.
+        let found = advisories.about("npm", "a", "1.0.0", None, Timestamp::from_seconds(0));
+        let ids: Vec<&str> = found.iter().map(|advised| advised.id.as_str()).collect();
+        assert_eq!(ids, ["A-1", "A-3"]);
+    }
+
+    #[test]
+    fn what_names_no_version_affects_all_unless_it_names_commits() {
+        let certainty = |more: &str| {
+            let record = format!(r#"{{"id":"A-1","affected":[{{"package":{{"ecosystem":"npm","name":"a"}}{more}}}]}}"#);
+            let mut advisories = Advisories::new(Timestamp::from_seconds(0), PLAIN);
+            advisories.add(record.as_bytes()).unwrap();
+            let found = advisories.about("npm", "a", "1.0.0", None, Timestamp::from_seconds(0));
+            found.first().map(|advised| advised.certainty)
+        };
+        let commits = r#","ranges":[{"type":"GIT","repo":"https://example.com/a","events":[{"introduced":"0"}]}]"#;
+        assert_eq!(certainty(""), Some(Certainty::Affected));
+        assert_eq!(certainty(commits), Some(Certainty::Unknown));
     }
 }

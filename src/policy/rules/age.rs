@@ -53,9 +53,8 @@ fn young(
     hits: &mut Hits,
 ) {
     let to_come = |published: &Published| published.time > surroundings.exported;
-    let is_enough = |published: &Published| {
-        !to_come(published) && days_between(published.time, surroundings.exported) >= i64::from(rule.min_age_days)
-    };
+    let is_enough =
+        |published: &Published| days_between(published.time, surroundings.exported) >= i64::from(rule.min_age_days);
     if rule.min_age_days == 0 {
         // A proof from the future dates nothing, and a registry that speaks of it is odd.
         if let Some(odd) = oldest.filter(|odd| to_come(odd) && odd.source == PublishedBy::Registry) {

@@ -128,6 +128,7 @@ fn what_no_policy_may_say_is_refused() {
         ("ecosystems: {cobol: {}}\n".to_owned(), Code::PolicyMalformed, "needs `evidence`"),
         ("ecosystems: {file: {}, files: {}}\n".to_owned(), Code::PolicyMalformed, "twice"),
         ("ecosystems: {NPM: {evidence: none}}\n".to_owned(), Code::PolicyMalformed, "an ecosystem's id"),
+        ("ecosystems: {\"\": {evidence: none}}\n".to_owned(), Code::PolicyMalformed, "an ecosystem's id"),
         ("ecosystems: {npm: {observers: 0}}\n".to_owned(), Code::PolicyMalformed, "from 1 to 64"),
         ("ecosystems: {npm: {observers: 2}}\n".to_owned(), Code::PolicyMalformed, "does not travel yet"),
         ("ecosystems: {npm: {unknown_age: review}}\n".to_owned(), Code::PolicyMalformed, "hides its age"),
@@ -143,6 +144,7 @@ fn what_no_policy_may_say_is_refused() {
         ("internal: [npm/x, npm/X]\n".to_owned(), Code::PolicyMalformed, "twice"),
         (publisher(""), Code::PolicyMalformed, "or somebody who signs"),
         (publisher("pgp: [\"01234567\"]"), Code::PolicyMalformed, "whole fingerprint"),
+        (publisher(&format!("pgp: [\"{}\"]", pgp.replace('F', "G"))), Code::PolicyMalformed, "whole fingerprint"),
         (publisher(&format!("pgp: [\"{pgp}\"], evidence: registry")), Code::PolicyMalformed, "less than their"),
         (publisher(&format!("pgp: [\"{pgp}\"], signers: 2")), Code::PolicyMalformed, "more signers"),
         // One key under two headings is one.

@@ -157,6 +157,8 @@ fn a_product_is_narrow_where_it_is_less_or_more_than_the_package() {
         one(&document).products.remove(0)
     };
     let id = "pkg:npm/left-pad@1.3.0";
+    let again = product(json!({ "@id": id, "identifiers": { "purl": id } }));
+    assert!(!again.is_narrow && again.purl == id);
     let named = product(json!({ "@id": "https://example.com/x", "identifiers": { "purl": id } }));
     assert!(!named.is_narrow && named.purl == id);
     let digest = product(json!({ "@id": id, "hashes": { "sha-256": hex, "md5": "0" } }));
@@ -165,10 +167,40 @@ fn a_product_is_narrow_where_it_is_less_or_more_than_the_package() {
         json!({ "@id": id, "subcomponents": [{ "@id": "pkg:npm/x@1" }] }),
         json!({ "@id": id, "hashes": { "md5": "0" } }),
         json!({ "@id": id, "hashes": { "sha-256": "0" } }),
+        json!({ "@id": id, "hashes": { "md5": hex } }),
         json!({ "@id": id, "identifiers": { "purl": "pkg:npm/left-pad@1.2.0" } }),
     ] {
         assert!(product(narrow.clone()).is_narrow, "{narrow}");
     }
+    // The digest is that of SHA-256; another one says of which bytes, and nobody here knows them.
+    let hashed = |alg: &str| {
+        let mut document = cyclonedx();
+        document["components"][0]["hashes"] = json!([{ "alg": alg, "content": hex }]);
+        one(&document).products.remove(0)
+    };
+    assert_eq!(
+        (hashed("SHA-256").sha256, hashed("SHA-256").is_narrow),
+        (Some(sha256), false)
+    );
+    assert_eq!((hashed("SHA3-256").sha256, hashed("SHA3-256").is_narrow), (None, true));
+    let hashed = |algorithm: &str| {
+        let mut document = csaf();
+        let helper =
+            &mut document["product_tree"]["branches"][0]["branches"][0]["product"]["product_identification_helper"];
+        helper["hashes"] = json!([{ "filename": "x", "file_hashes": [{ "algorithm": algorithm, "value": hex }] }]);
+        let statements = read(&document).unwrap().statements;
+        let products = statements.into_iter().flat_map(|statement| statement.products);
+        // As a part of another product it is narrow in any case.
+        let whole = products
+            .filter(|product| product.purl == id)
+            .min_by_key(|product| product.is_narrow);
+        whole.unwrap()
+    };
+    assert_eq!(
+        (hashed("sha256").sha256, hashed("sha256").is_narrow),
+        (Some(sha256), false)
+    );
+    assert_eq!((hashed("sha3-256").sha256, hashed("sha3-256").is_narrow), (None, true));
     let mut ranged = cyclonedx();
     ranged["vulnerabilities"][0]["affects"] = json!([{ "ref": "one", "versions": [{ "range": "vers:npm/*" }] }]);
     assert!(one(&ranged).products[0].is_narrow);
@@ -298,6 +330,10 @@ fn what_is_no_document_is_refused() {
         // The one that takes aliases away stays a document.
         assert_eq!(read(&wrong).is_ok(), index == 10, "{index}: {wrong}");
     }
+    assert!(matches!(
+        read(&json!({ "document": { "title": "x" } })),
+        Err(VexError::Unknown)
+    ));
     let twice = openvex()
         .to_string()
         .replacen("\"status\"", "\"status\":\"fixed\",\"status\"", 1);

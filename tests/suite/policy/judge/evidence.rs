@@ -102,6 +102,29 @@ fn the_decision_names_the_rule_that_asks() {
         (decision.required, decision.required_by.as_str()),
         (Level::Provenance, "ecosystems.npm.floor")
     );
+    // A floor that does not count is not named either.
+    let ignored = super::policy("ecosystems: {npm: {floor: ignore}}\n");
+    let decision = Around::new().decide(&ignored, &floor);
+    assert_eq!(
+        (decision.required, decision.required_by.as_str()),
+        (Level::Registry, "ecosystems.npm.evidence")
+    );
+}
+
+/// A signature that nobody could check is nobody's, even under a rule that asks for no level, as none that is read does.
+#[test]
+fn what_is_not_confirmed_has_no_signer() {
+    let mut policy = policy("publishers: [{match: npm/left-pad, keys: [a1], until: \"2027-01-01\"}]\n");
+    policy.publishers[0].evidence = Level::None;
+    let artifact = left_pad();
+    let signed_by = |findings: &[Finding]| found(&Around::new().decide(&policy, &plain(&artifact, findings)));
+    let undecided = Finding::undecided("sigstore", Doubt::NoAnchor, "no anchor").by(key("a1"));
+    assert_eq!(
+        signed_by(&[confirmed("sigstore", Level::Publisher).by(key("a1"))]),
+        ALLOWED
+    );
+    assert_eq!(signed_by(&[]), denied("evidence-too-low"));
+    assert_eq!(signed_by(&[undecided]), denied("evidence-too-low"));
 }
 
 #[test]

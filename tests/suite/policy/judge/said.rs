@@ -95,6 +95,12 @@ fn licences_are_compared_where_some_are_listed() {
     assert_eq!(decide(lines, Some(" ")), review("licence-not-allowed"));
     assert_eq!(decide(lines, Some("see file")), review("licence-not-allowed"));
     assert_eq!(decide("", Some("GPL-3.0-only")), ALLOWED);
+    let case = Case {
+        licence: Some(" "),
+        ..plain(&artifact, &findings)
+    };
+    let decision = Around::new().decide(&policy(lines), &case);
+    assert_eq!(decision.hits[0].message, "nothing states its licence");
 }
 
 #[test]
@@ -129,7 +135,12 @@ fn ages_are_counted_to_the_export() {
             }],
             ..plain(&artifact, &findings)
         };
-        found(&around.decide(&policy(lines), &case))
+        let decision = around.decide(&policy(lines), &case);
+        // It dates nothing that is too new: nobody does.
+        for hit in decision.hits.iter().filter(|hit| hit.code.name() == "too-new") {
+            assert_eq!(hit.rule, "ecosystems.npm.unknown_age");
+        }
+        found(&decision)
     };
     let strict = "ecosystems: {npm: {min_age_days: 7, max_age_days: 30}}\n";
     assert_eq!(by(strict, 7), ALLOWED);

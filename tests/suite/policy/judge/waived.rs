@@ -214,6 +214,19 @@ fn a_waiver_counts_if_all_who_approved_it_signed_the_policy() {
 }
 
 /// Who lets pass what nobody signed lets it pass as well when somebody else did.
+/// A policy that is read lists no such code; one that came into memory another way lifts it no more.
+#[test]
+fn what_no_waiver_may_lift_is_not_lifted_by_one_that_lists_it() {
+    let mut policy = policy(&format!(
+        "{}internal: [npm/left-pad]\n",
+        waiver(|text| *text = text.replace("evidence-too-low", "denylisted"))
+    ));
+    policy.waivers[0].codes.insert("internal-name".to_owned());
+    let (artifact, findings) = (left_pad(), signed());
+    let decision = Around::new().decide(&policy, &plain(&artifact, &findings));
+    assert_eq!(found(&decision), denied("internal-name"));
+}
+
 #[test]
 fn another_signature_takes_nothing_from_a_waiver() {
     let rule = |signers: u32| {
@@ -232,6 +245,9 @@ fn another_signature_takes_nothing_from_a_waiver() {
     assert_eq!(decide(2, &other, &[by("b1")]), ALLOWED);
     assert_eq!(decide(2, &other, &[by("b1"), by("a1")]), ALLOWED);
     assert_eq!(decide(2, &other, &[by("a1")]), denied("evidence-too-low"));
+    // Nobody else signed where nobody is named.
+    let unsigned = confirmed("sigstore", Level::Publisher);
+    assert_eq!(decide(2, &other, &[by("a1"), unsigned]), denied("evidence-too-low"));
     // A pinned anchor that says somebody else should have signed is another matter.
     let wrong = Finding::contradicted("sigstore", Fault::IdentityDiffers, "somebody else");
     assert_eq!(decide(1, &low, &[wrong]), denied("identity-mismatch"));
