@@ -187,6 +187,14 @@ mod tests {
         let answers = answers(said, Some(1)).unwrap();
         assert!(matches!(&answers[0], Answer::Unclear(why) if why.contains("MaxFileSize")));
         assert_eq!(answers[1], Answer::Clean);
+        // It ends then as with a finding. That some could not be read is said of none of these.
+        assert!(super::tests::answers(said, Some(2)).is_err());
+        assert!(super::tests::answers(said, Some(0)).is_err());
+    }
+
+    #[test]
+    fn what_a_scanner_prints_moves_no_cursor() {
+        assert_eq!(printable(b" Evil\x1b[2J.A\x07 \nmore"), "Evil[2J.A");
     }
 
     #[test]

@@ -215,6 +215,10 @@ mod tests {
             ("[/usr/bin/clamscan, --alert-exceeds-max=yes, -i]", ""),
             ("[/usr/bin/clamscan, --alert-exceeds-max=yes, --infected]", ""),
             ("[/usr/bin/clamscan, --alert-exceeds-max=yes, -o]", ""),
+            (
+                "[/usr/bin/clamscan, --alert-exceeds-max=yes, --suppress-ok-results]",
+                "",
+            ),
             ("[/bin/scan]", ", files: 0"),
             ("[/bin/scan]", ", files: 2001"),
             ("[/bin/scan, \"{list}\"]", ", files: 100001"),

@@ -221,3 +221,20 @@ fn after_colon(said: &str) -> String {
         format!(": {said}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_path_that_a_scanner_would_take_for_two_is_given_to_none() {
+        assert_eq!(plain(Path::new("/a/b c: d")).unwrap(), "/a/b c: d");
+        for wrong in [&b"/a\nb"[..], b"/a\x1bb", b"/a\xff"] {
+            let refused = plain(Path::new(OsStr::from_bytes(wrong)));
+            assert!(matches!(refused, Err(ScanError::Path { .. })), "{wrong:?}");
+        }
+    }
+}

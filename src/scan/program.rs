@@ -223,6 +223,25 @@ mod tests {
     }
 
     #[test]
+    fn a_read_that_a_signal_interrupts_is_tried_again() {
+        struct Interrupted(Vec<io::Result<&'static [u8]>>);
+        impl Read for Interrupted {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.0.pop().map_or(Ok(0), |answer| {
+                    let bytes = answer?;
+                    buffer[..bytes.len()].copy_from_slice(bytes);
+                    Ok(bytes.len())
+                })
+            }
+        }
+        let interrupted = || Err(io::ErrorKind::Interrupted.into());
+        let (kept, is_whole) = read_all(&mut Interrupted(vec![Ok(b"b"), interrupted(), Ok(b"a")]), 10).unwrap();
+        assert_eq!((kept.as_slice(), is_whole), (b"ab".as_slice(), true));
+        let broken = || Err(io::ErrorKind::BrokenPipe.into());
+        assert!(read_all(&mut Interrupted(vec![Ok(b"b"), broken(), Ok(b"a")]), 10).is_err());
+    }
+
+    #[test]
     fn what_is_printed_is_bounded() {
         assert!(shell("printf 1234567890", LONG, 10).is_ok());
         assert!(matches!(

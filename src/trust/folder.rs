@@ -321,3 +321,19 @@ fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FolderEr
         source,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_not_there_is_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        assert_eq!(read_bounded(&file, 4).unwrap(), None);
+        fs::write(&file, "four").unwrap();
+        assert_eq!(read_bounded(&file, 4).unwrap().as_deref(), Some(&b"four"[..]));
+        // Below a file there is no folder to look into.
+        assert!(read_bounded(&file.join("below"), 4).is_err());
+    }
+}

@@ -156,6 +156,9 @@ mod tests {
         let cut: Vec<_> = right.iter().map(|word| &word[..word.len().min(4)]).collect();
         assert_eq!(check_pin(&digest, &cut.join(" ")), Ok(()));
 
+        // Three letters begin many words, also where they happen to begin the next one of the list.
+        assert_eq!((find("aban"), find("aba")), (Some(0), None));
+
         for place in 0..WORDS_TO_PIN {
             let mut wrong = right.clone();
             wrong[place] = if right[place] == "zoo" { "zone" } else { "zoo" };

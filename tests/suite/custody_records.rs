@@ -4,7 +4,7 @@ use sealift::crypto::dsse::Envelope;
 use sealift::crypto::strict_json;
 use sealift::model::{Digest, Timestamp};
 use sealift::trust::Kind;
-use sealift::trust::custody::{About, Chain, MAX_CUSTODY_BYTES, Record, Word};
+use sealift::trust::custody::{About, Chain, Link, MAX_CUSTODY_BYTES, MAX_CUSTODY_RECORDS, Record, Word};
 use serde_json::{Value, json};
 
 use crate::people;
@@ -55,6 +55,88 @@ fn a_record_is_of_its_own_kind_and_of_bounded_length() {
     let (long, reason) = word(longer);
     assert_eq!(long, Word::Unreadable);
     assert!(reason.contains("it has more than"), "{reason}");
+}
+
+fn about() -> About<'static> {
+    About {
+        manifest: Digest::of(b"manifest"),
+        now: "2026-11-21T12:00:00Z".parse::<Timestamp>().unwrap(),
+        volumes: Some(1),
+        revocations: None,
+    }
+}
+
+#[test]
+fn so_many_records_are_looked_at() {
+    let root = people::root();
+    let files = |count: usize| -> Vec<(String, Vec<u8>)> {
+        let file = |number: usize| {
+            (
+                format!("a.custody-{number}.dsse.json"),
+                format!("{number}").into_bytes(),
+            )
+        };
+        (0..count).map(file).collect()
+    };
+    let chain = |count: usize| Chain::judge(&files(count), &[&root], &about());
+    let told = |chain: &Chain| {
+        chain
+            .troubles
+            .iter()
+            .filter(|trouble| trouble.subject == "custody records")
+            .count()
+    };
+    let (most, more) = (chain(MAX_CUSTODY_RECORDS), chain(MAX_CUSTODY_RECORDS + 1));
+    assert_eq!((most.links.len(), told(&most)), (MAX_CUSTODY_RECORDS, 0));
+    assert_eq!((more.links.len(), told(&more)), (MAX_CUSTODY_RECORDS, 1));
+}
+
+#[test]
+fn nobody_unknown_makes_a_record_count() {
+    let root = people::root();
+    let record = strict_json::write(&record());
+    let by = |signer: u8| {
+        vec![(
+            "a.custody-1.dsse.json".to_owned(),
+            people::sealed(Kind::Custody, &record, &[signer]).write(),
+        )]
+    };
+    let (known, unknown) = (by(people::EXPORTER), by(99));
+    let manifests = |files: &[(String, Vec<u8>)]| Chain::manifests(files, &[&root], about().now).len();
+    assert_eq!((manifests(&known), manifests(&unknown)), (1, 0));
+    let counting = |files: &[(String, Vec<u8>)]| Chain::judge(files, &[&root], &about()).counting().count();
+    assert_eq!((counting(&known), counting(&unknown)), (1, 0));
+    // What an earlier reading could not read stays unread, and what it read is not taken on its word.
+    let link = Chain::judge(&known, &[&root], &about()).links.remove(0);
+    let of_word = |word: Word| {
+        let link = Link { word, ..link.clone() };
+        Chain::judge_with(&[], vec![link], &[&root], &about()).links.len()
+    };
+    assert_eq!((of_word(Word::Unreadable), of_word(Word::Counts)), (1, 0));
+}
+
+#[test]
+fn a_chain_says_whether_a_record_is_gone_or_another_was_put_between() {
+    let root = people::root();
+    let mut before = record();
+    before["event"] = json!("written");
+    let first = sealed(Kind::Custody, &before);
+    let mut after = record();
+    after["previous"] = json!([Digest::of(&first.payload)]);
+    let after = sealed(Kind::Custody, &after).write();
+    let said = |files: Vec<Vec<u8>>| {
+        let named = files.into_iter().enumerate();
+        let files: Vec<_> = named
+            .map(|(number, file)| (format!("a.custody-{number}.dsse.json"), file))
+            .collect();
+        let troubles = Chain::judge(&files, &[&root], &about()).troubles;
+        troubles.into_iter().map(|trouble| trouble.message).collect::<Vec<_>>()
+    };
+    assert_eq!(said(vec![first.write(), after.clone()]), Vec::<String>::new());
+    assert!(said(vec![after])[0].contains("a record that is not here"));
+    assert!(
+        said(vec![first.write(), sealed(Kind::Custody, &record()).write()])[0].contains("does not follow the last")
+    );
 }
 
 fn said(edit: impl Fn(&mut Value)) -> Vec<(&'static str, String)> {

@@ -134,6 +134,19 @@ fn floors_hold_in_their_profiles() {
     evaluation.keys.remove(&id(APPROVER));
     evaluation.keys.remove(&id(people::SECOND_APPROVER));
     assert!(evaluation.write().is_ok());
+    // The other roles are asked for in every profile.
+    for role in Role::ALL.into_iter().filter(|role| *role != Role::Approve) {
+        let mut without = evaluation.clone();
+        without.roles.remove(&role);
+        let used: Vec<_> = without
+            .roles
+            .values()
+            .flat_map(|role| role.keys.iter().cloned())
+            .collect();
+        without.keys.retain(|id, _| used.contains(id));
+        let refused = without.write().unwrap_err().to_string();
+        assert!(refused.contains(&format!("nobody has the role {role}")), "{refused}");
+    }
 }
 
 #[test]

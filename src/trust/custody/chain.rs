@@ -195,13 +195,6 @@ impl Chain {
         set.into_iter().collect()
     }
 
-    /// Whether the records that count do not follow one another.
-    pub fn is_broken(&self) -> bool {
-        self.troubles
-            .iter()
-            .any(|trouble| trouble.code == Code::CustodyChainBroken)
-    }
-
     fn trouble(&mut self, code: Code, subject: &str, message: String) {
         self.troubles.push(Trouble {
             code,

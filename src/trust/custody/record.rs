@@ -314,11 +314,6 @@ impl Record {
         Ok(crate::trust::sign(Kind::Custody, payload, &[signer])?)
     }
 
-    /// Whether it is about a volume.
-    pub fn is_about(&self, number: u32) -> bool {
-        self.volumes.is_empty() || self.volumes.iter().any(|volume| volume.number == number)
-    }
-
     /// The volumes that it is about, of so many.
     pub fn numbers(&self, count: u32) -> Vec<u32> {
         if self.volumes.is_empty() {

@@ -413,6 +413,12 @@ fn scans(v: &mut Custodies<'_>) {
         scanned(&|all| all["scans"][0]["found"] = 2.into()),
     );
     wrong(
+        "scan_tells_less_unclear",
+        "it counts two objects that were not scanned and tells of one",
+        "scanned",
+        scanned(&|all| all["scans"][0]["unclear"] = 2.into()),
+    );
+    wrong(
         "scan_tells_more",
         "it counts no finding and tells one",
         "scanned",
@@ -476,6 +482,27 @@ fn chains(v: &mut Custodies<'_>) {
         "two_ways",
         "accepted",
         "two media go different ways, and come together",
+        &chain,
+    );
+    let mut chain = Chained::default();
+    let digests = |texts: &[(u64, &str)]| {
+        let volume = |(number, text): &(u64, &str)| json!({ "digest": Digest::of(text.as_bytes()).to_string(), "number": number });
+        json!({ "volumes": texts.iter().map(volume).collect::<Vec<_>>() })
+    };
+    chain.add("written", digests(&[(1, "one"), (2, "two")]));
+    let first = chain.last();
+    chain.add("received", digests(&[(2, "two")]));
+    v.chain(
+        "each_volume_its_digest",
+        "accepted",
+        "a record gives the digests of two volumes, and the next one that of the second alone",
+        &chain,
+    );
+    chain.after(&[&first]).add("received", digests(&[(1, "two")]));
+    v.chain(
+        "another_volumes_digest",
+        "custody-medium-differs",
+        "a volume has the digest that another one had",
         &chain,
     );
     let (mut chain, one, _) = ways();
