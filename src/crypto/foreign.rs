@@ -298,24 +298,23 @@ pub fn ecdsa_der(r: &[u8], s: &[u8]) -> Vec<u8> {
 pub fn is_ecdsa_der(untrusted: &[u8]) -> bool {
     /// Two numbers of 67 bytes with their lengths.
     const MAX_BYTES: usize = 141;
-    fn take(untrusted: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-        let (&[own, first], rest) = untrusted.split_first_chunk::<2>()?;
+    fn take(untrusted: &[u8]) -> Option<(&[u8], &[u8])> {
+        let (&[_, first], rest) = untrusted.split_first_chunk::<2>()?;
         let (length, rest) = match first {
             0..=0x7f => (usize::from(first), rest),
             0x81 => rest.split_first().map(|(length, rest)| (usize::from(*length), rest))?,
             _ => return None,
         };
-        (own == tag).then(|| rest.split_at_checked(length)).flatten()
+        rest.split_at_checked(length)
     }
     let numbers = || {
-        let (body, nothing) = take(untrusted, SEQUENCE)?;
-        let (r, rest) = take(body, INTEGER)?;
-        let (s, end) = take(rest, INTEGER)?;
-        let is_positive =
-            |number: &[u8]| number.first().is_some_and(|first| *first < 0x80) && number.iter().any(|byte| *byte != 0);
-        (nothing.is_empty() && end.is_empty() && is_positive(r) && is_positive(s)).then_some((r, s))
+        let (body, _) = take(untrusted)?;
+        let (r, rest) = take(body)?;
+        let (s, _) = take(rest)?;
+        let is_nought = |number: &[u8]| number.iter().all(|byte| *byte == 0);
+        (!is_nought(r) && !is_nought(s)).then_some((r, s))
     };
-    // Written anew it is the same: each length and number has one spelling.
+    // Written anew it is the same: each tag, length and positive number has one spelling, and nothing follows.
     untrusted.len() <= MAX_BYTES && numbers().is_some_and(|(r, s)| ecdsa_der(r, s) == untrusted)
 }
 

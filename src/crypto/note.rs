@@ -175,7 +175,6 @@ impl<'n> Note<'n> {
         }
         let lines = block
             .strip_suffix('\n')
-            .filter(|lines| !lines.is_empty())
             .ok_or(NoteError::Note("does not end in a line of a signature"))?;
         let mut signatures = Vec::new();
         for line in lines.split('\n') {
@@ -352,7 +351,18 @@ mod tests {
         let text = "one\n2\n";
         let note = format!("{text}\n{}", sign("db", text, &key).unwrap());
         assert!(Note::read(note.as_bytes()).unwrap().is_signed_by(&verifier));
-        assert!(VerifierKey::of("d b", key.public()).is_none());
+        for (name, fits) in [
+            ("d b".to_owned(), false),
+            ("d\u{1}b".to_owned(), false),
+            ("d".repeat(MAX_NAME_BYTES), true),
+            ("d".repeat(MAX_NAME_BYTES + 1), false),
+        ] {
+            assert_eq!(VerifierKey::of(&name, key.public()).is_some(), fits, "{name:?}");
+        }
+        // The generator of P-256 (SEC 2 §2.4.2): notes know no such keys.
+        let point = "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c2964fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
+        let point = PublicKey::p256(&hex::decode(point).unwrap()).unwrap();
+        assert!(VerifierKey::of("db", &point).is_none());
     }
 
     #[test]
@@ -364,19 +374,22 @@ mod tests {
         let witness = WitnessKey::read(&vkey).unwrap();
         assert_eq!(VerifierKey::read(&vkey).unwrap_err(), NoteError::Algorithm(COSIGNATURE));
         let text = "log\n1\nroot\n";
-        let cosigned = |time: u64, said: u64| {
+        let cosigned_as = |name: &str, time: u64, said: u64| {
             let signature = key
                 .sign(format!("cosignature/v1\ntime {time}\n{text}").as_bytes())
                 .unwrap();
             let bytes = [&hash[..], &said.to_be_bytes(), &signature].concat();
-            let note = format!("{text}\n— w.example.com/1 {}\n", STANDARD.encode(bytes));
+            let note = format!("{text}\n— {name} {}\n", STANDARD.encode(bytes));
             Note::read(note.as_bytes()).unwrap().witnessed(&witness)
         };
+        let cosigned = |time: u64, said: u64| cosigned_as("w.example.com/1", time, said);
         assert_eq!(
             cosigned(1_700_000_000, 1_700_000_000),
             Some(Timestamp::from_seconds(1_700_000_000))
         );
         assert_eq!(cosigned(1_700_000_000, 1_700_000_001), None);
         assert_eq!(cosigned(u64::MAX, u64::MAX), None);
+        // The name is not signed, and yet it is the witness's.
+        assert_eq!(cosigned_as("w.example.com/2", 1_700_000_000, 1_700_000_000), None);
     }
 }

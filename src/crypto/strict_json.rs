@@ -495,7 +495,10 @@ mod tests {
             "\"",
             "{\"a\"",
             "{\"a\":",
+            "{\"a\" 1}",
             "{\"a\":1",
+            "[1 2]",
+            "[1",
             "{\"a\":1,",
             "{\"a\":1,}",
             "[1,]",
@@ -520,6 +523,13 @@ mod tests {
         ] {
             assert!(matches!(refusal(text), JsonError::Grammar { .. }), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_set_has_each_value_once() {
+        let set = |text: &str| read::<std::collections::BTreeSet<u8>>(text.as_bytes());
+        assert_eq!(set("[1,2]").unwrap().len(), 2);
+        assert!(matches!(set("[1,2,2]"), Err(JsonError::Spelling)));
     }
 
     #[test]

@@ -93,6 +93,12 @@ mod tests {
             vec![0x30, 6, 2, 1, 0, 2, 1, 1],
             vec![0x30, 7, 2, 2, 0, 1, 2, 1, 1],
             vec![0x30, 3, 2, 1, 1],
+            // Nought as its one spelling has it, another tag, and numbers longer than any curve's.
+            vec![0x30, 6, 2, 1, 1, 2, 1, 0],
+            vec![0x31, 6, 2, 1, 1, 2, 1, 1],
+            vec![0x30, 6, 3, 1, 1, 2, 1, 1],
+            vec![0x30, 7, 2, 1, 1, 2, 1, 1, 0],
+            ecdsa_der(&[1; 68], &[1; 67]),
             format!(" {encoded}").into_bytes(),
             format!("{encoded}{encoded}").into_bytes(),
             b"c2lnbmVk".to_vec(),
@@ -100,5 +106,7 @@ mod tests {
         ] {
             assert_eq!(read(&wrong), None, "{wrong:?}");
         }
+        let longest = ecdsa_der(&[1; 67], &[1; 67]);
+        assert_eq!(read(&longest), Some(longest.clone()));
     }
 }
