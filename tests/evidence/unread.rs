@@ -1,14 +1,19 @@
 //! Artifacts whose bytes cannot be read to their end: whatever fails, and when, nothing is confirmed by it, and nothing contradicted, since a
 //! disk's fault says nothing about the artifact.
 
-use sealift::evidence::{self, EvidenceKind};
-use sealift::model::{Doubt, Finding, Outcome};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+use sealift::evidence::{self, Context, EvidenceKind};
+use sealift::model::{Doubt, Finding, Material, Outcome};
+use serde_json::json;
 use sha2::{Digest as _, Sha512};
 
 use crate::case::Case;
 use crate::failing::Failing;
+use crate::instance::{Instance, SIGNED, V03, base64};
 use crate::maker::Maker;
 use crate::proofs::{self, Parts};
+use crate::{forge, instance, support};
 
 /// Kinds whose proofs here name the SHA-256, which the catalog gives, so that nothing of the artifact is read.
 const UNREAD: &[&str] = &[
@@ -79,11 +84,12 @@ fn by_sha512() -> Parts {
     vec![b"files\ntool\n1\ntool".to_vec(), content, signed.into_bytes()]
 }
 
+fn says_so(finding: &Finding) -> bool {
+    finding.outcome == Outcome::Undecided(Doubt::Incomplete) && finding.reason.contains("could not be read")
+}
+
 /// Judges a case with each operation failing in turn, and says how many there are.
 fn operations(case: &Case, wrong: &mut Vec<String>) -> usize {
-    let says_so = |finding: &Finding| {
-        finding.outcome == Outcome::Undecided(Doubt::Incomplete) && finding.reason.contains("could not be read")
-    };
     let kind = case.kind.id();
     case.opened(|judge| {
         Failing::each(&case.content, |content| {
@@ -100,4 +106,69 @@ fn operations(case: &Case, wrong: &mut Vec<String>) -> usize {
             }
         })
     })
+}
+
+/// A key on a curve whose hash is not the catalog's, so that its signatures need all bytes.
+fn large_key() -> (EcdsaKeyPair, String) {
+    let key = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_ASN1_SIGNING).unwrap();
+    // RFC 5480 §2: secp384r1.
+    let info = forge::seq(&[
+        forge::seq(&[forge::oid("1.2.840.10045.2.1"), forge::oid("1.3.132.0.34")]),
+        forge::tlv(3, &[&[0], key.public_key().as_ref()].concat()),
+    ]);
+    let pem = format!(
+        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+        base64(info)
+    );
+    (key, pem)
+}
+
+#[test]
+fn neither_a_key_nor_a_log_is_passed_over_where_the_disk_fails() {
+    let (key, pem) = large_key();
+    let content = vec![7; 3000];
+    let signature = key.sign(&SystemRandom::new(), &content).unwrap();
+    let instance = Instance::new();
+    let entry = json!({
+        "data": {"hash": {"algorithm": "sha256", "value": hex::encode(forge::sha256(&content))}},
+        "signature": {"content": base64(signature), "publicKey": {"content": base64(&pem)}},
+    });
+    let bundle = json!({
+        "mediaType": V03,
+        "verificationMaterial": {
+            "publicKey": {"hint": ""},
+            "tlogEntries": [instance.entry("hashedrekord", entry, SIGNED)],
+        },
+        "messageSignature": {"signature": base64(signature)},
+    });
+    let artifact = support::artifact("files", "tool", "1", "tool", &content);
+    let anchors = [
+        support::anchor("key", Material::PublicKey(pem)),
+        instance::root_anchor(&instance.root()),
+    ];
+    let context = Context {
+        anchors: &anchors,
+        now: support::time(proofs::NOW),
+        exported: support::time(proofs::NOW),
+        max_transit_seconds: 0,
+    };
+    for (kind, proof, is_logged) in [
+        ("raw-signature", signature.as_ref().to_vec(), false),
+        ("sigstore", bundle.to_string().into_bytes(), true),
+    ] {
+        let opened = evidence::find(kind).unwrap().open(vec![proof], &context);
+        let opened = opened.unwrap_or_else(|finding| panic!("{finding:?}"));
+        let operations = Failing::each(&content, |content| {
+            let [finding] = <[Finding; 1]>::try_from(opened.judge(&artifact, content)).unwrap();
+            if content.has_failed() {
+                assert!(says_so(&finding), "{kind} at {}: {finding:?}", content.fails_at());
+            } else {
+                assert!(
+                    finding.is_confirmed() && finding.log.is_some() == is_logged,
+                    "{finding:?}"
+                );
+            }
+        });
+        assert!(operations > 3, "{kind}");
+    }
 }
