@@ -236,7 +236,11 @@ mod tests {
             .collect();
         assert!(read(&many).is_err());
         assert!(Scanners::from_yaml("schema: sealift-scanners/2\nscanners: []\n").is_err());
-        assert!(Scanners::from_yaml(&"#".repeat(MAX_CONFIGURATION_BYTES + 1)).is_err());
+        let least = "schema: sealift-scanners/1\nscanners: []\n";
+        let long = |bytes: usize| format!("{least}{}", "#".repeat(bytes - least.len()));
+        assert!(Scanners::from_yaml(&long(MAX_CONFIGURATION_BYTES)).is_ok());
+        let error = Scanners::from_yaml(&long(MAX_CONFIGURATION_BYTES + 1)).unwrap_err();
+        assert!(error.to_string().contains("more than 65536 bytes"), "{error}");
     }
 
     #[test]

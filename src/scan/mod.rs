@@ -237,4 +237,15 @@ mod tests {
             assert!(matches!(refused, Err(ScanError::Path { .. })), "{wrong:?}");
         }
     }
+
+    #[test]
+    fn a_scanner_is_not_asked_without_its_list() {
+        let text = "schema: sealift-scanners/1\nscanners:\n  - {engine: a, command: [/bin/true, \"{list}\"], definitions: [/bin/true]}\n";
+        let scanners = Scanners::from_yaml(text).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let error = scanners.scanners[0]
+            .scan(&[], &folder.path().join("gone/list"))
+            .unwrap_err();
+        assert!(error.to_string().starts_with("cannot write "), "{error}");
+    }
 }

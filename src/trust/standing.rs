@@ -47,12 +47,6 @@ pub fn judge(root: &TrustedRoot, kind: Kind, untrusted_envelope: &[u8]) -> Resul
 }
 
 fn open(kind: Kind, untrusted_envelope: &[u8]) -> Result<Envelope, TrustError> {
-    if untrusted_envelope.len() > MAX_ENVELOPE_BYTES {
-        return Err(TrustError::TooLarge {
-            found: untrusted_envelope.len(),
-            limit: MAX_ENVELOPE_BYTES,
-        });
-    }
     let envelope = Envelope::read(untrusted_envelope)?;
     kind.check(&envelope)?;
     Ok(envelope)

@@ -583,7 +583,8 @@ fn authorities_on_the_way_are_held_to_their_constraints() {
     let info = Info::new(&below, BYTES, &How::default()).finish(&[]);
     let signature = message(DATA, None, &[&below, &leaf], &[info]);
     expect(&signature, &[pinned(&[&root])], wrong(Fault::ChainWrong));
-    expect(&signature, &[pinned(&[&leaf])], wrong(Fault::ChainWrong));
+    let found = expect(&signature, &[pinned(&[&leaf])], wrong(Fault::ChainWrong));
+    assert!(found.reason.contains("may not sign certificates"), "{}", found.reason);
 }
 
 #[test]

@@ -121,3 +121,31 @@ fn pinned_certificates_are_few_and_of_a_real_size() {
     });
     assert!(described(forge::pem(&[&large])).is_err());
 }
+
+#[test]
+fn a_certificate_says_each_thing_once_and_alike() {
+    let says = || forge::Says {
+        more: vec![forge::extension("1.2.3.4", false, &[5, 0])],
+        ..forge::Says::default()
+    };
+    let described = |der: &[u8]| Material::Certificates(forge::pem_of(&[der]));
+    let good = forge::Holder::alone(&says()).certificate;
+    assert!(describe(&described(&good)).is_ok());
+    let mut twice = says();
+    twice.more.extend(says().more);
+    refused(
+        &described(&forge::Holder::alone(&twice).certificate),
+        "an extension twice",
+    );
+    // ECDSA with SHA-384 (RFC 5758 §3.2) within, where it is signed with SHA-256.
+    let algorithm = forge::oid("1.2.840.10045.4.3.2");
+    let at = good
+        .windows(algorithm.len())
+        .position(|bytes| bytes == algorithm)
+        .unwrap();
+    let mut other = good.clone();
+    other[at + algorithm.len() - 1] = 3;
+    refused(&described(&other), "two signature algorithms");
+    let deep = (0..60).fold(Vec::new(), |within, _| forge::seq(&[within]));
+    refused(&described(&deep), "too many levels");
+}

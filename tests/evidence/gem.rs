@@ -157,6 +157,11 @@ fn every_member_is_signed_and_as_it_was() {
     bomb.resize(bomb.len().next_multiple_of(512), 0);
     bomb.extend(&SOLO[end..]);
     expect(&bomb, &anchors, Outcome::Undecided(Doubt::TooLarge));
+    let mut other = SOLO.to_vec();
+    other[header(SOLO, "metadata.gz") + 512] = 0;
+    let finding = one(&other, &anchors);
+    assert_eq!(finding.reason, "the gem has metadata that are no gzip");
+    assert_eq!(finding.outcome, MALFORMED);
     let at = header(SOLO, "data.tar.gz");
     let end = header(SOLO, "data.tar.gz.sig");
     expect(&[&SOLO[..at], &SOLO[end..]].concat(), &anchors, MALFORMED);
@@ -196,6 +201,16 @@ fn a_tar_that_readers_take_differently_is_refused() {
     expect(&with(&|gem| gem.extend([0; 65_536]), false), &anchors, MALFORMED);
     for length in (0..header(SOLO, "checksums.yaml.gz.sig") + 1024).step_by(97) {
         expect(&SOLO[..length], &anchors, MALFORMED);
+    }
+    // Within a member, and within the bytes that fill its last block.
+    for (name, bytes) in [
+        ("metadata.gz", 5),
+        ("metadata.gz.sig", 5),
+        ("metadata.gz.sig", 300),
+        ("data.tar.gz", 5),
+    ] {
+        let finding = one(&SOLO[..header(SOLO, name) + 512 + bytes], &anchors);
+        assert_eq!(finding.reason, "the gem ends within a member", "{name}");
     }
     for position in (0..SOLO.len()).step_by(5) {
         let mut flipped = SOLO.to_vec();

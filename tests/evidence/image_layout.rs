@@ -1,5 +1,6 @@
 //! OCI image layouts: `07-oci/layouts`, and layouts of our own whose images are signed in each of the ways in which signatures are attached.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
@@ -41,6 +42,37 @@ impl LayoutFiles for Files {
     fn open(&self, path: &str) -> io::Result<Box<dyn Read + '_>> {
         let bytes = self.files.get(path).ok_or(io::ErrorKind::NotFound)?;
         Ok(Box::new(Cursor::new(bytes)))
+    }
+}
+
+/// A layout of which one read, by its number, fails.
+struct Broken {
+    files: Files,
+    fails_at: usize,
+    reads: Cell<usize>,
+}
+
+impl LayoutFiles for Broken {
+    fn open(&self, path: &str) -> io::Result<Box<dyn Read + '_>> {
+        Ok(Box::new(BrokenFile {
+            layout: self,
+            file: self.files.open(path)?,
+        }))
+    }
+}
+
+struct BrokenFile<'a> {
+    layout: &'a Broken,
+    file: Box<dyn Read + 'a>,
+}
+
+impl Read for BrokenFile<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let number = self.layout.reads.replace(self.layout.reads.get() + 1);
+        if number == self.layout.fails_at {
+            return Err(io::Error::other("the disk cannot be read here"));
+        }
+        self.file.read(buffer)
     }
 }
 
@@ -350,4 +382,25 @@ fn what_is_not_what_it_says_is_refused() {
     assert!(files.read_with(Check::Documents).1.is_ok());
     files.files.remove(&of(&image));
     assert!(files.read_with(Check::Documents).1.is_err());
+}
+
+#[test]
+fn a_layout_that_cannot_be_read_is_not_called_wrong() {
+    let mut files = Files::new();
+    let image = files.image();
+    files.list(&image, json!({}));
+    let files = files.read_with(Check::EveryBlob).0;
+    let read = |fails_at| {
+        let reads = Cell::new(0);
+        let files = files.clone();
+        let broken = Broken { files, fails_at, reads };
+        let read = oci::read(&broken, Check::EveryBlob);
+        (read, broken.reads.get())
+    };
+    let (whole, reads) = read(usize::MAX);
+    assert!(whole.is_ok());
+    for number in 0..reads {
+        let error = read(number).0.unwrap_err();
+        assert!(matches!(error, LayoutError::Unreadable { .. }), "{number}: {error}");
+    }
 }

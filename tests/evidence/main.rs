@@ -7,12 +7,17 @@
 mod apk;
 mod apt_release;
 mod authenticode;
+#[path = "../support/case.rs"]
+#[expect(dead_code, reason = "other test binaries use the rest")]
+mod case;
 mod cms;
 mod cosign;
 mod cosign_attestations;
 mod data;
 mod described;
 mod dsse;
+#[path = "../support/failing.rs"]
+mod failing;
 mod fixtures;
 mod forge;
 mod image_layout;
@@ -28,6 +33,11 @@ mod npm_signature;
 mod nuget;
 mod openpgp;
 mod osv;
+#[path = "../support/people.rs"]
+#[expect(dead_code, reason = "other test binaries use the rest")]
+mod people;
+#[path = "../support/proofs.rs"]
+mod proofs;
 mod sigstore;
 mod sigstore_checks;
 mod sigstore_kinds;
@@ -36,10 +46,15 @@ mod small_signatures;
 mod sumdb;
 mod sumdb_connected;
 mod support;
+#[path = "../support/tgz.rs"]
+#[expect(dead_code, reason = "other test binaries use the rest")]
+mod tgz;
 mod tuf;
+mod unread;
 mod vectors;
 
 use data::{Suite, suite};
+use openpgp::maker;
 
 /// Which cases of which folder are judged by whom. A row of an index that no suite claims fails the test, and so does one that two
 /// claim.

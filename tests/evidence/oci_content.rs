@@ -164,7 +164,9 @@ fn every_link_is_held_against_the_one_before() {
     assert!(named.contains(&size));
     let mut resized = chain;
     resized[0] = named.replace(&size, "\"size\":1").into_bytes();
-    assert_eq!(found(&resized, LAYER), DIFFERS);
+    let findings = judged(resized, LAYER);
+    assert_eq!(outcome(&findings), DIFFERS);
+    assert!(findings[0].reason.contains("with 1 bytes, and it has"), "{findings:?}");
 }
 
 #[test]

@@ -194,7 +194,9 @@ fn a_bundle_is_of_its_version_and_of_one_kind() {
 fn an_authority_that_is_not_pinned_is_unknown_and_not_wrong() {
     let (instance, other) = (Instance::new(), Instance::new());
     let bundle = good(&instance);
-    expect(&judge(&bundle, &[pin(SUBJECT)]), doubt(Doubt::NoAnchor));
+    let nobody = judge(&bundle, &[pin(SUBJECT)]);
+    expect(&nobody, doubt(Doubt::NoAnchor));
+    assert_eq!(nobody.reason, "no Sigstore trusted root is pinned");
     let unreadable = [root_anchor(&json!({})), pin(SUBJECT)];
     expect(&judge(&bundle, &unreadable), doubt(Doubt::NoAnchor));
     let unknown = doubt(Doubt::UnknownSigner);

@@ -364,6 +364,13 @@ fn content_that_is_not_what_the_name_says_is_refused() {
         (
             inside(
                 "foo-1.0.0",
+                &format!("{package}[target.\"cfg(unix)\".dependencies]\na = \"one\"\n"),
+            ),
+            "asks for `one`",
+        ),
+        (
+            inside(
+                "foo-1.0.0",
                 &format!("{package}[dependencies]\na = {{ version = \"1\", artifact = \"bin\" }}\n"),
             ),
             "on a binary",

@@ -141,6 +141,9 @@ fn files_that_cannot_stand_side_by_side_are_refused() {
             .unwrap();
     }
     assert!(PlainFiles.layout("s", &[held("other", "1", "a")]).is_err());
+    let mut set = PlainFiles.placing("s").unwrap().unwrap();
+    set.take(held("s", "1", "a")).unwrap();
+    assert!(set.take(held("other", "1", "a")).is_err());
     assert!(PlainFiles.layout("S", &[]).is_err());
     assert!(PlainFiles.layout("s", &[held("s", "1/2", "a")]).is_err());
 }

@@ -51,6 +51,7 @@ mod statement;
 mod trust;
 mod trust_data;
 mod trust_written;
+mod unread;
 mod vectors;
 mod witnessed;
 mod zip;
@@ -58,6 +59,8 @@ mod zip;
 #[expect(dead_code, reason = "some is for real clients")]
 #[path = "../support/debian.rs"]
 mod debian;
+#[path = "../support/failing.rs"]
+mod failing;
 #[path = "../support/fake_ecosystem.rs"]
 mod fake_ecosystem;
 #[path = "../support/http_server.rs"]

@@ -3,8 +3,9 @@
 use std::io::Cursor;
 
 use sealift::evidence::{Context, EvidenceKind};
-use sealift::model::{Anchor, Artifact, Finding, IdentityPattern, Material, Outcome, Signer};
+use sealift::model::{Anchor, Artifact, Content, Finding, IdentityPattern, Material, Outcome, Signer};
 
+use crate::proofs::Parts;
 use crate::{proofs, support};
 
 /// One proof that is judged over and over, opened anew each time.
@@ -41,7 +42,10 @@ impl Case {
     }
 
     pub(crate) fn new(kind: &'static dyn EvidenceKind, number: usize) -> Self {
-        let input = proofs::inputs(kind.id()).swap_remove(number);
+        Self::of(kind, &proofs::inputs(kind.id()).swap_remove(number))
+    }
+
+    pub(crate) fn of(kind: &'static dyn EvidenceKind, input: &Parts) -> Self {
         let called = String::from_utf8(input[0].clone()).unwrap();
         let words: Vec<&str> = called.split('\n').collect();
         let mut case = Self {
@@ -79,10 +83,15 @@ impl Case {
     }
 
     pub(crate) fn judge(&self) -> Vec<Finding> {
+        self.opened(|judge| judge(&mut Cursor::new(&self.content)))
+    }
+
+    /// Opens the proof once, for an action that has it judged by whatever content it likes.
+    pub(crate) fn opened<T>(&self, action: impl FnOnce(&dyn Fn(&mut dyn Content) -> Vec<Finding>) -> T) -> T {
         let context = context(&self.anchors);
         match self.kind.open(self.objects.clone(), &context) {
-            Ok(opened) => opened.judge(&self.artifact, &mut Cursor::new(&self.content)),
-            Err(finding) => vec![*finding],
+            Ok(opened) => action(&|content| opened.judge(&self.artifact, content)),
+            Err(finding) => action(&|_| vec![(*finding).clone()]),
         }
     }
 

@@ -491,5 +491,24 @@ mod tests {
         let blobs = |max_bytes| layout.blobs(&files, &[layer], max_bytes);
         assert_eq!(blobs(5).unwrap(), [b"layer"]);
         assert!(matches!(blobs(4), Err(LayoutError::OverLimit { limit: 4, .. })));
+        // It became another since the layout was read, or is gone.
+        let mut other = Held(files.0.clone());
+        other.0.insert(blob_path(&layer.digest), b"loyer".to_vec());
+        let blobs = |files: &Held| layout.blobs(files, &[layer], 5);
+        assert!(matches!(
+            blobs(&other),
+            Err(LayoutError::Differs { what: "digest", .. })
+        ));
+        other.0.clear();
+        assert!(matches!(blobs(&other), Err(LayoutError::Missing { .. })));
+    }
+
+    #[test]
+    fn a_tag_says_of_what_it_is_a_signature_or_an_attestation() {
+        let digest = Digest::of(b"image");
+        let subject = |ending: &str| subject_of_tag(&format!("tool:sha256-{}.{ending}", digest.hex()));
+        assert_eq!((subject("sig"), subject("att")), (Some(digest), Some(digest)));
+        assert_eq!(subject("sbom"), None);
+        assert_eq!(subject_of_tag("latest"), None);
     }
 }

@@ -221,16 +221,12 @@ fn fits(bytes: &[u8], listed: &IndexFile) -> bool {
 
 /// A client keeps a list in a compression of its own: what counts is its content.
 fn inflated(bytes: &[u8], listed: &IndexFile) -> Option<Vec<u8>> {
-    let compression = Compression::of_bytes(bytes);
-    if compression == Compression::None {
-        return None;
-    }
     let limits = Limits {
         inflated_bytes: listed.size,
         ..Limits::default()
     };
     let mut reader = Cursor::new(bytes);
-    let mut inflated = Inflated::new(compression, &mut reader, &limits).ok()?;
+    let mut inflated = Inflated::new(Compression::of_bytes(bytes), &mut reader, &limits).ok()?;
     // One more than there should be, so that the end is seen.
     let mut content = vec![0; usize::try_from(listed.size).ok()? + 1];
     let read = inflated.fill(&mut content).ok()?;

@@ -168,7 +168,9 @@ mod tests {
     #[test]
     fn the_rest_is_refused() {
         let nodes = format!("<project>{}</project>", "<a/>".repeat(1 << 21));
-        let long = vec![b' '; 9 << 20];
+        let long = vec![b' '; 8 << 20 | 1];
+        assert!(decode(&long[1..]).is_ok());
+        assert_eq!(decode(&long).unwrap_err(), "it is larger than 8388608 bytes");
         for wrong in [
             &b""[..],
             b"<project>",

@@ -230,10 +230,8 @@ impl Settings {
             let file = path.display().to_string();
             // Within a file the last one counts.
             entries.extend(text.lines().rev().filter_map(|line| {
+                // What is no setting, such as a comment, has a key that nobody asks for.
                 let (key, value) = line.trim().split_once('=')?;
-                if key.starts_with([';', '#', '[']) {
-                    return None;
-                }
                 Some(Setting {
                     key: expand(unquote(key.trim()), client),
                     value: expand(unquote(uncommented(value)), client),

@@ -207,6 +207,9 @@ mod tests {
     #[test]
     fn versions() {
         assert!(version("1.0.0-rc.1+build").is_some());
+        let long = |bytes: usize| format!("{:x<bytes$}", "1.0.0-");
+        assert!(version(&long(256)).is_some());
+        assert!(version(&long(257)).is_none());
         for wrong in [
             "1",
             "1.0",

@@ -186,7 +186,10 @@ mod tests {
 
     #[test]
     fn other_file_names_are_refused() {
-        let long = format!("a-1.{}.tar.gz", "0".repeat(240));
+        let file = |name: usize| format!("{}-1.0+{}.tar.gz", "a".repeat(name), "b".repeat(120));
+        assert_eq!(file(112).len(), MAX_FILE_NAME_BYTES);
+        assert!(read_file_name(&file(112)).is_some());
+        let long = file(113);
         for wrong in [
             "foo-1.0.whl",
             "foo-1.0-py3-none.whl",
@@ -196,6 +199,8 @@ mod tests {
             "-1.0-py3-none-any.whl",
             "foo-1.0-py3-none-an!y.whl",
             "foo-1.0-py3--any.whl",
+            "foo- 1.0-py3-none-any.whl",
+            "foo- 1.0.tar.gz",
             "../foo-1.0.tar.gz",
             "a/foo-1.0.tar.gz",
             "foo-1.0.tar.gz\0",

@@ -243,6 +243,10 @@ mod tests {
             Some("foo-1.0+cu1-py3.whl")
         );
         assert_eq!(file_name("https://files.example.com/%252e").as_deref(), Some("%2e"));
+        assert_eq!(
+            file_name("https://files.example.com/100%.%zz%4").as_deref(),
+            Some("100%.%zz%4")
+        );
         assert_eq!(file_name("https://files.example.com/a/"), None);
         assert_eq!(file_name("https://files.example.com"), None);
         assert_eq!(encode("foo-1!2+a b", b""), "foo-1%212%2Ba%20b");

@@ -194,3 +194,35 @@ impl<'a> Reader<'a> {
         Said::malformed(format!("the signed checksums have {what}, in line {}", self.line))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_sign_of_the_grammar_stands_in_its_place() {
+        let good = "$cksum = {'a' => {'b' => 'c', 'd' => 1}, 'e' => {}};";
+        assert_eq!(checksums(good.as_bytes()).unwrap().files.len(), 2);
+        for (from, to, missing) in [
+            ("$cksum", "$other", "$cksum"),
+            ("$cksum", "", "$cksum"),
+            (" = ", " ", "="),
+            ("= {'a'", "= 'a'", "{"),
+            ("'a' =>", "'a'", "=>"),
+            ("'a' => {", "'a' => ", "{"),
+            ("'b' =>", "'b'", "=>"),
+            ("1}, 'e'", "1; 'e'", "}"),
+            ("{}};", "{};", "}"),
+            ("'b'", "b'", "'"),
+            ("'a'", "a'", "'"),
+            ("};", "}", ";"),
+        ] {
+            let wrong = good.replacen(from, to, 1);
+            assert_ne!(wrong, good);
+            let expected = Said::malformed(format!(
+                "the signed checksums have no `{missing}` where one should be, in line 1"
+            ));
+            assert_eq!(checksums(wrong.as_bytes()).unwrap_err(), expected, "{wrong}");
+        }
+    }
+}

@@ -3,7 +3,7 @@
 //! What tar readers treat differently is refused: other members, types, names in parts, sizes in other forms, a member that
 //! stands twice, bytes after the end mark.
 
-use std::io::{Read, SeekFrom};
+use std::io::{self, ErrorKind, Read, SeekFrom};
 
 use aws_lc_rs::digest::Digest;
 
@@ -37,16 +37,16 @@ pub(super) struct Member {
 }
 
 pub(super) fn read(content: &mut dyn Content) -> Result<Gem, Refusal> {
-    let unreadable = |_| Refusal::unsure(Doubt::Incomplete, "the gem could not be read");
     content.seek(SeekFrom::Start(0)).map_err(unreadable)?;
     let mut digests: Vec<(&'static str, Digest)> = Vec::new();
     let mut signatures: Vec<(&'static str, Vec<u8>)> = Vec::new();
     let mut metadata = Vec::new();
     loop {
         let mut block = [0; BLOCK];
-        content
-            .read_exact(&mut block)
-            .map_err(|_| malformed("ends before its end mark"))?;
+        content.read_exact(&mut block).map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => malformed("ends before its end mark"),
+            _ => unreadable(error),
+        })?;
         if block == [0; BLOCK] {
             break;
         }
@@ -128,13 +128,17 @@ fn member(name: &str) -> Result<&'static str, Refusal> {
         .ok_or_else(|| malformed("has a member that belongs to no gem"))
 }
 
-fn take(content: &mut dyn Content, size: u64, out: &mut dyn std::io::Write) -> Result<(), Refusal> {
-    let copied = std::io::copy(&mut content.take(size), out);
+fn take(content: &mut dyn Content, size: u64, out: &mut dyn io::Write) -> Result<(), Refusal> {
+    let copied = io::copy(&mut content.take(size), out);
     match copied {
         Ok(copied) if copied == size => Ok(()),
         Ok(_) => Err(malformed("ends within a member")),
-        Err(_) => Err(Refusal::unsure(Doubt::Incomplete, "the gem could not be read")),
+        Err(error) => Err(unreadable(error)),
     }
+}
+
+fn unreadable(_: io::Error) -> Refusal {
+    Refusal::unsure(Doubt::Incomplete, "the gem could not be read")
 }
 
 /// Name and size of a plain file, whose header's sum is right.

@@ -5,7 +5,7 @@ use super::anchor::{self, PinnedKey, PinnedRoot};
 use super::library::{self, Bundle, Verified};
 use super::parse::Shape;
 use super::refusal::{Refusal, shown};
-use super::statement::{Digests, Says, Statement};
+use super::statement::{Digests, Says, Statement, unreadable};
 use super::verify::{Judge, Keys, any_subject, note_statement};
 use crate::model::{Doubt, Fault, Finding, Level, Outcome, Signer, Timestamp};
 
@@ -103,7 +103,8 @@ impl Judge<'_> {
                     Err(refusal) => refusal,
                     Ok(()) => return Ok(candidate),
                 },
-                Err(refusal) if named => refusal,
+                // Bytes that cannot be read say nothing about a key.
+                Err(refusal) if named || refusal == unreadable() => refusal,
                 Err(_) => continue,
             };
             if best.weight() < refusal.weight() {
@@ -160,6 +161,7 @@ impl Judge<'_> {
                     }
                     return Ok(verified);
                 }
+                Err(refusal) if refusal == unreadable() => return Err(refusal),
                 Err(refusal) if best.as_ref().is_none_or(|best| best.weight() < refusal.weight()) => {
                     best = Some(refusal);
                 }

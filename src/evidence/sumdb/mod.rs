@@ -42,10 +42,6 @@ impl EvidenceKind for Sumdb {
         objects: Vec<Vec<u8>>,
         context: &'a Context<'a>,
     ) -> Result<Box<dyn Evidence + 'a>, Box<Finding>> {
-        if objects.is_empty() {
-            let reason = "the proof holds no answer of a checksum database";
-            return Err(Box::new(Finding::undecided(ID, Doubt::Incomplete, reason)));
-        }
         Ok(Box::new(Proof { objects, context }))
     }
 
@@ -109,7 +105,7 @@ impl Proof<'_> {
         let (answer, tiles) = self
             .objects
             .split_first()
-            .ok_or_else(|| Refusal::doubt(Doubt::Incomplete, "the proof holds nothing"))?;
+            .ok_or_else(|| Refusal::doubt(Doubt::Incomplete, "the proof holds no answer of a checksum database"))?;
         let answer = Answer::read(answer)?;
         let note = Note::read(answer.note).map_err(|error| unread(&error))?;
         let database = self.check_signer(&note, artifact, finding)?;

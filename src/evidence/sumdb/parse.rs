@@ -182,4 +182,12 @@ mod tests {
             assert!(head(&wrong).is_err(), "{wrong:?}");
         }
     }
+
+    #[test]
+    fn what_connects_two_trees_is_no_longer_than_any_tree_is_high() {
+        let object = |hashes: usize| format!("{TREE}\n7\n{HASH}\n\n{}", format!("{HASH}\n").repeat(hashes));
+        assert!(object(180).len() <= MAX_CONNECTION_BYTES);
+        assert_eq!(connection(object(180).as_bytes()).unwrap().1.len(), 180);
+        assert!(connection(object(181).as_bytes()).is_err());
+    }
 }

@@ -114,6 +114,8 @@ mod tests {
             &[0x30, 3, 2, 4, 0],
             &[0x30, 0, 0],
             &[0x1f, 0, 0],
+            // A tag of several octets, which would otherwise be read as a length and one octet.
+            &[0x1f, 1, 0],
             &[0x30, 0x85, 0, 0, 0, 0, 0],
         ] {
             assert_eq!(outcome(bytes), Outcome::Contradicted(Fault::Malformed), "{bytes:?}");

@@ -110,6 +110,8 @@ fn a_frame_is_what_the_standard_says() {
     ] {
         assert_eq!(text(broken).outcome, MALFORMED, "{why}");
     }
+    let cut = text(document.replace("-----END PGP SIGNATURE-----", ""));
+    assert!(cut.reason.contains("ends before its signature"), "{}", cut.reason);
     // Anybody may add a header that reads like text: it is none.
     let smuggled = document.replace("Hash: SHA256\n", "Hash: SHA256\n evil\n");
     assert_eq!(text(smuggled).outcome, MALFORMED);

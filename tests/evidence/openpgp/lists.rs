@@ -239,6 +239,7 @@ fn provenance_is_about_one_chart() {
         DAY,
     ));
     assert_eq!(unsigned.outcome, MALFORMED);
+    assert!(unsigned.reason.contains("no signed text"), "{}", unsigned.reason);
 }
 
 fn folder(text: &str) -> Finding {

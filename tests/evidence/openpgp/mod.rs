@@ -3,7 +3,7 @@
 mod fixtures;
 mod frames;
 mod lists;
-mod maker;
+pub(crate) mod maker;
 mod rpm;
 mod signatures;
 

@@ -513,7 +513,9 @@ fn bytes_that_are_no_signature_are_told_so() {
     assert_eq!(outcome(Vec::new(), &maker), open(Doubt::Incomplete));
     let block = armor(&maker.sign(SIGNED, BYTES));
     let cut = block.replace("-----END PGP SIGNATURE-----", "");
-    assert_eq!(outcome(cut.into_bytes(), &maker), wrong(Fault::Malformed));
+    let found = one(ask(cut.into_bytes(), &pinned(&maker)));
+    assert_eq!(found.outcome, wrong(Fault::Malformed));
+    assert!(found.reason.contains("ends before its signature"), "{}", found.reason);
     assert_eq!(outcome(vec![0x88; 300 << 10], &maker), open(Doubt::TooLarge));
     let many: Vec<u8> = (0..40)
         .flat_map(|second| maker.sign(&format!("2025-01-01T00:00:{second:02}Z"), BYTES))

@@ -129,9 +129,31 @@ fn members_are_those_of_a_package_in_their_order() {
     ] {
         assert!(check(&members).is_err(), "{what}");
     }
+    // What could be read, and dpkg would not.
+    for (name, compressed) in [
+        (
+            "control.tar.bz2",
+            bzip2(&crate::tgz::tar(&[Entry::file("./control", &control)])),
+        ),
+        (
+            "control.tar.lzma",
+            crate::tgz::tar(&[Entry::file("./control", &control)]),
+        ),
+    ] {
+        let mut members = renamed(1, name);
+        members[1].1 = compressed;
+        let reason = check(&members).unwrap_err();
+        assert!(reason.contains("is not a compression of control archives"), "{reason}");
+    }
     for bytes in [&b""[..], b"!<arch>\n", b"not an archive", &towel().bytes[..100]] {
         assert!(held(artifact("towel", "1:4.2-1", &towel().file(), bytes), bytes, &[]).is_err());
     }
+}
+
+fn bzip2(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+    std::io::Write::write_all(&mut encoder, bytes).unwrap();
+    encoder.finish().unwrap()
 }
 
 #[test]
@@ -236,4 +258,13 @@ fn an_index_is_of_the_version_that_it_says() {
         let version = index_version(time(DAY), &wrong);
         assert!(check(INDEX, &version, "InRelease", &wrong).is_err());
     }
+    // One of exactly so many bytes, and of one more.
+    let long = |bytes: usize| {
+        let release = suite.release(&suite.lists());
+        let text = format!("Changelogs: {}\n{release}", "x".repeat(bytes - release.len() - 13)).into_bytes();
+        assert_eq!(text.len(), bytes);
+        check(INDEX, &index_version(time(DAY), &text), "Release", &text).map(drop)
+    };
+    assert_eq!(long(8 << 20), Ok(()));
+    assert_eq!(long((8 << 20) + 1).unwrap_err().reason, "it is larger than the limit");
 }

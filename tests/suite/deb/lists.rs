@@ -15,11 +15,16 @@ const LIST: &str = "main/binary-amd64/Packages";
 
 /// An archive whose suite has these lists.
 fn registry(lists: &[(&str, Vec<u8>)]) -> Registry {
+    registry_saying(lists, |release| release)
+}
+
+/// The same, of which something else is signed.
+fn registry_saying(lists: &[(&str, Vec<u8>)], change: impl FnOnce(String) -> String) -> Registry {
     let lists: BTreeMap<String, Vec<u8>> = lists
         .iter()
         .map(|(path, bytes)| ((*path).to_owned(), bytes.clone()))
         .collect();
-    let text = Suite::new("stable", time(DAY), &[]).release(&lists);
+    let text = change(Suite::new("stable", time(DAY), &[]).release(&lists));
     let folder = format!("{ARCHIVE}/dists/stable");
     let signed = Key::new(time(DAY)).signed_within(&text, time(DAY));
     let registry = Registry::default().with(&format!("{folder}/InRelease"), signed);
@@ -64,6 +69,31 @@ fn a_package_may_be_listed_by_sha512_alone() {
     let mut pinned = wanted();
     deb().pin(&mut pinned, &archive).unwrap();
     assert!(pinned[0].claims.is_empty());
+    // Nor is it taken as the package that is wanted.
+    assert_eq!((pinned[0].size, &pinned[0].file), (None, &None));
+}
+
+#[test]
+fn a_list_has_the_size_that_its_release_states() {
+    let list = towel().paragraph().into_bytes();
+    let stated = format!(" {} {LIST}\n", list.len());
+    let mut wanted = deb().read_coordinates(&["towel=1:4.2-1".to_owned()]).unwrap().wanted;
+    let lists = [(LIST, list)];
+    deb().pin(&mut wanted.clone(), &registry(&lists)).unwrap();
+    let wrong = registry_saying(&lists, |text| text.replace(&stated, &format!(" 7 {LIST}\n")));
+    assert!(deb().pin(&mut wanted, &wrong).is_err());
+}
+
+#[test]
+fn a_list_that_cannot_be_read_is_told_with_its_place() {
+    let list = b"Package towel\n".to_vec();
+    let error = deb()
+        .index(&[of_package(&towel())], &registry(&[(LIST, list)]))
+        .unwrap_err();
+    let UpstreamError::Malformed { url, reason } = error else {
+        panic!("{error}");
+    };
+    assert!(url.ends_with(LIST) && !reason.is_empty(), "{url}: {reason}");
 }
 
 #[test]

@@ -79,6 +79,17 @@ fn a_pom_says_its_coordinates() {
         assert!(mismatch.reason.contains(what), "{mismatch:?}");
         assert_eq!(mismatch.code, Code::ArtifactMalformed);
     }
+    let long = |bytes: usize| {
+        pom(
+            "org.example",
+            "lib",
+            "1.0",
+            &" ".repeat(bytes - pom("org.example", "lib", "1.0", "").len()),
+        )
+    };
+    check(&long(8 << 20)).unwrap();
+    let reason = check(&long((8 << 20) + 1)).unwrap_err().reason;
+    assert_eq!(reason, "it is larger than 8388608 bytes");
 }
 
 #[test]

@@ -100,6 +100,8 @@ fn coordinates_name_a_version_or_one_file() {
         "org.example:lib:j/r:1",
         "org.example:lib:jar.asc:1",
         "org.example:lib:jar:x:y:z:1",
+        "org.example:bom:pom:LATEST",
+        "../x:bom:pom:1",
     ] {
         assert!(read(&[wrong]).is_err(), "{wrong}");
     }

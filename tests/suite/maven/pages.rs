@@ -160,6 +160,9 @@ fn a_groups_plugins_and_an_artifacts_versions_share_a_page() {
         "x-maven-plugin-1.10.jar",
         plugin("x"),
     );
+    let mut unknown = new.clone();
+    unknown.facts = json!({});
+    assert!(maven().layout_shared("org/mojo", &[unknown]).is_err());
     let library = held("org.mojo:lib", "1", "lib-1.jar", Value::Null);
     let parent = held("org:mojo", "7", "mojo-7.pom", Value::Null);
 

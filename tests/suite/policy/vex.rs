@@ -323,6 +323,9 @@ fn what_is_no_document_is_refused() {
         changed(cyclonedx, |document| {
             document["components"][0]["bom-ref"] = json!("own")
         }),
+        changed(cyclonedx, |document| {
+            document["components"][0]["components"] = json!([{ "bom-ref": "own", "purl": "pkg:npm/within@1.0.0" }])
+        }),
     ]
     .into_iter()
     .enumerate()

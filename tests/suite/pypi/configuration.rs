@@ -231,10 +231,17 @@ fn configuration_that_cannot_be_read_is_an_error_without_its_secrets() {
         "/etc/pip.conf: a line is neither a section nor a setting"
     );
     assert!(file("/here/uv.toml", "[").starts_with("/here/uv.toml: "));
-    assert_eq!(
-        file("/here/pyproject.toml", "[[tool.uv.index]]\nurl = 'x'\n"),
-        format!("/here/pyproject.toml: {wrong}")
-    );
+    for (path, text) in [
+        ("/here/pyproject.toml", "[[tool.uv.index]]\nurl = 'x'\n"),
+        ("/here/pyproject.toml", "[[tool.poetry.source]]\nurl = 'x'\n"),
+        ("/here/pyproject.toml", "[[tool.pdm.source]]\nurl = 'x'\n"),
+        ("/here/pyproject.toml", "[tool.uv.pip]\nindex-url = 'x'\n"),
+        ("/here/uv.toml", "index-url = 'x'\n"),
+        ("/here/uv.toml", "extra-index-url = ['x']\n"),
+        ("/home/me/.config/uv/uv.toml", "[[index]]\nurl = 'x'\n"),
+    ] {
+        assert_eq!(file(path, text), format!("{path}: {wrong}"), "{text}");
+    }
 }
 
 #[test]

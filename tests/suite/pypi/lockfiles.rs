@@ -406,6 +406,12 @@ fn uv_sources_are_told_apart() {
     let one = |files: &str| refused(&format!("version = 1\n{}", package("a", registry, files)));
     assert_eq!(one(""), "uv.lock: a has no hash");
     assert_eq!(
+        one(&format!(
+            "wheels = [{{ filename = 'b-1-py3-none-any.whl', hash = '{A}' }}]"
+        )),
+        "uv.lock: a: b-1-py3-none-any.whl is a file of b"
+    );
+    assert_eq!(
         one("sdist = { url = 'https://files.example.com/a-1.tar.gz' }"),
         "uv.lock: a: https://files.example.com/a-1.tar.gz has no hash"
     );
@@ -457,6 +463,10 @@ fn poetry_and_pdm_sources_are_told_apart() {
 
     let refused_poetry = |text: &str| refused("poetry.lock", text);
     assert_eq!(refused_poetry(&lock("")), "poetry.lock: a has no hash");
+    assert_eq!(
+        refused_poetry(&lock(&files.replace("'a-1", "'b-1"))),
+        "poetry.lock: a: b-1-py3-none-any.whl is a file of b"
+    );
     assert_eq!(
         refused_poetry(&lock("files = [{ file = 'a-1.tar.gz' }]")),
         "poetry.lock: a: a-1.tar.gz has no hash"

@@ -192,10 +192,27 @@ const fn scheme_name(scheme: SigningScheme) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
+    use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
     use super::*;
-    use crate::model::{Artifact, Outcome};
+    use crate::model::{Artifact, Content, Outcome};
+
+    /// A disk that fails where it is read.
+    struct Broken;
+
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::Other.into())
+        }
+    }
+
+    impl Seek for Broken {
+        fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+            Ok(0)
+        }
+    }
+
+    impl Content for Broken {}
 
     #[test]
     fn an_artifact_is_read_whole_up_to_a_bound() {
@@ -214,5 +231,7 @@ mod tests {
         assert_eq!(whole_within(&mut digests, 5).unwrap(), b"bytes");
         let refusal = whole_within(&mut digests, 4).unwrap_err();
         assert_eq!(refusal.outcome, Outcome::Undecided(Doubt::TooLarge));
+        let refusal = whole_within(&mut Digests::new(&artifact, &mut Broken), 5).unwrap_err();
+        assert_eq!(refusal.outcome, Outcome::Undecided(Doubt::Incomplete));
     }
 }
