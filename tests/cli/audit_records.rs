@@ -398,6 +398,10 @@ fn a_report_that_was_kept_elsewhere_is_held_against_an_enclave_that_has_no_log_a
     world.medium(1, None);
     world.run("import --enclave en m1").done();
     copy(&world, &report(&world, 1), "kept.ndjson");
+    // Nor is that passed over where the rest is wrong by itself.
+    fs::remove_file(world.path(&report(&world, 1))).unwrap();
+    assert_eq!(world.run("audit --enclave en").status, 1);
+    assert_eq!(world.run("audit --enclave en --report missing.ndjson").status, 3);
     copy(&world, "new", "en");
     world.run("audit --enclave en").done();
     let ran = world.run("audit --enclave en --report kept.ndjson");

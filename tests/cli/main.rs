@@ -48,6 +48,8 @@ mod scans;
 mod site;
 mod streams;
 mod trust_data;
+mod typed;
+mod unwritten;
 mod upstreams;
 mod validators;
 mod vex;
