@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::history::History;
-use super::stated::{Met, compare_countersignatures};
+use super::stated::{Met, wrong_countersignatures};
 use super::{Auditing, journal};
 use crate::crypto::dsse::Envelope;
 use crate::crypto::merkle::Frontier;
@@ -85,9 +85,9 @@ pub fn rebuild(auditing: &Auditing<'_>, last: Option<Digest>, path: &Path) -> Re
             let digest = Some(known.digest);
             (*number, Met { digest, parties })
         });
-        compare_countersignatures(&statements, &met.collect(), &mut |stated, error| {
-            Err(error.refusal(stated.subject()).into())
-        })?;
+        if let Some((stated, error)) = wrong_countersignatures(&statements, &met.collect()).next() {
+            return Err(error.refusal(stated.subject()).into());
+        }
         let mut spoken = outside(auditing, &renewals)?;
         spoken.extend(lying.values().map(|report| (report.after.clone(), report.path.clone())));
         spoken.extend(shown.map(|shown| (shown, folder.join("checkpoint"))));
@@ -113,6 +113,12 @@ pub fn rebuild(auditing: &Auditing<'_>, last: Option<Digest>, path: &Path) -> Re
         return Err(missing(format!(
             "the log has {} leaves that are signed, and no report is there",
             checkpoint.head.size
+        )));
+    } else if let Some((spoken, path)) = outside(auditing, &Renewals::default())?.pop() {
+        return Err(missing(format!(
+            "{} speaks of {} leaves, and no report is there",
+            path.display(),
+            spoken.head.size
         )));
     }
     for report in lying.values() {

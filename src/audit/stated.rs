@@ -29,24 +29,21 @@ impl Met {
     }
 }
 
-/// Compares what persons said of reports with the reports that are there, and calls back for what does not fit.
-pub(super) fn compare_countersignatures(
-    statements: &Statements,
-    reports: &BTreeMap<u64, Met>,
-    wrong: &mut dyn FnMut(&Stated, StatementError) -> Result<(), Stop>,
-) -> Result<(), Stop> {
-    for (stated, body) in statements.countersignatures() {
+/// What persons said of reports and does not fit the reports that are there.
+pub(super) fn wrong_countersignatures<'s>(
+    statements: &'s Statements,
+    reports: &'s BTreeMap<u64, Met>,
+) -> impl Iterator<Item = (&'s Stated, StatementError)> {
+    statements.countersignatures().filter_map(|(stated, body)| {
         let met = reports.get(&body.report.number);
         if met.is_some_and(|met| met.digest.is_none()) {
-            continue;
+            return None;
         }
         let digest = met.and_then(|met| met.digest.as_ref());
         let parties = met.and_then(|met| met.parties.as_ref());
-        if let Err(error) = check_report(stated, body, digest, parties) {
-            wrong(stated, error)?;
-        }
-    }
-    Ok(())
+        let error = check_report(stated, body, digest, parties).err()?;
+        Some((stated, error))
+    })
 }
 
 /// Compares the statements, and gives those that count.
@@ -65,7 +62,7 @@ pub(super) fn compare(
             StatementError::Missing => Difference::missing(path, "a statement of which the log tells"),
             _ => Difference::other(path, refusal.reason),
         };
-        tell(Found::new(Part::Statements, refusal.code, difference))?;
+        tell(Found::new(Part::Statements, refusal.code, difference));
     }
     let known = ledger.statements()?;
     for name in files.names()? {
@@ -82,7 +79,7 @@ pub(super) fn compare(
         } else {
             Difference::extra(path, "the log tells of no such statement")
         };
-        tell(Found::new(Part::Statements, Code::EnclaveDiffers, difference))?;
+        tell(Found::new(Part::Statements, Code::EnclaveDiffers, difference));
     }
     let mut renewed = None;
     for stated in statements.counting() {
@@ -95,7 +92,7 @@ pub(super) fn compare(
                     // An object may have come again since; one that has not is told with the store.
                     if !is_object && path.exists() {
                         let difference = Difference::leftover(path, "it was pruned: `sealift prune` removes it");
-                        tell(Found::new(Part::Statements, Code::EnclaveDiffers, difference))?;
+                        tell(Found::new(Part::Statements, Code::EnclaveDiffers, difference));
                     }
                 }
             }
@@ -103,7 +100,7 @@ pub(super) fn compare(
                 if renewal.previous != renewed {
                     let path = files.path(stated.record.number, &stated.record.what);
                     let difference = Difference::other(path, "it does not follow the renewal before");
-                    tell(Found::new(Part::Statements, Code::StateRolledBack, difference))?;
+                    tell(Found::new(Part::Statements, Code::StateRolledBack, difference));
                 }
                 renewed = Some(stated.record.digest);
                 let path = files.list(stated.record.number, &stated.record.what);
@@ -113,7 +110,7 @@ pub(super) fn compare(
                     };
                     for refusal in refusals {
                         let difference = Difference::other(&path, refusal.reason);
-                        tell(Found::new(Part::Statements, refusal.code, difference))?;
+                        tell(Found::new(Part::Statements, refusal.code, difference));
                     }
                 }
             }

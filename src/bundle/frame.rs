@@ -192,6 +192,24 @@ pub fn encode_stream(mut content: impl Read, size: u64, stored: impl io::Write) 
 mod tests {
     use super::*;
 
+    /// Gives its bytes, and then fails instead of saying that it is at its end.
+    struct NoEnd<'a>(&'a [u8]);
+
+    impl Read for NoEnd<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(buffer)? {
+                0 => Err(io::Error::other("no end")),
+                count => Ok(count),
+            }
+        }
+    }
+
+    #[test]
+    fn content_that_cannot_be_read_to_its_end_is_not_encoded() {
+        let encoded = encode_stream(NoEnd(b"content"), 7, io::sink());
+        assert_eq!(encoded.unwrap_err().to_string(), "no end");
+    }
+
     fn decode_all(stored: &[u8], size: u64) -> Result<Vec<u8>, String> {
         let mut content = Vec::new();
         decode(stored, size, |bytes| {

@@ -114,7 +114,6 @@ fn judge(
             change_text(&change, &mut lines);
         }
         count += 1;
-        Ok(())
     })?;
     let asked = Asked {
         site: &site,

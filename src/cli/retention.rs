@@ -92,7 +92,6 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
         if arguments.all {
             listed.push(item);
         }
-        Ok(())
     })?;
     let says = match (in_force.origin, in_force.policy.retention.is_some()) {
         (Origin::Signed, true) => "policy",

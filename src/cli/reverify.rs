@@ -66,23 +66,22 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
     let cannot = |error| Stop::from(Unable::new("cannot keep what differs").because(error));
     let spool = tempfile::tempfile_in(scratch.path()).map_err(cannot)?;
     let mut spooled = BufWriter::new(spool);
+    let mut kept = Ok(());
     let mut count = 0_u64;
     let replayed = replay(&again, &mut || capsule.report(), &mut |differs| {
         if is_json {
             let before = if count == 0 { "" } else { "," };
-            writeln!(
-                spooled,
-                "{}",
-                escaped_json(&format!("{before}{}", differs_json(&differs)))
-            )
-            .map_err(cannot)?;
+            let line = escaped_json(&format!("{before}{}", differs_json(&differs)));
+            if kept.is_ok() {
+                kept = writeln!(spooled, "{line}");
+            }
         } else {
             differs_text(&differs, &mut lines);
         }
         count += 1;
-        Ok(())
     })?;
     drop(bars);
+    kept.map_err(cannot)?;
     if is_json {
         let mut spool = spooled.into_inner().map_err(|error| cannot(error.into_error()))?;
         spool.rewind().map_err(cannot)?;

@@ -96,7 +96,6 @@ pub(super) fn run(today: &Today, capsule: &Capsule, threads: usize, context: &Co
             fallen_text(&change, &record.purl, &[], "", &mut lines);
         }
         count += 1;
-        Ok(())
     })?;
     drop(bars);
     let asked = Asked {

@@ -273,3 +273,28 @@ pub(super) fn import_key(
     }
     Ok(signer)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn work_ends_once_it_is_known_that_the_keys_cannot_be_opened() {
+        thread::scope(|scope| {
+            let (open, opens) = mpsc::channel::<()>();
+            let keys = LateKeys::opening(scope.spawn(move || {
+                let _ = opens.recv();
+                Err(Unable::new("locked").into())
+            }));
+            keys.check().unwrap();
+            open.send(()).unwrap();
+            while !keys.opening.lock().unwrap().as_ref().unwrap().is_finished() {
+                thread::yield_now();
+            }
+            assert!(keys.check().is_err());
+            assert!(keys.into_problem().is_err());
+        });
+    }
+}

@@ -265,6 +265,12 @@ mod tests {
             assert!(source.read_part(10, 4, &mut buffer).is_err(), "{source}");
             assert!(source.read_part(14, 1, &mut buffer).is_err(), "{source}");
         }
+        // What cannot be read at all did not change.
+        let no_file = Source::file(folder.path().to_owned()).unwrap();
+        let Err(Stop::Unable(unable)) = no_file.read_part(0, 1, &mut Vec::new()) else {
+            panic!("a folder was read");
+        };
+        assert!(unable.what.starts_with("cannot read"), "{unable:?}");
     }
 
     #[test]

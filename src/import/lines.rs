@@ -135,4 +135,14 @@ mod tests {
         assert_eq!(lines.following::<String>().unwrap(), "one");
         assert!(lines.next::<String>().is_err());
     }
+
+    #[test]
+    fn a_line_that_cannot_be_written_is_told_at_once_or_at_the_end() {
+        let full = || LineWriter::create(PathBuf::from("/dev/full")).unwrap();
+        assert!(full().write(&"x".repeat(1 << 20)).is_err());
+        // What still fits in memory is written at the end.
+        let mut lines = full();
+        lines.write(&"x").unwrap();
+        assert!(lines.finish().is_err());
+    }
 }

@@ -105,7 +105,7 @@ impl Rechecked {
 }
 
 /// Judges everything again, bundle by bundle, and calls back for each artifact whose judgement changes.
-pub fn recheck(again: &Again<'_>, mut visit: impl FnMut(Change) -> Result<(), Stop>) -> Result<Rechecked, Stop> {
+pub fn recheck(again: &Again<'_>, mut visit: impl FnMut(Change)) -> Result<Rechecked, Stop> {
     let mut total = Rechecked::default();
     let trust_data = again.site.trust_data().map(|(_, data)| data);
     let policy = Policy {
@@ -160,7 +160,7 @@ fn recheck_bundle(
     asked: Asked<'_, '_>,
     bundle: &BundleRecord,
     total: &mut Rechecked,
-    visit: &mut impl FnMut(Change) -> Result<(), Stop>,
+    visit: &mut impl FnMut(Change),
 ) -> Result<(), Stop> {
     let anchors = again.site.trust_data().map_or(&[][..], |(_, data)| &data.anchors);
     let revocations = again.site.revocations().map(|(_, document)| document);
@@ -197,7 +197,7 @@ fn judge_round(
     judge: &Judge<'_>,
     round: Vec<Entry>,
     total: &mut Rechecked,
-    visit: &mut impl FnMut(Change) -> Result<(), Stop>,
+    visit: &mut impl FnMut(Change),
 ) -> Result<(), Stop> {
     let subjects: Vec<_> = round.iter().map(|entry| Subject::from(&entry.artifact)).collect();
     let results = judge.judge_each(&subjects, again.threads);
@@ -246,7 +246,7 @@ fn judge_round(
         total.risen += u64::from(!change.fell() && !change.gained.is_empty());
         total.not_admitted += u64::from(change.not_admitted.as_ref().is_some_and(|found| found.is_news));
         if change.fell() || !change.gained.is_empty() || change.not_admitted.is_some() {
-            visit(change)?;
+            visit(change);
         }
     }
     Ok(())

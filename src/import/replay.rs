@@ -80,7 +80,7 @@ pub struct Replayed {
 pub fn replay(
     replay: &Replay<'_>,
     report: &mut dyn FnMut() -> Result<Report, Stop>,
-    visit: &mut dyn FnMut(Differs) -> Result<(), Stop>,
+    visit: &mut dyn FnMut(Differs),
 ) -> Result<Replayed, Stop> {
     let mut this = Running {
         replay,
@@ -94,7 +94,7 @@ pub fn replay(
 struct Running<'a> {
     replay: &'a Replay<'a>,
     replayed: Replayed,
-    visit: &'a mut dyn FnMut(Differs) -> Result<(), Stop>,
+    visit: &'a mut dyn FnMut(Differs),
 }
 
 impl Running<'_> {
@@ -111,10 +111,12 @@ impl Running<'_> {
                 .hint("`sealift report verify` verifies the report itself")
                 .into());
             }
-            return self.not_taken("the seal and all that follows: no seal was confirmed");
+            self.not_taken("the seal and all that follows: no seal was confirmed");
+            return Ok(());
         };
         let Some(order) = read_order(self.replay.folder)? else {
-            return self.not_taken("the seal and all that follows: what the enclave remembered was not kept");
+            self.not_taken("the seal and all that follows: what the enclave remembered was not kept");
+            return Ok(());
         };
         let before = match order.revocations {
             Some(version) => Some(
@@ -146,9 +148,11 @@ impl Running<'_> {
                 let by_approvals = found.iter().all(|refusal| refusal.code == Code::ApprovalsMissing);
                 let are_kept = self.lacks(&[basis::APPROVALS]).is_none();
                 if by_approvals && !are_kept && head.outcome == Outcome::Refused && !self.has_these(&found) {
-                    return self.not_taken("the approvals: those that came were not kept");
+                    self.not_taken("the approvals: those that came were not kept");
+                    return Ok(());
                 }
-                return self.compare_refusals(&found);
+                self.compare_refusals(&found);
+                return Ok(());
             }
             Err(unable) => return Err(unable),
         };
@@ -157,8 +161,8 @@ impl Running<'_> {
             "manifest",
             &head.bundle.as_ref().map(|bundle| bundle.manifest),
             &Some(digest),
-        )?;
-        self.differs("the report", "people", &head.people, &people(&voucher, trust.current()))?;
+        );
+        self.differs("the report", "people", &head.people, &people(&voucher, trust.current()));
         let beside = std::iter::once(&manifest.plan).chain(manifest.side_data.values());
         if let Some(missing) = beside.into_iter().find(|digest| !self.object(digest).is_file()) {
             let why = format!("the plan or side data {missing} is left out");
@@ -166,15 +170,19 @@ impl Running<'_> {
         }
         let brought = match site.take(&manifest, trust, |digest| self.object(digest)) {
             Ok(brought) => brought,
-            Err(Stop::Refused(found)) => return self.compare_refusals(&found),
+            Err(Stop::Refused(found)) => {
+                self.compare_refusals(&found);
+                return Ok(());
+            }
             Err(unable) => return Err(unable),
         };
         if !brought.standing.is_empty() {
             let expected = format!("{:?}", head.trust.trust_data.as_ref().map(|standing| standing.version));
-            self.tell("the report", "trust", expected, brought.changes.join("; "))?;
+            self.tell("the report", "trust", expected, brought.changes.join("; "));
         }
         if let Err(refusal) = check_not_revoked(&manifest, digest, &voucher, &site) {
-            return self.compare_refusals(&[refusal]);
+            self.compare_refusals(&[refusal]);
+            return Ok(());
         }
         if let Some(missing) = self.lacks(&[basis::CATALOG, basis::EXAMINED]) {
             return self.ends_here("the steps after the seal", &format!("{missing} was not kept"));
@@ -190,7 +198,10 @@ impl Running<'_> {
                 self.replay.head.created,
             );
             return match Around::read(&intact, None, trust_data, believed, None) {
-                Err(Stop::Refused(found)) => self.compare_refusals(&found),
+                Err(Stop::Refused(found)) => {
+                    self.compare_refusals(&found);
+                    Ok(())
+                }
                 Err(unable) => Err(unable),
                 Ok(_) => self.ends_here("the proofs and the decision", &format!("{missing} was not kept")),
             };
@@ -210,7 +221,8 @@ impl Running<'_> {
                 .hint("have it made again from the enclave")
                 .into());
         }
-        self.not_taken(&format!("{steps}: {why}"))
+        self.not_taken(&format!("{steps}: {why}"));
+        Ok(())
     }
 
     fn judge(
@@ -257,7 +269,7 @@ impl Running<'_> {
         let root = trust.current().document();
         let chain = custody::chain_again(kept, head.custody.as_ref(), root, bundle, site, head.created);
         let named = head.custody.as_ref().map_or_else(Vec::new, Custody::named);
-        self.differs("the report", "custody", &head.custody, &Custody::of(&chain, &named))?;
+        self.differs("the report", "custody", &head.custody, &Custody::of(&chain, &named));
         let custody = Custodied::of(&chain, intact.manifest(), intact.voucher());
         let deciding = Deciding {
             in_force: site.in_force(),
@@ -277,15 +289,17 @@ impl Running<'_> {
         };
         let weighed = weigh(judged, None, &deciding)?;
         self.compare_records(&weighed, &mut report()?)?;
-        self.differs("the report", "policy", &head.policy, &Some(policy(weighed.decisions())))?;
+        self.differs("the report", "policy", &head.policy, &Some(policy(weighed.decisions())));
         if let Err(refusal) = chain.check_named(&named) {
-            return self.compare_refusals(&[refusal]);
+            self.compare_refusals(&[refusal]);
+            return Ok(());
         }
         match weighed.admit(&deciding) {
             Ok(_) => self.compare_admitted(),
             Err(Stop::Refused(found)) => self.compare_refusals(&found),
-            Err(unable) => Err(unable),
+            Err(unable) => return Err(unable),
         }
+        Ok(())
     }
 
     fn compare_records(&mut self, weighed: &Weighed, report: &mut Report) -> Result<(), Stop> {
@@ -298,55 +312,56 @@ impl Running<'_> {
                 found.about = None;
             }
             let Some(expected) = next(report)? else {
-                return self.tell("the report", "records", "no more".to_owned(), found.purl);
+                self.tell("the report", "records", "no more".to_owned(), found.purl);
+                return Ok(());
             };
             self.replayed.artifacts += 1;
             if expected != found {
-                self.compare_record(&expected, &found)?;
+                self.compare_record(&expected, &found);
             }
         }
-        match next(report)? {
-            Some(more) => self.tell("the report", "records", more.purl, "no more".to_owned()),
-            None => Ok(()),
-        }
-    }
-
-    fn compare_record(&mut self, expected: &Record, found: &Record) -> Result<(), Stop> {
-        let before = self.replayed.differences;
-        let subject = &expected.purl;
-        self.differs(subject, "purl", &expected.purl, &found.purl)?;
-        self.differs(subject, "digest", &expected.digest, &found.digest)?;
-        self.differs(subject, "level", &expected.level, &found.level)?;
-        self.differs(subject, "required", &expected.required, &found.required)?;
-        self.differs(subject, "floor", &expected.floor, &found.floor)?;
-        self.differs(subject, "findings", &expected.findings, &found.findings)?;
-        self.differs(subject, "absent", &expected.absent, &found.absent)?;
-        self.differs(subject, "scans", &expected.scans, &found.scans)?;
-        self.differs(subject, "decision", &expected.decision, &found.decision)?;
-        self.differs(subject, "about", &expected.about, &found.about)?;
-        if before == self.replayed.differences {
-            self.differs(subject, "record", expected, found)?;
+        if let Some(more) = next(report)? {
+            self.tell("the report", "records", more.purl, "no more".to_owned());
         }
         Ok(())
     }
 
+    fn compare_record(&mut self, expected: &Record, found: &Record) {
+        let before = self.replayed.differences;
+        let subject = &expected.purl;
+        self.differs(subject, "purl", &expected.purl, &found.purl);
+        self.differs(subject, "digest", &expected.digest, &found.digest);
+        self.differs(subject, "level", &expected.level, &found.level);
+        self.differs(subject, "required", &expected.required, &found.required);
+        self.differs(subject, "floor", &expected.floor, &found.floor);
+        self.differs(subject, "findings", &expected.findings, &found.findings);
+        self.differs(subject, "absent", &expected.absent, &found.absent);
+        self.differs(subject, "scans", &expected.scans, &found.scans);
+        self.differs(subject, "decision", &expected.decision, &found.decision);
+        self.differs(subject, "about", &expected.about, &found.about);
+        if before == self.replayed.differences {
+            self.differs(subject, "record", expected, found);
+        }
+    }
+
     /// What is admitted must have been imported, or refused by what only an enclave can tell.
-    fn compare_admitted(&mut self) -> Result<(), Stop> {
+    fn compare_admitted(&mut self) {
         let head = self.replay.head;
         if head.outcome == Outcome::Imported {
-            return Ok(());
+            return;
         }
         let mut failed = head.checks.iter().filter(|check| check.result == CheckResult::Fail);
         if failed.any(|check| check.id == "publication") {
-            return self.not_taken("the publication: only the enclave knows what stood in its way");
+            self.not_taken("the publication: only the enclave knows what stood in its way");
+            return;
         }
-        self.tell("the report", "outcome", codes(&head.refusals), "imported".to_owned())
+        self.tell("the report", "outcome", codes(&head.refusals), "imported".to_owned());
     }
 
-    fn compare_refusals(&mut self, found: &[Refusal]) -> Result<(), Stop> {
+    fn compare_refusals(&mut self, found: &[Refusal]) {
         let head = self.replay.head;
         if head.outcome == Outcome::Refused && self.has_these(found) {
-            return Ok(());
+            return;
         }
         let expected = match head.outcome {
             Outcome::Imported => "imported".to_owned(),
@@ -357,7 +372,7 @@ impl Running<'_> {
             Outcome::Refused => "refusals",
         };
         let found: Vec<Refused> = found.iter().map(refused).collect();
-        self.tell("the report", what, expected, codes(&found))
+        self.tell("the report", what, expected, codes(&found));
     }
 
     /// Whether the head has these refusals, as far as they fit.
@@ -373,33 +388,26 @@ impl Running<'_> {
         head.refusals.len() == found.len() && head.refusals.iter().zip(found).all(is_same)
     }
 
-    fn differs<T: Serialize + PartialEq>(
-        &mut self,
-        subject: &str,
-        what: &'static str,
-        expected: &T,
-        found: &T,
-    ) -> Result<(), Stop> {
+    fn differs<T: Serialize + PartialEq>(&mut self, subject: &str, what: &'static str, expected: &T, found: &T) {
         if expected == found {
-            return Ok(());
+            return;
         }
         let text = |value: &T| String::from_utf8_lossy(&strict_json::write(value)).into_owned();
-        self.tell(subject, what, text(expected), text(found))
+        self.tell(subject, what, text(expected), text(found));
     }
 
-    fn tell(&mut self, subject: &str, what: &'static str, expected: String, found: String) -> Result<(), Stop> {
+    fn tell(&mut self, subject: &str, what: &'static str, expected: String, found: String) {
         self.replayed.differences += 1;
         (self.visit)(Differs {
             subject: subject.to_owned(),
             what,
             expected: report::short(&expected),
             found: report::short(&found),
-        })
+        });
     }
 
-    fn not_taken(&mut self, why: &str) -> Result<(), Stop> {
+    fn not_taken(&mut self, why: &str) {
         self.replayed.not_taken.push(why.to_owned());
-        Ok(())
     }
 
     fn part(&self, name: &str) -> PathBuf {

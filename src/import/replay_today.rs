@@ -63,7 +63,7 @@ struct Item {
 pub fn replay_today(
     today: &TodayReplay<'_>,
     report: &mut Report,
-    visit: &mut dyn FnMut(Change<Record>) -> Result<(), Stop>,
+    visit: &mut dyn FnMut(Change<Record>),
 ) -> Result<Option<Rechecked>, Stop> {
     let folder = today.folder;
     let parts = [basis::CATALOG, basis::EXAMINED, basis::MEMORY];
@@ -164,7 +164,7 @@ pub fn replay_today(
             total.risen += u64::from(!change.fell() && !change.gained.is_empty());
             total.not_admitted += u64::from(change.not_admitted.as_ref().is_some_and(|found| found.is_news));
             if change.fell() || !change.gained.is_empty() || change.not_admitted.is_some() {
-                visit(change)?;
+                visit(change);
             }
         }
     }

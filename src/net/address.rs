@@ -297,6 +297,9 @@ mod tests {
         ] {
             assert!(Address::read(wrong).is_err(), "{wrong:?}");
         }
+        // What to do about a password is told, and not that the host is none.
+        let secret = Address::read("https://user:secret@registry.example.com/");
+        assert!(matches!(secret, Err(AddressError::Credentials)), "{secret:?}");
         assert!(Address::read(&format!("https://registry.example.com/{}", "a".repeat(9000))).is_err());
     }
 

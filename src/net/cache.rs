@@ -322,6 +322,15 @@ mod tests {
     }
 
     #[test]
+    fn no_beginning_is_taken_for_the_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kept");
+        fs::write(&path, "four").unwrap();
+        assert_eq!(read_bounded(&path, 4).as_deref(), Some(&b"four"[..]));
+        assert_eq!(read_bounded(&path, 3), None);
+    }
+
+    #[test]
     fn a_damaged_document_counts_as_not_there() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::open(folder.path()).unwrap();

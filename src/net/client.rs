@@ -503,6 +503,11 @@ pub(super) mod tests {
                 Err(ClientError::TooLarge { max_bytes: 3, .. })
             ));
         }
+        // The promise alone is enough, whatever comes.
+        assert!(matches!(
+            read(Some(9), 5),
+            Err(ClientError::TooLarge { max_bytes: 5, .. })
+        ));
         for promised in [3, 5] {
             assert!(matches!(read(Some(promised), 9), Err(ClientError::Transport { .. })));
         }

@@ -118,9 +118,6 @@ fn read_proxy(text: &str) -> Option<ureq::Proxy> {
 
 fn read_direct(item: &str) -> Option<Direct> {
     let item = item.trim().to_ascii_lowercase();
-    if item.is_empty() {
-        return None;
-    }
     if item == "*" {
         return Some(Direct::All);
     }

@@ -75,14 +75,14 @@ impl Item {
 }
 
 /// Calls back for every record: reports, what persons signed about bundles, and the objects that no kept generation shows.
-pub fn items(looking: &Looking<'_>, visit: &mut dyn FnMut(Item) -> Result<(), Stop>) -> Result<(), Stop> {
+pub fn items(looking: &Looking<'_>, visit: &mut dyn FnMut(Item)) -> Result<(), Stop> {
     let mut reports = record::folder(looking.folder).list()?;
     let last = reports.pop();
     for listed in reports {
-        visit(report(looking, &listed, None)?)?;
+        visit(report(looking, &listed, None)?);
     }
     if let Some(last) = last {
-        visit(report(looking, &last, Some("the next report names it"))?)?;
+        visit(report(looking, &last, Some("the next report names it"))?);
     }
     reviews(looking, visit)?;
     objects(looking, visit)
@@ -176,11 +176,11 @@ fn report(looking: &Looking<'_>, listed: &Listed, stays: Option<&'static str>) -
 }
 
 /// What persons have decided about artifacts: a folder for each bundle, by its manifest.
-fn reviews(looking: &Looking<'_>, visit: &mut dyn FnMut(Item) -> Result<(), Stop>) -> Result<(), Stop> {
+fn reviews(looking: &Looking<'_>, visit: &mut dyn FnMut(Item)) -> Result<(), Stop> {
     for folder in entries(&looking.folder.join("reviews"))? {
         for path in entries(&folder)? {
             if path.to_string_lossy().ends_with(".dsse.json") {
-                visit(review(looking, &path)?)?;
+                visit(review(looking, &path)?);
             }
         }
     }
@@ -223,7 +223,7 @@ struct Unshown {
 }
 
 /// The objects of artifacts that no kept generation shows, and that nothing else needs.
-fn objects(looking: &Looking<'_>, visit: &mut dyn FnMut(Item) -> Result<(), Stop>) -> Result<(), Stop> {
+fn objects(looking: &Looking<'_>, visit: &mut dyn FnMut(Item)) -> Result<(), Stop> {
     let ledger = looking.ledger;
     // What waits for its other volumes may count on any object.
     if !ledger.unfinished()?.is_empty() {
@@ -279,7 +279,7 @@ fn objects(looking: &Looking<'_>, visit: &mut dyn FnMut(Item) -> Result<(), Stop
             digest: Some(digest),
             beside: Vec::new(),
             report: None,
-        })?;
+        });
     }
     Ok(())
 }

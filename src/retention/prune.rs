@@ -55,7 +55,6 @@ pub fn over(looking: &Looking<'_>, at: Timestamp) -> Result<Vec<Item>, Stop> {
         if found.len() < MAX_AT_ONCE && item.may_go(at) {
             found.push(item);
         }
-        Ok(())
     })?;
     Ok(found)
 }

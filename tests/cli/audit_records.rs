@@ -387,3 +387,29 @@ fn a_log_whose_older_leaves_were_rewritten_says_of_nothing_that_it_is_lost() {
         "{ran:?}"
     );
 }
+
+#[test]
+fn a_report_that_was_kept_elsewhere_is_held_against_an_enclave_that_has_no_log_any_more() {
+    let world = World::new();
+    copy(&world, "en", "new");
+    // What cannot be read is no report of which nothing is to be said.
+    assert_eq!(world.run("audit --enclave en --report missing.ndjson").status, 3);
+    assert_eq!(world.run("rebuild --enclave en --report missing.ndjson").status, 3);
+    world.medium(1, None);
+    world.run("import --enclave en m1").done();
+    copy(&world, &report(&world, 1), "kept.ndjson");
+    // Nor is that passed over where the rest is wrong by itself.
+    fs::remove_file(world.path(&report(&world, 1))).unwrap();
+    assert_eq!(world.run("audit --enclave en").status, 1);
+    assert_eq!(world.run("audit --enclave en --report missing.ndjson").status, 3);
+    copy(&world, "new", "en");
+    world.run("audit --enclave en").done();
+    let ran = world.run("audit --enclave en --report kept.ndjson");
+    assert!(
+        ran.status == 1 && ran.stdout.contains("leaves, and the log has 0"),
+        "{ran:?}"
+    );
+    assert!(ran.stdout.contains("kept.ndjson") && ran.stdout.contains("[state-rolled-back]"));
+    let reason = "leaves, and no report is there";
+    not_rebuilt(&world, " --report kept.ndjson", "state-rolled-back", reason);
+}

@@ -55,6 +55,19 @@ fn a_proof_that_is_wrong_refuses_even_where_none_is_asked_for() {
 }
 
 #[test]
+fn a_wrong_proof_is_told_where_the_rest_comes_in() {
+    let mut site = Site::new(&lenient("on_refusal: keep-out\n"));
+    let mut changed = signed("tool", "1.0", FIRST);
+    changed.content.push('!');
+    let folder = site.plain(&[changed, file("other", "1.0")]);
+    let ran = site.world.run(&format!("import --enclave en {folder}")).done();
+    assert!(
+        ran.stderr.contains("1 artifacts bring a proof that is wrong"),
+        "{ran:?}"
+    );
+}
+
+#[test]
 fn evidence_never_declines_and_a_waiver_alone_lifts_that() {
     let mut site = Site::new(&lenient(""));
     site.takes(&[signed("tool", "1.0", FIRST)]);

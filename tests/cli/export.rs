@@ -197,6 +197,8 @@ fn a_medium_without_room_gets_no_part_of_a_bundle() {
     world.surround(&mut command);
     let ran = Ran::of(command.output().unwrap());
     assert_eq!(ran.status, 3, "{}{}", ran.stdout, ran.stderr);
+    // What the system said, and not what came of it.
+    assert!(ran.stderr.contains("File too large"), "{}", ran.stderr);
     for folder in ["disk", "m1"] {
         assert!(fs::read_dir(world.path(folder)).unwrap().next().is_none(), "{folder}");
     }

@@ -43,6 +43,11 @@ fn bundles_follow_each_other_and_the_same_one_again_changes_nothing() {
             world.json(&format!("verify --enclave en {medium}"))["outcome"],
             "already-imported"
         );
+        // Nothing of them waits, so nothing can be done about it.
+        assert_eq!(
+            world.json(&format!("import --enclave en {medium}"))["hint"],
+            json!(null)
+        );
         assert_eq!(tree(&world.path("en"), &["lock"]), before);
     }
 }

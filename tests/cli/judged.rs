@@ -132,6 +132,14 @@ fn not_admitted(world: &World, more: &str) -> Vec<(String, String, bool)> {
 }
 
 #[test]
+fn an_import_says_how_many_proofs_were_not_judged() {
+    let world = World::new();
+    world.write("m1", &bundle(&world, 1, None), &edits());
+    let ran = world.run("import --enclave en m1").done();
+    assert!(ran.stdout.contains("not judged: proofs of 1 artifacts"), "{ran:?}");
+}
+
+#[test]
 fn what_todays_policy_would_not_admit_is_told_with_rule_and_code() {
     let world = imported();
     assert_eq!(not_admitted(&world, ""), []);

@@ -179,6 +179,8 @@ fn an_old_or_a_cut_log_is_found() {
     });
     fs::remove_file(edge.pop().unwrap()).unwrap();
     world.refused("import --enclave en m3", "log-inconsistent");
+    // Also by what would add nothing to it.
+    world.refused("gc --enclave en --keep 9", "log-inconsistent");
     copy(&world, "good", "en/log");
     // Only the checkpoint: state.db has it too.
     fs::remove_file(world.path("en/log/checkpoint")).unwrap();

@@ -5,6 +5,7 @@
 mod attempts;
 mod audit;
 mod audit_records;
+mod bad_spots;
 mod capsule;
 mod capsule_roots;
 mod countersigned;
@@ -48,6 +49,7 @@ mod scans;
 mod site;
 mod streams;
 mod trust_data;
+mod typed;
 mod unwritten;
 mod upstreams;
 mod validators;

@@ -138,6 +138,8 @@ fn what_a_person_rejected_or_nobody_approved_stays_out() {
     let import = format!("import --enclave en {}", volume(&folder));
     review(&site, "reject", "pkg:generic/reqeusts@1.0", "ann.pem").done();
     let before = site.world.published();
+    let checked = site.world.json(&format!("verify --enclave en {}", volume(&folder)));
+    assert_eq!(checked["outcome"], "already-imported");
     assert_eq!(site.world.json(&import)["outcome"], "already-imported");
     assert_eq!(before, site.world.published());
     assert_eq!(names(&site), ["tool"]);

@@ -94,6 +94,11 @@ fn a_table_has_a_row_for_each_artifact_and_computes_nothing() {
         (table[1][0].as_str(), table[1][column("codes")].as_str()),
         ("refusal", "unknown-format")
     );
+    let listed = world.json("report list --enclave en");
+    assert_eq!(
+        (&listed["reports"][0]["codes"], &listed["reports"][1]["codes"]),
+        (&json!([]), &json!(["unknown-format"]))
+    );
     rewritten(&world, "hostile.ndjson", 2, "=cmd|' /C calc'!A0", "-2+3\r\n=1");
     let table = rows(&show(&world, "hostile.ndjson", "csv"));
     assert_eq!(table[1][column("name")], "'=cmd|' /C calc'!A0");

@@ -492,6 +492,8 @@ fn a_key_that_cannot_be_opened_ends_the_import_before_anything_is_kept() {
     for medium in ["m1", "with-root", "other.tar", &first_volume] {
         let text = world.unable(&format!("import --enclave en {medium} --passphrase-file wrong"));
         assert!(text.contains("passphrase"), "{medium}: {text}");
+        // Nothing is said of what it came to.
+        assert!(!text.contains("report could not be written"), "{medium}: {text}");
         assert_eq!((world.published(), trust(&world)), before, "{medium}");
         assert_eq!(names(&world), Vec::<String>::new(), "{medium}");
         assert_eq!(world.json("status --enclave en")["unfinished"], json!([]), "{medium}");
@@ -746,6 +748,12 @@ fn a_page_shows_levels_signers_and_what_was_kept_out() {
         assert!(page.contains(&format!("aria-label=\"{ecosystem}: ")), "{ecosystem}");
     }
     assert_eq!(page.matches("<tr class=\"troubled\">").count(), 64);
+    for words in [
+        "bring a proof that is wrong</b>",
+        "bring a proof that could not be judged",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
     assert!(page.contains("Pat Maintainer &lt;pat@example.com&gt;") && page.contains("EVALUATION"));
     assert!(
         page.contains(

@@ -138,7 +138,9 @@ fn the_second_person_signs_what_the_first_one_signed() {
     let kept = fs::read(&open).unwrap();
     let payload = Envelope::read(&kept).unwrap().payload;
     fs::write(&open, people::sealed(Kind::Hold, &payload, &[people::ANN]).write()).unwrap();
-    world.refused(&format!("{release} bob"), "wrong-document-kind");
+    // It is told of the file, before anybody signs what is in it.
+    let said = world.refused(&format!("{release} bob"), "wrong-document-kind");
+    assert!(said.contains("refused: en/open/release-h.dsse.json: "), "{said}");
     fs::write(&open, kept).unwrap();
     assert_eq!(world.json(&format!("{release} bob"))["persons"], json!(["ann", "bob"]));
 }

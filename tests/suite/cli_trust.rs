@@ -351,6 +351,11 @@ fn roots_that_cannot_work_are_not_written() {
         &format!("{create} {root} --profile standard --approve Eve=eve.pub.pem"),
         "threshold-invalid",
     );
+    // Also where those who are left would be enough.
+    desk.refused(
+        &format!("{create} {root} --profile standard --approve eve=eve.pub.pem --log eve=ann.pub.pem"),
+        "threshold-invalid",
+    );
     // One key for two persons.
     desk.refused(
         &format!("{create} {root} --profile standard --approve eve=ann.pub.pem"),

@@ -319,6 +319,9 @@ fn where_answers_for_urls_paths_and_digests() {
         let output = run(folder.path(), "where", &[nothing]);
         assert_eq!(output.status.code(), Some(3), "{nothing}");
     }
+    // A folder is nothing that clients read, and no file that cannot be read.
+    let said = String::from_utf8(run(folder.path(), "where", &["files/a"]).stderr).unwrap();
+    assert!(!said.contains("cannot read"), "{said}");
 }
 
 #[test]

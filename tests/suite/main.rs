@@ -21,6 +21,7 @@ mod crypto;
 mod custody_records;
 mod deb;
 mod enclave;
+mod failing_outputs;
 mod files;
 mod fuzzed;
 mod house;

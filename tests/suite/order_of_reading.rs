@@ -8,7 +8,7 @@ use sealift::bundle::limits::MAX_MANIFEST_ENVELOPE_BYTES;
 use sealift::import::authenticate::{Approvals, Judgement, authenticate};
 use sealift::import::open::{Input, open};
 use sealift::import::verify_objects::{Progress, Silent, Verified, Workspace, verify_objects};
-use sealift::model::{Code, Digest, Stop, Unable};
+use sealift::model::{Code, Digest, Refusal, Stop, Unable};
 use sealift::trust::{Revocation, Revocations, Revoked, TrustedRoot};
 
 use crate::people;
@@ -49,6 +49,12 @@ fn position(volume: &[u8], name: &str) -> usize {
 
 /// Runs all steps over a stream; gives the first code and how many bytes were read.
 fn run(bytes: Vec<u8>) -> (Option<Code>, usize) {
+    let (refusal, read) = read(bytes);
+    (refusal.map(|refusal| refusal.code), read)
+}
+
+/// The same with the whole refusal.
+fn read(bytes: Vec<u8>) -> (Option<Refusal>, usize) {
     let read = Arc::new(AtomicUsize::new(0));
     let stream = Counted {
         bytes: io::Cursor::new(bytes),
@@ -65,12 +71,12 @@ fn run(bytes: Vec<u8>) -> (Option<Code>, usize) {
     let result = open(vec![Input::Stream(Box::new(stream))])
         .and_then(|opened| authenticate(opened, &judgement(&root)).result)
         .and_then(|authenticated| verify_objects(authenticated, &workspace).map(|_| ()));
-    let code = match result {
+    let refusal = match result {
         Ok(()) => None,
-        Err(Stop::Refused(refusals)) => Some(refusals[0].code),
+        Err(Stop::Refused(mut refusals)) => Some(refusals.swap_remove(0)),
         Err(Stop::Unable(unable)) => panic!("{unable:?}"),
     };
-    (code, read.load(Ordering::SeqCst))
+    (refusal, read.load(Ordering::SeqCst))
 }
 
 fn bundle() -> RawBundle {
@@ -128,6 +134,32 @@ fn every_flipped_byte_is_refused() {
         // The envelope's signature hint and base64's spare bits are the only bytes that nothing rests on.
         let in_envelope = at >= 512 && at < position(&volume, "roots/1.dsse.json");
         assert!(code.is_some() || in_envelope, "byte {at} may be changed");
+    }
+}
+
+#[test]
+fn a_cut_says_how_much_of_what_was_read_is_missing() {
+    let volume = bundle().build(&Edits::default()).swap_remove(0);
+    for name in ["manifest.dsse.json", "roots/1.dsse.json", "catalog.ndjson.zst"] {
+        let start = position(&volume, name) + 512;
+        let size = std::str::from_utf8(&volume[start - 512 + 124..][..11]).unwrap();
+        let end = start + usize::from_str_radix(size, 8).unwrap();
+        // In its data and in its padding.
+        assert!(!end.is_multiple_of(512), "{name} has no padding");
+        for (cut, missing) in [
+            (start + 10, end - start - 10),
+            (end + 1, end.next_multiple_of(512) - end - 1),
+        ] {
+            let (refusal, _) = read(volume[..cut].to_vec());
+            let refusal = refusal.unwrap();
+            assert_eq!(refusal.code, Code::ObjectMissing, "{name}");
+            let told = (refusal.expected.unwrap(), refusal.found.unwrap());
+            let wanted = (
+                format!("at least {missing} bytes more"),
+                format!("the end at byte {cut}"),
+            );
+            assert_eq!(told, wanted, "{name}");
+        }
     }
 }
 

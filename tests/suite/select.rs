@@ -275,6 +275,8 @@ fn links_and_odd_names_in_folders_are_not_taken() {
     );
     for (number, name) in ["a|b", " a", "a ", "a\u{202e}b", "nul"].into_iter().enumerate() {
         write(at, &format!("odd-{number}/{name}"), "x");
+        // A good one beside it does not make up for it.
+        write(at, &format!("odd-{number}/good"), "x");
         let odd = read(
             at,
             &format!("select: [{{files: a, version: '1', folder: odd-{number}}}]\n"),

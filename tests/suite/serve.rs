@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
+use std::error::Error as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
@@ -575,24 +576,26 @@ fn a_server_that_cannot_start_says_why() {
         hosts: Vec::new(),
         tls,
     };
-    let error = |folder, options| Server::bind(folder, options).err().unwrap().to_string();
+    let bound = |folder, options| Server::bind(folder, options).err().unwrap();
+    let error = |folder, options| bound(folder, options).to_string();
     let free = "127.0.0.1:0".parse().unwrap();
     let taken = error(site.folder.path(), options(site.address, None));
     assert_eq!(taken, format!("cannot listen on {}", site.address));
     let empty = tempfile::tempdir().unwrap();
     assert!(error(empty.path(), options(free, None)).starts_with("there is no repository in "));
-    for (certificate, key) in [
-        ("", ""),
-        ("x", "y"),
-        (include_str!("../fixtures/serve/certificate.pem"), ""),
+    let no_certificate = "the certificate file holds no certificate";
+    let no_key = "the key file holds no unencrypted private key in PEM";
+    for (certificate, key, why) in [
+        ("", "", no_certificate),
+        ("x", "y", no_certificate),
+        (include_str!("../fixtures/serve/certificate.pem"), "", no_key),
     ] {
         let files = TlsFiles {
             certificate: certificate.into(),
             key: key.into(),
         };
-        assert_eq!(
-            error(site.folder.path(), options(free, Some(files))),
-            "cannot use the certificate and key"
-        );
+        let error = bound(site.folder.path(), options(free, Some(files)));
+        assert_eq!(error.to_string(), "cannot use the certificate and key");
+        assert_eq!(error.source().unwrap().to_string(), why);
     }
 }

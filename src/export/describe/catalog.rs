@@ -144,11 +144,17 @@ mod tests {
     #[test]
     fn no_catalog_is_written_that_a_reader_would_refuse() {
         write_one(Digest::of(b"x"), false).unwrap();
-        for result in [write_one(Digest::of(b"x"), true), write_one(Digest::of(b"y"), false)] {
+        // A record that is wrong by itself, and a name of something that no record lists.
+        for (result, why) in [
+            (write_one(Digest::of(b"x"), true), "listed twice"),
+            (write_one(Digest::of(b"y"), false), "which the catalog does not list"),
+        ] {
             let Err(Stop::Unable(unable)) = result else {
                 panic!("it was written");
             };
             assert_eq!(unable.what, "the catalog would be refused");
+            let source = unable.source.unwrap().to_string();
+            assert!(source.ends_with(why), "{source}");
         }
     }
 

@@ -95,7 +95,9 @@ impl<'a> Blocks<'a> {
                     objects,
                 });
             }
-            self.open_next()?;
+            if self.next < self.stored.len() {
+                self.open_next()?;
+            }
         }
         let part = self.part();
         part.map(Block::Part)
@@ -120,9 +122,6 @@ impl<'a> Blocks<'a> {
     }
 
     fn open_next(&mut self) -> Result<(), Stop> {
-        if self.next >= self.stored.len() {
-            return Err(Unable::new("the volume plan names more segments than there are").into());
-        }
         self.open = Some(Cut {
             object: Arc::new(self.stored.object(self.next)?),
             source: Arc::new(self.stored.source(self.next)?),

@@ -23,3 +23,19 @@ fn reasons_that_are_left_out_are_counted() {
     assert_ne!(paper(3), paper(0));
     assert_ne!(paper(3), paper(4));
 }
+
+#[test]
+fn proofs_that_are_wrong_or_could_not_be_judged_are_counted() {
+    let paper = |contradicted: u64, undecided: u64| {
+        let mut head = tests::head();
+        head.ecosystems[0].contradicted = contradicted;
+        head.ecosystems[0].undecided = undecided;
+        let mut sheet = Sheet::new(krilla::Document::new(), "foot").unwrap();
+        levels(&head, &mut sheet).unwrap();
+        sheet.finish().unwrap().finish().unwrap()
+    };
+    assert_eq!(paper(0, 0), paper(0, 0));
+    assert_ne!(paper(1, 0), paper(0, 0));
+    assert_ne!(paper(0, 1), paper(0, 0));
+    assert_ne!(paper(0, 1), paper(1, 0));
+}
