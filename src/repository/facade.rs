@@ -114,7 +114,11 @@ impl Facade {
             if kind.is_dir() {
                 self.prune_folder(&path, kept, visit)?;
                 // An emptied folder goes too; any other stays, and that is no error.
-                let _ = fs::remove_dir(&path);
+                match fs::remove_dir(&path) {
+                    Ok(()) => {}
+                    Err(error) if is_not_empty(&error) => {}
+                    Err(error) => return Err(RepositoryError::file("remove", &path)(error)),
+                }
             } else if kind.is_symlink() && !is_in_any(&path, kept)? {
                 let below = path
                     .strip_prefix(&self.folder)
@@ -160,6 +164,14 @@ pub(super) fn is_in_any(link: &Path, kept: &[PathBuf]) -> Result<bool, Repositor
         }
     }
     Ok(false)
+}
+
+/// File systems say it in either way (POSIX, rmdir).
+fn is_not_empty(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists
+    )
 }
 
 pub(super) fn read_sorted(folder: &Path) -> Result<Vec<PathBuf>, RepositoryError> {
