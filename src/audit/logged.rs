@@ -65,7 +65,8 @@ pub(super) fn compare(
     stated::compare_countersignatures(&statements, &numbers, &mut |stated, error| {
         let refusal = error.refusal(stated.subject());
         let difference = Difference::other(files.path(stated.record.number, &stated.record.what), refusal.reason);
-        tell(Found::new(Part::Statements, refusal.code, difference))
+        tell(Found::new(Part::Statements, refusal.code, difference));
+        Ok(())
     })?;
     for path in auditing.reports {
         outside(auditing, &renewals, path, &mut spoken, tell)?;
@@ -73,7 +74,7 @@ pub(super) fn compare(
     checkpoint(auditing, &folder, state.as_ref(), &mut spoken, audited, tell)?;
     let Some(state) = state else {
         for difference in log::compare(&folder, 0, &mut |_, _| {})?.1 {
-            tell(Found::new(Part::Log, Code::StateRolledBack, difference))?;
+            tell(Found::new(Part::Log, Code::StateRolledBack, difference));
         }
         return Ok(());
     };
@@ -103,7 +104,7 @@ pub(super) fn compare(
         history.take(leaf);
     })?;
     for difference in differences {
-        tell(Found::new(Part::Log, Code::LogInconsistent, difference))?;
+        tell(Found::new(Part::Log, Code::LogInconsistent, difference));
     }
     compare_rechecks(auditing, &rejudged, state.size, tell)?;
     if let Some(tree) = tree {
@@ -112,14 +113,14 @@ pub(super) fn compare(
     for spoken in spoken {
         let found = wanted.get(&spoken.head.size).copied().flatten();
         if let Some(found) = judge(&spoken, found, state.size) {
-            tell(found)?;
+            tell(found);
         }
     }
     let folder = record::folder(auditing.folder);
     for number in attempts.into_iter().filter(|number| !numbers.contains_key(number)) {
         let path = folder.path().join(format!("{number:06}"));
         let difference = Difference::missing(path, format!("report {number}, whose leaves are in the log"));
-        tell(Found::new(Part::Reports, Code::StateRolledBack, difference))?;
+        tell(Found::new(Part::Reports, Code::StateRolledBack, difference));
     }
     Ok(())
 }
@@ -159,12 +160,10 @@ fn checkpoint(
     let path = folder.join("checkpoint");
     let mut told = |difference: Difference, code: Code| tell(Found::new(Part::Log, code, difference));
     let Some(text) = log::checkpoint_text(folder)? else {
-        return match state {
-            Some(state) if !state.checkpoint.is_empty() => {
-                told(Difference::missing(path, "state.db has it"), Code::LogInconsistent)
-            }
-            _ => Ok(()),
-        };
+        if state.is_some_and(|state| !state.checkpoint.is_empty()) {
+            told(Difference::missing(path, "state.db has it"), Code::LogInconsistent);
+        }
+        return Ok(());
     };
     let refuse = |error: LogError| match error.stop("the checkpoint") {
         Stop::Refused(refusals) => match refusals.into_iter().next() {
@@ -177,7 +176,8 @@ fn checkpoint(
         Ok(read) => read,
         Err(error) => {
             let (code, reason) = refuse(error)?;
-            return told(Difference::other(path, reason), code);
+            told(Difference::other(path, reason), code);
+            return Ok(());
         }
     };
     let enclave = auditing.roots().last().map(|root| &root.document().enclave);
@@ -188,7 +188,7 @@ fn checkpoint(
         Err(LogError::NotSigned) if !read.is_signed() => {}
         Err(error) => {
             let (code, reason) = refuse(error)?;
-            told(Difference::other(&path, reason), code)?;
+            told(Difference::other(&path, reason), code);
         }
     }
     audited.seen.witnesses = read.cosigned(auditing.witnesses);
@@ -200,7 +200,7 @@ fn checkpoint(
         told(
             Difference::leftover(&path, "state.db has a later one, which the next run puts in its place"),
             Code::LogInconsistent,
-        )?;
+        );
     }
     if read.head.size > known {
         let difference = Difference::other(
@@ -210,7 +210,7 @@ fn checkpoint(
                 read.head.size
             ),
         );
-        tell(Found::new(Part::State, Code::StateRolledBack, difference))?;
+        tell(Found::new(Part::State, Code::StateRolledBack, difference));
     }
     spoken.push(Spoken {
         head: read.head,
@@ -242,7 +242,7 @@ fn reports(
                 numbers.insert(report.number, Met::of(report.digest));
                 audited.gone += 1;
                 if let Err(error) = gone.check_order(before.as_ref()) {
-                    tell(refused(&folder.path().join(&report.file), error)?)?;
+                    tell(refused(&folder.path().join(&report.file), error)?);
                 }
                 journals.extend(report.journal.map(|lines| (folder.journal_of(&report.file), lines)));
                 before = Some((report.number, report.digest));
@@ -272,7 +272,7 @@ fn reports(
                 bases.insert(basis.0);
             }
             Err(error) => {
-                tell(refused(&listed.path, error)?)?;
+                tell(refused(&listed.path, error)?);
                 before = report::Folder::digest(&listed.path)
                     .ok()
                     .map(|digest| (listed.number, digest));
@@ -285,7 +285,7 @@ fn reports(
         if known.absent.get(number).is_some() {
             continue;
         }
-        tell(unnamed(number, path, state))?;
+        tell(unnamed(number, path, state));
     }
     let pending = folder.pending()?;
     for (path, digest) in &pending {
@@ -295,7 +295,7 @@ fn reports(
             before = state.map(|state| (state.report, *digest));
         }
         let difference = Difference::leftover(path, "a report that the next run shows or removes");
-        tell(Found::new(Part::Reports, Code::StateRolledBack, difference))?;
+        tell(Found::new(Part::Reports, Code::StateRolledBack, difference));
     }
     if let Some(state) = state {
         let found = before.map_or((0, None), |(number, digest)| (number, Some(digest)));
@@ -315,7 +315,7 @@ fn reports(
                     ),
                 )
             };
-            tell(Found::new(Part::Reports, Code::StateRolledBack, difference))?;
+            tell(Found::new(Part::Reports, Code::StateRolledBack, difference));
         }
     }
     Ok(numbers)
@@ -335,7 +335,7 @@ fn compare_journals(
         if named.contains_key(&path) {
             continue;
         }
-        tell(unnamed(number, path, state))?;
+        tell(unnamed(number, path, state));
     }
     Ok(())
 }
@@ -351,7 +351,8 @@ fn compare_journal(path: &Path, lines: &Records, tell: Tell<'_>) -> Result<(), S
         },
         Err(unable) => return Err(unable),
     };
-    tell(Found::new(Part::Reports, code, difference))
+    tell(Found::new(Part::Reports, code, difference));
+    Ok(())
 }
 
 /// The journals of judgements that were made again: each the one that its leaf names, and no others.
@@ -370,7 +371,7 @@ fn compare_rechecks(
             Some(leaf) if leaf < size => Difference::extra(path, "no leaf of the log names it"),
             _ => Difference::leftover(path, "of a judging that did not commit"),
         };
-        tell(Found::new(Part::Reports, Code::StateRolledBack, difference))?;
+        tell(Found::new(Part::Reports, Code::StateRolledBack, difference));
     }
     Ok(())
 }
@@ -395,12 +396,10 @@ fn outside(
     tell: Tell<'_>,
 ) -> Result<(), Stop> {
     match verify(auditing, renewals, path)? {
-        Ok((_, _, proven, _)) => {
-            speak(path, proven, spoken);
-            Ok(())
-        }
+        Ok((_, _, proven, _)) => speak(path, proven, spoken),
         Err(error) => tell(refused(path, error)?),
     }
+    Ok(())
 }
 
 /// A report that verifies to its end: its head, digest, what it proves of the log, and who has a part in it.

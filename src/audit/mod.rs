@@ -141,7 +141,7 @@ pub struct Audited {
 }
 
 /// Compares everything, and calls back for each file that differs.
-pub fn audit(auditing: &Auditing<'_>, mut visit: impl FnMut(Found) -> Result<(), Stop>) -> Result<Audited, Stop> {
+pub fn audit(auditing: &Auditing<'_>, mut visit: impl FnMut(Found)) -> Result<Audited, Stop> {
     let ledger = enclave::read(auditing.folder)?;
     let mut audited = Audited::default();
     let mut count = Audited::default();
@@ -151,11 +151,11 @@ pub fn audit(auditing: &Auditing<'_>, mut visit: impl FnMut(Found) -> Result<(),
         } else {
             count.differences += 1;
         }
-        visit(found)
+        visit(found);
     };
     for reason in auditing.site.rolled_back(auditing.trust, &ledger)? {
         let difference = Difference::other(auditing.trust.path(), reason);
-        tell(Found::new(Part::Trust, Code::StateRolledBack, difference))?;
+        tell(Found::new(Part::Trust, Code::StateRolledBack, difference));
     }
     let mut history = History::default();
     logged::compare(auditing, &ledger, &mut history, &mut audited, &mut tell)?;
@@ -165,14 +165,15 @@ pub fn audit(auditing: &Auditing<'_>, mut visit: impl FnMut(Found) -> Result<(),
     let repository = Repository::open(auditing.folder)?;
     let bad = compare_store(auditing, repository.store(), &ledger, &mut audited, &mut tell)?;
     repository.compare(&remembered, &bad, |difference| {
-        tell(Found::new(Part::Repository, Code::EnclaveDiffers, difference))
+        tell(Found::new(Part::Repository, Code::EnclaveDiffers, difference));
+        Ok::<_, Stop>(())
     })?;
     audited.differences = count.differences;
     audited.leftovers = count.leftovers;
     Ok(audited)
 }
 
-type Tell<'t> = &'t mut dyn FnMut(Found) -> Result<(), Stop>;
+type Tell<'t> = &'t mut dyn FnMut(Found);
 
 /// The lines of a journal of judgements, as journals are read.
 fn rejudged(lines: &LogLines) -> Records {
@@ -197,7 +198,7 @@ fn compare_generations(
             Part::State,
             Code::StateRolledBack,
             Difference::other(&path, reason),
-        ))?;
+        ));
     }
     Ok(held
         .into_iter()
@@ -218,10 +219,10 @@ fn compare_state(
     let path = auditing.folder.join("state.db");
     let mut other = |reason: String| {
         let difference = Difference::other(&path, reason);
-        tell(Found::new(Part::State, Code::StateRolledBack, difference))
+        tell(Found::new(Part::State, Code::StateRolledBack, difference));
     };
     if !ledger.is_whole()? {
-        other("SQLite finds it damaged".to_owned())?;
+        other("SQLite finds it damaged".to_owned());
     }
     if ledger.log()?.is_none() && ledger.generation()?.is_some() {
         return Ok(Some("it was begun before there was a log".to_owned()));
@@ -247,7 +248,7 @@ fn compare_state(
         other(format!(
             "its table {} has {} rows that log and reports do not give, and lacks {} that they give, such as {}",
             differs.table, differs.more, differs.fewer, differs.example
-        ))?;
+        ));
     }
     Ok(history
         .has_recheck()
@@ -273,7 +274,8 @@ fn compare_store(
             Ok(None) => Difference::missing(path, "state.db lists it"),
             Err(error) => return Err(Unable::new("cannot read the store").because(error).into()),
         };
-        tell(Found::new(Part::Store, Code::EnclaveDiffers, found))
+        tell(Found::new(Part::Store, Code::EnclaveDiffers, found));
+        Ok::<_, Stop>(())
     })?;
     auditing.progress.begin("audit", total);
     let read = |_: u64| auditing.progress.advance(1);
@@ -298,7 +300,8 @@ fn compare_store(
             }
             Stored::Stray(difference) => difference,
         };
-        tell(Found::new(Part::Store, Code::EnclaveDiffers, difference))
+        tell(Found::new(Part::Store, Code::EnclaveDiffers, difference));
+        Ok::<_, Stop>(())
     })?;
     auditing.progress.finish();
     Ok(bad)

@@ -65,7 +65,7 @@ pub(super) fn compare(
             StatementError::Missing => Difference::missing(path, "a statement of which the log tells"),
             _ => Difference::other(path, refusal.reason),
         };
-        tell(Found::new(Part::Statements, refusal.code, difference))?;
+        tell(Found::new(Part::Statements, refusal.code, difference));
     }
     let known = ledger.statements()?;
     for name in files.names()? {
@@ -82,7 +82,7 @@ pub(super) fn compare(
         } else {
             Difference::extra(path, "the log tells of no such statement")
         };
-        tell(Found::new(Part::Statements, Code::EnclaveDiffers, difference))?;
+        tell(Found::new(Part::Statements, Code::EnclaveDiffers, difference));
     }
     let mut renewed = None;
     for stated in statements.counting() {
@@ -95,7 +95,7 @@ pub(super) fn compare(
                     // An object may have come again since; one that has not is told with the store.
                     if !is_object && path.exists() {
                         let difference = Difference::leftover(path, "it was pruned: `sealift prune` removes it");
-                        tell(Found::new(Part::Statements, Code::EnclaveDiffers, difference))?;
+                        tell(Found::new(Part::Statements, Code::EnclaveDiffers, difference));
                     }
                 }
             }
@@ -103,7 +103,7 @@ pub(super) fn compare(
                 if renewal.previous != renewed {
                     let path = files.path(stated.record.number, &stated.record.what);
                     let difference = Difference::other(path, "it does not follow the renewal before");
-                    tell(Found::new(Part::Statements, Code::StateRolledBack, difference))?;
+                    tell(Found::new(Part::Statements, Code::StateRolledBack, difference));
                 }
                 renewed = Some(stated.record.digest);
                 let path = files.list(stated.record.number, &stated.record.what);
@@ -113,7 +113,7 @@ pub(super) fn compare(
                     };
                     for refusal in refusals {
                         let difference = Difference::other(&path, refusal.reason);
-                        tell(Found::new(Part::Statements, refusal.code, difference))?;
+                        tell(Found::new(Part::Statements, refusal.code, difference));
                     }
                 }
             }

@@ -88,7 +88,6 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
             lines.line(&found_text(&found));
         }
         count += 1;
-        Ok(())
     })?;
     drop(bars);
     if is_json {

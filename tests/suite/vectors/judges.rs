@@ -129,7 +129,6 @@ impl Judging<'_> {
                 let path = found.difference.path.display().to_string();
                 refusals.push(Refusal::new(found.code, path, found.difference.reason));
             }
-            Ok(())
         })?;
         if refusals.is_empty() {
             Ok(())
