@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use super::RepositoryError;
 use crate::model::{Name, RelativePath};
+use crate::store;
 
 /// From the enclave's folder to what clients see.
 const CURRENT: &str = "generations/current/";
@@ -114,11 +115,7 @@ impl Facade {
             if kind.is_dir() {
                 self.prune_folder(&path, kept, visit)?;
                 // An emptied folder goes too; any other stays, and that is no error.
-                match fs::remove_dir(&path) {
-                    Ok(()) => {}
-                    Err(error) if is_not_empty(&error) => {}
-                    Err(error) => return Err(RepositoryError::file("remove", &path)(error)),
-                }
+                store::remove_if_empty(&path).map_err(RepositoryError::file("remove", &path))?;
             } else if kind.is_symlink() && !is_in_any(&path, kept)? {
                 let below = path
                     .strip_prefix(&self.folder)
@@ -164,14 +161,6 @@ pub(super) fn is_in_any(link: &Path, kept: &[PathBuf]) -> Result<bool, Repositor
         }
     }
     Ok(false)
-}
-
-/// File systems say it in either way (POSIX, rmdir).
-fn is_not_empty(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists
-    )
 }
 
 pub(super) fn read_sorted(folder: &Path) -> Result<Vec<PathBuf>, RepositoryError> {

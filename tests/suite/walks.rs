@@ -1,8 +1,9 @@
 //! Whatever is gone through one by one ends where whoever hears it stops, and says why.
 
+use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sealift::ledger::{Filter, Ledger, LedgerError};
 use sealift::model::{Digest, Level, Name, RelativePath};
@@ -128,8 +129,8 @@ fn files(repository: &Repository, name: &str, paths: &[&str]) -> NameFiles {
     }
 }
 
-/// The first plain file, or the first folder, below a folder that has a list.
-fn shard(tree: &Path) -> std::path::PathBuf {
+/// A folder of the tree that has a list.
+fn shard(tree: &Path) -> PathBuf {
     let nodes = walkdir::WalkDir::new(tree).into_iter().map(Result::unwrap);
     let list = nodes.into_iter().find(|entry| entry.file_name() == "list").unwrap();
     list.path().parent().unwrap().to_owned()
@@ -150,12 +151,12 @@ fn a_comparison_of_the_repository_ends_where_whoever_hears_it_stops() {
         )
         .unwrap();
     repository.switch(1, &staged).unwrap();
+    fs::write(shard(&path("tree")).join("more"), "of no list").unwrap();
     // A tree of no generation, and a link of its own.
     repository
         .stage(Some(staged.root()), &[files(&repository, "c", &["c/1"])])
         .unwrap();
     symlink("../tree/nowhere", path("generations/9")).unwrap();
-    fs::write(shard(&path("tree")).join("more"), "of no list").unwrap();
     fs::remove_file(path("repository/files/a/1")).unwrap();
     fs::remove_file(path("repository/files/a/2")).unwrap();
     fs::write(path("repository/files/a/2"), "no link").unwrap();
@@ -165,7 +166,7 @@ fn a_comparison_of_the_repository_ends_where_whoever_hears_it_stops() {
         number: 1,
         root: staged.root(),
     }];
-    let bad = std::collections::HashSet::<Digest>::new();
+    let bad = HashSet::<Digest>::new();
     let mut told = Vec::new();
     repository
         .compare(&remembered, &bad, |difference| {
