@@ -160,11 +160,8 @@ fn checkpoint(
     let path = folder.join("checkpoint");
     let mut told = |difference: Difference, code: Code| tell(Found::new(Part::Log, code, difference));
     let Some(text) = log::checkpoint_text(folder)? else {
-        match state {
-            Some(state) if !state.checkpoint.is_empty() => {
-                told(Difference::missing(path, "state.db has it"), Code::LogInconsistent);
-            }
-            _ => {}
+        if state.is_some_and(|state| !state.checkpoint.is_empty()) {
+            told(Difference::missing(path, "state.db has it"), Code::LogInconsistent);
         }
         return Ok(());
     };
@@ -399,9 +396,7 @@ fn outside(
     tell: Tell<'_>,
 ) -> Result<(), Stop> {
     match verify(auditing, renewals, path)? {
-        Ok((_, _, proven, _)) => {
-            speak(path, proven, spoken);
-        }
+        Ok((_, _, proven, _)) => speak(path, proven, spoken),
         Err(error) => tell(refused(path, error)?),
     }
     Ok(())

@@ -23,7 +23,7 @@ use crate::ledger::{Ledger, Tables};
 use crate::log::{LogLines, Witness};
 use crate::model::{Code, Difference, How, Stop, Unable};
 use crate::report::Records;
-use crate::repository::{Generation, Repository, RepositoryError, RootNode};
+use crate::repository::{Generation, Repository, RootNode};
 use crate::store::{Found as Stored, Store};
 use crate::trust::folder::TrustFolder;
 use crate::trust::{Revocations, TrustedRoot};
@@ -166,7 +166,7 @@ pub fn audit(auditing: &Auditing<'_>, mut visit: impl FnMut(Found)) -> Result<Au
     let bad = compare_store(auditing, repository.store(), &ledger, &mut audited, &mut tell)?;
     repository.compare(&remembered, &bad, |difference| {
         tell(Found::new(Part::Repository, Code::EnclaveDiffers, difference));
-        Ok::<(), RepositoryError>(())
+        Ok::<_, Stop>(())
     })?;
     audited.differences = count.differences;
     audited.leftovers = count.leftovers;
@@ -275,7 +275,7 @@ fn compare_store(
             Err(error) => return Err(Unable::new("cannot read the store").because(error).into()),
         };
         tell(Found::new(Part::Store, Code::EnclaveDiffers, found));
-        Ok(())
+        Ok::<_, Stop>(())
     })?;
     auditing.progress.begin("audit", total);
     let read = |_: u64| auditing.progress.advance(1);
@@ -301,7 +301,7 @@ fn compare_store(
             Stored::Stray(difference) => difference,
         };
         tell(Found::new(Part::Store, Code::EnclaveDiffers, difference));
-        Ok(())
+        Ok::<_, Stop>(())
     })?;
     auditing.progress.finish();
     Ok(bad)

@@ -124,7 +124,11 @@ impl Stream {
             volumes: files.to_vec(),
         };
         sync_folder(folder)?;
-        write_whole(&self.pending_path(), &strict_json::write(&pending))?;
+        if let Err(error) = write_whole(&self.pending_path(), &strict_json::write(&pending)) {
+            // It may stand there though it could not be synced, and whoever made the volumes takes them back.
+            let _ = fs::remove_file(self.pending_path());
+            return Err(error.into());
+        }
         for (done, file) in files.iter().enumerate() {
             if let Err(stop) = name_volume(folder, file) {
                 // What is half a bundle helps nobody, and its number is free again.

@@ -233,6 +233,7 @@ fn run_import(
         Verified::Incomplete(incomplete) => {
             keep(&memory::approvals(staging), approvals.iter())?;
             keep(&memory::custody(staging), records.iter().map(|(_, envelope)| envelope))?;
+            write_behind.finish()?;
             note_volumes(enclave, &manifest_digest, &incomplete, run.now)?;
             Ok(Imported::Incomplete(incomplete))
         }
@@ -311,9 +312,9 @@ fn run_import(
             let journal = recorder.journal()?;
             let mut staged = stage(decided, brought, enclave, run.now, run.progress, journal)?;
             let log = recorder.staged(&mut staged, before)?;
-            drop(write_behind);
+            write_behind.finish()?;
             let committed = commit(staged, log.as_ref(), recorder.folders())?;
-            recorder.committed();
+            recorder.committed()?;
             if committed.decisions.count(Admission::Waiting) == 0 {
                 reviews::clear(folder, &manifest_digest);
             }

@@ -469,7 +469,10 @@ impl<'a> Recorder<'a> {
             repository_before: before,
         });
         keeping.head.checks = checks(Step::Staged, &[], keeping);
-        keeping.write().map(Some)
+        let state = keeping.write()?;
+        // The report names it now, and whether that counts state.db alone says: the next run looks there.
+        keeping.basis = None;
+        Ok(Some(state))
     }
 
     /// The folders in which an attempt's record lies: durable before it is committed.
@@ -478,12 +481,17 @@ impl<'a> Recorder<'a> {
     }
 
     /// Shows the report of an import that is committed. What fails here is mended when the next report is written.
-    pub(super) fn committed(&mut self) {
-        let Some(keeping) = &mut self.keeping else { return };
-        match keeping.show() {
-            Ok(shown) => self.written = shown,
-            Err(stop) => self.problem = Some(stop),
-        }
+    pub(super) fn committed(&mut self) -> Result<(), Stop> {
+        let Some(keeping) = &mut self.keeping else {
+            return Ok(());
+        };
+        self.written = keeping.show().map_err(|stop| match stop {
+            Stop::Unable(unable) => unable
+                .hint("clients read what was imported; the next import puts its report in its place")
+                .into(),
+            refused => refused,
+        })?;
+        Ok(())
     }
 
     /// Takes back what was kept of an attempt that leaves no report. What fails here is removed by the next run.

@@ -99,10 +99,8 @@ impl Ledger {
             .map_err(LedgerError::sql("make"))?;
         let this = Self { connection };
         this.prepare(path)?;
-        // Closing brings everything into the one file, which is then renamed.
-        this.connection
-            .close()
-            .map_err(|(_, error)| LedgerError::sql("make")(error))?;
+        // Everything is brought into the one file, which is then renamed.
+        this.close()?;
         fs::rename(&aside, path).map_err(failed)?;
         let folder = path
             .parent()

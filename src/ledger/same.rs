@@ -108,6 +108,10 @@ impl Ledger {
 
     /// Closes the ledger, so that all of it is in its one file.
     pub fn close(self) -> Result<(), LedgerError> {
+        // Closing brings it there, too, and says nothing where it cannot (SQLite, sqlite3_close).
+        self.connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .map_err(LedgerError::sql("close"))?;
         self.connection
             .close()
             .map_err(|(_, error)| LedgerError::sql("close")(error))

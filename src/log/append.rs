@@ -232,7 +232,8 @@ impl Log {
         for folder in folders {
             let mut next = Some(folder.as_path());
             while let Some(folder) = next.filter(|folder| *folder != self.files.folder()) {
-                if fs::remove_dir(folder).is_err() {
+                // Another of them may have taken it with it.
+                if folder.exists() && !store::remove_if_empty(folder).map_err(failed("remove", folder))? {
                     break;
                 }
                 next = folder.parent();

@@ -158,7 +158,7 @@ impl Folder {
         for name in self.names()? {
             let path = self.path.join(&name);
             if name.strip_prefix(PENDING).and_then(number_of).is_some()
-                && let Ok((_, digest)) = read::untrusted_head(&path)
+                && let Some((_, digest)) = whole_head(&path)?
             {
                 found.push((path, digest));
             }
@@ -175,9 +175,9 @@ impl Folder {
         for name in self.names()? {
             let path = self.path.join(&name);
             let keep = match name.strip_prefix(PENDING) {
-                Some(shown) if number_of(shown).is_some() => match read::untrusted_head(&path) {
-                    Ok((head, digest)) => is_committed(&head, &digest)?,
-                    Err(_) => false,
+                Some(shown) if number_of(shown).is_some() => match whole_head(&path)? {
+                    Some((head, digest)) => is_committed(&head, &digest)?,
+                    None => false,
                 },
                 Some(_) => false,
                 None if name.starts_with(ASIDE) => false,
@@ -205,6 +205,15 @@ impl Folder {
         }
         names.sort();
         Ok(names)
+    }
+}
+
+/// The head of a report that was being written; none where it is not whole. A disk that cannot be read says nothing about it.
+fn whole_head(path: &Path) -> Result<Option<(Head, Digest)>, ReportError> {
+    match read::untrusted_head(path) {
+        Ok(head) => Ok(Some(head)),
+        Err(error @ ReportError::File { .. }) => Err(error),
+        Err(_) => Ok(None),
     }
 }
 

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use super::RepositoryError;
 use crate::model::{Name, RelativePath};
+use crate::store;
 
 /// From the enclave's folder to what clients see.
 const CURRENT: &str = "generations/current/";
@@ -114,7 +115,7 @@ impl Facade {
             if kind.is_dir() {
                 self.prune_folder(&path, kept, visit)?;
                 // An emptied folder goes too; any other stays, and that is no error.
-                let _ = fs::remove_dir(&path);
+                store::remove_if_empty(&path).map_err(RepositoryError::file("remove", &path))?;
             } else if kind.is_symlink() && !is_in_any(&path, kept)? {
                 let below = path
                     .strip_prefix(&self.folder)

@@ -2,22 +2,25 @@
 //! makes an import durable, waits for little.
 
 use std::fs::File;
+use std::io;
+use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
-use super::Repository;
+use super::{Repository, RepositoryError};
 use crate::store::sync_file_system;
 
 /// How long the writer waits between two rounds: long enough that writers of small files are not held up by it.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Writes behind until it is dropped. It promises nothing: what fails here fails again where it counts.
+/// Writes behind until it is finished or dropped.
 #[derive(Debug)]
 pub struct WriteBehind {
+    folder: PathBuf,
     stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Repository {
@@ -27,10 +30,9 @@ impl Repository {
         let thread = File::open(&self.folder).ok().and_then(|folder| {
             let rounds = move || {
                 while stopped.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
-                    if sync_file_system(&folder).is_err() {
-                        return;
-                    }
+                    sync_file_system(&folder)?;
                 }
+                Ok(())
             };
             thread::Builder::new()
                 .name("write behind".to_owned())
@@ -38,18 +40,31 @@ impl Repository {
                 .ok()
         });
         WriteBehind {
+            folder: self.folder.clone(),
             stop: Some(stop),
             thread,
         }
     }
 }
 
+impl WriteBehind {
+    /// Ends it before what was written is made durable. What failed here counts: the kernel tells of a page that it could not
+    /// write once, and the sync after this one would hear nothing of it (syncfs(2)).
+    pub fn finish(mut self) -> Result<(), RepositoryError> {
+        self.end().map_err(RepositoryError::file("sync", &self.folder))
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        drop(self.stop.take());
+        // Nothing that it does can panic.
+        let written = self.thread.take().and_then(|thread| thread.join().ok());
+        written.unwrap_or(Ok(()))
+    }
+}
+
 impl Drop for WriteBehind {
     fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // Nothing that it does can panic.
-            let _ = thread.join();
-        }
+        // Nothing is kept of what was written.
+        let _ = self.end();
     }
 }

@@ -223,6 +223,23 @@ pub fn hash_file(path: &Path) -> io::Result<Digest> {
     }
 }
 
+/// Removes a folder, unless something is in it. Says whether it is gone.
+pub fn remove_if_empty(folder: &Path) -> io::Result<bool> {
+    match fs::remove_dir(folder) {
+        Ok(()) => Ok(true),
+        // File systems say it in either way (POSIX, rmdir).
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists
+            ) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Makes everything on a folder's file system durable, with one call.
 pub fn sync_file_system(folder: &File) -> io::Result<()> {
     #[cfg(target_os = "linux")]

@@ -72,7 +72,7 @@ impl Point {
     }
 }
 
-fn strace(world: &World, options: &[String], line: &str) -> std::process::Output {
+pub(crate) fn strace(world: &World, options: &[String], line: &str) -> std::process::Output {
     let mut command = Command::new("strace");
     command
         .args(["-f", "-qq"])
@@ -296,7 +296,7 @@ fn survive(world: &World, start: &str, line: &str, next: &str, sample: usize) {
     assert!(killed * 2 > points.len(), "the points are not met any more");
 }
 
-fn two_media() -> World {
+pub(crate) fn two_media() -> World {
     let world = World::new();
     let first = world.medium(1, None);
     let mut bundle = world.bundle(2, Some(first));

@@ -25,6 +25,7 @@ mod wrongly;
 
 mod journey;
 mod kept_capsules;
+mod faults;
 mod kill;
 mod kill_records;
 mod log;
@@ -39,6 +40,7 @@ mod renderings;
 mod retention;
 mod retention_times;
 mod reviews;
+mod row_failures;
 mod questions;
 mod receipts;
 mod rebuild;
@@ -59,6 +61,9 @@ mod waivers;
 #[path = "../support/people.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]
 mod people;
+#[path = "../support/row_faults.rs"]
+#[expect(dead_code, reason = "other test binaries use the rest")]
+mod row_faults;
 #[path = "../support/raw_bundle.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]
 mod raw_bundle;

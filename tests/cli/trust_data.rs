@@ -13,7 +13,7 @@ use crate::raw_bundle::{RawBundle, RawObject};
 use crate::site::{Site, file, lenient};
 use crate::world::{World, now};
 
-fn sealed_data(version: u64, names: &[&str], signers: &[u8]) -> Vec<u8> {
+pub(crate) fn sealed_data(version: u64, names: &[&str], signers: &[u8]) -> Vec<u8> {
     let mut data = TrustData::empty(version, now());
     for name in names {
         data.put(Anchor {

@@ -142,7 +142,7 @@ fn a_registrys_document_is_found_by_its_digest_and_needed() {
     assert!(needed.contains(&document.digest));
 }
 
-fn judgement(key: &str, decision: &str) -> Judgement {
+pub(crate) fn judgement(key: &str, decision: &str) -> Judgement {
     let signer = Signer::Key {
         fingerprint: key.to_owned(),
         owner: None,

@@ -394,3 +394,26 @@ fn what_a_commit_has_to_remove_is_gone_or_the_commit_says_that_it_is_not() {
         }
     }
 }
+
+#[test]
+fn a_whole_tile_that_cannot_be_written_ends_the_adding() {
+    for (taken, reached) in [("tile/0/000", 255), ("tile/entries/000", 255), ("tile/0/000.p/7", 7)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = Log::open(folder.path(), None).unwrap();
+        // A folder stands where the file is to be.
+        fs::create_dir_all(folder.path().join(taken)).unwrap();
+        for number in 0..reached {
+            log.add(&leaf(number)).unwrap();
+        }
+        let written = if reached == 7 {
+            log.flush()
+        } else {
+            log.add(&leaf(reached))
+        };
+        let path = match written.unwrap_err() {
+            LogError::File { path, .. } => path,
+            other => panic!("{other}"),
+        };
+        assert_eq!(path, folder.path().join(taken));
+    }
+}

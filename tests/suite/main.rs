@@ -28,6 +28,7 @@ mod house;
 mod index_schemas;
 mod journey;
 mod ledger;
+mod ledger_faults;
 mod ledger_told;
 mod log;
 mod maven;
@@ -54,6 +55,7 @@ mod trust_data;
 mod trust_written;
 mod unread;
 mod vectors;
+mod walks;
 mod witnessed;
 mod zip;
 
@@ -78,6 +80,9 @@ mod raw_records;
 mod raw_zip;
 #[path = "../support/registry.rs"]
 mod registry;
+#[expect(dead_code, reason = "other test binaries use the rest")]
+#[path = "../support/row_faults.rs"]
+mod row_faults;
 #[path = "../support/surroundings.rs"]
 mod surroundings;
 #[path = "../support/tgz.rs"]
