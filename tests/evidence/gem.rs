@@ -283,6 +283,19 @@ fn chains_are_held_from_the_pinned_certificate_on() {
         chain(&pem, &anchors, NOW).outcome,
         Outcome::Contradicted(Fault::ChainWrong)
     );
+    // One of the right name, whose key did not sign.
+    let namesake = Holder::alone(&Says::authority("Root"));
+    let pem = forge::pem(&[&root, &namesake.issue(&Says::default())]);
+    assert_eq!(
+        chain(&pem, &anchors, NOW).outcome,
+        Outcome::Contradicted(Fault::ChainWrong)
+    );
+    // The pinned key under another name is another holder's.
+    let renamed = forge::certify(&Says::authority("Other"), &root.key, "Other", &root.key);
+    assert_eq!(
+        chain(&forge::pem_of(&[&renamed]), &anchors, NOW).outcome,
+        Outcome::Undecided(Doubt::UnknownSigner)
+    );
     // A key that no longer proves anything, though it is pinned.
     let short = forge::certify_info(&Says::default(), &forge::rsa_info(&[0xc1; 128]), "Root", &root.key);
     let pem = forge::pem_of(&[&short]);

@@ -42,6 +42,7 @@ mod sigstore;
 mod sigstore_checks;
 mod sigstore_kinds;
 mod sigstore_names;
+mod sigstore_signers;
 mod small_signatures;
 mod sumdb;
 mod sumdb_connected;

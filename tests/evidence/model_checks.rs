@@ -247,6 +247,16 @@ fn a_key_is_pinned_or_unknown_and_nothing_else_is_beside_it() {
         forged["verificationMaterial"]["publicKey"]["hint"] = hint.into();
         expect(&judged(&forged, &pinned), wrong(Fault::SignatureWrong));
     }
+    // A key that it states is named only if it is that one (v1.0).
+    let forger = forge::key();
+    for (stated, outcome) in [
+        (&key, wrong(Fault::SignatureWrong)),
+        (&forger, doubt(Doubt::UnknownSigner)),
+    ] {
+        let mut forged = by_key(&listing(|_| {}), &forger);
+        forged["verificationMaterial"]["publicKey"]["rawBytes"] = base64(key_pem(stated)).into();
+        expect(&judged(&forged, &pinned), outcome);
+    }
     let mut logged = good.clone();
     logged["verificationMaterial"]["tlogEntries"] = json!([{}]);
     expect(&judged(&logged, &pinned), doubt(Doubt::UnknownFormat));

@@ -268,6 +268,11 @@ fn real_heads_are_verified_and_a_fork_is_proven() {
         check_heads(&key, altered.as_bytes(), &other, &proof),
         Err(HeadsError::Head(_))
     ));
+    assert!(
+        check_note(&key, altered.as_bytes())
+            .unwrap_err()
+            .contains("does not fit")
+    );
     let ours = Database::verifier(&FileKey::from_seed(&[1; 32]));
     assert!(check_note(&ours, &one).unwrap_err().contains("not signed by"));
 }

@@ -314,6 +314,7 @@ mod tests {
             ("*.py", "a.pyc"),
             ("A", "a"),
             ("[c-a]", "b"),
+            ("[a", "xa"),
         ] {
             assert!(!fits(pattern, path), "{pattern} {path}");
         }
@@ -356,6 +357,9 @@ mod tests {
             json!(["MATCH", "x", "FROM", "y"]),
             json!(["MATCH", "x", "WITH", "PRODUCTS", "FROM", "y", "z"]),
             json!(["MATCH", "x", "IN", "a", "PRODUCTS", "FROM", "y"]),
+            json!(["ALLOW", "x", "WITH", "PRODUCTS", "FROM", "y"]),
+            json!(["MATCH", "x", "WITHOUT", "PRODUCTS", "FROM", "y"]),
+            json!(["MATCH", "x", "WITH", "PRODUCTS", "OF", "y"]),
         ] {
             assert!(one(wrong.clone()).is_err(), "{wrong}");
         }

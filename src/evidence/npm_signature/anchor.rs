@@ -169,8 +169,11 @@ mod tests {
     fn other_usages_algorithms_and_times_are_refused() {
         assert!(matches!(read(&tuf("npm:attestations")), Err(KeysError::Empty)));
         assert!(matches!(read(&registry("\"soon\"")), Err(KeysError::Time { .. })));
-        let other = registry("null").replace(&format!("\"scheme\":\"{KEY_TYPE}\""), "\"scheme\":\"rsa\"");
-        assert!(matches!(read(&other), Err(KeysError::OtherAlgorithm { .. })));
+        for field in ["keytype", "scheme"] {
+            let other =
+                registry("null").replace(&format!("\"{field}\":\"{KEY_TYPE}\""), &format!("\"{field}\":\"rsa\""));
+            assert!(matches!(read(&other), Err(KeysError::OtherAlgorithm { .. })), "{field}");
+        }
         let broken = registry("null").replace("MFkw", "MFkx");
         assert!(matches!(read(&broken), Err(KeysError::Key { .. })));
         assert!(matches!(read("{}"), Err(KeysError::Json(_))));

@@ -122,3 +122,30 @@ pub(crate) fn token_signer(der: &[u8]) -> Option<TokenSigner> {
         SignerIdentifier::SubjectKeyIdentifier(id) => TokenSigner::KeyId(id.0.as_bytes().to_vec()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timestamp_names_an_authority_by_all_that_it_says() {
+        let name = |text: &str| -> Name { text.parse().unwrap() };
+        let number = |octet: u8| SerialNumber::new(&[octet]).unwrap();
+        let authority = |key_id: Option<Vec<u8>>| Authority {
+            subject: name("CN=Clock"),
+            key_id,
+            issuer: name("CN=Clocks"),
+            serial: number(7),
+        };
+        for (signer, is) in [
+            (TokenSigner::Number(name("CN=Clocks"), number(7)), true),
+            (TokenSigner::Number(name("CN=Clocks"), number(8)), false),
+            (TokenSigner::Number(name("CN=Clock"), number(7)), false),
+            (TokenSigner::KeyId(vec![1]), true),
+            (TokenSigner::KeyId(vec![2]), false),
+        ] {
+            assert_eq!(authority(Some(vec![1])).is(&signer), is);
+        }
+        assert!(!authority(None).is(&TokenSigner::KeyId(vec![1])));
+    }
+}

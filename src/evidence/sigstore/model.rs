@@ -384,6 +384,7 @@ mod tests {
         assert!(is_within(".git", ".git/"));
         assert!(!is_within(".gitignore", ".git"));
         assert!(!is_within("a", ""));
+        assert!(!is_within("/a", "/"));
         assert!(!is_within("a/.git", ".git"));
     }
 }

@@ -337,6 +337,15 @@ fn inspections_say_what_may_leave() {
     );
     assert_eq!(inspected(json!([disallow])).told(), wrong(Fault::ChainWrong));
     assert_eq!(inspected(json!([["ALLOW", "*"], disallow])).told(), CONFIRMED);
+    // A rule about another file lets nothing pass, and forbids nothing.
+    assert_eq!(
+        inspected(json!([["ALLOW", "else"], disallow])).told(),
+        wrong(Fault::ChainWrong)
+    );
+    assert_eq!(
+        inspected(json!([["DISALLOW", "else"], from("pack", "PRODUCTS")])).told(),
+        CONFIRMED
+    );
     let by =
         |rules: Value, file: &str, bytes: &[u8]| outcome(&judged(inspected(rules).objects(), file, bytes, &[owner()]));
     let ruled = json!([from("pack", "PRODUCTS"), disallow]);

@@ -237,7 +237,7 @@ fn jws_is_held_to_its_headers() {
     let malformed = Outcome::Contradicted(Fault::Malformed);
     let unknown = Outcome::Undecided(Doubt::UnknownFormat);
     type Change<'a> = &'a dyn Fn(&mut Json, &mut Json);
-    let cases: [(Change<'_>, Outcome); 17] = [
+    let cases: [(Change<'_>, Outcome); 19] = [
         (&|p, _| p["cty"] = "text/plain".into(), unknown),
         (
             &|p, _| p["io.cncf.notary.signingScheme"] = "notary.x509.signingAuthority".into(),
@@ -258,6 +258,14 @@ fn jws_is_held_to_its_headers() {
         ),
         (&|p, _| p["io.cncf.notary.signingTime"] = "noon".into(), malformed),
         (&|p, _| p["io.cncf.notary.signingTime"] = Json::Null, malformed),
+        (
+            &|p, _| p["io.cncf.notary.signingTime"] = "2026-01-01 02:00:00+02:00".into(),
+            malformed,
+        ),
+        (
+            &|p, _| p["io.cncf.notary.signingTime"] = "2026-01-01T02:00:00+02:00[Europe/Sofia]".into(),
+            malformed,
+        ),
         (
             &|p, _| p["alg"] = "none".into(),
             Outcome::Undecided(Doubt::UnknownAlgorithm),

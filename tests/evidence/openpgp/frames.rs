@@ -178,7 +178,11 @@ fn signature(content: &[u8], when: &str) -> Signature {
 }
 
 fn message(content: &str) -> Vec<u8> {
-    let signature = signature(content.as_bytes(), SIGNED);
+    message_by(&maker(), content)
+}
+
+fn message_by(maker: &Maker, content: &str) -> Vec<u8> {
+    let signature = maker.signature(By::Primary, SignatureType::Binary, SIGNED, content.as_bytes(), plain);
     bytes(&[
         announcement(&signature, true),
         literal(content.as_bytes()),
@@ -339,17 +343,21 @@ fn the_signed_document_is_strict() {
 #[test]
 fn one_signature_about_another_name_leaves_the_other() {
     let other = message(&payload().replace("team/tool:1", "team/tool:2"));
-    let artifact = artifact("oci", "team/tool", "1", "manifest.json", MANIFEST);
-    let findings = judge(
-        "simple-signing",
-        vec![other, message(&payload()), message(&payload())],
-        &artifact,
-        MANIFEST,
-        &pinned(),
-        DAY,
-    );
-    assert_eq!(findings.len(), 2);
-    assert_eq!(findings[1].outcome, GOOD);
+    let [publisher] = pinned();
+    let second = Maker::new(2, BORN);
+    let anchors = [publisher, anchor("second", second.material())];
+    let asked = |objects: &[&Vec<u8>]| -> Vec<bool> {
+        let artifact = artifact("oci", "team/tool", "1", "manifest.json", MANIFEST);
+        let objects = objects.iter().map(|object| object.to_vec()).collect();
+        let findings = judge("simple-signing", objects, &artifact, MANIFEST, &anchors, DAY);
+        findings.iter().map(|finding| finding.outcome == GOOD).collect()
+    };
+    let good = message(&payload());
+    assert_eq!(asked(&[&other, &good, &good]), [false, true]);
+    // What is wrong is told after what is good too, and each signer counts.
+    assert_eq!(asked(&[&good, &other, &good]), [true, false]);
+    let by_second = message_by(&second, &payload());
+    assert_eq!(asked(&[&good, &by_second, &good]), [true, true]);
 }
 
 #[test]

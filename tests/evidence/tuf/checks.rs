@@ -168,6 +168,22 @@ fn every_role_has_to_be_signed_by_its_own_keys() {
 }
 
 #[test]
+fn a_file_is_the_one_whose_digest_the_snapshot_names() {
+    let named = |role: &str, digest: &dyn Fn(&Repository) -> String| {
+        altered(|it| it.snapshot.signed["meta"][role]["hashes"] = json!({"sha256": digest(it)}))
+    };
+    let right = named("team.json", &|it| {
+        Digest::of(&write(&it.delegated)).hex().to_uppercase()
+    });
+    assert_eq!(right.tool(), CONFIRMED);
+    assert_eq!(named("team.json", &|_| "0".repeat(64)).tool(), doubt(Doubt::Incomplete));
+    assert_eq!(
+        named("targets.json", &|_| "0".repeat(64)).top(),
+        wrong(Fault::ChainWrong)
+    );
+}
+
+#[test]
 fn thresholds_count_each_key_once() {
     let two = |role: &str, ids: Value| {
         altered(|it| {
