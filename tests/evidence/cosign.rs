@@ -212,6 +212,8 @@ fn each_check_fails_alone() {
     assert!(finding.notes.is_empty(), "{:?}", finding.notes);
     let logged = &object(&|json| json["annotations"]["dev.sigstore.cosign/bundle"] = "{}".into())[0];
     assert!(logged.is_confirmed() && logged.notes[0].contains("log entry was not checked"));
+    let empty = object(&|json| json["annotations"]["dev.cosignproject.cosign/signature"] = "".into());
+    assert_eq!(outcome(&empty), Outcome::Undecided(Doubt::Incomplete));
     let other_type = object(&|json| json["mimeType"] = "text/plain".into());
     assert_eq!(outcome(&other_type), Outcome::Undecided(Doubt::UnknownFormat));
     assert_eq!(

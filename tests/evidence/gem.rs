@@ -193,6 +193,7 @@ fn a_tar_that_readers_take_differently_is_refused() {
         &|gem| gem[at + 345] = b'x',
         &|gem| gem[at + 124] = 0x80,
         &|gem| gem[at + 124] = b'7',
+        &|gem| gem[at + 124] = b'+',
     ] {
         expect(&with(change, true), &anchors, MALFORMED);
     }

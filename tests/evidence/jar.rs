@@ -145,11 +145,16 @@ fn files_are_held_to_the_manifest_and_it_to_the_signature() {
     let anchors = [pinned(&[&root])];
     expect(&made(&leaf).jar(), &anchors, CONFIRMED);
     type Change<'a> = &'a dyn Fn(&mut Made);
-    let cases: [(Change<'_>, Outcome); 8] = [
+    let cases: [(Change<'_>, Outcome); 9] = [
         (&|jar| jar.files[0].1 = b"z".to_vec(), DIFFERS),
         (&|jar| jar.files.push(("b.class".to_owned(), b"b".to_vec())), DIFFERS),
         (
             &|jar| jar.files.push(("META-INF/SIG-X".to_owned(), b"b".to_vec())),
+            DIFFERS,
+        ),
+        // Below another folder, and no signature file.
+        (
+            &|jar| jar.files.push(("META-INF/more/ME.SF".to_owned(), b"b".to_vec())),
             DIFFERS,
         ),
         (
@@ -178,6 +183,12 @@ fn files_are_held_to_the_manifest_and_it_to_the_signature() {
         let found = findings(&jar.jar(), &anchors);
         assert_eq!(found[0].outcome, *outcome, "case {position}: {}", found[0].reason);
     }
+    // An attribute that is as long as a digest's, and none.
+    let mut noted = made(&leaf);
+    let attribute = "\r\nSHA-256-Origin: here\r\nSHA-256-Digest";
+    noted.manifest = noted.manifest.replacen("\r\nSHA-256-Digest", attribute, 1);
+    noted.signature = signature_file(&noted.manifest);
+    expect(&noted.signed(&leaf).jar(), &anchors, CONFIRMED);
     // More than is judged.
     let too_large = Outcome::Undecided(Doubt::TooLarge);
     for ending in ["SF", "EC"] {

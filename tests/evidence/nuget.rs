@@ -255,6 +255,10 @@ fn attributes_that_must_be_there_are() {
     // The older attribute names the right certificate by SHA-1 (RFC 2634 §5.4).
     let older = octets(&sha1::Sha1::digest(&leaf.certificate));
     let older = attribute("1.2.840.113549.1.9.16.2.12", seq(&[seq(&[seq(&[older])])]));
+    // Content of another type than the attributes state.
+    let info = primary(&leaf, by_author(&leaf), &content).finish(&[]);
+    let other = forge::message("1.3.6.1.4.1.311.2.1.4", Some(octets(&content)), &[&leaf], &[info]);
+    expect(&package(&other), &anchors, malformed);
     let cases = [
         (vec![named.clone(), commitment(ORIGIN), older], malformed),
         (vec![], malformed),

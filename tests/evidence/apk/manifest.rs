@@ -61,6 +61,21 @@ fn a_signed_manifest_counts_where_nothing_newer_was_there() {
         other[at] += 1;
         expect(&v1(&holder, "", &other), &anchors, MALFORMED);
     }
+    // Part of a document: its kind, its head's length and its own, and what follows.
+    let holding = |head: u16, size: u32, rest: &[u8]| {
+        let length = u32::try_from(16 + rest.len()).unwrap().to_le_bytes();
+        let part = [&9_u16.to_le_bytes()[..], &head.to_le_bytes(), &size.to_le_bytes(), rest];
+        [&[3, 0, 8, 0], &length[..], &part.concat()].concat()
+    };
+    for (head, size, rest, outcome) in [
+        (8, 8, &[][..], CONFIRMED),
+        (9, 8, &[], MALFORMED),
+        (8, 9, &[], MALFORMED),
+        // Shorter than what tells its length: the second part begins within the first.
+        (0, 4, &[8, 0, 0, 0], MALFORMED),
+    ] {
+        expect(&v1(&holder, "", &holding(head, size, rest)), &anchors, outcome);
+    }
     for length in 0..whole.len() {
         let mut cut = whole[..length].to_vec();
         expect(&v1(&holder, "", &cut), &anchors, MALFORMED);

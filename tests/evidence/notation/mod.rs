@@ -462,9 +462,12 @@ impl Cose {
             let value = Value::Tag(1, Box::new(Value::Integer(expiry.into())));
             header = header.text_value("io.cncf.notary.expiry".to_owned(), value);
         }
-        let mut builder = CoseSign1Builder::new()
-            .protected(header.build())
-            .unprotected(HeaderBuilder::new().value(33, self.chain).build());
+        let mut builder = CoseSign1Builder::new().protected(header.build()).unprotected(
+            HeaderBuilder::new()
+                .text_value("io.cncf.notary.signingAgent".to_owned(), Value::Text("test".to_owned()))
+                .value(33, self.chain)
+                .build(),
+        );
         if let Some(payload) = self.payload {
             builder = builder.payload(payload);
         }
