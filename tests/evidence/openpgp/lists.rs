@@ -100,6 +100,13 @@ fn a_list_names_the_file_once_and_with_its_digest() {
             Outcome::Undecided(Doubt::UnknownAlgorithm),
         ),
         (format!("release of {name}\n{short}  {name}\n"), NO_LIST),
+        (
+            format!("BLAKE2-b ({name}) = 00\n"),
+            Outcome::Undecided(Doubt::UnknownAlgorithm),
+        ),
+        (format!(" ({name}) = 00\n"), NO_LIST),
+        (format!("a release ({name}) = 00\n"), NO_LIST),
+        (format!("{short} *\n"), NO_LIST),
         (format!("SHA256 ({name}) = xyz\n"), NO_LIST),
         (format!("{}  {name}\n", &short[1..]), NO_LIST),
         (format!("{}  {name}\n{short}  {name}\n", "z".repeat(40)), NO_LIST),
@@ -222,6 +229,8 @@ fn provenance_is_about_one_chart() {
         ("version:", "aversion:", MALFORMED),
         ("files:\n", "files:\n  tool-1.0.0.tgz: sha256:00\n", MALFORMED),
         ("files:\n", "files:\n  - list\n", MALFORMED),
+        ("files:\n", "files:\n  - name: tool\n", MALFORMED),
+        ("files:\n", "files:\n   deeper: tool\n", MALFORMED),
     ] {
         let broken = good.replacen(from, to, 1);
         assert_ne!(broken, good);
