@@ -190,6 +190,19 @@ fn a_list_may_be_signed_by_any_scheme() {
         "{}",
         finding.reason
     );
+    // A wrong one by who signed well is told, and hides no good one.
+    let damaged = encode(&[b"Ed", &number, &key.sign(b"other").to_bytes()]);
+    let damaged = format!("untrusted comment: verify with tool.pub\n{damaged}\n").into_bytes();
+    let wrong = Outcome::Contradicted(Fault::SignatureWrong);
+    for (signatures, expected) in [
+        ([&signature, &damaged], [GOOD, wrong]),
+        ([&damaged, &signature], [wrong, GOOD]),
+    ] {
+        let objects = [vec![list.clone().into_bytes()], signatures.map(Vec::clone).to_vec()].concat();
+        let findings = judge("signed-checksums", objects, &artifact, TOOL, &anchors, DAY);
+        let found: Vec<Outcome> = findings.iter().map(|finding| finding.outcome).collect();
+        assert_eq!(found, expected);
+    }
     // Anchors of another scheme say nothing about it.
     assert_eq!(asked(&list, &pinned()).outcome, Outcome::Undecided(Doubt::NoAnchor));
 }

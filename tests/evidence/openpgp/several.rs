@@ -51,7 +51,6 @@ fn each_signature_beside_a_list_is_told_once_for_each_signer() {
     let two = listed(&[&first, &second], |list| vec![good(list), second.sign(SIGNED, list)]);
     assert_eq!(outcomes(&two), [GOOD, GOOD]);
     assert_ne!(two[0].signers, two[1].signers);
-    // A good signature is by who made it, however a damaged one beside it came out.
     let unknown = listed(&[&first], |list| vec![second.sign(SIGNED, list), good(list)]);
     assert_eq!(outcomes(&unknown), [Outcome::Undecided(Doubt::UnknownSigner), GOOD]);
 }
