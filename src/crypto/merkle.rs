@@ -543,6 +543,47 @@ mod tests {
     }
 
     #[test]
+    fn a_proof_has_as_many_hashes_as_its_trees_ask_for() {
+        let (old, new, other) = (head(&leaves(3)), head(&leaves(4)), Digest::of(b"x"));
+        let proof = consistency(3, &leaves(4), true);
+        assert_eq!(check_consistency(&old, &new, &proof), Ok(()));
+        // One hash too many, which would make both of another tree's right half.
+        let above = |head: Head| Head {
+            root: node_hash(&other, &head.root),
+            ..head
+        };
+        let longer = [&proof[..], &[other]].concat();
+        assert_eq!(
+            check_consistency(&above(old), &above(new), &longer),
+            Err(TreeError::Proof)
+        );
+        // None, for a tree that says it is larger, and has the same root.
+        let larger = Head { size: 8, ..new };
+        assert_eq!(check_consistency(&new, &larger, &[]), Err(TreeError::Proof));
+    }
+
+    #[test]
+    fn a_subtree_that_cannot_be_had_leaves_no_proof() {
+        for (earlier, later) in [(3, 7), (6, 11), (4, 7), (7, 13)] {
+            let mut asked = 0;
+            let mut whole = |_: u32, _: u64| {
+                asked += 1;
+                Ok::<_, u32>(Digest::of(b""))
+            };
+            consistency_proof(earlier, later, &mut whole).unwrap();
+            for failing in 0..asked {
+                let mut at = 0;
+                let mut node = |_: u32, _: u64| {
+                    at += 1;
+                    if at > failing { Err(at) } else { Ok(Digest::of(b"")) }
+                };
+                let proof = consistency_proof(earlier, later, &mut node);
+                assert_eq!(proof, Err(failing + 1), "{earlier} {later}");
+            }
+        }
+    }
+
+    #[test]
     fn a_frontier_grows_as_the_tree_does_and_proofs_are_those_of_the_standard() {
         let leaves = leaves(70);
         let mut frontier = Frontier::default();

@@ -405,6 +405,9 @@ mod tests {
             ("<<: {a: 1}\n", "a merge key"),
             ("{<<: {a: 1}}\n", "a merge key"),
             ("? a\n: 1\n", "a complex key"),
+            ("{?a: 1}\n", "a complex key"),
+            ("a: '\\'\nb: *x\n#'\n", "an alias"),
+            ("b#c: *x\n", "an alias"),
             ("%YAML 1.1\n---\na: 1\n", "a directive"),
             ("a: 1\n---\nb: 1\n", "a second document"),
             ("a: 1\n...\n", "a second document"),
@@ -418,6 +421,7 @@ mod tests {
             ("|\n text\n", "a block text without a key or a dash"),
             ("a: 1\rb: *x\n", "a line break of another kind"),
             ("a: 1\u{2028}b: *x\n", "a line break of another kind"),
+            ("a: 1\u{2029}b: *x\n", "a line break of another kind"),
             ("a: 1\u{85}b: *x\n", "a line break of another kind"),
             ("\u{feff}a: 1\n", "a byte order mark"),
             ("\ta: 1\n", "a tab before a text"),
@@ -451,6 +455,14 @@ mod tests {
         assert_eq!(package["url"], "https://a/b#c");
         assert_eq!(package["plain"], "it's \"so\" !important");
         assert_eq!(read::<BTreeMap<String, String>>("a: b").unwrap()["a"], "b");
+        // A sign that no blank follows begins a text.
+        for text in [":*x", "-*x", "?*x", "[b:*x]"] {
+            let value: serde_yaml::Value = read(&format!("a: {text}\n")).unwrap();
+            let value = value["a"].get(0).unwrap_or(&value["a"]);
+            assert_eq!(value, text.trim_matches(['[', ']']), "{text}");
+        }
+        assert!(read::<serde_yaml::Value>("---x: 1\n").unwrap()["---x"].is_number());
+        assert!(read::<serde_yaml::Value>("[a]: b\n").unwrap().is_mapping());
     }
 
     /// What the library itself finds in texts that passed the scan: an alias, which it does not know since no text has

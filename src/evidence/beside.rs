@@ -251,6 +251,7 @@ mod tests {
             ("a.jsonl", Some(("a", ".jsonl"))),
             ("a.sigstore.json", Some(("a", ".sigstore.json"))),
             (".asc", None),
+            ("a/.asc", None),
             ("asc", None),
             ("a.json", None),
             ("a.pem", None),
@@ -269,6 +270,8 @@ mod tests {
         for name in ["SHA256SUMS.asc", ".sha256", "sums", "SHA256SUMS2", "MD5SUMS"] {
             assert!(!may_be_list(name), "{name}");
         }
+        assert_eq!(about_alone("a.sha256"), Some("a"));
+        assert_eq!(about_alone(".sha256"), None);
     }
 
     #[test]
@@ -277,6 +280,10 @@ mod tests {
         for (bytes, expected) in [
             (MINISIGN.as_bytes(), Some("minisign")),
             (b"untrusted comment: verify with a.pub\nRWQ=\n", Some("signify")),
+            (b"untrusted comment: verify with a.pub\nRWQ=\nthe message\n", None),
+            (b"trusted comment: verify with a.pub\nRWQ=\n", None),
+            (b"comment: a\nRUQ=\ntrusted comment: a\nAA==\n", None),
+            (b"untrusted comment: a\nRUQ=\ncomment: a\nAA==\n", None),
             (b"-----BEGIN SSH SIGNATURE-----\n", Some("sshsig")),
             (b"-----BEGIN PGP SIGNATURE-----\n", Some("openpgp")),
             (&[0x88, 2, 4, 0], Some("openpgp")),
@@ -308,6 +315,8 @@ mod tests {
                 Some("dsse"),
             ),
             (b"{\"payloadType\":\"\",\"payload\":\"\"}", None),
+            (b"{\"payloadType\":\"\",\"signatures\":[]}", None),
+            (b"{\"payload\":\"\",\"signatures\":[]}", None),
             (b"MAYCAQECAQE=\n", Some("raw-signature")),
             (&[0x30, 6, 2, 1, 1, 2, 1, 1], Some("raw-signature")),
             (&[0x30, 6, 2, 1, 1, 2, 1, 0x81], None),
@@ -353,6 +362,8 @@ mod tests {
         assert!(SignedList::inline(format!("{SUM}  a").as_bytes()).is_none());
         let helm = "name: a\nversion: 1\n\n...\nfiles:\n  a-1.tgz: sha256:00";
         assert_eq!(recognise(framed(helm).as_bytes()), Some("helm-provenance"));
-        assert_eq!(recognise(framed("a: b").as_bytes()), None);
+        for other in ["a: b", "files:\n  a: b", "a: b\n...\nimages:\n  a: b"] {
+            assert_eq!(recognise(framed(other).as_bytes()), None, "{other}");
+        }
     }
 }

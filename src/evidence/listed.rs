@@ -98,3 +98,70 @@ fn unread() -> Said {
 pub(crate) fn base_name(file: &str) -> &str {
     file.rsplit('/').next().unwrap_or(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Cursor, Read, Seek, SeekFrom};
+
+    use super::*;
+    use crate::model::{Digest, Level};
+
+    #[test]
+    fn what_a_list_says_is_weighed_where_its_signature_is_good() {
+        let findings = || {
+            vec![
+                Finding::undecided("a", Doubt::UnknownSigner, "nobody's"),
+                Finding::confirmed("a", Level::Publisher, "good"),
+                Finding::contradicted("a", Fault::SignatureWrong, "damaged"),
+            ]
+        };
+        let fits = Said::Fits {
+            claims: vec![("chart".to_owned(), "tool".to_owned())],
+            notes: vec!["a note".to_owned()],
+        };
+        let differs = Outcome::Contradicted(Fault::SubjectDiffers);
+        let open = Outcome::Undecided(Doubt::Incomplete);
+        for (said, expected) in [
+            (fits, Outcome::Confirmed(Level::Publisher)),
+            (Said::differs("other bytes"), differs),
+            (unread(), open),
+        ] {
+            let weighed = weigh(findings(), &said);
+            assert_eq!(weighed[1].outcome, expected);
+            for other in [0, 2] {
+                assert_eq!(weighed[other], findings()[other], "{said:?}");
+            }
+        }
+    }
+
+    /// Bytes whose first read a signal interrupts.
+    struct Interrupted(Cursor<Vec<u8>>, Option<io::ErrorKind>);
+
+    impl Read for Interrupted {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.1.take() {
+                Some(kind) => Err(kind.into()),
+                None => self.0.read(buffer),
+            }
+        }
+    }
+
+    impl Seek for Interrupted {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.0.seek(to)
+        }
+    }
+
+    impl Content for Interrupted {}
+
+    #[test]
+    fn bytes_that_cannot_be_read_have_no_digest() {
+        let bytes = || Cursor::new(b"bytes".to_vec());
+        let mut late = Interrupted(bytes(), Some(io::ErrorKind::Interrupted));
+        let found = hash(Algorithm::Sha256, &mut late).unwrap();
+        assert_eq!(found.hex(), Digest::of(b"bytes").hex());
+        // What is read behind an error is not the whole.
+        let mut torn = Interrupted(bytes(), Some(io::ErrorKind::UnexpectedEof));
+        assert_eq!(hash(Algorithm::Sha256, &mut torn), Err(unread()));
+    }
+}

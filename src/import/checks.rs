@@ -321,3 +321,32 @@ fn malware(scanners: &[ScannerRun]) -> (CheckResult, String) {
     }
     (CheckResult::Pass, String::new())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_belongs_to_the_check_that_made_it() {
+        for (reached, code, expected) in [
+            (Step::Begun, Code::DigestMismatch, "container"),
+            (Step::Opened, Code::WrongEnclave, "recipient"),
+            (Step::Opened, Code::ApprovalsMissing, "approvals"),
+            (Step::Opened, Code::BundleVoided, "seal"),
+            (Step::Opened, Code::JsonNotStrict, "seal"),
+            (Step::Opened, Code::BundleExpired, "freshness"),
+            (Step::Opened, Code::ClockBehind, "freshness"),
+            (Step::Opened, Code::TimeImplausible, "freshness"),
+            (Step::Opened, Code::RootExpired, "freshness"),
+            (Step::Opened, Code::AlreadyImported, "order"),
+            (Step::Opened, Code::SequenceGap, "order"),
+            (Step::Authenticated, Code::ArtifactMalformed, "contents"),
+            (Step::Authenticated, Code::DigestMismatch, "objects"),
+            (Step::Judged, Code::CustodyChainBroken, "custody"),
+            (Step::Judged, Code::ScanPositive, "policy"),
+            (Step::Staged, Code::DigestMismatch, "publication"),
+        ] {
+            assert_eq!(failing(reached, code), expected, "{code:?}");
+        }
+    }
+}

@@ -276,6 +276,8 @@ fn debians_releases_are_named_as_advisories_name_them() {
         ("Origin: Debian\n", None),
         ("Origin: Debian\nVersion: sid\n", None),
         ("Origin: Debian\nVersion: 12-x\n", None),
+        ("Origin: Debian\nVersion: 2026.1\n", None),
+        ("Origin: Debian\nVersion: .1\n", None),
         ("Origin: Debian Backports\nVersion: 12\n", None),
         ("Origin: Ubuntu\nVersion: 24.04\n", None),
         ("Version: 12\n", None),
@@ -363,6 +365,18 @@ fn one_good_key_of_several_is_enough_and_the_others_are_told() {
     let findings = archive.judge(objects, &both);
     assert_eq!(findings[0].signers.len(), 2);
     assert_eq!(findings[0].anchors.len(), 2);
+    // Two keys of one anchor are one anchor.
+    let keys = [key.public(), other.public()].concat();
+    let one = anchor("archive", Material::Openpgp(keys));
+    let findings = archive.judge(
+        vec![
+            clear_signed(&archive.release(), &[&other, &key]),
+            archive.packages.clone(),
+        ],
+        &[one],
+    );
+    assert_eq!(findings[0].signers.len(), 2);
+    assert_eq!(findings[0].anchors, ["archive"]);
 }
 
 #[test]
@@ -586,6 +600,30 @@ fn the_package_is_the_one_that_the_list_names() {
 }
 
 #[test]
+fn the_signed_text_alone_shows_when_an_index_was_made() {
+    let (key, archive) = (Key::new("archive"), Archive::new());
+    let finding = archive.judge(archive.objects(&key), &[key.anchor()]).remove(0);
+    let shown = |name: &str, file: &str| {
+        let shown = evidence::find(KIND)
+            .unwrap()
+            .shows(&artifact("deb", name, "1", file, b""), &finding);
+        shown
+            .into_iter()
+            .map(|state| (state.subject, state.place))
+            .collect::<Vec<_>>()
+    };
+    let made = u64::try_from(time("2026-11-19T02:12:54Z").seconds()).unwrap();
+    for file in ["InRelease", "Release"] {
+        assert_eq!(shown("a/dists/towel", file), [("a/dists/towel".to_owned(), made)]);
+        // A package of that name.
+        assert_eq!(shown("towel", file), []);
+    }
+    for file in ["Release.gpg", "main/binary-amd64/Packages"] {
+        assert_eq!(shown("a/dists/towel", file), [], "{file}");
+    }
+}
+
+#[test]
 fn the_index_itself_is_an_artifact_of_its_suite() {
     let (key, archive) = (Key::new("archive"), Archive::new());
     let anchors = [key.anchor()];
@@ -609,7 +647,13 @@ fn the_index_itself_is_an_artifact_of_its_suite() {
         assert_eq!(judged(name, "InRelease", &objects[0], &objects[..1]), GOOD, "{name}");
         assert_eq!(judged(name, list, &objects[1], &objects), GOOD, "{name}");
     }
-    for name in ["a/dists/testing", "a/dists/towel/x", "a/dists/", "a/dists/updates"] {
+    for name in [
+        "a/dists/testing",
+        "a/dists/towel/x",
+        "a/dists/",
+        "a/dists/testing/updates",
+        "a/dists/updates",
+    ] {
         assert_eq!(judged(name, "InRelease", &objects[0], &objects[..1]), DIFFERS, "{name}");
         assert_eq!(judged(name, list, &objects[1], &objects), DIFFERS, "{name}");
     }

@@ -38,6 +38,7 @@ mod npm_inspect;
 mod npm_layout;
 mod npm_lockfiles;
 mod npm_upstream;
+mod once_more;
 mod order_of_reading;
 mod policy;
 mod pypi;

@@ -225,4 +225,19 @@ mod tests {
             assert_eq!(checksums(wrong.as_bytes()).unwrap_err(), expected, "{wrong}");
         }
     }
+
+    #[test]
+    fn a_folder_says_its_author_three_times() {
+        for (folder, expected) in [
+            ("A/AN/ANDK", Some("ANDK")),
+            ("A/AN/ANDK/Deeper", Some("ANDK")),
+            ("AN/AN/ANDK", None),
+            ("A/AND/ANDK", None),
+            ("B/AN/ANDK", None),
+            ("A/AN/BOB", None),
+            ("A/AN", None),
+        ] {
+            assert_eq!(author_of(folder), expected, "{folder}");
+        }
+    }
 }

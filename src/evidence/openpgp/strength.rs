@@ -280,4 +280,27 @@ mod tests {
             binding
         })));
     }
+
+    #[test]
+    fn a_point_counts_unless_it_is_spelt_twice_or_of_small_order() {
+        // Each byte by which the first spelling of a number is told from its second, and the other ones.
+        for (low, middle, high) in [
+            (0x02..0xed, 0xff, 0x7f),
+            (0xee..0xff, 0xff, 0x7e),
+            (0xee..0xff, 0xfe, 0x7f),
+        ] {
+            let point = |low| {
+                let mut bytes = [middle; 32];
+                (bytes[0], bytes[31]) = (low, high);
+                bytes
+            };
+            let mut points = low.map(point);
+            let good = points.find(|bytes| of_point(bytes) == Strength::Enough);
+            assert!(good.is_some(), "{middle} {high}");
+        }
+        let mut twice = [0xff; 32];
+        (twice[0], twice[31]) = (0xf0, 0x7f);
+        assert!(ed25519_dalek::VerifyingKey::from_bytes(&twice).is_ok_and(|key| !key.is_weak()));
+        assert_ne!(of_point(&twice), Strength::Enough);
+    }
 }

@@ -252,6 +252,8 @@ mod tests {
         let some = one("namespaces=\"git,release-*,!release-x\"").unwrap();
         assert!(some.takes_namespace("git") && some.takes_namespace("release-1"));
         assert!(!some.takes_namespace("file") && !some.takes_namespace("release-x"));
+        assert!(!one("namespaces=\"git-tag,gi\"").unwrap().takes_namespace("git"));
+        assert!(one("namespaces=\"git**\"").unwrap().takes_namespace("git"));
         assert!(one("NAMESPACES=\"?it\"").unwrap().takes_namespace("git"));
         assert!(!one("namespaces=\"!git\"").unwrap().takes_namespace("file"));
     }

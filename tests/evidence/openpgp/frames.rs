@@ -224,7 +224,7 @@ fn a_message_of_another_shape_is_refused() {
     let content = content.as_bytes();
     let (first, second) = (signature(content, SIGNED), signature(content, "2025-01-02T00:00:00Z"));
     let good = message(&payload());
-    let cases: [(&str, Vec<u8>, Outcome); 9] = [
+    let cases: [(&str, Vec<u8>, Outcome); 11] = [
         (
             "no signature",
             bytes(&[literal(content)]),
@@ -247,6 +247,22 @@ fn a_message_of_another_shape_is_refused() {
                 announcement(&second, true),
                 literal(content),
                 second.clone().into(),
+            ]),
+            MALFORMED,
+        ),
+        (
+            "an announcement that others should follow",
+            bytes(&[announcement(&first, false), literal(content), first.clone().into()]),
+            MALFORMED,
+        ),
+        (
+            "an announcement behind the content",
+            bytes(&[
+                announcement(&first, true),
+                literal(content),
+                announcement(&second, true),
+                second.clone().into(),
+                first.clone().into(),
             ]),
             MALFORMED,
         ),

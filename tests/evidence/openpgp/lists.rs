@@ -100,6 +100,13 @@ fn a_list_names_the_file_once_and_with_its_digest() {
             Outcome::Undecided(Doubt::UnknownAlgorithm),
         ),
         (format!("release of {name}\n{short}  {name}\n"), NO_LIST),
+        (
+            format!("BLAKE2-b ({name}) = 00\n"),
+            Outcome::Undecided(Doubt::UnknownAlgorithm),
+        ),
+        (format!(" ({name}) = 00\n"), NO_LIST),
+        (format!("a release ({name}) = 00\n"), NO_LIST),
+        (format!("{short} *\n"), NO_LIST),
         (format!("SHA256 ({name}) = xyz\n"), NO_LIST),
         (format!("{}  {name}\n", &short[1..]), NO_LIST),
         (format!("{}  {name}\n{short}  {name}\n", "z".repeat(40)), NO_LIST),
@@ -183,6 +190,19 @@ fn a_list_may_be_signed_by_any_scheme() {
         "{}",
         finding.reason
     );
+    // A wrong one by who signed well is told, and hides no good one.
+    let damaged = encode(&[b"Ed", &number, &key.sign(b"other").to_bytes()]);
+    let damaged = format!("untrusted comment: verify with tool.pub\n{damaged}\n").into_bytes();
+    let wrong = Outcome::Contradicted(Fault::SignatureWrong);
+    for (signatures, expected) in [
+        ([&signature, &damaged], [GOOD, wrong]),
+        ([&damaged, &signature], [wrong, GOOD]),
+    ] {
+        let objects = [vec![list.clone().into_bytes()], signatures.map(Vec::clone).to_vec()].concat();
+        let findings = judge("signed-checksums", objects, &artifact, TOOL, &anchors, DAY);
+        let found: Vec<Outcome> = findings.iter().map(|finding| finding.outcome).collect();
+        assert_eq!(found, expected);
+    }
     // Anchors of another scheme say nothing about it.
     assert_eq!(asked(&list, &pinned()).outcome, Outcome::Undecided(Doubt::NoAnchor));
 }
@@ -222,6 +242,8 @@ fn provenance_is_about_one_chart() {
         ("version:", "aversion:", MALFORMED),
         ("files:\n", "files:\n  tool-1.0.0.tgz: sha256:00\n", MALFORMED),
         ("files:\n", "files:\n  - list\n", MALFORMED),
+        ("files:\n", "files:\n  - name: tool\n", MALFORMED),
+        ("files:\n", "files:\n   deeper: tool\n", MALFORMED),
     ] {
         let broken = good.replacen(from, to, 1);
         assert_ne!(broken, good);

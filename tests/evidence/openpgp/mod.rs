@@ -5,6 +5,7 @@ mod frames;
 mod lists;
 pub(crate) mod maker;
 mod rpm;
+mod several;
 mod signatures;
 
 use crate::data::{Judged, Row};

@@ -190,6 +190,14 @@ fn every_place_for_signatures_is_looked_at() {
 }
 
 #[test]
+fn a_package_without_a_signature_holds_no_proof() {
+    let found = |package: Vec<u8>| sealift::evidence::beside::inside("tool.rpm", &mut std::io::Cursor::new(package));
+    assert_eq!(found(signed(&main_tags())), ["rpm-signature"]);
+    let digest = binary(1004, vec![0; 16]);
+    assert!(found(package(&[digest], &header(&main_tags()), PAYLOAD)).is_empty());
+}
+
+#[test]
 fn objects_beside_a_package_are_not_its_proof() {
     let package = signed(&main_tags());
     let artifact = artifact("rpm", "tool", "1.2-3", "tool.rpm", &package);
