@@ -11,41 +11,13 @@ use regex::Regex;
 
 use crate::export::sending;
 use crate::holds::awaiting_review;
-use crate::kill::{can_trace, strace, two_media};
+use crate::kill::{WRITES, can_trace, strace, two_media};
 use crate::log::{copy, three_attempts};
 use crate::retention::AT_ONCE;
 use crate::world::{Ran, Tree, World, facade, say};
 
-/// The calls that change something on a disk, and those that open a file for it.
-const CALLS: [&str; 27] = [
-    "write",
-    "pwrite64",
-    "writev",
-    "pwritev",
-    "copy_file_range",
-    "sendfile",
-    "rename",
-    "renameat",
-    "renameat2",
-    "link",
-    "linkat",
-    "symlink",
-    "symlinkat",
-    "mkdir",
-    "mkdirat",
-    "rmdir",
-    "unlink",
-    "unlinkat",
-    "fsync",
-    "fdatasync",
-    "syncfs",
-    "ftruncate",
-    "fallocate",
-    "chmod",
-    "fchmod",
-    "fchmodat",
-    "openat",
-];
+/// What may fail besides the writes at which `kill` ends the program: opening a file for one, and what it has no moment for.
+const MORE: [&str; 4] = ["chmod", "fchmodat", "openat", "sendfile"];
 
 /// Where a failure changes nothing that counts: how the call begins, what it is about, and why nobody need hear of it.
 const PASSED_BY: [(&str, &str, &str); 11] = [
@@ -127,7 +99,7 @@ fn calls(world: &World) -> Vec<Call> {
         let Some((name, _)) = rest.split_once('(') else {
             continue;
         };
-        if !CALLS.contains(&name) {
+        if !WRITES.contains(&name) && !MORE.contains(&name) {
             continue;
         }
         let number = counts.entry((thread.to_owned(), name.to_owned())).or_default();
@@ -167,7 +139,11 @@ fn asked_part() -> Option<String> {
 
 /// Where a command line writes: the first call of each place that is not known yet.
 fn places(world: &World, command: &Command<'_>, known: &mut BTreeSet<String>) -> Vec<Call> {
-    let ran = traced(world, command.line, &[format!("trace={}", CALLS.join(","))]);
+    let ran = traced(
+        world,
+        command.line,
+        &[format!("trace={},{}", WRITES.join(","), MORE.join(","))],
+    );
     assert_eq!(ran.status, command.status, "{}: {ran:?}", command.line);
     let mut calls = calls(world);
     // The last sync of its log belongs to what SQLite does when it closes.

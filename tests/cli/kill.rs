@@ -15,7 +15,7 @@ use crate::raw_bundle::noise;
 use crate::world::{Ran, Tree, World, facade, say, tree};
 
 /// The calls that change something on a disk.
-const WRITES: [&str; 23] = [
+pub(crate) const WRITES: [&str; 23] = [
     "write",
     "pwrite64",
     "writev",
