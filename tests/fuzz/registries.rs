@@ -4,7 +4,8 @@ use std::io::Cursor;
 use std::sync::Mutex;
 
 use sealift::ecosystem::{
-    self, DocumentContent, DocumentRequest, Fetched, Held, NamedBy, Upstream, UpstreamBase, UpstreamError, Wanted,
+    self, DocumentContent, DocumentRequest, Fetched, Held, NamedBy, NewDocument, Upstream, UpstreamBase, UpstreamError,
+    Wanted,
 };
 use sealift::model::{Artifact, Claim, Digest, Document};
 use serde_json::json;
@@ -20,6 +21,45 @@ use crate::wheel::{FakeWheel, tar_gz};
 const MAX_BYTES: usize = 48 << 20;
 
 pub(crate) fn targets() -> Vec<Target> {
+    let mut targets = of_ecosystems();
+    targets.push(Target {
+        name: "registry/cargo-kept".to_owned(),
+        rounds: 2000,
+        max_bytes: MAX_BYTES,
+        seeds: Box::new(|| vec![vec![kept_by_cargo()]]),
+        read: Box::new(recall),
+    });
+    targets
+}
+
+/// What Cargo keeps of its index about `lib`.
+fn kept_by_cargo() -> Vec<u8> {
+    let (_, lines) = document("cargo");
+    let line = lines.split(|byte| *byte == b'\n').next().unwrap();
+    let versions = [b"1.0.0\0", line, b"\x002.0.0\0", line, b"\0"].concat();
+    let kept = [b"\x03\x02\0\0\0etag: \"1\"\0", &versions[..]].concat();
+    assert!(recalled(&kept).is_some());
+    kept
+}
+
+fn recalled(kept: &[u8]) -> Option<NewDocument> {
+    let artifact = artifact("cargo", "lib", "1.0.0", "lib-1.0.0.crate", b"x");
+    ecosystem::find("cargo").unwrap().recall(kept, &[artifact])
+}
+
+/// A document that is recalled is one that the registry could have given.
+fn recall(parts: &[Vec<u8>]) {
+    let [kept] = parts else { return };
+    if let Some(document) = recalled(kept) {
+        let text = String::from_utf8(document.bytes).unwrap();
+        assert!(
+            text.lines()
+                .all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok())
+        );
+    }
+}
+
+fn of_ecosystems() -> Vec<Target> {
     ecosystem::ALL
         .iter()
         .filter(|one| one.id() != "files")

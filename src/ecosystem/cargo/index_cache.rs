@@ -6,7 +6,7 @@ use super::{INDEX_LINES, index_line};
 use crate::ecosystem::NewDocument;
 use crate::model::Artifact;
 
-/// The format of all Cargos since 1.54.
+/// Cargo's `CURRENT_CACHE_VERSION`.
 const FORMAT: u8 = 3;
 
 /// The schemas whose lines are those of [`index_line`].
