@@ -147,6 +147,10 @@ mod tests {
             assert_ne!(wrong, text);
             assert!(CarriedVex::read(wrong.as_bytes()).is_err(), "{wrong}");
         }
+        for (length, counts) in [(MAX_NAME_BYTES, true), (MAX_NAME_BYTES + 1, false)] {
+            let named = text.replacen("acme.json", &"n".repeat(length), 1);
+            assert_eq!(CarriedVex::read(named.as_bytes()).is_ok(), counts, "{length}");
+        }
         let many = CarriedVex {
             signatures: vec![carried.signatures[0].clone(); MAX_SIGNATURES + 1],
             ..carried

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::capsule::{capsule, same};
 use crate::judged;
 use crate::raw_bundle::{Edits, RawObject};
-use crate::reports::{reports, validate};
+use crate::reports::{check, reports, validate};
 use crate::site::{PLAIN, lenient};
 use crate::tgz::{Entry, tgz};
 use crate::world::{World, now};
@@ -124,6 +124,35 @@ fn a_result_tells_what_passed_by_the_rules_from_what_persons_let_pass() {
         text.contains(&format!("passed with waivers: {excepted} artifacts")),
         "{text}"
     );
+}
+
+#[test]
+fn a_check_that_passed_says_what_it_had_to_go_by() {
+    // Nobody pins anything, and what stands as a policy only shows what it would do.
+    let world = World::new();
+    world.medium(1, None);
+    world.run("import --enclave en m1").done();
+    let report = world.json("report show 1 --enclave en");
+    let said = |id: &str| {
+        let check = check(&report, id);
+        (
+            check["result"].as_str().unwrap(),
+            check["note"].as_str().unwrap_or_default(),
+        )
+    };
+    assert_eq!(said("approvals"), ("not-applicable", "the root asks for no approval"));
+    assert_eq!(
+        said("trust"),
+        ("warn", "no trust data stands: nobody outside is believed")
+    );
+    assert_eq!(said("policy"), ("warn", "this policy only shows what it would do"));
+    // With both there is nothing to warn of.
+    let world = pinned();
+    world.policy(&format!("{}{}", PLAIN.replace("VERSION", "1"), lenient("")));
+    world.run("import --enclave en m1").done();
+    let report = world.json("report show 1 --enclave en");
+    assert_eq!(check(&report, "trust")["result"], "pass");
+    assert_eq!(check(&report, "policy")["result"], "pass");
 }
 
 #[test]

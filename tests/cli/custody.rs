@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::judged;
 use crate::people;
+use crate::reports;
 use crate::world::{World, now};
 
 pub(crate) const TRUST: &str = "--trust en/trust";
@@ -444,8 +445,7 @@ fn report(world: &World) -> Value {
 }
 
 fn check(report: &Value) -> &Value {
-    let checks = report["head"]["checks"].as_array().unwrap();
-    checks.iter().find(|check| check["id"] == "custody").unwrap()
+    reports::check(report, "custody")
 }
 
 fn not_checked(report: &Value) -> String {

@@ -8,6 +8,7 @@ use sealift::trust::Role;
 use serde_json::{Value, json};
 
 use crate::people;
+use crate::reports::check;
 use crate::reviews::{digest, review};
 use crate::site::{Beside, FILES, FIRST, File, NO_NAMES, PLAIN, SECOND, Site, file, lenient, signed};
 use crate::world::{World, now};
@@ -47,10 +48,9 @@ fn a_proof_that_is_wrong_refuses_even_where_none_is_asked_for() {
     let said = site.refuses(&[changed], "evidence-invalid");
     assert!(said.contains("minisign"), "{said}");
     let report = site.world.json("report show --enclave en");
-    let checks = report["head"]["checks"].as_array().unwrap();
-    let check = checks.iter().find(|check| check["id"] == "evidence").unwrap();
-    assert_eq!(check["result"], "warn");
-    assert_eq!(check["note"], "1 artifacts bring a proof that is wrong");
+    let evidence = check(&report, "evidence");
+    assert_eq!(evidence["result"], "warn");
+    assert_eq!(evidence["note"], "1 artifacts bring a proof that is wrong");
     site.takes(&[signed("tool", "1.0", FIRST)]);
 }
 
@@ -65,6 +65,10 @@ fn a_wrong_proof_is_told_where_the_rest_comes_in() {
         ran.stderr.contains("1 artifacts bring a proof that is wrong"),
         "{ran:?}"
     );
+    let report = site.world.json("report show --enclave en");
+    let policy = check(&report, "policy");
+    assert_eq!(policy["result"], "warn");
+    assert_eq!(policy["note"], "1 artifacts are kept out, and the others are published");
 }
 
 #[test]

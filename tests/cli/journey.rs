@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::people;
 use crate::raw_bundle::{Edits, RawBundle};
+use crate::reports::check;
 use crate::world::{PLAIN_POLICY, World, now, tree};
 
 fn imported(sequences: u64) -> (World, Digest) {
@@ -360,14 +361,18 @@ fn approvals_of_other_persons_are_asked_for() {
     );
     // The report keeps who approved, and why; those of the refusals before say what failed.
     let report = world.json("report show --enclave en");
+    let approvals = check(&report, "approvals");
+    assert_eq!(
+        (&approvals["result"], &approvals["observed"]),
+        (&json!("pass"), &json!("eve"))
+    );
     let eve = &report["head"]["people"][1];
     assert_eq!((&eve["person"], &eve["role"]), (&json!("eve"), &json!("approve")));
     assert_eq!(eve["approval"]["reason"], "reviewed");
     let text = world.run("report show --enclave en").done().stdout;
     assert!(text.contains("eve approved") && text.contains("reviewed"), "{text}");
     let refused = world.json("report show 1 --enclave en");
-    let checks = refused["head"]["checks"].as_array().unwrap();
-    let approvals = checks.iter().find(|check| check["id"] == "approvals").unwrap();
+    let approvals = check(&refused, "approvals");
     assert_eq!(
         (&approvals["result"], &approvals["codes"]),
         (&json!("fail"), &json!(["approvals-missing"]))

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::capsule::{capsule, same};
 use crate::custody::{TRUST, by_station, carried, records, show, world};
+use crate::reports::check;
 use crate::world::{World, by_python};
 
 /// The last record's digest and its twelve words, joined for a command line.
@@ -85,10 +86,7 @@ fn an_import_that_is_told_the_last_one_refuses_without_it_and_says_so_for_good()
     let said = phrase.replace('-', " ");
     assert_eq!(named(&world, 1), json!([{ "digest": null, "said": said }]));
     let document = world.json("report show 1 --enclave en");
-    let result = |id: &str| {
-        let checks = document["head"]["checks"].as_array().unwrap();
-        checks.iter().find(|check| check["id"] == id).unwrap()["result"].clone()
-    };
+    let result = |id: &str| check(&document, id)["result"].clone();
     assert_eq!(
         (result("evidence"), result("custody"), result("policy")),
         (json!("pass"), json!("fail"), json!("not-reached"))

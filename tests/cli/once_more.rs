@@ -9,6 +9,7 @@ use crate::capsule::{capsule, same};
 use crate::kill::{can_trace, kill_at, points};
 use crate::log::copy;
 use crate::people;
+use crate::reports::check;
 use crate::reviews::{digest, review};
 use crate::site::{Beside, FILES, Site, file};
 use crate::world::{World, by_python};
@@ -83,8 +84,7 @@ fn what_waits_is_taken_from_the_same_bundle_once_it_is_approved() {
     assert_eq!(status["bundles"], 1, "{status}");
     // The report says what it was.
     let shown = site.world.json("report show --enclave en");
-    let checks = shown["head"]["checks"].as_array().unwrap();
-    let order = checks.iter().find(|check| check["id"] == "order").unwrap();
+    let order = check(&shown, "order");
     assert!(
         order["note"].as_str().unwrap().contains("once more for 1 artifacts"),
         "{order}"

@@ -72,6 +72,12 @@ fn has_the_fields_of(part: &Value, definition: &str) {
     assert!(found.is_subset(&known), "{:?}", found.difference(&known));
 }
 
+/// What a report says of one check.
+pub(crate) fn check<'a>(report: &'a Value, id: &str) -> &'a Value {
+    let checks = report["head"]["checks"].as_array().unwrap();
+    checks.iter().find(|check| check["id"] == id).unwrap()
+}
+
 fn checks(document: &Value) -> Vec<(&str, &str)> {
     document["head"]["checks"]
         .as_array()
@@ -163,8 +169,7 @@ fn a_check_says_what_it_asked_for_and_what_it_found() {
     let document = world.json("report show 2 --enclave en");
     let head = &document["head"];
     let said = |id: &str| {
-        let checks = head["checks"].as_array().unwrap();
-        let check = checks.iter().find(|check| check["id"] == id).unwrap();
+        let check = check(&document, id);
         [&check["expected"], &check["observed"]].map(|text| text.as_str().unwrap_or_default().to_owned())
     };
     assert_eq!(said("container"), ["bundle format 1", "bundle format 1 on 1 volume"]);
@@ -277,10 +282,7 @@ fn what_the_policy_refused_is_listed_with_its_rules() {
         .filter(|(_, result)| *result == "fail")
         .collect();
     assert_eq!(policy, [("policy", "fail")]);
-    let check = |id: &str| {
-        let checks = head["checks"].as_array().unwrap();
-        checks.iter().find(|check| check["id"] == id).unwrap()
-    };
+    let check = |id: &str| check(&document, id);
     // A code stands once, however many artifacts it is about.
     let codes: Vec<&str> = check("policy")["codes"]
         .as_array()
@@ -294,6 +296,13 @@ fn what_the_policy_refused_is_listed_with_its_rules() {
         "{codes:?}"
     );
     assert_eq!(check("evidence")["result"], "pass");
+    // What the policy refuses is counted, since the refusals compare nothing.
+    assert_eq!(check("policy")["expected"], "every artifact admitted");
+    assert!(
+        check("policy")["observed"].as_str().unwrap().contains(" denied"),
+        "{}",
+        check("policy")
+    );
     let codes: Vec<&Value> = head["refusals"]
         .as_array()
         .unwrap()

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
 
+use crate::reports::check;
 use crate::world::{World, now};
 
 /// A file that holds this word is malware to the scripts.
@@ -75,11 +76,6 @@ impl Site {
     fn report(&self) -> Value {
         self.world.json("report show --enclave en")
     }
-}
-
-fn check<'a>(report: &'a Value, id: &str) -> &'a Value {
-    let checks = report["head"]["checks"].as_array().unwrap();
-    checks.iter().find(|check| check["id"] == id).unwrap()
 }
 
 #[test]

@@ -282,6 +282,31 @@ mod tests {
     }
 
     #[test]
+    fn sha1_binds_only_what_its_signer_chose_alone() {
+        let key = Key4::import_secret_ed25519(&[7; 32], UNIX_EPOCH).unwrap();
+        let old = certificate(key, |binding| {
+            let made = UNIX_EPOCH + Duration::from_secs(SHA1_BINDINGS_UNTIL - 1);
+            binding
+                .set_hash_algo(HashAlgorithm::SHA1)
+                .set_signature_creation_time(made)
+                .unwrap()
+        });
+        let user = old.userids().next().unwrap();
+        let binding = user.self_signatures().next().unwrap();
+        // Whoever chooses two texts that collide has not found a second one for a text that stands.
+        assert!(
+            AtSigning
+                .signature(binding, HashAlgoSecurity::SecondPreImageResistance)
+                .is_ok()
+        );
+        assert!(
+            AtSigning
+                .signature(binding, HashAlgoSecurity::CollisionResistance)
+                .is_err()
+        );
+    }
+
+    #[test]
     fn a_point_counts_unless_it_is_spelt_twice_or_of_small_order() {
         // Each byte by which the first spelling of a number is told from its second, and the other ones.
         for (low, middle, high) in [

@@ -1,7 +1,7 @@
 //! Several signatures, several keys, several bindings: what counts for one does not count for another.
 
 use sealift::model::{Anchor, Digest, Doubt, Fault, Finding, Level, Outcome};
-use sequoia_openpgp::types::{KeyFlags, ReasonForRevocation, SignatureType};
+use sequoia_openpgp::types::{HashAlgorithm, KeyFlags, ReasonForRevocation, SignatureType};
 
 use super::maker::{Bound, By, Maker, plain};
 use super::signatures::ask;
@@ -26,6 +26,32 @@ fn a_wrong_signature_by_who_signed_well_is_told_and_hides_no_good_one() {
     let asked = |signatures: [&Vec<u8>; 2]| outcomes(&ask(signatures.map(Vec::as_slice).concat(), &anchors));
     assert_eq!(asked([&good, &wrong]), [GOOD, DAMAGED]);
     assert_eq!(asked([&wrong, &good]), [DAMAGED, GOOD]);
+}
+
+#[test]
+fn each_signature_is_held_to_its_own_hash_of_the_bytes() {
+    let maker = Maker::new(1, BORN);
+    let anchors = [anchor("publisher", maker.material())];
+    let binary = maker.sign(SIGNED, BYTES);
+    let longer = maker.sign_as(By::Primary, SignatureType::Binary, SIGNED, BYTES, |builder| {
+        builder.set_hash_algo(HashAlgorithm::SHA512)
+    });
+    let text = maker.sign_as(
+        By::Primary,
+        SignatureType::Text,
+        SIGNED,
+        b"first line\r\nsecond line\r\n",
+        plain,
+    );
+    for pair in [
+        [&binary, &longer],
+        [&longer, &binary],
+        [&binary, &text],
+        [&text, &binary],
+    ] {
+        let asked = ask(pair.map(Vec::as_slice).concat(), &anchors);
+        assert!(asked.iter().all(|finding| finding.outcome == GOOD), "{asked:?}");
+    }
 }
 
 /// Judges a list of one file with signatures beside it.

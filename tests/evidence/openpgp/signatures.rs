@@ -362,6 +362,14 @@ fn times_that_cannot_be_are_wrong() {
         builder.set_signature_validity_period(day).unwrap()
     });
     assert_eq!(outcome(short_lived, &maker), wrong(Fault::Expired));
+    // RFC 9580 §5.2.3.18: nothing, or zero seconds, never ends.
+    let endless = maker.sign_as(By::Primary, SignatureType::Binary, SIGNED, BYTES, |builder| {
+        let area = Subpacket::new(SubpacketValue::SignatureExpirationTime(0.into()), true).unwrap();
+        builder
+            .modify_hashed_area(|mut hashed| hashed.add(area).map(|()| hashed))
+            .unwrap()
+    });
+    assert_eq!(outcome(endless, &maker), GOOD);
 }
 
 #[test]
