@@ -206,6 +206,25 @@ fn each_check_fails_alone() {
 }
 
 #[test]
+fn a_key_pinned_under_a_name_made_only_what_calls_it_so() {
+    let key = FileKey::from_seed(&[1; 32]);
+    let payload = provenance(b"bytes");
+    let signature = key.sign(&pae(TYPE, &payload)).unwrap();
+    let named = anchor(
+        "named",
+        Material::PublicKey(format!("Key-ID: release\n{}", key.public().to_pem())),
+    );
+    for (hint, expected) in [
+        ("release", CONFIRMED),
+        ("nightly", Outcome::Undecided(Doubt::UnknownSigner)),
+        ("", Outcome::Undecided(Doubt::UnknownSigner)),
+    ] {
+        let envelope = envelope(TYPE, &payload, &[(hint, signature.clone())]);
+        assert_eq!(told(&envelope, std::slice::from_ref(&named)), expected, "{hint}");
+    }
+}
+
+#[test]
 fn a_bad_verdict_lifts_nothing() {
     let key = FileKey::from_seed(&[1; 32]);
     let verdict = |word: &str| {

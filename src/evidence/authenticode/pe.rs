@@ -188,6 +188,20 @@ mod tests {
     use crate::model::{Fault, Outcome};
 
     #[test]
+    fn a_length_is_read_in_both_forms_and_no_longer_than_four_bytes() {
+        for (bytes, expected) in [
+            (&[0x30, 0x7f][..], Some(129)),
+            (&[0x30, 0x81, 0x80], Some(131)),
+            (&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff], Some(0xffff_ffff + 6)),
+            (&[0x30, 0x85, 0, 0, 0, 0, 1], None),
+            (&[0x30, 0x82, 1], None),
+            (&[0x30], None),
+        ] {
+            assert_eq!(der_length(bytes), expected, "{bytes:02x?}");
+        }
+    }
+
+    #[test]
     fn a_file_that_became_shorter_has_no_hash() {
         let hashed = |from, to| {
             let mut hashes = Hashes::new(Hash::ALL);

@@ -100,3 +100,25 @@ fn parse_time(text: &str) -> Result<i64, Refusal> {
     time.map(|time| time.as_second())
         .ok_or_else(|| malformed("has a time that is not of RFC 3339"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_of_rfc_3339() {
+        for text in ["2026-01-02T03:04:05Z", "2026-01-02T05:04:05.000000000+02:00"] {
+            assert_eq!(parse_time(text).ok(), Some(1_767_323_045), "{text}");
+        }
+        // A library reads more than that.
+        for text in [
+            "2026-01-02 03:04:05Z",
+            "2026-01-02t03:04:05Z",
+            "2026-01-02T05:04:05.000000000+02:00:00",
+            "2026-01-02",
+            "",
+        ] {
+            assert!(parse_time(text).is_err(), "{text}");
+        }
+    }
+}

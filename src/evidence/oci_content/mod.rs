@@ -246,3 +246,33 @@ fn word(document: &Document) -> &'static str {
 fn lies_elsewhere(layer: &Descriptor) -> bool {
     !layer.urls.is_empty() || layer.media_type.contains(".nondistributable.") || layer.media_type.contains(".foreign.")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_signature_goes_to_the_kind_that_judges_it() {
+        let objects = [
+            &br#"{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json"}"#[..],
+            br#"{"schemaVersion":2}"#,
+            b"\xd2\x84",
+            br#"{"payloadType":"application/vnd.in-toto+json"}"#,
+            br#"{"critical":{}}"#,
+            br#"{"payload":"","protected":""}"#,
+        ];
+        let parted = by_kind(objects.map(<[u8]>::to_vec).to_vec());
+        let parted: Vec<(&str, Vec<&[u8]>)> = parted
+            .iter()
+            .map(|(kind, objects)| (*kind, objects.iter().map(Vec::as_slice).collect()))
+            .collect();
+        assert_eq!(
+            parted,
+            [
+                ("sigstore", vec![objects[0]]),
+                ("cosign", vec![objects[1], objects[3], objects[4]]),
+                ("notation", vec![objects[2], objects[5]]),
+            ]
+        );
+    }
+}
