@@ -574,6 +574,16 @@ pub(crate) fn rewritten(world: &World, to: &str, count: usize, name: &str, reaso
 
 /// Writes a report with these records.
 pub(crate) fn rewritten_as(world: &World, to: &str, records: impl Iterator<Item = Record>) {
+    rewritten_with(world, to, records, |_| ());
+}
+
+/// Writes a report with these records, whose head is changed.
+pub(crate) fn rewritten_with(
+    world: &World,
+    to: &str,
+    records: impl Iterator<Item = Record>,
+    change: impl FnOnce(&mut Head),
+) {
     let (envelope, _) = parts(&reports(world)[0]);
     let mut head: Head = strict_json::read(&envelope.payload).unwrap();
     let mut aside = Aside::begin(&world.path("aside")).unwrap();
@@ -589,6 +599,7 @@ pub(crate) fn rewritten_as(world: &World, to: &str, records: impl Iterator<Item 
     };
     // Its leaves are in no log.
     head.log = None;
+    change(&mut head);
     let key = people::key(people::STATION);
     aside.finish(&mut head, Some(&key), &world.path(to)).unwrap();
 }

@@ -1,6 +1,5 @@
 //! What stands on the pages, from the first to the last.
 
-use super::PdfError;
 use super::sheet::{Cell, Colour, INK, LINE, QUIET, Sheet, Text};
 use crate::model::{Finding, Level};
 use crate::report::attempt::of_day;
@@ -35,7 +34,7 @@ pub(super) fn title(head: &Head) -> String {
 }
 
 /// A name with what it says, as a row of two columns.
-fn fact(sheet: &mut Sheet, name: &str, texts: Vec<Text>) -> Result<(), PdfError> {
+fn fact(sheet: &mut Sheet, name: &str, texts: Vec<Text>) {
     sheet.row(vec![
         Cell {
             width: 90.0,
@@ -45,42 +44,42 @@ fn fact(sheet: &mut Sheet, name: &str, texts: Vec<Text>) -> Result<(), PdfError>
             width: LINE - 90.0,
             texts,
         },
-    ])
+    ]);
 }
 
-pub(super) fn head(report: &Report, sheet: &mut Sheet) -> Result<(), PdfError> {
+pub(super) fn head(report: &Report, sheet: &mut Sheet) {
     let head = &report.head;
     let colour = match head.outcome {
         Outcome::Imported => GOOD,
         Outcome::Refused => BAD,
     };
     sheet.band(40.0, colour);
-    sheet.paragraph(Text::plain(title(head)).bold().sized(17.0).coloured(colour))?;
+    sheet.paragraph(Text::plain(title(head)).bold().sized(17.0).coloured(colour));
     sheet.paragraph(Text::plain(format!(
         "Report {} of enclave {}, written {} by {}",
         head.number, head.station.name, head.created, head.generator
-    )))?;
+    )));
     if head.station.profile == "evaluation" {
         let words = "EVALUATION: in this enclave one person and one key may do everything.";
-        sheet.paragraph(Text::plain(words).bold().coloured(WARN))?;
+        sheet.paragraph(Text::plain(words).bold().coloured(WARN));
     }
-    transfer(head, sheet)?;
-    refusals(head, sheet)?;
-    checks(head, sheet)?;
-    levels(head, sheet)?;
-    vouchers(head, sheet)?;
-    changes(head, sheet)?;
-    sheet.heading("Not checked")?;
+    transfer(head, sheet);
+    refusals(head, sheet);
+    checks(head, sheet);
+    levels(head, sheet);
+    vouchers(head, sheet);
+    changes(head, sheet);
+    sheet.heading("Not checked");
     for line in &head.not_checked {
-        sheet.paragraph(Text::plain(format!("– {line}")))?;
+        sheet.paragraph(Text::plain(format!("– {line}")));
     }
     control_map(head, sheet)
 }
 
-fn transfer(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
-    sheet.heading("The transfer")?;
+fn transfer(head: &Head, sheet: &mut Sheet) {
+    sheet.heading("The transfer");
     for (name, said) in head.attempt_facts() {
-        fact(sheet, name, said.into_iter().map(Text::plain).collect())?;
+        fact(sheet, name, said.into_iter().map(Text::plain).collect());
     }
     if let Some(bundle) = &head.bundle {
         fact(
@@ -97,7 +96,7 @@ fn transfer(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
                     bundle.artifacts, bundle.documents, bundle.objects, bundle.object_bytes, bundle.volumes
                 )),
             ],
-        )?;
+        );
     }
     for (role, name) in [("export", "Exported by"), ("approve", "Approved by")] {
         let mut texts = Vec::new();
@@ -118,7 +117,7 @@ fn transfer(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
         if texts.is_empty() {
             texts.push(Text::plain("nobody").coloured(QUIET));
         }
-        fact(sheet, name, texts)?;
+        fact(sheet, name, texts);
     }
     if let Some(published) = &head.published {
         fact(
@@ -131,7 +130,7 @@ fn transfer(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
                 )),
                 Text::small(published.repository.to_string()),
             ],
-        )?;
+        );
     }
     let root = &head.trust.root;
     fact(
@@ -141,12 +140,12 @@ fn transfer(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
             Text::plain(format!("version {}", root.version)),
             Text::small(root.digest.to_string()),
         ],
-    )?;
+    );
     for (name, standing) in [
         ("Trust data", &head.trust.trust_data),
         ("Revocations", &head.trust.revocations),
     ] {
-        fact(sheet, name, stands(standing.as_ref()))?;
+        fact(sheet, name, stands(standing.as_ref()));
     }
     if let Some(policy) = &head.policy {
         let signed = if policy.signed_by.is_empty() {
@@ -166,10 +165,10 @@ fn transfer(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
                 Text::plain(format!("{}, {signed}{mode}", policy.id)),
                 Text::small(policy.digest.to_string()),
             ],
-        )?;
+        );
     }
     for run in &head.scanners {
-        fact(sheet, "Scanned", vec![Text::plain(run.words())])?;
+        fact(sheet, "Scanned", vec![Text::plain(run.words())]);
     }
     if let Some(custody) = &head.custody {
         let mut texts = vec![Text::plain(custody.words())];
@@ -181,19 +180,18 @@ fn transfer(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
         );
         texts.extend(custody.named_words().map(Text::small));
         texts.extend(custody.troubles.iter().map(|trouble| Text::small(trouble.words())));
-        fact(sheet, "Custody", texts)?;
+        fact(sheet, "Custody", texts);
     }
     if let Some(words) = head.bundle.as_ref().and_then(Bundle::delta_words) {
-        fact(sheet, "Brings", vec![Text::plain(words)])?;
+        fact(sheet, "Brings", vec![Text::plain(words)]);
     }
     if let Some(time) = &head.known_time {
         let words = format!(
             "this machine's clock; {} was proven before by {}",
             time.time, time.source
         );
-        fact(sheet, "Time", vec![Text::plain(words)])?;
+        fact(sheet, "Time", vec![Text::plain(words)]);
     }
-    Ok(())
 }
 
 fn stands(standing: Option<&Standing>) -> Vec<Text> {
@@ -214,14 +212,14 @@ fn stands(standing: Option<&Standing>) -> Vec<Text> {
     )
 }
 
-fn refusals(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
+fn refusals(head: &Head, sheet: &mut Sheet) {
     if head.refusals.is_empty() {
-        return Ok(());
+        return;
     }
     sheet.heading(match head.outcome {
         Outcome::Imported => "Kept out, and why",
         Outcome::Refused => "Refused, and why",
-    })?;
+    });
     for refusal in &head.refusals {
         let mut texts = vec![
             Text::plain(refusal.subject.as_str()).bold(),
@@ -231,16 +229,15 @@ fn refusals(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
             texts.extend(text.iter().map(|text| Text::small(format!("{word} {text}"))));
         }
         texts.extend(refusal.hint.iter().map(|hint| Text::small(hint.as_str())));
-        marked(sheet, ("✕", BAD), texts)?;
+        marked(sheet, ("✕", BAD), texts);
     }
     if head.refusals_left_out > 0 {
-        sheet.paragraph(Text::small(format!("and {} more reasons", head.refusals_left_out)))?;
+        sheet.paragraph(Text::small(format!("and {} more reasons", head.refusals_left_out)));
     }
-    Ok(())
 }
 
 /// A row with a sign before it: colour never says anything alone.
-fn marked(sheet: &mut Sheet, (sign, colour): (&str, Colour), texts: Vec<Text>) -> Result<(), PdfError> {
+fn marked(sheet: &mut Sheet, (sign, colour): (&str, Colour), texts: Vec<Text>) {
     sheet.row(vec![
         Cell {
             width: 16.0,
@@ -250,9 +247,8 @@ fn marked(sheet: &mut Sheet, (sign, colour): (&str, Colour), texts: Vec<Text>) -
             width: LINE - 16.0,
             texts,
         },
-    ])?;
+    ]);
     sheet.rule();
-    Ok(())
 }
 
 const fn sign(result: CheckResult) -> (&'static str, Colour) {
@@ -266,8 +262,8 @@ const fn sign(result: CheckResult) -> (&'static str, Colour) {
     }
 }
 
-fn checks(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
-    sheet.heading("The journey and its checks")?;
+fn checks(head: &Head, sheet: &mut Sheet) {
+    sheet.heading("The journey and its checks");
     for check in &head.checks {
         let (sign, colour) = sign(check.result);
         let mut texts = vec![Text::plain(check.title.as_str())];
@@ -297,17 +293,16 @@ fn checks(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
                 width: 100.0,
                 texts: result,
             },
-        ])?;
+        ]);
         sheet.rule();
     }
-    Ok(())
 }
 
-fn levels(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
+fn levels(head: &Head, sheet: &mut Sheet) {
     if head.ecosystems.is_empty() {
-        return Ok(());
+        return;
     }
-    sheet.heading("Evidence")?;
+    sheet.heading("Evidence");
     for tally in &head.ecosystems {
         let of = |level: Level| tally.levels.get(level.word()).copied().unwrap_or_default();
         let parts: Vec<(u64, Colour)> = Level::ALL
@@ -334,20 +329,20 @@ fn levels(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
             tally.artifacts,
             words.join(", ")
         );
-        sheet.paragraph(Text::plain(line))?;
-        sheet.bar(9.0, &parts)?;
+        sheet.paragraph(Text::plain(line));
+        sheet.bar(9.0, &parts);
     }
     sheet.paragraph(Text::small(
         "From dark to light: provenance (publisher, build and signing time proven by a log or authority), publisher (signed by a pinned \
          key), registry (a registry or distribution signed the digest), observed (only the exporter saw it), none.",
-    ))
+    ));
 }
 
-fn vouchers(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
+fn vouchers(head: &Head, sheet: &mut Sheet) {
     if head.ecosystems.is_empty() {
-        return Ok(());
+        return;
     }
-    sheet.heading("Who vouched for what")?;
+    sheet.heading("Who vouched for what");
     if head.vouchers.is_empty() {
         return sheet.paragraph(Text::plain("Nobody: no proof was confirmed that names a signer.").coloured(QUIET));
     }
@@ -368,7 +363,7 @@ fn vouchers(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
                 width: LINE - 166.0,
                 texts: vec![Text::plain(voucher.signer.as_str()), Text::small(said)],
             },
-        ])?;
+        ]);
         sheet.rule();
     }
     if head.vouchers_left_out > 0 {
@@ -376,42 +371,40 @@ fn vouchers(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
             "and {} more; the report lists them artifact by artifact",
             head.vouchers_left_out
         );
-        sheet.paragraph(Text::small(words))?;
+        sheet.paragraph(Text::small(words));
     }
-    Ok(())
 }
 
-fn changes(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
+fn changes(head: &Head, sheet: &mut Sheet) {
     let trust = &head.trust;
     if trust.changes.is_empty() && trust.new_roots.is_empty() {
-        return Ok(());
+        return;
     }
-    sheet.heading("What the bundle changed of what is trusted")?;
+    sheet.heading("What the bundle changed of what is trusted");
     for root in &trust.new_roots {
         let words = format!("– root version {} counts from now on", root.version);
-        sheet.paragraph(Text::plain(words))?;
+        sheet.paragraph(Text::plain(words));
     }
     for change in &trust.changes {
-        sheet.paragraph(Text::plain(format!("– {change}")))?;
+        sheet.paragraph(Text::plain(format!("– {change}")));
     }
     if trust.changes_left_out > 0 {
-        sheet.paragraph(Text::small(format!("and {} more changes", trust.changes_left_out)))?;
+        sheet.paragraph(Text::small(format!("and {} more changes", trust.changes_left_out)));
     }
-    Ok(())
 }
 
-fn control_map(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
-    sheet.heading("Controls")?;
+fn control_map(head: &Head, sheet: &mut Sheet) {
+    sheet.heading("Controls");
     sheet.paragraph(Text::small(
         "What the checks of this import answer, and no more: a control is satisfied where every check it rests on passed for every \
          artifact and nothing that it asks for is left. Whether an organisation complies is for its assessors to say.",
-    ))?;
+    ));
     if head.station.profile == "evaluation" {
         let words = format!("Nothing is satisfied here: {}.", controls::EVALUATION);
-        sheet.paragraph(Text::plain(words).bold().coloured(WARN))?;
+        sheet.paragraph(Text::plain(words).bold().coloured(WARN));
     }
     if let Some(words) = controls::since_sealed(head) {
-        sheet.paragraph(Text::plain(format!("This map was {words}.")).bold().coloured(WARN))?;
+        sheet.paragraph(Text::plain(format!("This map was {words}.")).bold().coloured(WARN));
     }
     for regime in controls::REGIMES {
         let counts = controls::counts(regime, head);
@@ -420,12 +413,12 @@ fn control_map(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
             "{}: {} satisfied, {} partial, {} not covered",
             regime.title, counts[0], counts[1], counts[2]
         );
-        sheet.paragraph(Text::plain(line).bold())?;
+        sheet.paragraph(Text::plain(line).bold());
         sheet.bar(
             4.0,
             &[(counts[0], GOOD), (counts[1], LEVELS[1]), (counts[2], LEVELS[0])],
-        )?;
-        sheet.paragraph(Text::small(format!("The regime's text: {}.", regime.text.words())))?;
+        );
+        sheet.paragraph(Text::small(format!("The regime's text: {}.", regime.text.words())));
         for answer in controls::answers(head).filter(|answer| answer.regime == regime.id) {
             let (sign, colour) = match answer.status {
                 Status::Satisfied => ("✓", GOOD),
@@ -448,10 +441,9 @@ fn control_map(head: &Head, sheet: &mut Sheet) -> Result<(), PdfError> {
                     vec![Text::plain(answer.asks), Text::small(small.join(" · "))],
                 ),
                 cell(70.0, vec![Text::plain(answer.status.word())]),
-            ])?;
+            ]);
         }
     }
-    Ok(())
 }
 
 /// Whether somebody should look at an artifact: a proof is wrong, or it is not published.
@@ -460,7 +452,7 @@ pub(super) fn is_troubled(record: &Record) -> bool {
         || record.decision.as_ref().is_some_and(|decision| !decision.is_admitted())
 }
 
-pub(super) fn artifact(record: &Record, is_troubled: bool, sheet: &mut Sheet) -> Result<(), PdfError> {
+pub(super) fn artifact(record: &Record, is_troubled: bool, sheet: &mut Sheet) {
     let colour = if is_troubled { BAD } else { INK };
     let mut said = Vec::new();
     for finding in &record.findings {
@@ -511,9 +503,8 @@ pub(super) fn artifact(record: &Record, is_troubled: bool, sheet: &mut Sheet) ->
             width: 170.0,
             texts: decided,
         },
-    ])?;
+    ]);
     sheet.rule();
-    Ok(())
 }
 
 /// What leads from the paper back to the report, which alone is the record.

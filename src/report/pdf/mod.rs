@@ -92,7 +92,7 @@ impl Paper {
         let name = format!("report-{:06}.ndjson", head.number);
         let foot = format!("Report {} of {} · {}", head.number, head.station.name, report.digest);
         let mut sheet = Sheet::new(document, &foot)?;
-        content::head(report, &mut sheet)?;
+        content::head(report, &mut sheet);
         let closing = content::closing(report, attached.is_some().then_some(name.as_str()));
         Ok(Self {
             sheet,
@@ -107,20 +107,20 @@ impl Paper {
     }
 
     /// Lays out one artifact.
-    pub(super) fn record(&mut self, record: &Record) -> Result<(), PdfError> {
+    pub(super) fn record(&mut self, record: &Record) {
         let is_troubled = content::is_troubled(record);
         if self.rows >= MAX_ROWS {
             if !is_troubled || self.troubled >= MAX_TROUBLED_ROWS {
                 self.left_out += 1;
-                return Ok(());
+                return;
             }
             self.troubled += 1;
         }
         if self.rows == 0 {
-            self.sheet.heading("Artifacts")?;
+            self.sheet.heading("Artifacts");
         }
         self.rows += 1;
-        content::artifact(record, is_troubled, &mut self.sheet)
+        content::artifact(record, is_troubled, &mut self.sheet);
     }
 
     /// Attaches the report and writes the document.
@@ -131,13 +131,13 @@ impl Paper {
                  {MAX_TROUBLED_ROWS} are listed here.",
                 self.left_out
             );
-            self.sheet.paragraph(sheet::Text::small(words))?;
+            self.sheet.paragraph(sheet::Text::small(words));
         }
         self.sheet.gap(14.0);
         for words in &self.closing {
-            self.sheet.paragraph(sheet::Text::small(words.as_str()))?;
+            self.sheet.paragraph(sheet::Text::small(words.as_str()));
         }
-        let mut document = self.sheet.finish()?;
+        let mut document = self.sheet.finish();
         if let Some(bytes) = self.attached {
             document.embed_file(EmbeddedFile {
                 path: self.name,

@@ -98,6 +98,7 @@ pub(super) struct Sheet {
     y: f32,
     page: u32,
     foot: String,
+    settings: PageSettings,
 }
 
 impl Sheet {
@@ -112,6 +113,7 @@ impl Sheet {
             y: MARGIN,
             page: 0,
             foot,
+            settings: PageSettings::from_wh(WIDTH, HEIGHT).ok_or(PdfError::Layout)?,
         })
     }
 
@@ -130,10 +132,10 @@ impl Sheet {
     }
 
     /// A title, with room for some lines below it on the same page.
-    pub(super) fn heading(&mut self, words: &str) -> Result<(), PdfError> {
+    pub(super) fn heading(&mut self, words: &str) {
         self.gap(14.0);
-        self.keep(60.0)?;
-        self.paragraph(Text::plain(words).bold().sized(11.0))?;
+        self.keep(60.0);
+        self.paragraph(Text::plain(words).bold().sized(11.0));
         self.marks.push(Mark::Box {
             x: MARGIN,
             y: self.y + 1.0,
@@ -142,18 +144,17 @@ impl Sheet {
             colour: RULE,
         });
         self.y += 5.0;
-        Ok(())
     }
 
-    pub(super) fn paragraph(&mut self, text: Text) -> Result<(), PdfError> {
+    pub(super) fn paragraph(&mut self, text: Text) {
         self.row(vec![Cell {
             width: LINE,
             texts: vec![text],
-        }])
+        }]);
     }
 
     /// Cells beside each other, whose lines go on on the next page where they must.
-    pub(super) fn row(&mut self, cells: Vec<Cell>) -> Result<(), PdfError> {
+    pub(super) fn row(&mut self, cells: Vec<Cell>) {
         let mut columns: Vec<Vec<Text>> = Vec::new();
         for cell in &cells {
             let mut lines = Vec::new();
@@ -169,7 +170,7 @@ impl Sheet {
         let whole = columns.iter().map(|lines| height(lines)).fold(0.0, f32::max);
         // A row that is no longer than half a page stays together.
         if whole < HEIGHT / 2.0 {
-            self.keep(whole)?;
+            self.keep(whole);
         }
         let most = columns.iter().map(Vec::len).max().unwrap_or_default();
         for place in 0..most {
@@ -178,7 +179,7 @@ impl Sheet {
                 .filter_map(|lines| lines.get(place))
                 .map(|line| line.size * 1.3)
                 .fold(0.0, f32::max);
-            self.keep(tallest)?;
+            self.keep(tallest);
             let mut x = MARGIN;
             for (cell, lines) in cells.iter().zip(&columns) {
                 if let Some(text) = lines.get(place) {
@@ -192,7 +193,6 @@ impl Sheet {
             }
             self.y += tallest;
         }
-        Ok(())
     }
 
     /// A thin line between rows.
@@ -208,8 +208,8 @@ impl Sheet {
     }
 
     /// A bar whose parts have their shares of the line.
-    pub(super) fn bar(&mut self, height: f32, parts: &[(u64, Colour)]) -> Result<(), PdfError> {
-        self.keep(height + 4.0)?;
+    pub(super) fn bar(&mut self, height: f32, parts: &[(u64, Colour)]) {
+        self.keep(height + 4.0);
         let all = parts.iter().map(|(count, _)| *count).sum::<u64>().max(1);
         let mut x = MARGIN;
         for (count, colour) in parts.iter().filter(|(count, _)| *count > 0) {
@@ -225,7 +225,6 @@ impl Sheet {
             x += width;
         }
         self.y += height + 4.0;
-        Ok(())
     }
 
     /// A band behind what follows, from here on down.
@@ -240,15 +239,14 @@ impl Sheet {
     }
 
     /// Begins another page unless as much room is left.
-    fn keep(&mut self, height: f32) -> Result<(), PdfError> {
+    fn keep(&mut self, height: f32) {
         if self.y + height > FOOT && self.y > MARGIN {
-            self.turn()?;
+            self.turn();
         }
-        Ok(())
     }
 
     /// Draws the page that is full.
-    fn turn(&mut self) -> Result<(), PdfError> {
+    fn turn(&mut self) {
         self.page += 1;
         let foot = format!("{} · page {}", self.foot, self.page);
         self.marks.push(Mark::Text {
@@ -256,9 +254,8 @@ impl Sheet {
             y: HEIGHT - 28.0,
             text: Text::small(foot).sized(6.5),
         });
-        let settings = PageSettings::from_wh(WIDTH, HEIGHT).ok_or(PdfError::Layout)?;
         let marks = std::mem::take(&mut self.marks);
-        let mut page = self.document.start_page_with(settings);
+        let mut page = self.document.start_page_with(self.settings.clone());
         let mut surface = page.surface();
         for mark in marks {
             match mark {
@@ -302,13 +299,12 @@ impl Sheet {
         surface.finish();
         page.finish();
         self.y = MARGIN;
-        Ok(())
     }
 
     /// Draws the last page and gives the document.
-    pub(super) fn finish(mut self) -> Result<Document, PdfError> {
-        self.turn()?;
-        Ok(self.document)
+    pub(super) fn finish(mut self) -> Document {
+        self.turn();
+        self.document
     }
 }
 

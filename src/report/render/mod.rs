@@ -300,7 +300,8 @@ impl Rendering for html::Page {
 
 impl Rendering for pdf::Paper {
     fn record(&mut self, record: &Record, _: &mut dyn Write) -> Result<(), RenderError> {
-        Ok(pdf::Paper::record(self, record)?)
+        pdf::Paper::record(self, record);
+        Ok(())
     }
 
     fn end(self: Box<Self>, out: &mut dyn Write) -> Result<(), RenderError> {

@@ -210,8 +210,16 @@ impl<'a> Wrapper<'a> {
             syn::Expr::Call(_) | syn::Expr::MethodCall(_) | syn::Expr::If(_) | syn::Expr::Match(_)
         );
         if is_unit && is_check && said != "Ok (())" && !said.starts_with("Err (") {
+            // In `Ok(expression?)` it is the expression that fails.
+            let checked = match tail {
+                syn::Expr::Call(call) if said.starts_with("Ok (") => match call.args.first() {
+                    Some(syn::Expr::Try(tried)) => &tried.expr,
+                    _ => return,
+                },
+                _ => tail,
+            };
             let switch = self.switch("tail", tail.span());
-            self.wrap(tail.span(), format!("crate::switch::tail({switch}, "), ")".to_owned());
+            self.wrap(checked.span(), format!("crate::switch::tail({switch}, "), ")".to_owned());
         }
     }
 
