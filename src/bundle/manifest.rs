@@ -279,10 +279,11 @@ pub fn is_stream_name(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn sample() -> Manifest {
+    /// A manifest of one volume.
+    pub(crate) fn sample() -> Manifest {
         let digest = Digest::of(b"x");
         Manifest {
             base: None,

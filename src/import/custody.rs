@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::authenticate::{Approvals, Judgement, Voucher, authenticate};
+use super::authenticate::{Approvals, Judgement, authenticate};
 use super::decide::objects_of;
 use super::open::{Input, UntrustedRecord, cannot_read, gather, is_volume, list, open_plain};
 use super::scan::Scanned;
@@ -22,7 +22,7 @@ use crate::policy::{CustodyFacts, CustodyRule, Scan, ScanResult, ScanRole, Side,
 use crate::report::Custody;
 use crate::scan::Answer;
 use crate::trust::custody::{
-    About, Chain, MAX_CUSTODY_TOLD, ScanTold as TrustTold, ScannedBy, SealState, Told, Trouble, VolumeOf, Word,
+    About, Chain, MAX_CUSTODY_TOLD, ScanTold as TrustTold, ScannedBy, SealState, Told, Trouble, VolumeOf,
 };
 use crate::trust::folder::TrustFolder;
 use crate::trust::{Revocations, Role, Root, TrustedRoot};
@@ -167,15 +167,10 @@ pub(super) fn chain_again(
         .into_iter()
         .map(|kept| (kept.file, kept.envelope.into_bytes()))
         .collect();
-    let known: BTreeSet<Digest> = untrusted
-        .iter()
-        .filter_map(|(_, bytes)| Some(Digest::of(&Envelope::read(bytes).ok()?.payload)))
-        .collect();
     let told = custody.into_iter().flat_map(|custody| &custody.records);
-    let unreadable = told.filter(|link| link.word == Word::Unreadable && !known.contains(&link.digest));
     let revocations = site.revocations().map(|(_, document)| document);
     let about = about(digest, Some(manifest), revocations, now);
-    Chain::judge_with(&untrusted, unreadable.cloned().collect(), &[root], &about)
+    Chain::judge_with(&untrusted, told.cloned().collect(), &[root], &about)
 }
 
 /// What the policy asks of a bundle's custody records.
@@ -193,7 +188,7 @@ struct WayScan {
 
 impl Custodied {
     /// Takes from a chain what the policy asks for.
-    pub(super) fn of(chain: &Chain, manifest: &Manifest, voucher: &Voucher) -> Self {
+    pub(super) fn of(chain: &Chain, manifest: &Manifest, exporters: &[String]) -> Self {
         // A bundle has at most 10,000 volumes.
         let count = u32::try_from(manifest.volumes.len()).unwrap_or(u32::MAX);
         let mut volumes: BTreeMap<u32, VolumeCustody> =
@@ -201,7 +196,7 @@ impl Custodied {
         let mut seals: BTreeMap<u32, &str> = BTreeMap::new();
         let mut scans = Vec::new();
         for (link, record) in chain.counting() {
-            let by_others = link.persons.iter().any(|person| !voucher.exporters.contains(person));
+            let by_others = link.persons.iter().any(|person| !exporters.contains(person));
             let of_receiver = record.event.is_of_receiver();
             let is_clean = !record.scans.is_empty() && record.scans.iter().all(ScannedBy::is_clean);
             let roles: Vec<ScanRole> = link.roles.iter().filter_map(|role| scan_role(*role)).collect();
@@ -402,3 +397,6 @@ pub fn volumes_of(numbers: &[u32], count: Option<u32>, digests: &BTreeMap<u32, D
     };
     numbers.iter().map(volume).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -255,7 +255,7 @@ fn run_import(
             // Once more, since the bundle may have brought revocations.
             let chain = custody::chain(&records, &newest, (intact.manifest(), manifest_digest), &site, run.now);
             recorder.custody(&chain, run.named);
-            let custody = Custodied::of(&chain, intact.manifest(), intact.voucher());
+            let custody = Custodied::of(&chain, intact.manifest(), &intact.voucher().exporters);
             let store = Some(enclave.repository.store());
             let in_force = site.in_force();
             let pins = pins(&site, Some(&enclave.ledger))?;
@@ -536,7 +536,7 @@ pub fn verify(inputs: Vec<Input>, against: &Against<'_>, run: &Run<'_>) -> Resul
             })?;
             check_not_revoked(&checked.manifest, manifest_digest, intact.voucher(), &site)?;
             let chain = custody::chain(&records, &newest, (intact.manifest(), manifest_digest), &site, run.now);
-            let custody = Custodied::of(&chain, intact.manifest(), intact.voucher());
+            let custody = Custodied::of(&chain, intact.manifest(), &intact.voucher().exporters);
             chain.check_named(run.named)?;
             checked.custody = chain;
             let trust = against.trust;

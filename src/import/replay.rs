@@ -270,7 +270,7 @@ impl Running<'_> {
         let chain = custody::chain_again(kept, head.custody.as_ref(), root, bundle, site, head.created);
         let named = head.custody.as_ref().map_or_else(Vec::new, Custody::named);
         self.differs("the report", "custody", &head.custody, &Custody::of(&chain, &named));
-        let custody = Custodied::of(&chain, intact.manifest(), intact.voucher());
+        let custody = Custodied::of(&chain, intact.manifest(), &intact.voucher().exporters);
         let deciding = Deciding {
             in_force: site.in_force(),
             profile: profile(trust),

@@ -109,14 +109,9 @@ impl Chain {
         Self::judge_with(untrusted, Vec::new(), roots, about)
     }
 
-    /// The same, where some files that are no records are known only as that.
-    pub fn judge_with(
-        untrusted: &[(String, Vec<u8>)],
-        unreadable: Vec<Link>,
-        roots: &[&Root],
-        about: &About<'_>,
-    ) -> Self {
-        let unreadable = unreadable.into_iter().filter(|link| link.word == Word::Unreadable);
+    /// The same, where some files that are no records are known only as that, among what was told of the files.
+    pub fn judge_with(untrusted: &[(String, Vec<u8>)], told: Vec<Link>, roots: &[&Root], about: &About<'_>) -> Self {
+        let unreadable = told.into_iter().filter(|link| link.word == Word::Unreadable);
         let mut links: BTreeMap<Digest, Link> = unreadable.map(|link| (link.digest, link)).collect();
         let mut this = Self::default();
         for (file, bytes) in untrusted.iter().take(MAX_CUSTODY_RECORDS) {
