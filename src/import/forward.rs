@@ -342,6 +342,14 @@ mod tests {
         let mut forward = Forward::new(&before, MADE);
         assert!(forward.asks_first(&index));
         assert!(!forward.asks_first(&package));
+        // Another text, one that rests on the index alone, and a proof that did not come.
+        let unseen = artifact("b.example.com/debian/dists/stable", "InRelease", &[own]);
+        let rests = artifact(name, "InRelease", &[Digest::of(b"index")]);
+        assert!(!forward.asks_first(&Artifact { digest: own, ..unseen }));
+        assert!(!forward.asks_first(&rests));
+        let mut absent = index.clone();
+        absent.proofs[0].state = ProofState::Absent;
+        assert!(!forward.asks_first(&absent));
         let outcomes = |forward: &mut Forward<'_>, finding: &Finding| {
             [&index, &list, &package, &other].map(|artifact| {
                 let mut findings = [finding.clone()];
@@ -359,6 +367,16 @@ mod tests {
         let [own, list, package, other] = outcomes(&mut forward, &old);
         assert_eq!([own, list, package], [ROLLED_BACK; 3]);
         assert_eq!(other, old.outcome);
+        // The same object as a proof of another kind is not what the finding rests on.
+        let mut besides = artifact("towel", "towel.deb", &[Digest::of(b"list")]);
+        besides.proofs.push(Proof {
+            kind: "openpgp".to_owned(),
+            objects: vec![Digest::of(name.as_bytes())],
+            state: ProofState::Present,
+        });
+        let mut findings = [confirmed("apt-release", &[])];
+        forward.weigh(&besides, &mut findings);
+        assert!(findings[0].is_confirmed(), "{findings:?}");
         // Something that is wrong already stays what it is.
         let mut wrong = [Finding::contradicted("apt-release", Fault::Expired, "ran out")];
         forward.weigh(&index, &mut wrong);

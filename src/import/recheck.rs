@@ -98,6 +98,15 @@ pub struct Rechecked {
 }
 
 impl Rechecked {
+    /// Counts what became of an artifact. Whether there is anything to tell of it.
+    pub(super) fn count<E>(&mut self, change: &Change<E>) -> bool {
+        let (fell, gained) = (change.fell(), !change.gained.is_empty());
+        self.fallen += u64::from(fell);
+        self.risen += u64::from(gained && !fell);
+        self.not_admitted += u64::from(change.not_admitted.as_ref().is_some_and(|found| found.is_news));
+        fell || gained || change.not_admitted.is_some()
+    }
+
     /// Whether all stands, and would be admitted today, by revocations that are not too old.
     pub const fn stands(&self) -> bool {
         self.fallen == 0 && self.not_admitted == 0 && self.stale.is_none()
@@ -242,10 +251,7 @@ fn judge_round(
             // Nothing was found about its proofs.
             change.lost.clear();
         }
-        total.fallen += u64::from(change.fell());
-        total.risen += u64::from(!change.fell() && !change.gained.is_empty());
-        total.not_admitted += u64::from(change.not_admitted.as_ref().is_some_and(|found| found.is_news));
-        if change.fell() || !change.gained.is_empty() || change.not_admitted.is_some() {
+        if total.count(&change) {
             visit(change);
         }
     }
@@ -316,7 +322,7 @@ pub(super) fn compare<E>(entry: E, was: &[Finding], now: &[Finding]) -> Change<E
 }
 
 fn is_revocation(finding: &Finding) -> bool {
-    finding.kind == REVOCATION && finding.outcome == Outcome::Contradicted(Fault::Revoked)
+    finding.kind == REVOCATION
 }
 
 /// Findings with their place among those of their kind.
@@ -388,8 +394,11 @@ pub(super) fn index_time(created: Timestamp, imported: Timestamp, max_transit_se
 
 #[cfg(test)]
 mod tests {
+    use super::super::decide::Admission;
+    use super::super::today::NotAdmitted;
     use super::*;
     use crate::model::{Artifact, Digest, Doubt};
+    use crate::trust::{Revocation, Revoked};
 
     fn entry() -> Entry {
         let bundle = BundleRecord {
@@ -443,6 +452,66 @@ mod tests {
         // What was wrong before is nothing new.
         assert!(!compare(entry(), &[bad("y")], &[bad("y")]).fell());
         assert!(compare(entry(), &was, &[]).fell());
+        // What could not be judged is no gain.
+        assert!(compare(entry(), &[], &[open("x"), bad("x")]).gained.is_empty());
+    }
+
+    #[test]
+    fn what_fell_has_not_risen_and_what_only_stands_is_not_told() {
+        let good = || Finding::confirmed("x", Level::Registry, "good");
+        let news = |is_news| NotAdmitted {
+            admission: Admission::Denied,
+            was: None,
+            is_news,
+            required: Level::Registry,
+            reached: Level::None,
+            hits: Vec::new(),
+        };
+        let counted = |was: &[Finding], now: &[Finding], not_admitted: Option<NotAdmitted>| {
+            let mut total = Rechecked::default();
+            let mut change = compare(entry(), was, now);
+            change.not_admitted = not_admitted;
+            let is_told = total.count(&change);
+            ([total.fallen, total.risen, total.not_admitted], is_told)
+        };
+        let other = || Finding::confirmed("y", Level::Registry, "good");
+        assert_eq!(counted(&[good()], &[good()], None), ([0, 0, 0], false));
+        assert_eq!(counted(&[good()], &[], None), ([1, 0, 0], true));
+        assert_eq!(counted(&[good()], &[good(), other()], None), ([0, 1, 0], true));
+        assert_eq!(counted(&[good()], &[other()], None), ([1, 0, 0], true));
+        assert_eq!(counted(&[good()], &[good()], Some(news(true))), ([0, 0, 1], true));
+        assert_eq!(counted(&[good()], &[good()], Some(news(false))), ([0, 0, 0], true));
+    }
+
+    #[test]
+    fn a_bundle_falls_with_its_key_if_it_came_when_that_was_invalid() {
+        let revocations = |since: Option<i64>| Revocations {
+            revoked: vec![Revocation {
+                invalid_since: since.map(Timestamp::from_seconds),
+                reason: "stolen".to_owned(),
+                what: Revoked::Key("k".to_owned()),
+            }],
+            ..Revocations::empty(1, Timestamp::from_seconds(1))
+        };
+        let told = |since, key: &str| {
+            let imported = Timestamp::from_seconds(100);
+            revoked(
+                &revocations(since),
+                "main 1",
+                &Digest::of(b"m"),
+                &[key.to_owned()],
+                imported,
+            )
+            .len()
+        };
+        assert_eq!((told(None, "k"), told(Some(100), "k"), told(Some(99), "k")), (1, 1, 1));
+        assert_eq!((told(Some(101), "k"), told(None, "other")), (0, 0));
+    }
+
+    #[test]
+    fn an_index_is_judged_as_of_its_making_for_as_long_as_it_may_be_on_its_way() {
+        let asked = |imported| index_time(Timestamp::from_seconds(50), Timestamp::from_seconds(imported), 10).seconds();
+        assert_eq!([50, 60, 61, 49].map(asked), [50, 50, 61, 49]);
     }
 
     #[test]
@@ -454,6 +523,10 @@ mod tests {
         keep_rolled_back(&was, &mut now);
         assert_eq!(now[0].outcome, old.outcome);
         assert!(now[1].is_confirmed() && now[2].is_confirmed());
+        let mut now = [good("x"), good("y")];
+        keep_rolled_back(&was, &mut now);
+        assert!(now[0].is_confirmed());
+        assert_eq!(now[1].outcome, old.outcome);
         // What is wrong besides is told.
         let mut wrong = [Finding::contradicted("y", Fault::SignatureWrong, "bad")];
         keep_rolled_back(&was, &mut wrong);

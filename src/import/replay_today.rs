@@ -160,10 +160,7 @@ pub fn replay_today(
             let mut change = compare(item.record.clone(), was, &findings);
             let remembered = memory.of(&item.artifact.full_name())?;
             change.not_admitted = asked.ask(&about(item, &remembered.pinned), &findings);
-            total.fallen += u64::from(change.fell());
-            total.risen += u64::from(!change.fell() && !change.gained.is_empty());
-            total.not_admitted += u64::from(change.not_admitted.as_ref().is_some_and(|found| found.is_news));
-            if change.fell() || !change.gained.is_empty() || change.not_admitted.is_some() {
+            if total.count(&change) {
                 visit(change);
             }
         }

@@ -221,3 +221,72 @@ pub(in crate::import) fn is_wrong(decision: &Decision) -> bool {
             )
     })
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A decision with these findings of the rules.
+    pub(in crate::import::decide) fn decided(
+        admission: Admission,
+        hits: &[(Code, Verdict, Option<&str>)],
+    ) -> ArtifactDecision {
+        let hits = hits.iter().map(|(code, verdict, waived_by)| {
+            let words = |what: &str| format!("{what} of {}", code.name());
+            let mut hit = Hit::new(*code, *verdict, "rule".to_owned(), words("message"), words("solution"));
+            hit.waived_by = waived_by.map(str::to_owned);
+            hit
+        });
+        ArtifactDecision {
+            admission,
+            decision: Decision {
+                hits: hits.collect(),
+                reached: Level::None,
+                required: Level::None,
+                required_by: "levels.default".to_owned(),
+                rules_say: Verdict::Allow,
+                verdict: Verdict::Allow,
+            },
+            digest: Digest::of(b"artifact"),
+            floor: None,
+            policy: Digest::of(b"policy"),
+            policy_version: 1,
+            reviewed_by: Vec::new(),
+            scans: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_became_of_an_artifact_is_read_by_its_own_word() {
+        for word in ["allowed", "reviewed", "evaluation", "waiting", "denied"] {
+            assert_eq!(Admission::read(word).map(Admission::word), Some(word));
+        }
+        assert_eq!(Admission::read("admitted"), None);
+    }
+
+    #[test]
+    fn an_exception_is_what_is_admitted_and_would_not_be_by_the_rules_alone() {
+        let passes = |admission, waived_by| {
+            decided(admission, &[(Code::TooNew, Verdict::Allow, waived_by)]).passes_by_exception()
+        };
+        for (admission, plain, waived) in [
+            (Admission::Allowed, false, true),
+            (Admission::Reviewed, true, true),
+            (Admission::Evaluation, true, true),
+            (Admission::Waiting, false, false),
+            (Admission::Denied, false, false),
+        ] {
+            let found = (passes(admission, None), passes(admission, Some("W-1")));
+            assert_eq!(found, (plain, waived), "{admission:?}");
+        }
+    }
+
+    #[test]
+    fn wrong_is_what_is_denied_for_more_than_something_missing() {
+        let wrong = |code, verdict| is_wrong(&decided(Admission::Denied, &[(code, verdict, None)]).decision);
+        assert!(wrong(Code::EvidenceInvalid, Verdict::Deny));
+        assert!(!wrong(Code::EvidenceInvalid, Verdict::Review));
+        assert!(!wrong(Code::EvidenceInvalid, Verdict::Allow));
+        assert!(!wrong(Code::EvidenceTooLow, Verdict::Deny));
+    }
+}

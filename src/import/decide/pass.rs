@@ -79,7 +79,7 @@ impl<'a> Pass<'a> {
                 not_asked.push("custody of the media: it comes later".to_owned());
             }
         }
-        not_asked.extend(missing_lists(policy, intact));
+        not_asked.extend(missing_lists(policy, &intact.manifest().side_data));
         if deciding.in_force.signers().is_none() && !policy.waivers.is_empty() {
             not_asked.push("who signed the policy: a waiver counts only if all who approved it did".to_owned());
         }

@@ -81,3 +81,19 @@ pub(super) fn stop_refusals(decisions: &Decisions, label: &str, count: u64) -> V
     }
     refusals
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::decision::tests::decided;
+    use super::*;
+    use crate::policy::Verdict;
+
+    #[test]
+    fn a_refusal_names_its_other_reasons_once_and_not_its_own() {
+        let hits = [Code::TooNew, Code::TooNew, Code::EvidenceTooLow, Code::EvidenceTooLow];
+        let hits = hits.map(|code| (code, Verdict::Deny, None));
+        let said = |hits| refusal("pkg:generic/tool@1", &decided(Admission::Denied, hits)).reason;
+        assert_eq!(said(&hits), "message of too-new (rule); also evidence-too-low");
+        assert_eq!(said(&hits[..2]), "message of too-new (rule)");
+    }
+}

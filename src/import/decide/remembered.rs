@@ -332,6 +332,8 @@ mod tests {
         assert_eq!((&now.0, &now.1, &now.2), (&then.0, &then.1, &then.2));
         // Of all names only the one that mattered is kept.
         assert_eq!(now.3, ["serde"]);
+        told.each_name("pypi", &mut |name| panic!("{name} is of another ecosystem"))
+            .unwrap();
         // What was not asked then has no answer now.
         assert!(told.of(&name("zlib")).is_err());
         assert_eq!(told.held(&name("serde"), &|version| version == "1.0.0").unwrap(), None);
