@@ -407,6 +407,8 @@ mod tests {
         assert_eq!(about(|held| held.purl.digest = Some(Digest::of(b"other"))), None);
         assert_eq!(about(|held| held.purl.file = Some("left-pad.zip".to_owned())), None);
         assert_eq!(about(|held| held.purl.version = Some("1.3.1".to_owned())), None);
+        // What is said of a part of it lowers nothing about the whole.
+        assert_eq!(about(|held| held.product.is_narrow = true), Some(false));
     }
 
     #[test]

@@ -146,6 +146,9 @@ fn a_check_that_passed_says_what_it_had_to_go_by() {
         ("warn", "no trust data stands: nobody outside is believed")
     );
     assert_eq!(said("policy"), ("warn", "this policy only shows what it would do"));
+    assert!(check(&report, "malware").get("expected").is_none(), "nobody scanned");
+    let observed = check(&report, "policy")["observed"].as_str().unwrap();
+    assert!(!observed.contains(" 0 ") && !observed.starts_with("0 "), "{observed}");
     // With both there is nothing to warn of.
     let world = pinned();
     world.policy(&format!("{}{}", PLAIN.replace("VERSION", "1"), lenient("")));

@@ -136,6 +136,9 @@ fn a_new_epoch_starts_the_numbers_again_and_ends_the_old_ones() {
     );
     let text = world.run("import --enclave en epoch-2").done().stdout;
     assert!(text.starts_with("imported bundle main 2/1 as generation 3"), "{text}");
+    let report = world.json("report show --enclave en");
+    let expected = "the first bundle of its stream and epoch";
+    assert_eq!(check(&report, "order")["expected"], expected);
     let text = world.run("status --enclave en").done().stdout;
     assert!(text.contains("stream      main at bundle main 2/1"), "{text}");
     // The next bundle of the old epoch came too late.

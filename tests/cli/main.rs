@@ -49,6 +49,7 @@ mod replayed;
 mod reports;
 mod scans;
 mod site;
+mod staged;
 mod streams;
 mod trust_data;
 mod typed;
