@@ -25,7 +25,7 @@ use crate::import::record::{Keys, Recorder};
 use crate::import::site::{Brought, Site};
 use crate::import::verify_evidence::EvidenceSummary;
 use crate::import::verify_objects::Incomplete;
-use crate::import::{Against, Checked, EnclaveMemory, Imported, Run, gap_rule, import_recorded, verify};
+use crate::import::{Against, Checked, EnclaveMemory, Imported, Run, import_recorded, verify};
 use crate::model::{Code, Refusal, Stop, Unable};
 use crate::report::{Custody, Handling};
 use crate::store::Store;
@@ -255,7 +255,7 @@ pub(crate) fn run_verify(arguments: &VerifyArguments, context: &Context) -> Resu
         (Some(ledger), Some(folder)) => Some(EnclaveMemory {
             ledger,
             folder,
-            gap: gap_rule(&Site::load(&trust)?),
+            gap: Site::load(&trust)?.in_force().gap_rule(),
         }),
         _ => None,
     };

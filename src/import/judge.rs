@@ -470,6 +470,37 @@ mod tests {
     }
 
     #[test]
+    fn what_may_be_left_out_is_not_what_cannot_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut proven = artifact(b"bytes");
+        proven.proofs.push(Proof {
+            kind: "minisign".to_owned(),
+            state: ProofState::Present,
+            objects: vec![Digest::of(b"a proof")],
+        });
+        let context = without_anchors();
+        let asked = |path: PathBuf, objects| {
+            let locate = |_: &Digest| path.clone();
+            let judge = Judge::again(&context, None, &locate).with(objects);
+            let opinion = judge.judge(&Subject {
+                artifact: &proven,
+                digests: &[],
+                size: None,
+            });
+            opinion.map(|opinion| opinion.lacking.len())
+        };
+        let (gone, a_folder) = (folder.path().join("gone"), folder.path().to_owned());
+        assert_eq!(asked(gone.clone(), Objects::MayLack).unwrap(), 1);
+        for (path, objects) in [
+            (gone, Objects::Held),
+            (a_folder.clone(), Objects::Held),
+            (a_folder, Objects::MayLack),
+        ] {
+            assert!(matches!(asked(path, objects), Err(Stop::Unable(_))), "{objects:?}");
+        }
+    }
+
+    #[test]
     fn sha_1_alone_proves_nothing() {
         let planned = plan(&claim(Algorithm::Sha1, b"bytes"));
         let finding = judged(&artifact(b"bytes"), &[], &planned, Path::new("nowhere"))

@@ -52,7 +52,6 @@ use crate::bundle::manifest::Manifest;
 use crate::enclave::Enclave;
 use crate::ledger::Ledger;
 use crate::model::{Code, Digest, Refusal, Stop, Timestamp, Unable};
-use crate::policy::RecordOrRefuse;
 use crate::scan::Scanners;
 use crate::store::Store;
 use crate::trust::custody::{Chain, Named};
@@ -60,7 +59,7 @@ use crate::trust::folder::TrustFolder;
 use crate::trust::review::{Asked, Reviews};
 use crate::trust::{Profile, Role, TrustedRoot};
 
-use authenticate::{Approvals, Authenticated, GapRule, Judgement, Memory, Outcome, Rest, Voucher, authenticate};
+use authenticate::{Approvals, Authenticated, Judgement, Memory, Outcome, Rest, Voucher, authenticate};
 use commit::{Committed, commit};
 use custody::Custodied;
 use decide::{Admission, BeforeBundle, Deciding, Decisions, Noted, Occasion, Recollection, Weighed, decide, weigh};
@@ -147,7 +146,7 @@ fn import_steps(
     let memory = EnclaveMemory {
         ledger: &enclave.ledger,
         folder,
-        gap: gap_rule(&site),
+        gap: site.in_force().gap_rule(),
     };
     let noted = NotedOrder::new(&memory, site.revocations().map(|(standing, _)| standing.version));
     let judgement = Judgement {
@@ -269,7 +268,7 @@ fn run_import(
             let of_enclave = EnclaveMemory {
                 ledger: &enclave.ledger,
                 folder,
-                gap: gap_rule(&site),
+                gap: site.in_force().gap_rule(),
             };
             let memory = Noted::new(remembered, recorder.lines(basis::MEMORY)?);
             let deciding = Deciding {
@@ -384,15 +383,6 @@ fn reviews_of(signed: &[Vec<u8>], intact: &Intact, trust: &TrustFolder, site: &S
         now,
     };
     Reviews::count(trust.current().document(), signed, &asked)
-}
-
-/// What the site does when numbers are missing. Until a signed policy says otherwise they are refused.
-pub fn gap_rule(site: &Site) -> GapRule {
-    let in_force = site.in_force();
-    match in_force.policy.require.sequence_gap {
-        RecordOrRefuse::Record if !in_force.signed_by.is_empty() => GapRule::Record,
-        RecordOrRefuse::Record | RecordOrRefuse::Refuse => GapRule::Refuse,
-    }
 }
 
 /// By what proofs are judged. Without an enclave's memory nobody knows how far upstreams had come.

@@ -7,12 +7,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::authenticate::GapRule;
 use crate::bundle::manifest::{Manifest, SideData};
 use crate::crypto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
 use crate::evidence;
 use crate::ledger::Ledger;
 use crate::model::{Code, Digest, Refusal, Stop, Timestamp, Unable};
-use crate::policy::{self, Policy};
+use crate::policy::{self, Policy, RecordOrRefuse};
 use crate::trust::folder::{FolderError, TrustFolder};
 use crate::trust::{Kind, Profile, Revocations, Standing, TrustData, TrustedRoot, standing};
 
@@ -85,6 +86,14 @@ impl InForce {
     pub fn signers(&self) -> Option<&[String]> {
         let is_open = self.origin == Origin::Given && self.signed_by.is_empty();
         (!is_open).then_some(self.signed_by.as_slice())
+    }
+
+    /// What the site does when numbers are missing. Until a signed policy says otherwise they are refused.
+    pub fn gap_rule(&self) -> GapRule {
+        match self.policy.require.sequence_gap {
+            RecordOrRefuse::Record if !self.signed_by.is_empty() => GapRule::Record,
+            RecordOrRefuse::Record | RecordOrRefuse::Refuse => GapRule::Refuse,
+        }
     }
 
     /// How long a bundle may have been on its way for a signed index to be judged as of its making, in seconds.
@@ -375,4 +384,31 @@ fn read(path: &Path) -> Result<Vec<u8>, Stop> {
         .into());
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_signed_policy_lets_numbers_be_missing_and_an_open_one_is_signed_by_nobody_yet() {
+        let policy = || Policy::of_profile(policy::Profile::Standard);
+        assert_eq!(policy().require.sequence_gap, RecordOrRefuse::Record);
+        let signed_by = |in_force: InForce, person: &str| InForce {
+            signed_by: vec![person.to_owned()],
+            ..in_force
+        };
+        let own = InForce::of_profile(Profile::Standard);
+        let given = InForce::given(policy());
+        for (in_force, gap, signers) in [
+            (own.clone(), GapRule::Refuse, Some(0)),
+            (signed_by(own, "ann"), GapRule::Record, Some(1)),
+            (given.clone(), GapRule::Refuse, None),
+            (signed_by(given, "ann"), GapRule::Record, Some(1)),
+            (InForce::of_profile(Profile::Strict), GapRule::Refuse, Some(0)),
+        ] {
+            assert_eq!(in_force.gap_rule(), gap, "{in_force:?}");
+            assert_eq!(in_force.signers().map(<[String]>::len), signers, "{in_force:?}");
+        }
+    }
 }
