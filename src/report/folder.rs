@@ -264,3 +264,15 @@ fn number_with(name: &str, suffix: &str) -> Option<u64> {
         .then(|| digits.parse().ok())
         .flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_has_six_digits_and_may_have_more() {
+        let of = |digits: &str| number_of(&format!("{digits}-main-1{SUFFIX}"));
+        assert_eq!((of("000001"), of("1000000")), (Some(1), Some(1_000_000)));
+        assert_eq!((of("00001"), of("00000x"), of("")), (None, None, None));
+    }
+}

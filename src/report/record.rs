@@ -241,7 +241,7 @@ pub struct DecisionHit {
 #[cfg(test)]
 impl Record {
     /// A record of a plain file, for tests: of its proofs alone they speak.
-    pub(super) fn plain(findings: Vec<Finding>) -> Self {
+    pub(crate) fn plain(findings: Vec<Finding>) -> Self {
         Self {
             about: None,
             absent: Vec::new(),
@@ -261,5 +261,25 @@ impl Record {
             size: 0,
             version: "1".to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Doubt, Signer};
+
+    #[test]
+    fn who_published_it_is_what_a_signer_confirms_beyond_what_was_seen() {
+        let by = |finding: Finding| finding.by(Signer::key("K1".to_owned(), None));
+        let record = Record::plain(vec![
+            by(Finding::confirmed("minisign", Level::Publisher, "signed")),
+            Finding::confirmed("sumdb", Level::Registry, "in the log"),
+            by(Finding::confirmed("digest-agreement", Level::Observed, "agrees")),
+            by(Finding::undecided("openpgp", Doubt::NoAnchor, "nobody is pinned")),
+        ]);
+        assert_eq!(record.identity_verified_by().collect::<Vec<_>>(), ["minisign"]);
+        let integrity = ["digest-agreement", "minisign", "sumdb"];
+        assert_eq!(record.integrity_verified_by().collect::<Vec<_>>(), integrity);
     }
 }

@@ -291,3 +291,24 @@ fn compare(statement: &Value, has_passed: bool, record: &Record, report: &Report
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_a_number_claims_the_level_of_a_builder() {
+        let said = |level: &str| {
+            read(&json!({
+                "_type": STATEMENT, "predicateType": PREDICATE, "subject": [{}],
+                "predicate": { "verificationResult": "PASSED", "verifiedLevels": [level] },
+            }))
+        };
+        assert_eq!(said("SLSA_BUILD_LEVEL_3"), Err("it claims a SLSA level"));
+        for level in ["SLSA_BUILD_LEVEL_UNEVALUATED", "SLSA_BUILD_LEVEL_", "OTHER_3"] {
+            assert_eq!(said(level), Ok(true), "{level}");
+        }
+    }
+}

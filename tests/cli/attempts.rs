@@ -4,13 +4,13 @@
 use std::fs;
 
 use sealift::crypto::strict_json;
-use sealift::model::{Digest, Timestamp};
+use sealift::model::{Digest, Fault, Finding, Signer, Timestamp};
 use serde_json::{Value, json};
 
 use crate::capsule::{capsule, same};
 use crate::judged;
 use crate::raw_bundle::{Edits, RawObject};
-use crate::reports::{check, reports, validate};
+use crate::reports::{check, reports, rewritten_as, validate, varied};
 use crate::site::{PLAIN, lenient};
 use crate::tgz::{Entry, tgz};
 use crate::world::{World, now};
@@ -302,4 +302,22 @@ fn records_say_what_an_artifact_states_of_itself_and_when_it_was_published() {
     // Judged again it is said again.
     capsule(&world, "1 --out a.tar");
     same(&world, "a.tar");
+}
+
+#[test]
+fn no_rendering_lets_vouch_who_made_a_proof_that_is_wrong() {
+    let world = judged::imported();
+    let mut record = varied(4);
+    let mallory = Signer::key("K-MALLORY".to_owned(), None);
+    let wrong = Finding::contradicted("minisign", Fault::SignatureWrong, "the signature is wrong");
+    record.findings.push(wrong.by(mallory));
+    rewritten_as(&world, "two.ndjson", [record].into_iter());
+    for format in ["text", "html", "cyclonedx", "spdx", "csv", "junit"] {
+        let line = format!("report show two.ndjson --enclave en --format {format}");
+        let shown = world.run(&line).done().stdout;
+        assert!(!shown.contains("MALLORY"), "{format}: {shown}");
+    }
+    // The record itself says whose proof was wrong.
+    let document = world.json("report show two.ndjson --enclave en");
+    assert!(document["artifacts"][0].to_string().contains("K-MALLORY"));
 }

@@ -229,6 +229,30 @@ fn signer_words(signer: &Signer) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Doubt, Fault, Level, Signer};
+
+    #[test]
+    fn nobody_is_shown_to_vouch_by_a_proof_that_is_not_confirmed() {
+        let shown = |finding: crate::model::Finding| {
+            let record = Record::plain(vec![finding.by(Signer::key("K1".to_owned(), None))]);
+            findings(&record).contains("K1")
+        };
+        assert!(shown(crate::model::Finding::confirmed(
+            "minisign",
+            Level::Publisher,
+            "signed"
+        )));
+        assert!(!shown(crate::model::Finding::contradicted(
+            "minisign",
+            Fault::SignatureWrong,
+            "wrong"
+        )));
+        assert!(!shown(crate::model::Finding::undecided(
+            "minisign",
+            Doubt::NoAnchor,
+            "open"
+        )));
+    }
 
     #[test]
     fn nothing_from_outside_becomes_markup() {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::{Fault, Finding, Level, Signer};
 use crate::report::Refused;
 use crate::report::controls::tests;
 
@@ -38,4 +39,18 @@ fn proofs_that_are_wrong_or_could_not_be_judged_are_counted() {
     assert_ne!(paper(1, 0), paper(0, 0));
     assert_ne!(paper(0, 1), paper(0, 0));
     assert_ne!(paper(0, 1), paper(1, 0));
+}
+
+#[test]
+fn nobody_is_shown_to_vouch_by_a_proof_that_is_not_confirmed() {
+    let paper = |finding: Finding| {
+        let mut sheet = Sheet::new(krilla::Document::new(), "foot").unwrap();
+        artifact(&Record::plain(vec![finding]), false, &mut sheet);
+        sheet.finish().finish().unwrap()
+    };
+    let by = |finding: &Finding| finding.clone().by(Signer::key("K1".to_owned(), None));
+    let good = Finding::confirmed("minisign", Level::Publisher, "signed");
+    let wrong = Finding::contradicted("minisign", Fault::SignatureWrong, "wrong");
+    assert_ne!(paper(by(&good)), paper(good));
+    assert_eq!(paper(by(&wrong)), paper(wrong));
 }
