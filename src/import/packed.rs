@@ -275,16 +275,85 @@ mod tests {
     use super::*;
     use crate::import::kept::{Beyond, KeptIndex};
 
+    fn part(name: String) -> Part {
+        Part {
+            bytes: 3,
+            digest: Digest::of(b"one"),
+            name,
+        }
+    }
+
+    /// Reads back an index that says how many parts it has, and names these.
+    fn read_back(parts: u64, names: &[&str]) -> Result<usize, Stop> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(INDEX);
+        let header = KeptIndex {
+            format: 1,
+            left_out: Beyond::default(),
+            parts,
+        };
+        let named = names.iter().map(|name| Ok((part((*name).to_owned()), PathBuf::new())));
+        write_index(&path, &header, named).unwrap();
+        let mut reader = IndexReader::<KeptIndex>::open(&path)?;
+        let mut count = 0;
+        while reader.next()?.is_some() {
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    fn code(result: Result<usize, Stop>) -> Option<Code> {
+        match result {
+            Err(Stop::Refused(refusals)) => Some(refusals[0].code),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn an_index_names_as_many_parts_as_it_says_each_once() {
+        assert_eq!(read_back(2, &["a", "b"]).unwrap(), 2);
+        for (parts, names) in [
+            (1, &["a", "b"][..]),
+            (3, &["a", "b"]),
+            (2, &["a", "a"]),
+            (2, &["b", "a"]),
+        ] {
+            assert_eq!(
+                code(read_back(parts, names)),
+                Some(Code::ContainerNotExact),
+                "{parts} {names:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_line_has_a_length() {
+        let rest = strict_json::write(&part(String::new())).len() + 1;
+        let longest = "n".repeat(MAX_INDEX_LINE_BYTES - rest);
+        assert_eq!(read_back(1, &[&longest]).unwrap(), 1);
+        assert_eq!(code(read_back(1, &[&format!("{longest}n")])), Some(Code::JsonNotStrict));
+    }
+
+    #[test]
+    fn an_object_has_one_name() {
+        let digest = Digest::of(b"one");
+        let (name, hex) = (object_name(&digest), digest.hex());
+        assert_eq!(object_of(&name), Some(digest));
+        for other in [
+            format!("{OBJECTS}{hex}"),
+            format!("{OBJECTS}{}/{}", &hex[..3], &hex[3..]),
+            format!("other/{}/{}", &hex[..2], &hex[2..]),
+        ] {
+            assert_eq!(object_of(&other), None, "{other}");
+        }
+    }
+
     /// An enclave whose object was exchanged for another of the same size makes no capsule.
     #[test]
     fn nothing_is_packed_under_the_digest_of_something_else() {
         let folder = tempfile::tempdir().unwrap();
         let (index, object) = (folder.path().join(INDEX), folder.path().join("object"));
-        let part = Part {
-            bytes: 3,
-            digest: Digest::of(b"one"),
-            name: object_name(&Digest::of(b"one")),
-        };
+        let part = part(object_name(&Digest::of(b"one")));
         let parts = || std::iter::once(Ok((part.clone(), object.clone())));
         let header = KeptIndex {
             format: 1,

@@ -501,3 +501,6 @@ fn codes(refusals: &[Refused]) -> String {
     let codes: BTreeSet<&str> = refusals.iter().map(|refusal| refusal.code.as_str()).collect();
     format!("refused: {}", codes.into_iter().collect::<Vec<_>>().join(", "))
 }
+
+#[cfg(test)]
+mod tests;

@@ -325,6 +325,8 @@ fn what_nobody_known_signed_is_shown_and_breaks_nothing() {
     let world = world();
     carried(&world);
     let at = ago(5);
+    // What is called by another ending is no record.
+    fs::write(world.path("m1/notes.custody-1.txt"), b"no record").unwrap();
     let ran = world
         .run(&format!(
             "custody add m1 {TRUST} --key stranger.pem --event inspected --seal S-9 --at {at}"
@@ -350,6 +352,7 @@ fn what_nobody_known_signed_is_shown_and_breaks_nothing() {
     by_station(&world, 4, "stored --place safe-2");
     assert_eq!(codes(&world, "m1").len(), 4);
 
+    fs::remove_file(world.path("m1/notes.custody-1.txt")).unwrap();
     judged::revoke(&world, 1, vec![Revoked::Key(people::id(people::EXPORTER).to_string())]);
     let ran = world.run(&format!(
         "custody show {} {TRUST} --json",

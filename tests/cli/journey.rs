@@ -32,10 +32,11 @@ fn bundles_follow_each_other_and_the_same_one_again_changes_nothing() {
             "{file}"
         );
     }
-    for medium in ["m2", "m1"] {
+    for (medium, generation) in [("m2", "as generation 2"), ("m1", "as generation 1")] {
         let before = tree(&world.path("en"), &["lock"]);
         let ran = world.run(&format!("import --enclave en {medium}")).done();
         assert!(ran.stdout.contains("nothing changed"), "{}", ran.stdout);
+        assert!(ran.stdout.contains(generation), "{}", ran.stdout);
         assert_eq!(
             world.json(&format!("import --enclave en {medium}"))["outcome"],
             "already-imported"
@@ -322,6 +323,27 @@ fn a_medium_may_be_read_only() {
     world.run("import --enclave en m1").done();
     assert_eq!(tree(&world.path("m1"), &[]), before);
     read_only(0o755);
+}
+
+#[test]
+fn of_several_who_seal_each_is_told_with_the_own_key() {
+    let mut root = people::root_without_approval();
+    people::give(&mut root, Role::Export, "gus", 14);
+    people::set_threshold(&mut root, Role::Export, 2);
+    let world = World::of(root);
+    let edits = Edits {
+        signers: Some(vec![people::EXPORTER, 14]),
+        ..World::edits(|_| {})
+    };
+    world.write("m1", &world.bundle(1, None), &edits);
+    world.run("import --enclave en m1").done();
+    let report = world.json("report show --enclave en");
+    let told = |at: usize| {
+        let person = &report["head"]["people"][at];
+        (person["person"].clone(), person["keys"].clone())
+    };
+    let of = |name: &str, number| (json!(name), json!([people::id(number)]));
+    assert_eq!([told(0), told(1)], [of("dora", people::EXPORTER), of("gus", 14)]);
 }
 
 #[test]

@@ -64,6 +64,11 @@ fn what_waits_is_taken_from_the_same_bundle_once_it_is_approved() {
     assert_eq!(before, site.world.published());
 
     review(&site, "approve", "pkg:generic/reqeusts@1.0", "ann.pem").done();
+    // Beside a decision somebody may keep notes.
+    let reviews = fs::read_dir(site.world.path("en/reviews")).unwrap();
+    for folder in reviews.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+        fs::write(folder.join("notes.txt"), b"asked its makers").unwrap();
+    }
     let checked = site.world.json(&format!("verify --enclave en {}", volume(&folder)));
     assert_eq!(checked["outcome"], "verified");
     let report = site.world.json(&import);
