@@ -59,7 +59,7 @@ const PASSED_BY: [(&str, &str, &str); 11] = [
 ];
 
 /// A call of a traced run.
-struct Call {
+pub(crate) struct Call {
     name: String,
     /// Which one of its kind in its thread, as the tracer counts them.
     number: usize,
@@ -138,7 +138,7 @@ fn asked_part() -> Option<String> {
 }
 
 /// Where a command line writes: the first call of each place that is not known yet.
-fn places(world: &World, command: &Command<'_>, known: &mut BTreeSet<String>) -> Vec<Call> {
+pub(crate) fn places(world: &World, command: &Command<'_>, known: &mut BTreeSet<String>) -> Vec<Call> {
     let ran = traced(
         world,
         command.line,
@@ -183,7 +183,7 @@ fn has_said(ran: &Ran) -> bool {
 }
 
 /// A command line that writes to a copy `k` of the folder `start`.
-struct Command<'c> {
+pub(crate) struct Command<'c> {
     start: &'c str,
     line: &'c str,
     /// How it ends where nothing fails.
@@ -194,7 +194,7 @@ struct Command<'c> {
 
 impl<'c> Command<'c> {
     /// One that is done, and can be given again.
-    fn new(start: &'c str, line: &'c str) -> Self {
+    pub(crate) fn new(start: &'c str, line: &'c str) -> Self {
         Self {
             start,
             line,
@@ -204,7 +204,7 @@ impl<'c> Command<'c> {
     }
 
     /// Lets it fail at each place where it writes and that is not known yet, each time in a fresh copy.
-    fn fails(&self, world: &World, known: &mut BTreeSet<String>) {
+    pub(crate) fn fails(&self, world: &World, known: &mut BTreeSet<String>) {
         self.begin(world);
         let old = facade(&world.path("k"));
         let places = places(world, self, known);
@@ -227,7 +227,7 @@ impl<'c> Command<'c> {
         );
     }
 
-    fn begin(&self, world: &World) {
+    pub(crate) fn begin(&self, world: &World) {
         copy(world, self.start, "k");
         remove_outputs(world);
     }

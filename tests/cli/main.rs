@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests make files and run the program")]
 #![expect(clippy::unwrap_used, reason = "a test that panics fails, and says where")]
 
+mod arrivals;
 mod attempts;
 mod audit;
 mod audit_records;

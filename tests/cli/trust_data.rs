@@ -48,7 +48,7 @@ fn key(number: u8) -> Revoked {
 }
 
 /// Writes a bundle with side data, and gives its manifest's digest.
-fn medium(world: &World, folder: &str, mut bundle: RawBundle, side_data: &[(&str, Vec<u8>)]) -> Digest {
+pub(crate) fn medium(world: &World, folder: &str, mut bundle: RawBundle, side_data: &[(&str, Vec<u8>)]) -> Digest {
     let mut listed = serde_json::Map::new();
     for (kind, envelope) in side_data {
         listed.insert((*kind).to_owned(), json!(Digest::of(envelope).to_string()));
