@@ -187,3 +187,21 @@ fn that_records_are_kept_is_partial_where_a_report_says_for_how_long() {
     head.retention = Some(crate::report::Keep::of("report", None, head.created));
     assert_eq!(status(&head), Status::Partial);
 }
+
+#[test]
+fn advisories_answer_wholly_where_they_came_and_the_policy_passed() {
+    let strength = |came: bool, failing: &str| {
+        let mut head = head();
+        if !came {
+            let bundle = head.bundle.as_mut().unwrap();
+            let digest = bundle.side_data.remove("advisories").unwrap();
+            bundle.side_data.insert("popular-names".to_owned(), digest);
+        }
+        let check = head.checks.iter_mut().find(|check| check.id == failing).unwrap();
+        check.result = CheckResult::Fail;
+        said(Basis::Advisories, &head).strength
+    };
+    assert_eq!(strength(true, "custody"), Strength::Everything);
+    assert_eq!(strength(true, "policy"), Strength::Something);
+    assert_eq!(strength(false, "custody"), Strength::Nothing);
+}

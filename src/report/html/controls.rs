@@ -98,3 +98,28 @@ fn row(answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out, "</td><td>{word}</td></tr>")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::controls::tests::head;
+
+    #[test]
+    fn each_control_stands_once_under_its_regime_and_an_evaluation_is_told_once() {
+        let page = |profile: &str| {
+            let mut head = head();
+            head.station.profile = profile.to_owned();
+            let mut out = Vec::new();
+            controls(&head, &mut out).unwrap();
+            (controls::answers(&head).count(), String::from_utf8(out).unwrap())
+        };
+        let (count, standard) = page("standard");
+        assert_eq!(standard.matches("<tr ").count(), count);
+        let (_, evaluated) = page("evaluation");
+        assert_eq!(evaluated.matches(controls::EVALUATION).count(), 1);
+        // A status that no control has is not counted.
+        for words in ["<span>0 ", ", 0 "] {
+            assert!(!evaluated.contains(words), "{evaluated}");
+        }
+    }
+}

@@ -64,9 +64,13 @@ pub(super) fn custody(head: &Head, out: &mut dyn Write) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::model::Digest;
     use crate::report::controls::tests::head;
     use crate::report::{Custody, CustodyTrouble};
+    use crate::trust::custody::Link;
 
     #[test]
     fn what_does_not_fit_together_stands_above_the_records() {
@@ -91,5 +95,36 @@ mod tests {
         let told = "<b>a.custody-1.dsse.json</b> <code>custody-broken</code><p>two follow &lt;one&gt;</p>";
         assert!(page(vec![trouble]).contains(told));
         assert!(!page(Vec::new()).contains("class=\"refusals\""));
+    }
+
+    #[test]
+    fn only_the_record_that_is_in_trouble_is_marked() {
+        let mut head = head();
+        let record = |file: &str| Link {
+            digest: Digest::of(file.as_bytes()),
+            file: file.to_owned(),
+            keys: BTreeSet::new(),
+            persons: BTreeSet::new(),
+            reason: None,
+            record: None,
+            roles: BTreeSet::new(),
+            word: Word::Counts,
+        };
+        head.custody = Some(Custody {
+            records: vec![record("a"), record("b")],
+            named: Vec::new(),
+            records_left_out: 0,
+            troubles: vec![CustodyTrouble {
+                code: "custody-seal-differs".to_owned(),
+                message: "another seal".to_owned(),
+                subject: "b".to_owned(),
+            }],
+            troubles_left_out: 0,
+        });
+        let mut out = Vec::new();
+        custody(&head, &mut out).unwrap();
+        let page = String::from_utf8(out).unwrap();
+        let marked = |class: &str| page.matches(&format!("<li class=\"{class}\">")).count();
+        assert_eq!((marked("good"), marked("warn")), (1, 1), "{page}");
     }
 }

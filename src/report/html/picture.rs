@@ -190,6 +190,7 @@ mod tests {
             "{page}"
         );
         assert!(page.contains("decided: 1 denied") && !page.contains("<y>"), "{page}");
+        assert!(page.contains("3 artifacts: 1 provenance, 2 none<"), "{page}");
         assert_eq!(share(u64::MAX, u64::MAX), LENGTH);
     }
 }

@@ -417,8 +417,68 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Refused;
     use crate::report::controls::tests::head;
+    use crate::report::{Host, Person, Refused, Verdict};
+
+    fn shown_of(write: impl Fn(&mut Vec<u8>) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        write(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn who_exported_and_who_approved_are_told_apart_and_the_result_comes_first() {
+        let mut head = head();
+        let person = |name: &str, role: &str| Person {
+            approval: None,
+            keys: Vec::new(),
+            person: name.to_owned(),
+            role: role.to_owned(),
+        };
+        head.people = vec![person("dora", "export"), person("eve", "approve")];
+        head.result = Some(Verdict::Passed);
+        head.station.host = Some(Host {
+            name: "plant".to_owned(),
+            system: "linux".to_owned(),
+        });
+        let page = shown_of(|out| facts(&head, out));
+        let said = |title: &str| {
+            let (_, rest) = page.split_once(&format!("<dt>{title}</dt><dd>")).unwrap();
+            rest.split_once("</dd>").unwrap().0.to_owned()
+        };
+        assert!(said("Exported by").contains("dora") && !said("Exported by").contains("eve"));
+        assert!(said("Approved by").contains("eve") && !said("Approved by").contains("dora"));
+        let at = |title: &str| page.find(&format!("<dt>{title}</dt>")).unwrap();
+        let of_the_machine: Vec<&str> = head
+            .attempt_facts()
+            .into_iter()
+            .map(|(name, _)| name)
+            .filter(|name| !is_first(name))
+            .collect();
+        assert!(at("Result") < at("Bundle"), "{page}");
+        assert!(!of_the_machine.is_empty());
+        for name in of_the_machine {
+            assert!(at("Bundle") < at(name), "{name}: {page}");
+        }
+    }
+
+    #[test]
+    fn a_station_shows_the_worst_of_its_own_checks() {
+        let mut head = head();
+        let policy = head.checks.iter_mut().find(|check| check.id == "policy").unwrap();
+        policy.result = CheckResult::Fail;
+        policy.note = "it is denied".to_owned();
+        let page = shown_of(|out| journey(&head, out));
+        let (stations, checks) = page.split_once("</ol>").unwrap();
+        let failed = shown(CheckResult::Fail).0;
+        assert_eq!(
+            stations.matches(&format!("<li class=\"{failed}\">")).count(),
+            1,
+            "{stations}"
+        );
+        // What has nothing to add adds no empty line.
+        assert!(checks.contains("<small>it is denied</small>") && !checks.contains("<small></small>"));
+    }
 
     #[test]
     fn reasons_that_are_left_out_are_counted() {

@@ -91,7 +91,7 @@ fn sources(folder: &Path) -> Result<Vec<PathBuf>, walkdir::Error> {
     for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
         let path = entry?.into_path();
         let is_source = path.extension().is_some_and(|extension| extension == "rs");
-        if is_source && !path.ends_with("src/main.rs") && !path.ends_with("src/switch.rs") {
+        if is_source && !path.ends_with("src/main.rs") && !path.ends_with("src/switch.rs") && !path.ends_with("tests.rs") {
             found.push(path);
         }
     }

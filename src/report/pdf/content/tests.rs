@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::{Fault, Finding, Level, Signer};
-use crate::report::Refused;
 use crate::report::controls::tests;
+use crate::report::{Decided, Refused};
 
 #[test]
 fn reasons_that_are_left_out_are_counted() {
@@ -53,4 +53,25 @@ fn nobody_is_shown_to_vouch_by_a_proof_that_is_not_confirmed() {
     let wrong = Finding::contradicted("minisign", Fault::SignatureWrong, "wrong");
     assert_ne!(paper(by(&good)), paper(good));
     assert_eq!(paper(by(&wrong)), paper(wrong));
+}
+
+#[test]
+fn somebody_should_look_at_what_is_wrong_or_not_published() {
+    let record = |findings: Vec<Finding>, admission: &str| Record {
+        decision: Some(Decided {
+            admission: admission.to_owned(),
+            hits: Vec::new(),
+            required_by: String::new(),
+            reviewed_by: Vec::new(),
+            rules_say: "allow".to_owned(),
+            verdict: "allow".to_owned(),
+        }),
+        ..Record::plain(findings)
+    };
+    let good = || vec![Finding::confirmed("minisign", Level::Publisher, "signed")];
+    let wrong = vec![Finding::contradicted("minisign", Fault::SignatureWrong, "wrong")];
+    assert!(!is_troubled(&record(good(), "allowed")));
+    assert!(!is_troubled(&Record::plain(good())));
+    assert!(is_troubled(&record(good(), "denied")));
+    assert!(is_troubled(&record(wrong, "allowed")));
 }
