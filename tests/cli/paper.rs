@@ -93,6 +93,37 @@ fn paper_carries_the_very_report_that_it_was_made_of() {
 }
 
 #[test]
+fn paper_says_what_the_report_says_and_no_more() {
+    let world = judged::imported();
+    rewritten_as(&world, "varied.ndjson", (0..10).map(varied));
+    paper(&world, "varied.ndjson", "varied.pdf");
+    if asked("pdftotext", &["-layout"], &world.path("varied.pdf")).is_none() {
+        return;
+    }
+    let text = fs::read_to_string(world.path("varied.txt")).unwrap();
+    // Nobody approved; whoever exported did not approve as well.
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for line in ["Exported by dora", "Approved by nobody"] {
+        assert!(words.contains(line), "{line}: {text}");
+    }
+    // Each sign stands before the proofs that came to it.
+    for line in ["✓ sigstore: ", "? openpgp: ", "✕ openpgp: "] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let counted: Vec<&str> = text.lines().filter(|line| line.contains(" artifacts: ")).collect();
+    assert!(
+        !counted.is_empty() && counted.iter().all(|line| !line.contains(" 0 ")),
+        "{counted:?}"
+    );
+    // Each control stands under its own regime, and that this is an evaluation is said above them alone.
+    assert_eq!(text.matches("CIP-010-4 R1 1.6.1").count(), 1, "{text}");
+    assert!(
+        !text.contains("not covered: this enclave is for an evaluation"),
+        "{text}"
+    );
+}
+
+#[test]
 fn no_name_draws_what_it_likes() {
     let world = judged::imported();
     let hostile = "中文 \u{202e}gpj\u{1b}[2J \u{fffe}\u{e000}\u{10ffff} (x) Tj ) \\ %";
