@@ -84,7 +84,8 @@ impl std::str::FromStr for Purl {
             digest: None,
             is_whole: !has_subpath,
         };
-        if this.name.is_empty() || kind.is_empty() {
+        // A type is never empty: slashes before it are passed over.
+        if this.name.is_empty() {
             return Err(error("it has no name"));
         }
         if this.ecosystem == "pypi" {
@@ -284,5 +285,24 @@ mod tests {
         ] {
             assert!(wrong.parse::<Purl>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_qualifier_that_an_ecosystem_does_not_have_leaves_the_url_in_part() {
+        for (text, is_whole) in [
+            ("pkg:maven/g/a@1?type=jar&classifier=c", true),
+            ("pkg:maven/g/a@1?arch=amd64", false),
+            ("pkg:deb/debian/a@1?arch=amd64", false),
+            ("pkg:deb/hello@1?arch=amd64", true),
+            ("pkg:deb/hello@1?type=deb", false),
+            ("pkg:deb/hello@1?classifier=c", false),
+            ("pkg:npm/a@1", true),
+            ("pkg:npm/a@1?arch=amd64", false),
+            ("pkg:npm/a@1?type=tgz", false),
+            ("pkg:npm/a@1?classifier=c", false),
+        ] {
+            assert_eq!(text.parse::<Purl>().unwrap().is_whole, is_whole, "{text}");
+        }
+        assert!("pkg:/a@1".parse::<Purl>().is_err());
     }
 }

@@ -113,11 +113,16 @@ fn download_templates_are_filled() {
                 "https://index.example.com/config.json",
                 json!({ "dl": template, "api": null }).to_string(),
             );
-        let located = Cargo.locate(&wanted("Foo-dep", CRATES_IO), &registry).unwrap();
+        let mut wanted = wanted("Foo-dep", CRATES_IO);
+        // A digest of another algorithm never stands for the checksum.
+        wanted
+            .claims
+            .insert(0, Claim::from_hex(Algorithm::Sha512, &"cd".repeat(64)).unwrap());
+        let located = Cargo.locate(&wanted, &registry).unwrap();
         assert_eq!(located.len(), 1);
         assert_eq!(located[0].url, url);
         assert_eq!(located[0].file, "Foo-dep-1.0.0.crate");
-        assert_eq!(located[0].claims[0].hex(), digits);
+        assert_eq!(located[0].claims[1].hex(), digits);
     }
 }
 
@@ -230,6 +235,8 @@ fn a_private_crate_is_told_to_its_own_registry_only() {
     assert_eq!(accompany(&configured().locked(CRATES_IO)), (0, vec![public]));
     // Of a loose crate nobody knows where it came from.
     assert_eq!(accompany(&configured()), (0, Vec::new()));
+    let sparse = configured().base(Some(corp), corp);
+    assert_eq!(accompany(&sparse), (0, Vec::new()));
 }
 
 /// A client with one configuration file.

@@ -21,6 +21,7 @@ mod crypto;
 mod custody_records;
 mod deb;
 mod enclave;
+mod enclave_faults;
 mod failing_outputs;
 mod files;
 mod fuzzed;
@@ -31,6 +32,7 @@ mod ledger;
 mod ledger_faults;
 mod ledger_told;
 mod log;
+mod log_read;
 mod maven;
 mod net;
 mod npm_client;
@@ -45,12 +47,14 @@ mod pypi;
 mod readme;
 mod report;
 mod repository;
+mod repository_damaged;
 mod seal;
 mod select;
 mod serve;
 mod spec;
 mod staged;
 mod statement;
+mod statement_counted;
 mod trust;
 mod trust_data;
 mod trust_written;
@@ -59,6 +63,7 @@ mod vectors;
 mod walks;
 mod witnessed;
 mod zip;
+mod zip_ends;
 
 #[expect(dead_code, reason = "some is for real clients")]
 #[path = "../support/debian.rs"]

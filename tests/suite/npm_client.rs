@@ -39,6 +39,8 @@ fn caches_of_npm_and_yarn() {
     assert!(paths.contains(&npm), "{paths:#?}");
     assert!(paths.contains(&format!("/home/.cache/yarn/v6/{yarn}")), "{paths:#?}");
     assert!(!paths.iter().any(|path| path.contains("mirror")));
+    // Yarn names its folders by SHA-1 alone.
+    assert!(paths.iter().all(|path| !path.contains("-abcdef")), "{paths:#?}");
 
     let first = |client: &Surroundings| cached("x", client)[0].split("/_cacache").next().unwrap().to_owned();
     for (client, folder) in [
@@ -238,4 +240,26 @@ fn the_proxy_is_npm_s_own() {
         proxy(Surroundings::default().file("/home/.npmrc", "proxy=false\n")),
         None
     );
+}
+
+#[test]
+fn a_registry_without_a_scope_is_nobody_s() {
+    let client = Surroundings::default().file(
+        "/home/.npmrc",
+        "corp:registry=https://corp.example.com\n@home:registry=https://home.example.com\n",
+    );
+    assert_eq!(
+        upstreams(&client),
+        [base(Some("@home"), "https://home.example.com", None)]
+    );
+}
+
+#[test]
+fn more_authorities_have_a_path() {
+    let named = |path: &str| {
+        let client = Surroundings::default().variable("NODE_EXTRA_CA_CERTS", path);
+        Npm.transport(&client).more_authorities.map(|named| named.path)
+    };
+    assert_eq!(named("/ca.pem"), Some("/ca.pem".into()));
+    assert_eq!(named(""), None);
 }

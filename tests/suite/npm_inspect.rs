@@ -158,6 +158,10 @@ fn the_packument_is_kept_as_far_as_it_is_known() {
             "differs": ["peerDependencies"],
         })
     );
+    // The newest is told apart, and is no tag of its own.
+    let newest = packument(json!({"dist-tags": {"latest": "1.0.0", "lts": "1.0.0"}, "versions": {"1.0.0": {}}}));
+    let facts = inspect(&tarball, &[newest]).unwrap();
+    assert_eq!((&facts["latest"], &facts["tags"]), (&json!("1.0.0"), &json!(["lts"])));
     // What is not a time is not served as one.
     let odd = packument(json!({
         "versions": {"1.0.0": {}}, "time": {"1.0.0": "yesterday", "unpublished": {"by": "x"}}, "modified": "2024-01-01T00:00:00Z",
@@ -303,6 +307,13 @@ fn a_packument_of_other_bytes_is_refused() {
     refused(
         &tarball,
         &[dist(json!({"integrity": format!("{integrity} {other_integrity}")}))],
+        "integrity of other",
+    );
+    // Each algorithm counts, the weak one too.
+    let weak = Claim::from_hex(Algorithm::Sha1, &other_shasum).unwrap().integrity();
+    refused(
+        &tarball,
+        &[dist(json!({"integrity": format!("{integrity} {weak}")}))],
         "integrity of other",
     );
     refused(

@@ -290,6 +290,11 @@ fn pnpm_s_special_entries() {
             "node@22.0.0 is of the kind `variations`, not from a registry",
         ]
     );
+    // An address that is none of the web's is nothing to fetch.
+    let local = format!(
+        "lockfileVersion: '9.0'\npackages:\n  x@1.0.0:\n    resolution: {{integrity: {A}, tarball: 'file:x.tgz'}}\n"
+    );
+    assert!(selected("pnpm-lock.yaml", &local).wanted[0].urls.is_empty());
     let peers = format!(
         "lockfileVersion: '6.0'\npackages:\n  /@s/x@1.0.0(y@2.0.0):\n    resolution: {{integrity: {A}}}\n  \
          /@s/x@1.0.0(y@3.0.0):\n    resolution: {{integrity: {A}}}\n"
@@ -320,6 +325,7 @@ fn yarn_s_special_entries() {
          y@1, y@^1:\n  version \"1.0.0\"\n  resolved y-1.0.0.tgz#a9993e364706816aba3e25717850c26c9cd0d89d\n  integrity {B}\n\n\
          \"g@git+ssh://git@h.example.com/g.git\":\n  version \"1.0.0\"\n  resolved \"git+ssh://git@h.example.com/g.git#abc\"\n\n\
          g2@user/repository:\n  version \"1.0.0\"\n  resolved \"https://h.example.com/g2.tar.gz#abc\"\n\n\
+         bare@1:\n  version \"1.0.0\"\n  resolved \"bare-1.0.0#a9993e364706816aba3e25717850c26c9cd0d89d\"\n  integrity {A}\n\n\
          \"u@https://h.example.com/u.tgz\":\n  version \"1.0.0\"\n  resolved \"https://h.example.com/u.tgz#abc\"\n  integrity {A}\n"
     );
     let selection = selected("yarn.lock", &lock);
@@ -332,6 +338,7 @@ fn yarn_s_special_entries() {
         [
             "g: git+ssh://h.example.com/g.git is not from a registry",
             "g2: user/repository is not from a registry",
+            "bare: 1 is not from a registry",
             "u: https://h.example.com/u.tgz is not from a registry",
         ]
     );
@@ -375,9 +382,14 @@ fn names_that_something_else_fills_are_told() {
         "node_modules/ms":{{"version":"2.1.3","resolved":"{registry}/ms/-/ms-2.1.3.tgz","integrity":"{A}"}},
         "node_modules/other":{{"name":"ms","version":"2.1.3","resolved":"{registry}/ms/-/ms-2.1.3.tgz","integrity":"{A}"}},
         "node_modules/ours":{{"resolved":"packages/ours","link":true}},"packages/ours":{{"version":"1.0.0"}},
+        "node_modules/x":{{"version":"1.0.0","integrity":"{A}","dependencies":{{"of-url":"https://h.example.com/u.tgz"}}}},
+        "node_modules/of-url":{{"version":"1.0.0","resolved":"https://h.example.com/u.tgz","integrity":"{A}"}},
         "node_modules/x/node_modules/of-git":{{"version":"1.0.0","resolved":"git+ssh://git@git.example.com/x.git#0"}}}}}}"#
     );
-    assert_eq!(elsewhere("package-lock.json", &lock), ["of-git", "other", "ours"]);
+    assert_eq!(
+        elsewhere("package-lock.json", &lock),
+        ["of-git", "of-url", "other", "ours"]
+    );
     let lock = format!(
         r#"{{"lockfileVersion":1,"dependencies":{{"ms":{{"version":"2.1.3","integrity":"{A}"}},
         "other":{{"version":"npm:ms@2.1.3","integrity":"{A}"}},"of-git":{{"version":"git+https://git.example.com/x.git#0"}}}}}}"#
@@ -390,7 +402,7 @@ fn names_that_something_else_fills_are_told() {
     );
     assert_eq!(elsewhere("yarn.lock", &lock), ["of-git", "other"]);
     let ninth = format!(
-        "lockfileVersion: '9.0'\noverrides:\n  gone: '-'\npackages:\n  ms@2.1.3:\n    resolution: {{integrity: {A}}}\n\
+        "lockfileVersion: '9.0'\noverrides:\n  gone: '-'\n  pinned: 2.0.0\npackages:\n  ms@2.1.3:\n    resolution: {{integrity: {A}}}\n\
          snapshots:\n  ms@2.1.3:\n    dependencies:\n      own: 1.0.0(peer@2.0.0)\n      other: ms@2.1.3\n      ours: link:../ours\n"
     );
     assert_eq!(elsewhere("pnpm-lock.yaml", &ninth), ["gone", "other", "ours"]);

@@ -230,7 +230,7 @@ impl Configuration {
                 .or_else(|| self.registries.get(name)?.index.as_deref());
             // A registry may be named in one table and replaced in another, by its URL.
             if let Some(url) = url
-                && let Some(replaced) = self.replacement_of(name, url)
+                && let Some(replaced) = self.replacement_of(url)
             {
                 name = replaced;
                 continue;
@@ -243,10 +243,10 @@ impl Configuration {
         Served::Elsewhere
     }
 
-    /// What replaces the source of this URL, where a table of another name says so.
-    fn replacement_of(&self, name: &str, url: &str) -> Option<&str> {
-        self.sources.iter().find_map(|(other, source)| {
-            let same = other != name && source.registry.as_deref() == Some(url);
+    /// What replaces the source of this URL, where a table of any name says so.
+    fn replacement_of(&self, url: &str) -> Option<&str> {
+        self.sources.values().find_map(|source| {
+            let same = source.registry.as_deref() == Some(url);
             source.replace_with.as_deref().filter(|_| same)
         })
     }
@@ -435,6 +435,8 @@ mod tests {
         let expected = found("http://variable.example.com", "CARGO_HTTP_PROXY");
         assert_eq!(proxy(&client(&[near], &[variable])), expected);
         assert_eq!(proxy(&client(&[], &[])), None);
+        // An empty one is none, and keeps the others away.
+        assert_eq!(proxy(&client(&[near], &[("CARGO_HTTP_PROXY", "")])), None);
     }
 
     #[test]
@@ -451,6 +453,8 @@ mod tests {
         assert_eq!(of(&client(&[far], &[])), found("/etc/far.pem", "http.cainfo"));
         let variable = ("CARGO_HTTP_CAINFO", "/v.pem");
         assert_eq!(of(&client(&[near], &[variable])), found("/v.pem", "CARGO_HTTP_CAINFO"));
+        let empty = ("CARGO_HTTP_CAINFO", "");
+        assert_eq!(of(&client(&[near], &[empty])), found("/w/ca.pem", "http.cainfo"));
         assert_eq!(of(&client(&[], &[])), None);
     }
 
@@ -476,5 +480,29 @@ mod tests {
         let text = "registries.corp = \"secret\"\n";
         let error = Configuration::read(&client(&[("/home/u/.cargo/credentials.toml", text)], &[])).err();
         assert!(!error.unwrap().to_string().contains("secret"));
+    }
+
+    #[test]
+    fn an_empty_home_of_cargo_is_none() {
+        for (value, expected) in [("", "/home/u/.cargo"), ("cargo", "/w/project/cargo"), ("/c", "/c")] {
+            let home = cargo_home(&client(&[], &[("CARGO_HOME", value)]));
+            assert_eq!(home.as_deref(), Some(Path::new(expected)), "{value}");
+        }
+    }
+
+    #[test]
+    fn only_the_default_registry_keeps_its_name_in_lockfiles() {
+        let config = "[source.corp]\nregistry = \"https://registry.example.com/git\"\nreplace-with = \"mirror\"\n\
+                      [source.mirror]\nregistry = \"sparse+https://mirror.example.com/\"\n";
+        let read = Configuration::read(&client(&[("/w/.cargo/config.toml", config)], &[])).unwrap();
+        let bases = read.bases();
+        let scopes: Vec<_> = bases.iter().filter_map(|base| base.scope.as_deref()).collect();
+        assert_eq!(
+            scopes,
+            [
+                "registry+https://registry.example.com/git",
+                "sparse+https://mirror.example.com/"
+            ]
+        );
     }
 }

@@ -346,4 +346,37 @@ mod tests {
             assert_ne!(plain(one), plain(other));
         }
     }
+
+    fn derived(manifest: &str) -> IndexLine {
+        let manifest = format!("package = {{ name = \"a\", version = \"1.0.0\" }}\n{manifest}");
+        derive(&toml::from_str(&manifest).unwrap(), &Digest::of(b"")).unwrap()
+    }
+
+    #[test]
+    fn features_in_the_old_syntax_stay_where_old_cargos_read_them() {
+        let old = derived("[features]\none = [\"two\", \"dep/three\"]\ntwo = []\n");
+        assert_eq!(old.features.len(), 2);
+        assert_eq!((old.features2, old.v), (None, None));
+        let both = derived(
+            "[features]\nold = [\"serde/std\"]\nnew = [\"dep:serde\"]\nweak = [\"serde?/std\"]\nover = [\"new\"]\n",
+        );
+        assert_eq!(both.features.keys().collect::<Vec<_>>(), ["old"]);
+        assert_eq!(
+            both.features2.unwrap().keys().collect::<Vec<_>>(),
+            ["new", "over", "weak"]
+        );
+        assert_eq!(both.v, Some(2));
+    }
+
+    #[test]
+    fn a_dependency_renamed_to_its_own_name_is_not_renamed() {
+        let plain = derived("[dependencies]\nserde = \"1\"\n");
+        let named = |package: &str| {
+            let mut line = plain.clone();
+            line.deps[0].package = Some(package.to_owned());
+            line.agrees_with(&plain)
+        };
+        assert!(named("serde"));
+        assert!(!named("other"));
+    }
 }

@@ -299,6 +299,7 @@ mod tests {
         assert_eq!(plain.architectures().len(), 1);
         assert!(plain.transport().proxy.is_none());
         assert!(read("Acquire::http::Proxy \"DIRECT\";").transport().proxy.is_none());
+        assert!(read("Acquire::http::Proxy \"\";").transport().proxy.is_none());
         read(&"a {".repeat(1000));
     }
 

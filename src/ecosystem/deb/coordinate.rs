@@ -119,7 +119,8 @@ impl Suite {
         let folder = clean_folder(suite);
         let suite_is_plain = match is_flat {
             true => folder.is_empty() || is_folder(&folder),
-            false => is_folder(suite) && folder == suite,
+            // Its parts are those of the folder: no empty one and no `.` is plain.
+            false => is_folder(suite),
         };
         let is_good = is_folder(archive) && !archive.split('/').any(|part| part == "dists") && suite_is_plain;
         is_good.then(|| Self {
@@ -297,7 +298,10 @@ mod tests {
             ("a/dists/b", "stable"),
             ("dists", "stable"),
             ("a", "x//y"),
+            ("a", "./x"),
+            ("a", "x/."),
             ("a", "x y"),
+            ("a b", "stable"),
             ("a:b", "stable"),
             ("a", "x:y"),
             ("/a", "stable"),
@@ -358,10 +362,33 @@ mod tests {
             "pool/x.deb/",
             "pool\\x.deb",
             "pool/x:y.deb",
+            "pool/x y.deb",
         ] {
             let found = pool_path("a", wrong);
             assert!(found.is_err() || wrong == "pool/x.deb/", "{wrong}: {found:?}");
         }
         assert!(pool_path("../a", "x.deb").is_err());
+        assert!(pool_path("a b", "x.deb").is_err());
+    }
+
+    #[test]
+    fn versions_and_architectures_have_an_end_and_a_beginning() {
+        for (version, expected) in [
+            ("123456789:1", true),
+            ("1234567890:1", false),
+            (&*"1".repeat(MAX_VERSION_BYTES), true),
+            (&*"1".repeat(MAX_VERSION_BYTES + 1), false),
+        ] {
+            assert_eq!(is_version(version), expected, "{version}");
+        }
+        for (architecture, expected) in [
+            ("hurd-i386", true),
+            (&*"a".repeat(MAX_ARCHITECTURE_BYTES), true),
+            (&*"a".repeat(MAX_ARCHITECTURE_BYTES + 1), false),
+            ("-i386", false),
+            ("", false),
+        ] {
+            assert_eq!(is_architecture(architecture), expected, "{architecture}");
+        }
     }
 }

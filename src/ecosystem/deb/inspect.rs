@@ -163,12 +163,12 @@ fn index(artifact: &Artifact, content: &mut dyn Content) -> Result<Facts, Mismat
         return Err(Mismatch::new("it is not the name of an archive's suite")
             .comparing("ARCHIVE/dists/SUITE or ARCHIVE::FOLDER/", &artifact.name));
     }
-    let Some(version) = IndexVersion::read(&artifact.version) else {
+    if IndexVersion::read(&artifact.version).is_none() {
         return Err(Mismatch::new("it is not an index's version").comparing("DATE.DIGEST", &artifact.version));
-    };
+    }
     let mut digests = Vec::new();
     let json = match artifact.file.as_str() {
-        SIGNED | SIGNED_APART => release(artifact, &version, content)?,
+        SIGNED | SIGNED_APART => release(artifact, content)?,
         SIGNATURE => json!({}),
         file if index_file(file).is_some() => {
             let mut hasher = ClaimHasher::new([Algorithm::Sha512]);
@@ -195,11 +195,7 @@ fn index(artifact: &Artifact, content: &mut dyn Content) -> Result<Facts, Mismat
 }
 
 /// What the layout needs of a release: when it was made and until when it holds, and the indexes that it lists.
-fn release(
-    artifact: &Artifact,
-    version: &IndexVersion<'_>,
-    content: &mut dyn Content,
-) -> Result<serde_json::Value, Mismatch> {
+fn release(artifact: &Artifact, content: &mut dyn Content) -> Result<serde_json::Value, Mismatch> {
     let mut bytes = Vec::new();
     content
         .take(MAX_RELEASE_BYTES + 1)
@@ -215,7 +211,7 @@ fn release(
     };
     let release = Release::read(&text).map_err(|error| Mismatch::new(format!("it cannot be read: {error}")))?;
     let own = index_version(&release, &artifact.digest);
-    if own != artifact.version || version.date.is_empty() {
+    if own != artifact.version {
         return Err(Mismatch::new("its version is not made of its date and digest").comparing(own, &artifact.version));
     }
     let indexes: serde_json::Map<String, serde_json::Value> = release
@@ -263,5 +259,34 @@ impl<'a> IndexVersion<'a> {
                 .bytes()
                 .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
         (is_date && is_digest).then_some(Self { date })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_version_is_a_date_and_a_digest() {
+        let read = |text: &str| IndexVersion::read(text).map(|version| version.date.to_owned());
+        assert_eq!(
+            read("20261119T021254Z.0123456789ab").as_deref(),
+            Some("20261119T021254Z")
+        );
+        for wrong in [
+            "",
+            "20261119T021254Z",
+            "20261119T021254.0123456789ab",
+            "20261119T021254ZZ.0123456789ab",
+            "20261119_021254Z.0123456789ab",
+            "20261119T021254X.0123456789ab",
+            "2026111xT021254Z.0123456789ab",
+            "20261119T021254Z.0123456789a",
+            "20261119T021254Z.0123456789abc",
+            "20261119T021254Z.0123456789aB",
+            "20261119T021254Z.0123456789ag",
+        ] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
     }
 }

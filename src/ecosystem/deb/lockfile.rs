@@ -214,6 +214,10 @@ mod tests {
         let read = read("apt-uris.txt", &uris).unwrap().wanted;
         assert_eq!(read[0].urls, ["http://a.example.com/pool/hello_2.10-3_amd64.deb"]);
         assert_eq!(read[0].size, Some(53080));
+        // A file of this machine is nothing to fetch.
+        let local = "'file:///srv/hello_2.10-3_amd64.deb' hello_2.10-3_amd64.deb 53080 MD5Sum:00\n";
+        let local = super::read("apt-uris.txt", local).unwrap().wanted;
+        assert_eq!((local[0].name.as_str(), local[0].urls.len()), ("hello", 0));
         assert_eq!(
             told("# mine\nhello=2.10-3\nlibc6:i386=1:2-3\n"),
             ["hello 2.10-3 - 0", "libc6 1:2-3 libc6_1%3a2-3_i386.deb 0"]
@@ -253,6 +257,9 @@ mod tests {
             "'http://a.example.com/x' ../hello_1_all.deb 5 MD5Sum:00",
             "what is this",
             "ii hello",
+            "i hello 1 amd64",
+            "iiii hello 1 amd64",
+            "i1 hello 1 amd64",
             "Package: hello\nPackage: hallo\n",
             "Package: hello\nArchitecture: amd64\n",
         ] {

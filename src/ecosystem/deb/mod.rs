@@ -244,8 +244,24 @@ mod tests {
             "binary-amd64/Packages",
             "main/binary-amd64/Packages/",
             "main/../binary-amd64/Packages",
+            "ma in/binary-amd64/Packages",
+            "main:/binary-amd64/Packages",
         ] {
             assert_eq!(index_file(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn only_versions_are_compared() {
+        assert_eq!(Deb.compare_versions("1:1", "2"), Some(Ordering::Greater));
+        for (one, other) in [("1_", "2"), ("2", "1_"), ("", "1"), ("1", "")] {
+            assert_eq!(Deb.compare_versions(one, other), None, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_package_is_no_index() {
+        assert!(Deb.is_index("a.example.com/debian/dists/stable"));
+        assert!(!Deb.is_index("hello"));
     }
 }

@@ -247,7 +247,7 @@ mod tests {
         let text = "# a comment\nTypes: deb deb-src\nURIs: https://a.example.com/debian\nSuites: stable stable-updates\n\
                     Components: main\n# within\nSigned-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n abc\n\n\n\
                     Enabled: no\nTypes: deb\nURIs: https://b.example.com\nSuites: stable\nComponents: main\n \n\
-                    Types: deb\nURIs: https://c.example.com\nSuites: ./\nArchitectures: amd64 arm64\n\n\
+                    Enabled: yes\nTypes: deb\nURIs: https://c.example.com\nSuites: ./\nArchitectures: amd64 arm64\n\n\
                     Types: deb-src\nURIs: https://d.example.com\nSuites: x\nComponents: main\n";
         let found = read_sources("a.sources", text).unwrap();
         assert_eq!(

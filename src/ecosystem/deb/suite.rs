@@ -246,3 +246,21 @@ pub(super) fn read_list(list: &List, visit: &mut dyn FnMut(&Listed<'_>)) -> Resu
             .join(": "),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_without_a_strong_digest_fit_nothing() {
+        let digest = Digest::of(b"x").as_bytes().to_vec();
+        let listed = |sha256: Option<&Vec<u8>>| IndexFile {
+            size: 1,
+            sha256: sha256.cloned(),
+            sha512: None,
+        };
+        assert!(fits(b"x", &listed(Some(&digest))));
+        assert!(!fits(b"y", &listed(Some(&digest))));
+        assert!(!fits(b"x", &listed(None)));
+    }
+}

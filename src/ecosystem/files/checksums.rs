@@ -256,4 +256,12 @@ mod tests {
         assert_eq!(text, format!("{SUM}  a\n{SUM}  b/c\n"));
         assert_eq!(read(&text).unwrap().len(), 2);
     }
+
+    #[test]
+    fn a_list_fits_where_nothing_is_missing_and_nothing_unlisted() {
+        let list = read(&format!("{}  a\n", "00".repeat(32))).unwrap();
+        assert!(compare(&list, ["a"]).is_none());
+        assert!(!compare(&list, []).is_none());
+        assert!(!compare(&list, ["a", "b"]).is_none());
+    }
 }

@@ -161,7 +161,7 @@ pub(crate) fn kind_of(artifact: &str, version: &str, file: &str) -> Result<Kind,
     };
     let plain = |text: &str| {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-+~".contains(&byte);
-        !text.is_empty() && text.len() <= MAX_PART_BYTES && text.bytes().all(plain)
+        text.len() <= MAX_PART_BYTES && text.bytes().all(plain)
     };
     if !plain(&kind.extension)
         || !kind
@@ -301,8 +301,21 @@ mod tests {
         ] {
             assert!(check_version(wrong).is_err(), "{wrong:?}");
         }
-        // As in a version that only looks like a time.
-        assert!(!is_snapshot("1.0-20240501-3") && !is_snapshot("1.0-20240501.101112"));
+        assert!(check_version(&"1".repeat(MAX_PART_BYTES)).is_ok());
+        assert!(check_version(&"1".repeat(MAX_PART_BYTES + 1)).is_err());
+        // Versions that only look like a time.
+        for release in [
+            "1.0-20240501-3",
+            "1.0-20240501.101112",
+            "1.0-2024050.101112-3",
+            "1.0-2024x501.101112-3",
+            "1.0-20240501.10111-3",
+            "1.0-20240501.10111x-3",
+            "1.0-20240501.101112-",
+            "1.0-20240501.101112-x",
+        ] {
+            assert!(!is_snapshot(release), "{release}");
+        }
     }
 
     #[test]
@@ -346,6 +359,8 @@ mod tests {
         ] {
             assert!(kind_of("lib", "1.0", wrong).is_err(), "{wrong:?}");
         }
+        let long = |characters: usize| kind_of("lib", "1.0", &format!("lib-1.0-{}.jar", "x".repeat(characters)));
+        assert!(long(MAX_PART_BYTES).is_ok() && long(MAX_PART_BYTES + 1).is_err());
         assert_eq!(
             path("a.b:lib", "1.0", "lib-1.0.jar").unwrap().as_str(),
             "a/b/lib/1.0/lib-1.0.jar"
@@ -361,10 +376,13 @@ mod tests {
             ("maven-plugin", None, Kind::new("jar", None)),
             ("test-jar", None, Kind::new("jar", Some("tests"))),
             ("test-jar", Some("it"), Kind::new("jar", Some("it"))),
+            ("test-jar", Some(""), Kind::new("jar", Some("tests"))),
+            ("jar", Some(""), Kind::new("jar", Some(""))),
             ("zip", Some("bin"), Kind::new("zip", Some("bin"))),
         ] {
             assert_eq!(Kind::of_type(kind, classifier), expected);
         }
+        assert_eq!(Kind::new("jar", Some("")).classifier, None);
     }
 
     #[test]
@@ -388,6 +406,13 @@ mod tests {
             recognise(&format!("files-2.1/org.example/lib/1.0/{hash}/lib-1.0.pom")),
             artifact("org.example:lib")
         );
+        // Neither name is one that clients write.
+        for (file, name) in [
+            ("a/maven-metadata/1.0/maven-metadata-1.0.jar", "a:maven-metadata"),
+            ("a/lib/1.0/lib-1.0-features.xml", "a:lib"),
+        ] {
+            assert_eq!(recognise(file), artifact(name), "{file}");
+        }
         for own in [
             "_remote.repositories",
             "lib-1.0.jar.lastUpdated",
@@ -419,6 +444,9 @@ mod tests {
             "",
             "x/y.sha1",
             "a/b c/lib/1.0/lib-1.0.jar",
+            "org.example/lib/1.0/0a1b2c/lib-1.0.jar",
+            &format!("org.example/lib/1.0/0{hash}/lib-1.0.jar"),
+            &format!("org.example/lib/1.0/{}/lib-1.0.jar", hash.to_uppercase()),
         ] {
             assert_eq!(recognise(unknown), Recognised::Unknown, "{unknown}");
         }

@@ -208,7 +208,8 @@ fn entry<R: Read + Seek>(zip: &mut Zip<R>, name: &str, max_bytes: u64) -> Result
 
 /// Maven's archiver writes `key=value` in Java's properties format; in coordinates nothing is escaped but `:`.
 fn check_properties(group: &str, id: &str, version: &str, text: &str) -> Result<(), Mismatch> {
-    for line in text.lines().map(str::trim).filter(|line| !line.starts_with(['#', '!'])) {
+    for line in text.lines() {
+        // What is no property, such as a comment, has a key that nobody asks for.
         let Some((key, value)) = line.split_once('=') else {
             continue;
         };
@@ -255,4 +256,57 @@ fn plugin(bytes: &[u8], group: &str, id: &str) -> Option<Plugin> {
 pub(crate) fn kept(facts: &Value, artifact: &Artifact) -> Result<Kept, Mismatch> {
     serde_json::from_value(facts.clone())
         .map_err(|error| Mismatch::new(format!("the facts about {artifact} cannot be read: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that cannot be begun again.
+    struct Stream<'a>(&'a [u8]);
+
+    impl Read for Stream<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.0.read(buffer)
+        }
+    }
+
+    impl Seek for Stream<'_> {
+        fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+
+    impl Content for Stream<'_> {}
+
+    #[test]
+    fn what_cannot_be_read_from_its_start_is_not_read() {
+        for error in [
+            digests(&mut Stream(b"x")).map(drop).unwrap_err(),
+            read_bounded(&mut Stream(b"x"), 8).map(drop).unwrap_err(),
+        ] {
+            assert!(error.reason.starts_with("it cannot be read"), "{error}");
+        }
+    }
+
+    #[test]
+    fn properties_are_compared_and_comments_are_not() {
+        let check = |text: &str| check_properties("org.example", "lib", "1.0", text);
+        check("#version=2\n!version=2\n# Tue\nother = x\n  version = 1.0\ngroupId=org.example\n").unwrap();
+        for wrong in ["version=2", " groupId = other", "# a\nartifactId=other\n"] {
+            assert!(check(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_plugin_is_named_in_plain_characters() {
+        let named = |name: &str, prefix: &str| {
+            let text = format!("<plugin><name>{name}</name><goalPrefix>{prefix}</goalPrefix></plugin>");
+            plugin(text.as_bytes(), "org.example", "lib")
+        };
+        assert_eq!(named("a\tb&oslash;c", "lib").unwrap().name, "abc");
+        let longest = "p".repeat(MAX_PLUGIN_TEXT_BYTES);
+        assert_eq!(named("a", &longest).unwrap().prefix, longest);
+        assert!(named("a", &format!("{longest}p")).is_none());
+    }
 }

@@ -54,7 +54,7 @@ pub(crate) fn of_project(project: Node<'_, '_>) -> Option<String> {
         .into_iter()
         .flat_map(|list| xml::children(list, "license"))
         .filter_map(|licence| xml::text(licence, "name"))
-        .filter(|name| !name.is_empty() && name.len() <= MAX_NAME_BYTES)
+        .filter(|name| name.len() <= MAX_NAME_BYTES)
         .take(MAX_LICENCES)
         .collect();
     let mut known: Vec<&str> = names.iter().filter_map(|name| identifier(name)).collect();
@@ -109,6 +109,8 @@ mod tests {
         assert_eq!(told(two).as_deref(), Some("Apache-2.0 OR MIT"));
         assert_eq!(told("<license><url>https://example.com</url></license>"), None);
         assert_eq!(told(""), None);
+        assert_eq!(one(""), None);
+        assert_eq!(one(" "), None);
         assert_eq!(one(&"x".repeat(201)), None);
         assert!(NAMES.iter().all(|(name, _)| *name == name.to_ascii_lowercase()));
     }

@@ -313,6 +313,8 @@ mod tests {
             &["20190126.230843", "1234567890.12345"],
             &["123456789012345.1H.5-beta", "12345678901234567890.1H.5-beta"],
             &["31.0-android", "31.0-jre"],
+            // What begins with nothing is not nothing.
+            &["1", "1-0.1"],
         ] {
             for (index, low) in ascending.iter().enumerate() {
                 for high in &ascending[index + 1..] {
@@ -351,6 +353,12 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_differs_is_not_equal() {
+        assert!(version("1") != version("2"));
+        assert!(version("1-alpha") != version("1"));
     }
 
     #[test]

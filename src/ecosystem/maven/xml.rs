@@ -105,7 +105,8 @@ pub(crate) fn children<'a, 'input, 'n>(
     name: &'n str,
 ) -> impl Iterator<Item = Node<'a, 'input>> + use<'a, 'input, 'n> {
     node.children()
-        .filter(move |child| child.is_element() && child.tag_name().name() == name)
+        // What is no element has an empty name.
+        .filter(move |child| child.tag_name().name() == name)
 }
 
 /// The child's text, trimmed, comments in it left out; `None` where there is no child or it is empty.
@@ -163,6 +164,13 @@ mod tests {
         ] {
             assert_eq!(read(bytes).unwrap(), name);
         }
+    }
+
+    #[test]
+    fn an_empty_text_is_none() {
+        let document = parse("<project><a/><b> </b><c>d</c></project>", "project").unwrap();
+        let read = |name| super::text(document.root_element(), name);
+        assert_eq!((read("a"), read("b"), read("c")), (None, None, Some("d".to_owned())));
     }
 
     #[test]

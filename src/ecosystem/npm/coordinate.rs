@@ -294,4 +294,31 @@ mod tests {
         assert!(!pins(&claims("sha1-qZk+NkcGgWq6PiVxeFDCbJzQ2J0=")));
         assert!(claims("sha512-AAAA nothing").is_empty());
     }
+
+    #[test]
+    fn a_registry_is_read_off_a_url_that_names_the_package() {
+        for (url, name, expected) in [
+            (
+                "https://r.example.com/ms/-/ms-1.0.0.tgz",
+                "ms",
+                Some("https://r.example.com"),
+            ),
+            (
+                "https://r.example.com/a/@s%2Fx/-/x-1.0.0.tgz",
+                "@s/x",
+                Some("https://r.example.com/a"),
+            ),
+            ("https://r.example.com/abcd/-/ms-1.0.0.tgz", "ms", None),
+            ("https:///ms/-/ms-1.0.0.tgz", "ms", None),
+            ("ms/-/ms-1.0.0.tgz", "ms", None),
+        ] {
+            assert_eq!(registry_of(url, name), expected, "{url}");
+        }
+        assert!(is_web_url("https://r.example.com") && !is_web_url("https:///ms"));
+    }
+
+    #[test]
+    fn a_plain_name_has_no_scope() {
+        assert_eq!((scope("@s/x"), scope("ms")), (Some("@s"), None));
+    }
 }

@@ -376,3 +376,23 @@ fn differences(tarball: &Map<String, Value>, upstream: &Map<String, Value>) -> V
         .map(str::to_owned)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_root_lies_in_no_further_folder() {
+        for (path, expected) in [
+            ("package/package.json", Some("package.json")),
+            ("any\\.\\binding.gyp", Some("binding.gyp")),
+            ("package//package.json", Some("package.json")),
+            ("package/package.json/x", None),
+            ("package/sub/package.json", None),
+            ("package.json", None),
+            ("package/", None),
+        ] {
+            assert_eq!(root_file(path), expected, "{path}");
+        }
+    }
+}

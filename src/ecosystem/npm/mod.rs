@@ -144,3 +144,19 @@ impl Ecosystem for Npm {
         client::config(place)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_from_elsewhere_is_no_need() {
+        let facts = serde_json::json!({"manifest": {"dependencies": {
+            "plain": "^1", "path": "file:lib", "work": "workspace:*", "fork": "user/fork", "git": "git+ssh://a/b",
+            "alias": "npm:real@1", "scoped": "npm:@s/real",
+        }}});
+        let mut names: Vec<String> = Npm.needs(&facts).into_iter().map(|need| need.name).collect();
+        names.sort();
+        assert_eq!(names, ["@s/real", "plain", "real"]);
+    }
+}

@@ -103,3 +103,31 @@ fn read_dist(raw: &RawValue) -> Result<Dist, serde_json::Error> {
 fn is_time(text: &str) -> bool {
     text.parse::<jiff::Timestamp>().is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proofs_and_times_are_there_or_not() {
+        let dist = |json: &str| serde_json::from_str::<Dist>(json).unwrap();
+        for (json, signed, attested) in [
+            ("{}", false, false),
+            (r#"{"signatures": [], "attestations": {}}"#, false, false),
+            (r#"{"signatures": [{}], "attestations": {"url": "x"}}"#, true, true),
+            (r#"{"signatures": {"a": 1}, "attestations": [1]}"#, false, false),
+        ] {
+            let dist = dist(json);
+            assert_eq!((dist.is_signed(), dist.is_attested()), (signed, attested), "{json}");
+        }
+        let modified = |time: &str| {
+            let text = format!(r#"{{"versions": {{}}, "modified": "{time}"}}"#);
+            Packument::read(text.as_bytes()).unwrap().modified().map(str::to_owned)
+        };
+        assert_eq!(
+            modified("2024-01-01T00:00:00Z").as_deref(),
+            Some("2024-01-01T00:00:00Z")
+        );
+        assert_eq!(modified("yesterday"), None);
+    }
+}

@@ -194,6 +194,7 @@ mod tests {
             "foo-1.0.whl",
             "foo-1.0-py3-none.whl",
             "foo-1.0-b1-py3-none-any.whl",
+            "foo-1.0-1+b-py3-none-any.whl",
             "foo-1.0-1-2-py3-none-any.whl",
             "foo-x-py3-none-any.whl",
             "-1.0-py3-none-any.whl",

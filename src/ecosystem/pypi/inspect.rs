@@ -227,7 +227,12 @@ fn read_source_tar(file: &FileName, content: &mut dyn Content, limits: &SourceLi
             )));
         }
         let mut bytes = Vec::new();
+        let size = entry.size();
         entry.read_to_end(&mut bytes).map_err(unreadable)?;
+        // The library takes the end of the stream for the end of the file.
+        if bytes.len() as u64 != size {
+            return Err(Mismatch::new("its PKG-INFO is cut off"));
+        }
         return Ok(bytes);
     }
     Err(Mismatch::new("it has no PKG-INFO").comparing(path, "nothing"))
@@ -268,6 +273,7 @@ fn add_documents(artifact: &Artifact, documents: &[DocumentContent], facts: &mut
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Digest;
 
     #[test]
     fn source_distributions_are_bounded() {
@@ -292,5 +298,31 @@ mod tests {
         assert_eq!(read(2648, 1).unwrap_err().reason, "it holds more than 1 files");
         assert!(read(2000, 2).is_err());
         assert!(read(1600, 2).is_err());
+        assert!(read(2400, 2).is_err(), "the file itself is cut");
+    }
+
+    #[test]
+    fn a_source_distribution_that_breaks_off_is_not_read_as_far_as_it_goes() {
+        let info = "Metadata-Version: 2.1\nName: foo\nVersion: 1\n\n".as_bytes();
+        // Bytes that do not compress, so that the half of them is not there.
+        let noise = (0_u32..4000).flat_map(|number| *Digest::of(&number.to_le_bytes()).as_bytes());
+        let content: Vec<u8> = info.iter().copied().chain(noise).collect();
+        let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let mut archive = tar::Builder::new(encoder);
+        let mut header = tar::Header::new_ustar();
+        header.set_size(content.len() as u64);
+        archive
+            .append_data(&mut header, "foo-1/PKG-INFO", &content[..])
+            .unwrap();
+        let bytes = archive.into_inner().unwrap().finish().unwrap();
+        let file = read_file_name("foo-1.tar.gz").unwrap();
+        let limits = SourceLimits {
+            bytes: 1 << 20,
+            entries: 1,
+        };
+        let read = |bytes: &[u8]| read_source_tar(&file, &mut std::io::Cursor::new(bytes), &limits);
+        assert_eq!(read(&bytes).unwrap(), content);
+        let error = read(&bytes[..bytes.len() / 2]).unwrap_err();
+        assert!(error.reason.starts_with("it is malformed"), "{error}");
     }
 }

@@ -133,6 +133,8 @@ mod tests {
         assert_eq!(read.version.to_string(), "1.0.0");
         assert_eq!(read.requires_python.as_deref(), Some(">=3.8, <4"));
         assert_eq!(read.licence, None);
+        let nothing = text.replace(" >=3.8, <4", "");
+        assert_eq!(super::read(nothing.as_bytes()).unwrap().requires_python, None);
         let licence = |more: &str| {
             let text = format!("Metadata-Version: 2.4\nName: foo\nVersion: 1\n{more}\n\nLicense: body\n");
             super::read(text.as_bytes()).unwrap().licence
@@ -153,6 +155,8 @@ mod tests {
         assert_eq!(message(format!("{good}: x\n")), E::NotAField(4));
         assert_eq!(message(format!("{good}A b: x\n")), E::NotAField(4));
         assert_eq!(message(format!("{good}Summary: a\rName: b\n")), E::NotAField(4));
+        assert_eq!(message(format!("{good}Summary: a\0b\n")), E::NotAField(4));
+        assert_eq!(message(good.replace("foo", " ")), E::Missing("Name"));
         assert_eq!(message(format!(" {good}")), E::NotAField(1));
         assert_eq!(message(format!("\u{feff}{good}")), E::NotAField(1));
         assert_eq!(message(format!("\n{good}")), E::Missing("Metadata-Version"));

@@ -398,13 +398,16 @@ mod tests {
     #[test]
     fn html_pages_are_read() {
         let page = html(&format!(
-            "<!DOCTYPE html><html><head><meta name=\"pypi:repository-version\" content='1.0'/></head><body>\n\
+            "<!DOCTYPE html><html><head><meta name=\"pypi:repository-version\" content='1.0'/>\
+             <meta name=\"viewport\" content=\"width=device-width\"></head><body>\n\
              <!-- <a href=\"/no\">no</a> --><h1>Links</h1>\n\
              <A class=x HREF='../../f/foo-1%2Bl.tar.gz#sha256={HASH}' data-yanked data-requires-python=\"&gt;=3\">x</a>\n\
-             <a href=\"/f/foo-2.tar.gz#md5=00&amp;x\" data-yanked=\"a &amp; &#x62;\" data-provenance=/p data-upload-time=2024-07-31T22:00:31Z>y</a><a>z</a>"
+             <a href=\"/f/foo-2.tar.gz#md5=00&amp;x\" data-yanked=\"a &amp; &#x62;\" data-provenance=/p data-upload-time=2024-07-31T22:00:31Z>y</a><a>z</a>\n\
+             <a href='/f/foo-3.tar.gz#sha1={weak}&sha256={HASH}'>w</a>",
+            weak = &HASH[..40],
         ))
         .unwrap();
-        let [first, second] = page.files.as_slice() else {
+        let [first, second, third] = page.files.as_slice() else {
             panic!()
         };
         assert_eq!(first.file, "foo-1+l.tar.gz");
@@ -412,6 +415,7 @@ mod tests {
         assert_eq!(first.yanked.as_deref(), Some(""));
         assert_eq!(second.yanked.as_deref(), Some("a & b"));
         assert!(second.claims.is_empty());
+        assert_eq!((third.claims.len(), third.claims[0].hex().as_str()), (1, HASH));
         assert_eq!(second.upload_time.as_deref(), Some("2024-07-31T22:00:31Z"));
         assert_eq!(second.provenance, Provenance::At("https://index.example.com/p".into()));
     }

@@ -196,6 +196,7 @@ mod tests {
                 "https://index.example.com",
                 Some("Basic dG9rZW46"),
             ),
+            ("https://@index.example.com/", "https://index.example.com/", None),
         ] {
             let (found, header) = without_credentials(url).unwrap();
             assert_eq!((found.as_str(), header.as_deref()), (plain, authorization));

@@ -306,4 +306,12 @@ mod tests {
         assert_eq!(version("1.0"), version("1.0.0"));
         assert_ne!(version("1.0"), version("1.0.1"));
     }
+
+    #[test]
+    fn a_number_is_digits_alone() {
+        assert_eq!(whole_number("12"), Some(12));
+        for wrong in ["", "+1", "-1", " 1", "1a"] {
+            assert_eq!(whole_number(wrong), None, "{wrong}");
+        }
+    }
 }

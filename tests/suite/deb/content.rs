@@ -64,6 +64,7 @@ fn advisories_know_a_package_by_its_source() {
     };
     let own = |name: &str, version: &str| (name.to_owned(), version.to_owned());
     assert_eq!(stated("").unwrap(), own("towel", "1:4.2-1"));
+    assert_eq!(stated("Source:\n").unwrap(), own("towel", "1:4.2-1"));
     assert_eq!(stated("Source: galaxy\n").unwrap(), own("galaxy", "1:4.2-1"));
     assert_eq!(stated("Source: galaxy (42-1)\n").unwrap(), own("galaxy", "42-1"));
     for wrong in [
@@ -122,6 +123,9 @@ fn members_are_those_of_a_package_in_their_order() {
         ("not what its name says", renamed(1, "control.tar.xz")),
         ("no control", renamed(1, "data.tar")),
         ("odd data", renamed(2, "data.zip")),
+        ("oddly compressed data", renamed(2, "data.tar.odd")),
+        ("another format's name", renamed(0, "debian-source")),
+        ("another control's name", renamed(1, "other.tar.gz")),
         ("other format", other_format),
         ("longer format", longer_format),
         ("two controls", more),
@@ -192,6 +196,7 @@ fn a_package_lies_where_signed_indexes_say() {
         serde_json::json!([place])
     );
     assert_eq!(stands(&other).unwrap(), serde_json::json!([]));
+    assert_eq!(stands(&format!("{good}\n\n\n")).unwrap(), serde_json::json!([place]));
     for (from, to) in [
         ("Archive: a/debian\n", ""),
         ("Filename:", "File:"),
@@ -227,6 +232,14 @@ fn an_index_is_of_the_version_that_it_says() {
     let facts = check(INDEX, &version, "InRelease", &signed).unwrap().facts;
     assert_eq!(facts["date"], DAY);
     assert_eq!(facts["valid_until"], "2026-11-26T02:12:54Z");
+    assert_eq!(facts["indexes"].as_object().unwrap().len(), 2);
+    // Only lists of packages are shown: a release names much else.
+    let mut all = suite.lists();
+    all.insert("main/source/Sources.xz".to_owned(), Vec::new());
+    let more = suite.release(&all).into_bytes();
+    let facts = check(INDEX, &index_version(time(DAY), &more), "Release", &more)
+        .unwrap()
+        .facts;
     assert_eq!(facts["indexes"].as_object().unwrap().len(), 2);
     let list = &suite.lists()["main/binary-amd64/Packages"];
     check(INDEX, &version, "main/binary-amd64/Packages", list).unwrap();

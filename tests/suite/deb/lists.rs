@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use sealift::ecosystem::UpstreamError;
-use sealift::model::{Algorithm, ProofState};
-use sha2::{Digest as _, Sha512};
+use sealift::model::{Algorithm, Claim, ProofState};
+use sha2::{Digest as _, Sha256, Sha512};
 
 use super::{DAY, deb, of_package, time};
 use crate::debian::{Key, Package, Suite};
@@ -20,6 +20,11 @@ fn registry(lists: &[(&str, Vec<u8>)]) -> Registry {
 
 /// The same, of which something else is signed.
 fn registry_saying(lists: &[(&str, Vec<u8>)], change: impl FnOnce(String) -> String) -> Registry {
+    serving(lists, change).at("deb", Some("[arch=amd64] stable main"), ARCHIVE)
+}
+
+/// What such an archive serves.
+fn serving(lists: &[(&str, Vec<u8>)], change: impl FnOnce(String) -> String) -> Registry {
     let lists: BTreeMap<String, Vec<u8>> = lists
         .iter()
         .map(|(path, bytes)| ((*path).to_owned(), bytes.clone()))
@@ -28,10 +33,9 @@ fn registry_saying(lists: &[(&str, Vec<u8>)], change: impl FnOnce(String) -> Str
     let folder = format!("{ARCHIVE}/dists/stable");
     let signed = Key::new(time(DAY)).signed_within(&text, time(DAY));
     let registry = Registry::default().with(&format!("{folder}/InRelease"), signed);
-    let registry = lists.into_iter().fold(registry, |registry, (path, bytes)| {
+    lists.into_iter().fold(registry, |registry, (path, bytes)| {
         registry.with(&format!("{folder}/{path}"), bytes)
-    });
-    registry.at("deb", Some("[arch=amd64] stable main"), ARCHIVE)
+    })
 }
 
 fn towel() -> Package {
@@ -111,4 +115,86 @@ fn of_several_compressions_one_that_is_known_is_taken() {
     let error = deb().index(&artifacts, &alone).unwrap_err();
     assert!(matches!(error, UpstreamError::Malformed { .. }), "{error}");
     assert!(error.to_string().contains("compression") || format!("{error:?}").contains("compression"));
+}
+
+/// What pins the package where the release says something else of its only list.
+fn pinned_where(change: impl FnOnce(String) -> String) -> Result<usize, UpstreamError> {
+    let mut wanted = deb().read_coordinates(&["towel=1:4.2-1".to_owned()]).unwrap().wanted;
+    let lists = [(LIST, towel().paragraph().into_bytes())];
+    deb().pin(&mut wanted, &registry_saying(&lists, change))?;
+    Ok(wanted[0].claims.len())
+}
+
+#[test]
+fn a_list_that_is_too_large_is_not_asked_for() {
+    let list = towel().paragraph().into_bytes();
+    let stated = |size: u64, extension: &str| {
+        let now = format!(" {} {LIST}\n", list.len());
+        let stated = format!(" {size} {LIST}{extension}\n");
+        pinned_where(move |text: String| text.replace(&now, &stated))
+    };
+    assert!(matches!(stated(64 << 20, ""), Err(UpstreamError::Malformed { .. })));
+    assert_eq!(stated((64 << 20) + 1, "").unwrap(), 0);
+    assert_eq!(stated((64 << 20) + 1, ".gz").unwrap(), 0);
+}
+
+#[test]
+fn what_stands_below_a_list_is_no_list_in_another_compression() {
+    for name in ["Packages.diff/Index", "Packages.d.lzma"] {
+        let other = format!("main/binary-amd64/{name}");
+        let found = pinned_where(|text| text.replace(&format!("{LIST}\n"), &format!("{other}\n")));
+        assert_eq!(found.unwrap(), 0, "{name}");
+    }
+}
+
+#[test]
+fn each_strong_digest_of_a_list_counts_by_itself() {
+    let list = towel().paragraph().into_bytes();
+    let wrong = |digest: String| {
+        let zeros = "0".repeat(digest.len());
+        pinned_where(move |text| text.replace(&digest, &zeros))
+    };
+    assert!(wrong(hex::encode(Sha256::digest(&list))).is_err());
+    assert!(wrong(hex::encode(Sha512::digest(&list))).is_err());
+    assert_eq!(pinned_where(|text| text).unwrap(), 1);
+}
+
+#[test]
+fn packages_for_all_architectures_name_none_to_ask_for() {
+    let hat = Package::new("hat", "1.0", "all", "");
+    let lists = [(LIST, hat.paragraph().into_bytes())];
+    let archive = serving(&lists, |release| release).at("deb", Some("stable main"), ARCHIVE);
+    let mut wanted = deb().read_coordinates(&["hat:all=1.0".to_owned()]).unwrap().wanted;
+    deb().pin(&mut wanted, &archive).unwrap();
+    assert_eq!(wanted[0].claims.len(), 1);
+}
+
+#[test]
+fn the_same_bytes_under_another_name_are_another_package() {
+    let archive = registry(&[(LIST, towel().paragraph().into_bytes())]);
+    let good = of_package(&towel());
+    let mut other_name = good.clone();
+    other_name.name = "hat".to_owned();
+    other_name.file = "hat_1%3a4.2-1_amd64.deb".to_owned();
+    let mut other_architecture = good.clone();
+    other_architecture.file = "towel_1%3a4.2-1_arm64.deb".to_owned();
+    for (artifact, expected) in [
+        (good, ProofState::Present),
+        (other_name, ProofState::Absent),
+        (other_architecture, ProofState::Absent),
+    ] {
+        let indexed = deb().index(std::slice::from_ref(&artifact), &archive).unwrap();
+        let found: Vec<ProofState> = indexed.found.values().map(|proof| proof.state).collect();
+        assert_eq!(found, [expected], "{}", artifact.file);
+    }
+}
+
+#[test]
+fn what_has_a_digest_keeps_it_and_no_other_is_added() {
+    let archive = registry(&[(LIST, towel().paragraph().into_bytes())]);
+    let mut known = deb().read_coordinates(&["towel=1:4.2-1".to_owned()]).unwrap().wanted;
+    let claims = vec![Claim::new(Algorithm::Sha256, vec![0; 32]).unwrap()];
+    known[0].claims.clone_from(&claims);
+    deb().pin(&mut known, &archive).unwrap();
+    assert_eq!(known[0].claims, claims);
 }

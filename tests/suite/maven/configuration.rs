@@ -60,6 +60,11 @@ fn mirrors_stand_for_what_they_cover() {
                 .to_owned(),
             vec!["corp", "localhost"],
         ),
+        (
+            "<mirror><id>b</id><mirrorOf>*</mirrorOf><url>https://all.example.com/</url><blocked>false</blocked></mirror>"
+                .to_owned(),
+            vec!["all"],
+        ),
     ] {
         let client = settings(&format!("<mirrors>{mirrors}</mirrors>")).file("/project/pom.xml", repositories);
         let hosts: Vec<String> = urls(&client)
@@ -224,5 +229,30 @@ fn lines_for_the_clients() {
         gradle_lines
             .text
             .contains("uri('http://127.0.0.1:8080/maven/'); allowInsecureProtocol = true")
+    );
+}
+
+#[test]
+fn only_profiles_that_are_active_name_repositories() {
+    let profile = |id: &str, activation: &str| {
+        format!(
+            "<profile><id>{id}</id><activation>{activation}</activation><repositories><repository><id>{id}</id>\
+             <url>https://{id}.example.com/m2</url></repository></repositories></profile>"
+        )
+    };
+    let by_default = |value: &str| format!("<activeByDefault>{value}</activeByDefault>");
+    let client = settings(&format!(
+        "<activeProfiles><activeProfile>named</activeProfile></activeProfiles><profiles>{}{}{}{}</profiles>",
+        profile("named", ""),
+        profile("usual", &by_default("true")),
+        profile("unusual", &by_default("false")),
+        profile("other", ""),
+    ));
+    let found = urls(&client);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(
+        found
+            .iter()
+            .all(|url| url.contains("//named.") || url.contains("//usual."))
     );
 }

@@ -198,7 +198,7 @@ fn gradles_verification_metadata() {
         format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<verification-metadata xmlns=\"https://schema.gradle.org/dependency-verification\">\
              <configuration><verify-metadata>true</verify-metadata><trusted-keys><trusted-key id=\"AAAA\" group=\"org.example\"/>\
-             </trusted-keys></configuration><components>{components}</components></verification-metadata>"
+             </trusted-keys><ignored-keys><ignored-key id=\"CCCC\" reason=\"x\"/></ignored-keys></configuration><components>{components}</components></verification-metadata>"
         )
     };
     let text = document(&format!(

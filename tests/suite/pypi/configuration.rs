@@ -344,3 +344,48 @@ fn the_proxy_is_pip_s_own() {
     let other = [("/etc/pip.conf", "[freeze]\nproxy = http://far.example.com\n")];
     assert_eq!(proxy(&Machine::new([], other)), None);
 }
+
+#[test]
+fn an_empty_variable_is_none() {
+    let index = |variables: &[(&'static str, &'static str)], path: &'static str| {
+        let text = "[global]\nindex-url = https://index.example.com/\n";
+        !Machine::new(variables.iter().copied(), [(path, text)])
+            .upstreams()
+            .is_empty()
+    };
+    assert!(index(&[("XDG_CONFIG_HOME", "")], "/home/me/.config/pip/pip.conf"));
+    assert!(index(&[("XDG_CONFIG_DIRS", "")], "/etc/xdg/pip/pip.conf"));
+    assert!(!index(&[("PIP_CONFIG_FILE", "")], ""));
+    assert!(!index(&[("VIRTUAL_ENV", "")], "pip.conf"));
+    // pip has its file there directly.
+    assert!(index(&[], "/etc/pip.conf"));
+    assert!(!index(&[], "/etc/pip/pip.conf"));
+
+    let file = ("/etc/pip.conf", "[global]\nproxy = http://proxy.example.com\n");
+    let proxy = |variable: &'static str, file| {
+        let machine = Machine::new([("PIP_PROXY", variable)], [file]);
+        pypi().transport(&machine).proxy.map(|(proxy, _)| proxy)
+    };
+    assert_eq!(proxy("", file).as_deref(), Some("http://proxy.example.com"));
+    assert_eq!(proxy("", ("/etc/pip.conf", "[global]\nproxy =\n")), None);
+
+    let wanted = Wanted {
+        ecosystem: "pypi",
+        name: "foo".into(),
+        version: "1.0".into(),
+        file: Some("foo-1.0.tar.gz".into()),
+        claims: Vec::new(),
+        urls: vec!["https://files.example.com/foo-1.0.tar.gz".into()],
+        registry: None,
+        path: None,
+        size: None,
+    };
+    for variable in ["POETRY_CACHE_DIR", "PIP_CACHE_DIR", "XDG_CACHE_HOME"] {
+        let empty = Machine::new([(variable, "")], []);
+        assert_eq!(
+            pypi().cached(&wanted, &empty),
+            pypi().cached(&wanted, &Machine::default()),
+            "{variable}"
+        );
+    }
+}

@@ -179,14 +179,15 @@ fn record_lists_what_the_wheel_holds() {
         let broken = fault(|wheel| *wheel.file("/RECORD") = line.into());
         assert_eq!(broken.reason, "its RECORD is not CSV");
     }
-    // Quoted names and signatures of RECORD itself are as they should be.
+    // Quoted names, folders, blank lines and signatures of RECORD itself are as they should be.
     let mut good = wheel();
     good.files.push(("foo_bar/a,\"b.txt".to_owned(), Vec::new()));
     good.record();
     let record = String::from_utf8(good.file("/RECORD").clone()).unwrap();
     *good.file("/RECORD") = record
-        .replace("foo_bar/a,\"b.txt,,", "\"foo_bar/a,\"\"b.txt\",,")
+        .replace("foo_bar/a,\"b.txt,,", "\"foo_bar/a,\"\"b.txt\",,\r\n")
         .into();
+    good.files.push(("foo_bar/sub/".to_owned(), Vec::new()));
     good.files
         .push(("foo_bar-1.0.dist-info/RECORD.jws".to_owned(), b"{}".to_vec()));
     inspect("foo-bar", "1.0", WHEEL, &good.bytes()).unwrap();
@@ -300,6 +301,19 @@ fn the_index_page_adds_its_statements() {
     let html = format!("<a href='{WHEEL}#sha256={}'>x</a>", artifact.digest.hex());
     let html = document("foo-bar", "simple-html", html.as_bytes());
     assert_eq!(inspect(&[html.clone(), good.clone()]).unwrap().json, expected);
+    // What the page says of other files, and by digests of other kinds, is not about these bytes.
+    let json = |files: &str| {
+        let text = format!(r#"{{"meta":{{"api-version":"1.1"}},"name":"foo-bar","files":[{files}]}}"#);
+        document("foo-bar", "simple-json", text.as_bytes())
+    };
+    let zeros = "0".repeat(128);
+    let other = format!(
+        r#"{{"filename":"foo_bar-0.tar.gz","url":"x","hashes":{{"sha256":"{}"}},"yanked":"no"}}"#,
+        &zeros[..64]
+    );
+    let long = format!(r#"{{"filename":"{WHEEL}","url":"x","hashes":{{"sha512":"{zeros}"}}}}"#);
+    let unsaid = json!({"requires-python": ">=3.8"});
+    assert_eq!(inspect(&[json(&format!("{other},{long}"))]).unwrap().json, unsaid);
     // Pages of other projects, and pages without this file, say nothing.
     let elsewhere = document("other", "simple-json", b"{");
     assert_eq!(inspect(&[elsewhere]).unwrap().json, json!({"requires-python": ">=3.8"}));

@@ -150,7 +150,9 @@ fn requirements_are_read_as_pip_reads_them() {
          other @ https://files.example.com/a/other-2.tar.gz ; os_name == 'x' --hash={B}\n\
          ./wheels/local-3-py3-none-any.whl --hash={B}\n\
          https://files.example.com/unhashed-1.0.tar.gz\n\
-         https://files.example.com/main.tar.gz --hash={B}\n",
+         https://files.example.com/main.tar.gz --hash={B}\n\
+         fifth==5 ; python_version < '3 -x' --hash={A}\n\
+         sixth-6+cu121-py3-none-any.whl --hash={A}\n",
         zeros = "0".repeat(128),
         hex = &A[7..],
     );
@@ -159,11 +161,13 @@ fn requirements_are_read_as_pip_reads_them() {
     found.sort();
     let expected = [
         ("direct 1.0", Some("direct-1.0-py3-none-any.whl")),
+        ("fifth 5", None),
         ("first 1.0rc1", None),
         ("fourth 4", None),
         ("local 3", Some("local-3-py3-none-any.whl")),
         ("other 2", Some("other-2.tar.gz")),
         ("second 2", None),
+        ("sixth 6+cu121", Some("sixth-6+cu121-py3-none-any.whl")),
         ("third-name 3.0", None),
     ]
     .map(|(name, file)| (name.to_owned(), file.map(str::to_owned)));
@@ -181,7 +185,7 @@ fn requirements_are_read_as_pip_reads_them() {
         find("direct").urls,
         ["https://files.example.com/direct-1.0-py3-none-any.whl"]
     );
-    assert_eq!(find("direct").registry, None);
+    assert_eq!((&find("direct").registry, &find("direct").path), (&None, &None));
     assert_eq!(
         find("local").path.as_deref().unwrap().to_str(),
         Some("wheels/local-3-py3-none-any.whl")
@@ -430,6 +434,8 @@ fn poetry_and_pdm_sources_are_told_apart() {
         direct.wanted[0].urls,
         ["https://files.example.com/a-1-py3-none-any.whl"]
     );
+    let other = one(&lock(&source("url", "https://files.example.com/a-2-py3-none-any.whl")));
+    assert!(other.wanted[0].urls.is_empty());
     let near = one(&lock(&source("file", "wheels/a-1-py3-none-any.whl")));
     assert_eq!(
         near.wanted[0].path.as_deref().unwrap().to_str(),

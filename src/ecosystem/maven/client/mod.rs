@@ -225,12 +225,16 @@ mod tests {
                 Some("Basic dUB4OnA=".to_owned())
             ))
         );
+        // Nobody is no user.
+        let nobody = Some(("https://maven.example.com/r".to_owned(), None));
+        assert_eq!(web_url("https://@maven.example.com/r"), nobody);
         for none in [
             "file:///srv",
             "https://",
             "${repo}",
             "https://${host}/x",
             "ftp://x",
+            "https://%zz@maven.example.com",
             "",
             "https:x",
         ] {
@@ -243,7 +247,8 @@ mod tests {
     fn build_files_name_addresses() {
         let text = "repositories {\n mavenCentral()\n maven { url 'https://a.example.com/m' }\n\
             // maven { url 'https://no.example.com' }\n maven {\n  name = x\n  url = uri(\"https://b.example.com\")\n }\n\
-            maven(\"https://c.example.com\")\n maven { url computed }\n my.maven { url 'https://no.example.com' } }";
+            maven(\"https://c.example.com\")\n maven { url computed }\n my.maven { url 'https://no.example.com' }\n\
+            my_maven { url 'https://no.example.com' }\n mymaven { url 'https://no.example.com' } }";
         let found: Vec<String> = gradle_repositories(text).into_iter().map(|found| found.url).collect();
         assert_eq!(
             found,

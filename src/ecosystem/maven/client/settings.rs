@@ -214,3 +214,49 @@ fn expand(text: &str, client: &dyn ClientEnvironment) -> String {
     }
     expanded + rest
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mirror_covers_what_its_pattern_names() {
+        let covered = |pattern: &str, url: &str| {
+            let repository = Repository {
+                id: "corp".to_owned(),
+                url: url.to_owned(),
+            };
+            covers(pattern, &repository)
+        };
+        let (web, plain, disk) = ("https://a.example.com/m2", "http://a.example.com/m2", "file:///srv/m2");
+        for (pattern, url, expected) in [
+            ("corp", disk, true),
+            ("other", web, false),
+            ("other", plain, false),
+            ("*", disk, true),
+            ("external:*", web, true),
+            ("external:*", disk, false),
+            ("external:*", "http://localhost:8081/m2", false),
+            ("external:http:*", plain, true),
+            ("external:http:*", web, false),
+            ("external:http:*", "http://127.0.0.1/m2", false),
+            ("external:*,!corp", web, false),
+            ("!other, *", web, true),
+        ] {
+            assert_eq!(covered(pattern, url), expected, "{pattern} {url}");
+        }
+    }
+
+    #[test]
+    fn hosts_without_a_proxy_have_names() {
+        let value = |name: &str| match name {
+            "host" => Some("proxy.example.com".to_owned()),
+            "nonProxyHosts" => Some("*.example.com||*|localhost".to_owned()),
+            _ => None,
+        };
+        assert_eq!(
+            transport(value, "x").no_proxy.as_deref(),
+            Some(".example.com,localhost")
+        );
+    }
+}

@@ -140,3 +140,40 @@ fn take(text: &str, selection: &mut Selection) -> Result<(), Mismatch> {
     }
     add(None)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_log_are_no_coordinates() {
+        for good in ["a:b:1", "a:b:jar:linux:1:compile", "a-b.c:d_e:1.0+x~y"] {
+            assert!(is_coordinate(good), "{good}");
+        }
+        for noise in [
+            "a:b",
+            "a:b:c:d:e:f:g",
+            "https://a.example.com:8443/m2",
+            "a:[b]:1",
+            "a::1",
+            ":b:1",
+            "a:b:",
+            "maven-dependency-plugin:3.6.0:list",
+            "dependency:3.7.0:tree",
+        ] {
+            assert!(!is_coordinate(noise), "{noise}");
+        }
+    }
+
+    #[test]
+    fn a_scope_stands_behind_four_parts_only() {
+        let taken = |text: &str| {
+            let mut selection = Selection::default();
+            take(text, &mut selection).map(|()| selection.wanted.remove(0).version)
+        };
+        // Nobody calls a version so, and it is one all the same.
+        assert_eq!(taken("a:b:test").unwrap(), "test");
+        assert_eq!(taken("a:b:jar:runtime").unwrap(), "runtime");
+        assert_eq!(taken("a:b:jar:1:runtime").unwrap(), "1");
+    }
+}

@@ -181,3 +181,18 @@ fn malformed(file: &str, reason: impl fmt::Display) -> SelectionError {
 fn shorten(text: &str) -> String {
     text.chars().take(200).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::model::Algorithm;
+
+    #[test]
+    fn the_strongest_algorithm_counts_alone() {
+        let claim = |algorithm: Algorithm, bytes: usize| Claim::new(algorithm, vec![0; bytes]).unwrap();
+        let (weak, strong) = (claim(Algorithm::Sha1, 20), claim(Algorithm::Sha512, 64));
+        assert_eq!(strongest(&[weak.clone(), strong.clone()]), [&strong]);
+        assert_eq!(strongest(&[weak.clone(), weak.clone()]), [&weak, &weak]);
+    }
+}

@@ -253,7 +253,8 @@ fn read_requirement(
         let target = target.split_whitespace().next().unwrap_or_default();
         return read_direct(draft, place, folder, Some(name), target, &hashes);
     }
-    let is_path = head.contains('/') || head.contains("://") || (rest.is_empty() && read_file_name(head).is_some());
+    // A file's own name has nothing that a requirement has behind its name.
+    let is_path = head.contains('/') || read_file_name(head).is_some();
     if is_path {
         return read_direct(draft, place, folder, None, head, &hashes);
     }
