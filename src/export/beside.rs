@@ -471,4 +471,36 @@ mod tests {
         assert!(beside.of("a").is_empty());
         assert!(Beside::read(&folder.path().join("none")).is_err());
     }
+
+    #[test]
+    fn a_list_is_about_plain_files_of_its_own_folder() {
+        for (named, is_about) in [("a", true), ("d", false), ("../elsewhere", false), ("d/../a", false)] {
+            let outside = tempfile::tempdir().unwrap();
+            let within = outside.path().join("within");
+            fs::create_dir_all(within.join("d")).unwrap();
+            let list = format!("{SUM}  {named}\n");
+            for (name, text) in [
+                ("within/a", "x"),
+                ("elsewhere", "x"),
+                ("within/SHA256SUMS", &list),
+                ("within/SHA256SUMS.asc", ARMOR),
+            ] {
+                fs::write(outside.path().join(name), text).unwrap();
+            }
+            let beside = Beside::read(&within).unwrap();
+            assert_eq!(beside.is_proof("SHA256SUMS"), is_about, "{named}");
+            assert_eq!(beside.is_file(named), is_about, "{named}");
+            assert_eq!(beside.bytes("d"), None);
+        }
+    }
+
+    #[test]
+    fn a_signed_text_is_a_list_whatever_else_lies_beside_it() {
+        let framed = format!("-----BEGIN PGP SIGNED MESSAGE-----\n\n{SUM}  a\n{ARMOR}");
+        let (_folder, beside) = folder(&[("a", "x"), ("SHA256SUMS", &framed), ("SHA256SUMS.sig", "no signature")]);
+        assert_eq!(
+            names(&beside.of("a")),
+            [("signed-checksums", vec!["SHA256SUMS".to_owned()])]
+        );
+    }
 }
