@@ -369,4 +369,19 @@ mod tests {
             assert!(matches!(written(&wrong), Err(ReceiptError::Trust(_))), "{wrong:?}");
         }
     }
+
+    #[test]
+    fn a_receipt_that_cannot_be_read_to_its_end_is_not_a_shorter_one() {
+        struct Broken;
+        impl io::Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("the medium is broken"))
+            }
+        }
+        let empty = ObjectList::write(std::iter::empty(), &mut io::sink()).unwrap();
+        assert!(empty.read(io::empty()).unwrap().is_empty());
+        let broken = || io::BufReader::new(Broken);
+        assert!(matches!(empty.read(broken()), Err(ReceiptError::Io(_))));
+        assert!(matches!(Statement::read(broken(), &[], None), Err(ReceiptError::Io(_))));
+    }
 }
