@@ -1,0 +1,106 @@
+//! A ledger of which one row cannot be read: whatever is asked that needs it says so, and nothing is told without it. And what two rows have in common is not
+//! taken for one.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+use sealift::ledger::{Filter, Ledger, LedgerError, Use};
+use sealift::model::{Digest, Level, Timestamp};
+
+use crate::ledger::{bundle, full_name, held, root};
+
+/// Asks a ledger something.
+type Question = (&'static str, fn(&Ledger) -> Result<(), LedgerError>);
+
+fn nothing<T>(_: T) -> Result<(), LedgerError> {
+    Ok(())
+}
+
+/// What needs the row of the artifact `a`.
+const QUESTIONS: [Question; 7] = [
+    ("what is held", |ledger| ledger.held(&full_name("a")).map(drop)),
+    ("the list", |ledger| ledger.list(&Filter::default(), nothing)),
+    ("what a bundle brought", |ledger| {
+        ledger.brought_by(&bundle(1).manifest, nothing)
+    }),
+    ("what stands on little", |ledger| {
+        ledger.below(Level::Publisher, nothing)
+    }),
+    ("what changed", |ledger| {
+        ledger.changed(Timestamp::from_seconds(0), Timestamp::from_seconds(i64::MAX), nothing)
+    }),
+    ("what a digest is", |ledger| ledger.uses(&Digest::of(b"one")).map(drop)),
+    ("what a proof is of", |ledger| {
+        ledger.uses(&Digest::of(b"proof of one")).map(drop)
+    }),
+];
+
+#[test]
+fn a_row_that_cannot_be_read_is_not_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let mut ledger = Ledger::create(&path).unwrap();
+    let import = ledger.begin(bundle(1)).unwrap();
+    import.artifact(&held("a", "1", "one")).unwrap();
+    import.commit(root(1), None).unwrap();
+    for (what, ask) in QUESTIONS {
+        ask(&ledger).unwrap_or_else(|error| panic!("{what}: {error}"));
+    }
+    let derived = Digest::of(b"METADATA one");
+    assert!(matches!(ledger.uses(&derived).unwrap()[..], [Use::Derived(..)]));
+    // No list of proofs, though the digest of one stands in it.
+    let damaged = format!("[ {}", Digest::of(b"proof of one"));
+    Connection::open(&path)
+        .unwrap()
+        .execute("UPDATE artifacts SET proofs = ?1", [damaged])
+        .unwrap();
+    for (what, ask) in QUESTIONS {
+        assert!(ask(&ledger).is_err(), "{what}");
+    }
+    assert!(ledger.uses(&derived).is_err());
+}
+
+#[test]
+fn a_derived_object_is_called_as_its_own_artifact_calls_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::create(&folder.path().join("state.db")).unwrap();
+    let shared = (Digest::of(b"derived from both"), 7);
+    let import = ledger.begin(bundle(1)).unwrap();
+    for (version, label) in [("1", "metadata"), ("2", "page")] {
+        let mut held = held("a", version, version);
+        let own = (Digest::of(version.as_bytes()), 1);
+        held.derived = BTreeMap::from([("first".to_owned(), own), (label.to_owned(), shared)]);
+        import.artifact(&held).unwrap();
+    }
+    import.commit(root(1), None).unwrap();
+    let mut labels: Vec<(String, String)> = ledger
+        .uses(&shared.0)
+        .unwrap()
+        .into_iter()
+        .map(|one| match one {
+            Use::Derived(label, entry) => (entry.artifact.version, label),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    labels.sort();
+    let expected = [("1", "metadata"), ("2", "page")].map(|(version, label)| (version.to_owned(), label.to_owned()));
+    assert_eq!(labels, expected);
+}
+
+#[test]
+fn volumes_of_two_bundles_are_counted_by_their_bundles() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::create(&folder.path().join("state.db")).unwrap();
+    for (sequence, volume) in [(1, 1), (1, 2), (2, 1)] {
+        let seen = Timestamp::from_seconds(i64::from(volume));
+        ledger.volume_came(&bundle(sequence).manifest, volume, seen).unwrap();
+    }
+    let mut counts: Vec<usize> = ledger
+        .unfinished()
+        .unwrap()
+        .iter()
+        .map(|one| one.volumes.len())
+        .collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [1, 2]);
+}
