@@ -290,6 +290,7 @@ pub const ROLES: [Role; 2] = [Role::Policy, Role::Approve];
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::file_key::FileKey;
 
     #[test]
     fn what_does_not_keep_the_rules_is_neither_signed_nor_read() {
@@ -312,6 +313,8 @@ mod tests {
         for (reason, is_read) in [("looked", true), (" ", false)] {
             let read = Review::read(&strict_json::write(&review(reason)));
             assert_eq!(read.is_ok(), is_read, "{reason:?}");
+            let signed = review(reason).sign(&FileKey::from_seed(&[7; 32]));
+            assert_eq!(signed.is_ok(), is_read, "{reason:?}");
         }
     }
 }
