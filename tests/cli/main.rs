@@ -4,6 +4,7 @@
 
 mod attempts;
 mod audit;
+mod audit_apart;
 mod audit_records;
 mod bad_spots;
 mod capsule;

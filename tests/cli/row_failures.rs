@@ -94,6 +94,11 @@ fn what_is_stated_fails_with_each_row_that_it_writes() {
     let data = sealed_data(1, &["one"], &[people::ANN, people::BOB]);
     fs::write(world.path("document.json"), data).unwrap();
     fails_at_each_row(&world, "trust install document.json --enclave k", 0);
+    world.key(people::ANN, "ann.pem");
+    fs::write(world.path("site.yaml"), AT_ONCE).unwrap();
+    world.run("policy draft site.yaml policy.json").done();
+    world.run("policy sign policy.json --key ann.pem").done();
+    fails_at_each_row(&world, "policy install policy.json --enclave k", 0);
     world.policy(AT_ONCE);
     fails_at_each_row(&world, "prune --enclave k", 0);
 }

@@ -39,6 +39,16 @@ fn a_folder_in_which_nothing_is_pinned_is_no_second_enclave() {
 }
 
 #[test]
+fn a_client_s_settings_count_for_what_is_selected_alone() {
+    let world = sending();
+    fs::create_dir(world.path(".cargo")).unwrap();
+    fs::write(world.path(".cargo/config.toml"), "not = [ a table").unwrap();
+    let mut command = world.command("export --exporter ex --select sealift.yaml --out m1");
+    let output = command.env("HOME", world.path("")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn a_hold_is_released_by_its_own_name() {
     let world = World::new();
     world.medium(1, None);

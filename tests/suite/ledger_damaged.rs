@@ -104,3 +104,13 @@ fn volumes_of_two_bundles_are_counted_by_their_bundles() {
     counts.sort_unstable();
     assert_eq!(counts, [1, 2]);
 }
+
+#[test]
+fn what_stands_in_the_way_of_a_new_ledger_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("state.new")).unwrap();
+    let Err(LedgerError::File { path, .. }) = Ledger::create(&folder.path().join("state.db")) else {
+        panic!("a folder was removed, or passed over");
+    };
+    assert_eq!(path, folder.path().join("state.db"));
+}

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use sealift::export::collect::plan;
-use sealift::model::{Code, Digest, Stop};
+use sealift::export::select::{Request as Wish, select};
+use sealift::model::{Code, Digest, ProofState, Stop};
 
 use super::{Desk, codes, line, refusals};
+use crate::fake_ecosystem::ALL;
 use crate::http::{Response, Server};
 
 /// A registry whose index of `one` lists these contents.
@@ -127,4 +129,36 @@ fn whatever_the_cache_does_not_take_ends_the_run() {
             shard.display()
         );
     }
+}
+
+#[test]
+fn a_loose_file_that_has_gone_is_asked_of_nobody() {
+    let server = listing(&Arc::default());
+    let desk = Desk::with_index(&server);
+    let path = desk.write("down/one-1.0.fake", "one");
+    let wish = Wish::from_arguments(&["down".into()], desk.folder.path(), ALL).unwrap();
+    let selected = select(wish, ALL).unwrap();
+    fs::remove_file(path).unwrap();
+    let wrong = refusals(desk.collect(selected));
+    assert_eq!(codes(&wrong), [("fake one 1.0", Code::ArtifactNotFound)]);
+    assert_eq!(server.paths(), [""; 0]);
+}
+
+#[test]
+fn what_lies_beside_a_file_counts_in_a_folder_that_was_named() {
+    let proofs = |place: &str, from: &[&str]| -> Vec<String> {
+        let desk = Desk::new();
+        desk.write(&format!("{place}/one-1.0.fake"), "one");
+        desk.write(&format!("{place}/one-1.0.fake.asc"), "-----BEGIN PGP SIGNATURE-----\n");
+        fs::create_dir_all(desk.folder.path().join("from")).unwrap();
+        desk.lock(&[line("one", None, &[b"one"])]);
+        let parts = desk.collect_offline(desk.select(from)).unwrap();
+        let present = parts.artifacts[0]
+            .proofs
+            .iter()
+            .filter(|proof| proof.state == ProofState::Present);
+        present.map(|proof| proof.kind.clone()).collect()
+    };
+    assert_eq!(proofs("from", &["from"]), ["openpgp"]);
+    assert_eq!(proofs("home/.fake/r", &[]), [""; 0]);
 }
