@@ -348,6 +348,8 @@ mod tests {
             ("sha512sums.txt", &list),
             ("b.sha256", SUM),
             ("b.sha256.asc", ARMOR),
+            ("gone.sha256", SUM),
+            ("gone.sha256.asc", ARMOR),
         ]);
         let expected = (
             "signed-checksums",
@@ -365,6 +367,7 @@ mod tests {
             ("b.sha256", true),
             ("other_checksums.txt", false),
             ("sha512sums.txt", false),
+            ("gone.sha256", false),
         ] {
             assert_eq!(beside.is_proof(name), is_proof, "{name}");
         }
@@ -502,5 +505,18 @@ mod tests {
             names(&beside.of("a")),
             [("signed-checksums", vec!["SHA256SUMS".to_owned()])]
         );
+    }
+
+    #[test]
+    fn a_model_s_signature_is_about_files_that_are_there() {
+        let fixture =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sigstore/models/v1.1.0-certificate.sig");
+        let signature = fs::read_to_string(fixture).unwrap();
+        let named = beside::named_in_model(signature.as_bytes()).unwrap();
+        let file = named.first().unwrap();
+        let (_folder, without) = folder(&[("model.sig", &signature), ("other", "x")]);
+        assert!(!without.is_proof("model.sig"));
+        let (_folder, with) = folder(&[("model.sig", &signature), (file, "x")]);
+        assert!(with.is_proof("model.sig"));
     }
 }

@@ -49,6 +49,29 @@ fn a_client_s_settings_count_for_what_is_selected_alone() {
 }
 
 #[test]
+fn one_key_is_no_two_exporters() {
+    let world = World::new();
+    let dora = people::key(people::EXPORTER);
+    fs::write(world.path("dora.pub.pem"), dora.public().to_pem()).unwrap();
+    let line = "init enclave new --name plant-7 --profile evaluation --exporter dora=dora.pub.pem";
+    let ran = world.run(&format!("{line} --exporter eve=dora.pub.pem"));
+    assert_eq!(ran.status, 1, "{ran:?}");
+    assert!(!world.path("new").exists());
+    world.run(line).done();
+}
+
+#[test]
+fn a_root_is_not_drafted_without_one_of_its_keys() {
+    let world = World::standard();
+    let dora = people::key(people::EXPORTER);
+    fs::write(world.path("dora.pub.pem"), dora.public().to_pem()).unwrap();
+    let line = "root rotate en/trust/roots/1.dsse.json --output new.json --export";
+    let ran = world.run(&format!("{line} gus=gone.pem"));
+    assert!(ran.status == 3 && ran.stderr.contains("gone.pem"), "{ran:?}");
+    assert!(!world.path("new.json").exists());
+}
+
+#[test]
 fn a_hold_is_released_by_its_own_name() {
     let world = World::new();
     world.medium(1, None);

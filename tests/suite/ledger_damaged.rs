@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
-use sealift::ledger::{Filter, Ledger, LedgerError, Use};
-use sealift::model::{Digest, Level, Timestamp};
+use sealift::ledger::{Filter, Judgement, Ledger, LedgerError, Use, rests_on};
+use sealift::model::{Digest, Doubt, Fault, Finding, Level, Signer, Timestamp};
 
 use crate::ledger::{bundle, full_name, held, root};
 
@@ -113,4 +113,54 @@ fn what_stands_in_the_way_of_a_new_ledger_is_named() {
         panic!("a folder was removed, or passed over");
     };
     assert_eq!(path, folder.path().join("state.db"));
+}
+
+#[test]
+fn what_is_not_confirmed_is_remembered_of_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::create(&folder.path().join("state.db")).unwrap();
+    let key = |fingerprint: &str| Signer::Key {
+        fingerprint: fingerprint.to_owned(),
+        owner: None,
+        subkey: None,
+    };
+    let anchored = |finding: Finding, fingerprint: &str| Finding {
+        anchors: vec![format!("anchor of {fingerprint}")],
+        ..finding.by(key(fingerprint))
+    };
+    let import = ledger.begin(bundle(1)).unwrap();
+    let recorded = import.artifact(&held("a", "1", "one")).unwrap();
+    let judgement = Judgement {
+        level: Level::Publisher,
+        findings: vec![
+            anchored(Finding::confirmed("minisign", Level::Publisher, "good"), "AA11"),
+            anchored(Finding::confirmed("npm-signature", Level::Registry, "good"), "BB22"),
+            anchored(Finding::undecided("openpgp", Doubt::OutOfScope, "who is it"), "CC33"),
+            anchored(
+                Finding::contradicted("openpgp", Fault::Revoked, "it was stolen"),
+                "DD44",
+            ),
+        ],
+        decision: "{}".to_owned(),
+        judged: Timestamp::from_seconds(3_000_000),
+    };
+    import.judgement(recorded, &judgement).unwrap();
+    import.commit(root(1), None).unwrap();
+    assert_eq!(ledger.signers(&full_name("a")).unwrap(), [key("AA11")]);
+    for (finding, rests, is_anchored) in [(0, true, true), (1, true, true), (2, false, false), (3, true, false)] {
+        let finding = &judgement.findings[finding];
+        let fingerprint = finding.signers[0].keys().next().unwrap();
+        for (asked, expected) in [
+            (fingerprint.to_owned(), rests),
+            (finding.anchors[0].clone(), is_anchored),
+        ] {
+            let mut found = 0;
+            let count = |_| {
+                found += 1;
+                nothing(())
+            };
+            ledger.resting_on(&asked, count).unwrap();
+            assert_eq!((found > 0, rests_on(finding, &asked)), (expected, expected), "{asked}");
+        }
+    }
 }

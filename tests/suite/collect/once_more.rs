@@ -162,3 +162,14 @@ fn what_lies_beside_a_file_counts_in_a_folder_that_was_named() {
     assert_eq!(proofs("from", &["from"]), ["openpgp"]);
     assert_eq!(proofs("home/.fake/r", &[]), [""; 0]);
 }
+
+#[test]
+fn that_nothing_was_obtained_settles_nothing() {
+    let contents = Arc::new(Mutex::new(vec!["a"]));
+    let server = listing(&contents);
+    let desk = Desk::with_index(&server);
+    desk.lock(&[line("one", None, &[b"a"])]);
+    let key = format!("fake\none\n1.0\n\n{}", Digest::of(b"a"));
+    desk.cache().settle(&key, &[]).unwrap();
+    assert_eq!(desk.collect(desk.select(&[])).unwrap().artifacts.len(), 1);
+}

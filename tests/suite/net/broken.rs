@@ -95,3 +95,12 @@ fn what_the_cache_does_not_take_was_not_fetched() {
         "{fetched:?}"
     );
 }
+
+#[test]
+fn a_whole_file_that_is_another_is_not_asked_for_twice() {
+    let server = Server::start(|_| Response::ok("evil"));
+    let setup = Setup::new(&[server.url("/")]);
+    let error = setup.fetch(&server.url("/a"), b"good").unwrap_err();
+    assert!(matches!(error, FetchError::Digest { .. }), "{error}");
+    assert_eq!(server.requests().len(), 1);
+}
