@@ -90,7 +90,7 @@ fn a_derived_object_is_called_as_its_own_artifact_calls_it() {
 #[test]
 fn volumes_of_two_bundles_are_counted_by_their_bundles() {
     let folder = tempfile::tempdir().unwrap();
-    let mut ledger = Ledger::create(&folder.path().join("state.db")).unwrap();
+    let ledger = Ledger::create(&folder.path().join("state.db")).unwrap();
     for (sequence, volume) in [(1, 1), (1, 2), (2, 1)] {
         let seen = Timestamp::from_seconds(i64::from(volume));
         ledger.volume_came(&bundle(sequence).manifest, volume, seen).unwrap();
