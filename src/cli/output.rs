@@ -315,4 +315,14 @@ mod tests {
         );
         assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), document);
     }
+
+    #[test]
+    fn a_line_that_cannot_be_written_is_said() {
+        let mut full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut text = EscapedLines {
+            line: Vec::new(),
+            output: &mut full,
+        };
+        assert!(text.write_all(b"x\n").is_err());
+    }
 }

@@ -274,3 +274,24 @@ pub(super) fn judgement_json(judgement: Option<&Judgement>) -> Value {
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Level;
+
+    #[test]
+    fn whoever_signed_is_not_shown_a_second_time() {
+        let key = |fingerprint: &str| Signer::Key {
+            fingerprint: fingerprint.to_owned(),
+            owner: None,
+            subkey: None,
+        };
+        let mut finding = Finding::confirmed("openpgp", Level::Publisher, "it fits");
+        finding.signers = vec![key("AA11")];
+        finding.through = vec![key("AA11"), key("BB22")];
+        let lines = finding_lines(&finding);
+        let through: Vec<&String> = lines.iter().filter(|line| line.contains("through")).collect();
+        assert!(matches!(&through[..], [line] if line.contains("BB22")), "{lines:?}");
+    }
+}

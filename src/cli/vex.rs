@@ -114,4 +114,14 @@ mod tests {
         assert!(lines.add(b"", 2, 8).is_err());
         assert!(Lines::default().add(b"more than eight", 2, 8).is_err());
     }
+
+    #[test]
+    fn a_proof_of_a_document_is_no_document() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.json", "a.json", "a.json.sigstore.json", "notes.txt"] {
+            std::fs::write(folder.path().join(name), "{}").unwrap();
+        }
+        let found = documents(folder.path()).unwrap();
+        assert_eq!(found, ["a.json", "b.json"].map(|name| folder.path().join(name)));
+    }
 }

@@ -337,3 +337,61 @@ fn use_text(ledger: &Ledger, one: &Use) -> Result<String, Stop> {
         Use::Manifest(bundle) => format!("the manifest of {}", bundle_long(bundle)),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Artifact, Finding, Level, Signer, Timestamp};
+
+    fn key(fingerprint: &str) -> Signer {
+        Signer::Key {
+            fingerprint: fingerprint.to_owned(),
+            owner: None,
+            subkey: None,
+        }
+    }
+
+    fn finding(fingerprint: &str, reason: &str) -> Finding {
+        let mut finding = Finding::confirmed("openpgp", Level::Publisher, reason);
+        finding.signers = vec![key(fingerprint)];
+        finding
+    }
+
+    #[test]
+    fn of_an_artifact_only_what_rests_on_the_key_is_shown() {
+        let bundle = BundleRecord {
+            manifest: Digest::of(b"manifest"),
+            stream: "main".to_owned(),
+            epoch: 1,
+            sequence: 1,
+            created: Timestamp::from_seconds(1),
+            imported: Timestamp::from_seconds(2),
+            root_version: 1,
+            signers: Vec::new(),
+        };
+        let entry = Entry {
+            artifact: Artifact {
+                digest: Digest::of(b"a"),
+                ecosystem: "files".to_owned(),
+                file: "a".to_owned(),
+                name: "a".to_owned(),
+                origin: String::new(),
+                proofs: Vec::new(),
+                reason: String::new(),
+                version: "1".to_owned(),
+            },
+            size: 1,
+            is_current: true,
+            first_bundle: bundle.clone(),
+            last_bundle: bundle,
+        };
+        let judgement = Judgement {
+            findings: vec![finding("AA11", "the first"), finding("BB22", "the second")],
+            level: Level::Publisher,
+            decision: String::new(),
+            judged: Timestamp::from_seconds(3),
+        };
+        let text = resting_text(&entry, Some(&judgement), "AA11");
+        assert!(text.contains("the first") && !text.contains("the second"), "{text}");
+    }
+}

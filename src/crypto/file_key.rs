@@ -234,4 +234,14 @@ mod tests {
         assert!(FileKey::from_pem(&pem(&key), "pass").is_some());
         assert!(FileKey::from_pem(&pem(&other), "pass").is_none());
     }
+
+    #[test]
+    fn what_cannot_be_read_is_not_taken_for_a_wrong_passphrase() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+        assert!(matches!(
+            FileKey::load(folder.path(), "pass"),
+            Err(FileKeyError::File { what: "read", .. })
+        ));
+    }
 }

@@ -137,11 +137,9 @@ pub fn check_inclusion(record: &[u8], index: u64, head: &Head, untrusted: &[&[u8
         return Err(TreeError::Root);
     }
 
-    // The edge's tile on the first level where the record's is not whole, then down.
+    // The edge's tile on the first level where the record's is not whole, of which there is no other one, then down.
     let place = |level: u32| usize::try_from(at(index, level) % WIDTH).unwrap_or(usize::MAX);
-    let on_edge = needed
-        .iter()
-        .position(|tile| tile.level == levels && tile.width < WIDTH);
+    let on_edge = needed.iter().position(|tile| tile.level == levels);
     let mut expected = on_edge
         .and_then(|position| edge.get(position))
         .and_then(|hashes| hashes.get(place(levels)))

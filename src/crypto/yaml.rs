@@ -322,7 +322,7 @@ impl<'a> Scan<'a> {
     fn plain(&mut self) -> Result<(), YamlError> {
         let column = self.column();
         let start = self.at;
-        let alone = self.fresh && self.parent.is_none() && self.flow_depth == 0;
+        let alone = self.fresh && self.parent.is_none();
         let mut end = self.at;
         while let Some(byte) = self.peek(0) {
             let stop = match byte {

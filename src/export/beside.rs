@@ -348,6 +348,8 @@ mod tests {
             ("sha512sums.txt", &list),
             ("b.sha256", SUM),
             ("b.sha256.asc", ARMOR),
+            ("gone.sha256", SUM),
+            ("gone.sha256.asc", ARMOR),
         ]);
         let expected = (
             "signed-checksums",
@@ -365,6 +367,7 @@ mod tests {
             ("b.sha256", true),
             ("other_checksums.txt", false),
             ("sha512sums.txt", false),
+            ("gone.sha256", false),
         ] {
             assert_eq!(beside.is_proof(name), is_proof, "{name}");
         }
@@ -470,5 +473,50 @@ mod tests {
         let beside = Beside::read(folder.path()).unwrap();
         assert!(beside.of("a").is_empty());
         assert!(Beside::read(&folder.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn a_list_is_about_plain_files_of_its_own_folder() {
+        for (named, is_about) in [("a", true), ("d", false), ("../elsewhere", false), ("d/../a", false)] {
+            let outside = tempfile::tempdir().unwrap();
+            let within = outside.path().join("within");
+            fs::create_dir_all(within.join("d")).unwrap();
+            let list = format!("{SUM}  {named}\n");
+            for (name, text) in [
+                ("within/a", "x"),
+                ("elsewhere", "x"),
+                ("within/SHA256SUMS", &list),
+                ("within/SHA256SUMS.asc", ARMOR),
+            ] {
+                fs::write(outside.path().join(name), text).unwrap();
+            }
+            let beside = Beside::read(&within).unwrap();
+            assert_eq!(beside.is_proof("SHA256SUMS"), is_about, "{named}");
+            assert_eq!(beside.is_file(named), is_about, "{named}");
+            assert_eq!(beside.bytes("d"), None);
+        }
+    }
+
+    #[test]
+    fn a_signed_text_is_a_list_whatever_else_lies_beside_it() {
+        let framed = format!("-----BEGIN PGP SIGNED MESSAGE-----\n\n{SUM}  a\n{ARMOR}");
+        let (_folder, beside) = folder(&[("a", "x"), ("SHA256SUMS", &framed), ("SHA256SUMS.sig", "no signature")]);
+        assert_eq!(
+            names(&beside.of("a")),
+            [("signed-checksums", vec!["SHA256SUMS".to_owned()])]
+        );
+    }
+
+    #[test]
+    fn a_model_s_signature_is_about_files_that_are_there() {
+        let fixture =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sigstore/models/v1.1.0-certificate.sig");
+        let signature = fs::read_to_string(fixture).unwrap();
+        let named = beside::named_in_model(signature.as_bytes()).unwrap();
+        let file = named.first().unwrap();
+        let (_folder, without) = folder(&[("model.sig", &signature), ("other", "x")]);
+        assert!(!without.is_proof("model.sig"));
+        let (_folder, with) = folder(&[("model.sig", &signature), (file, "x")]);
+        assert!(with.is_proof("model.sig"));
     }
 }

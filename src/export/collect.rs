@@ -470,3 +470,47 @@ fn refuse_clash(Clash { first, second }: Clash) -> Trouble {
 fn document_key(document: &Document) -> (&str, &str, &str, Digest) {
     (&document.ecosystem, &document.name, &document.kind, document.digest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::local::{Found, Origin};
+    use super::*;
+    use crate::model::{Algorithm, Claim};
+
+    #[test]
+    fn what_is_carried_in_part_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        std::fs::write(&path, "a").unwrap();
+        let claims: Vec<Claim> = (1..=2)
+            .map(|byte| Claim::new(Algorithm::Sha256, vec![byte; 32]).unwrap())
+            .collect();
+        let said = |file: Option<&str>, found: usize| {
+            let wanted = Wanted {
+                ecosystem: "files",
+                name: "a".to_owned(),
+                version: "1".to_owned(),
+                file: file.map(str::to_owned),
+                claims: claims.clone(),
+                urls: Vec::new(),
+                registry: None,
+                path: None,
+                size: None,
+            };
+            let one = |claim: &Claim| Found {
+                file: "a".to_owned(),
+                hashed: content::hash(&path, [], &|_| {}).unwrap(),
+                origin: Origin::Folder,
+                claim: Some(claim.clone()),
+            };
+            let looked = Looked {
+                found: claims.iter().take(found).map(one).collect(),
+                ..Looked::default()
+            };
+            note_of_partial(&wanted, &looked).is_some()
+        };
+        assert!(said(None, 1));
+        // Of a file that is named any digest is enough; what is not there at all is told otherwise.
+        assert!(!said(Some("a"), 1) && !said(None, 2) && !said(None, 0));
+    }
+}

@@ -180,4 +180,10 @@ mod tests {
         std::fs::write(file.path(), pem).unwrap();
         assert!(given(file.path()).is_ok());
     }
+
+    #[test]
+    fn certificates_that_cannot_be_read_are_not_none() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(read_certificates(folder.path()).is_err());
+    }
 }

@@ -440,4 +440,16 @@ mod tests {
         };
         assert_eq!(unable.what, "the manifest would be refused");
     }
+
+    #[test]
+    fn what_is_hashed_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, "").unwrap();
+        let read_only = std::fs::File::open(path).unwrap();
+        assert!(Hashing::new(&read_only).write(&[0; 1 << 20]).is_err());
+        let mut hashing = Hashing::new(&read_only);
+        hashing.write_all(b"x").unwrap();
+        assert!(hashing.flush().is_err());
+    }
 }

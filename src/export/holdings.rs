@@ -551,4 +551,21 @@ mod tests {
     fn a_find_is_small() {
         assert_eq!(std::mem::size_of::<Find>(), 64);
     }
+
+    #[test]
+    fn objects_whose_digests_begin_alike_are_two() {
+        let mut holdings = Holdings::default();
+        for last in [1, 2, 2] {
+            let mut digest = [7; 32];
+            digest[31] = last;
+            holdings.add_companions([SourceObject {
+                digest: Digest::from_bytes(digest),
+                size: 1,
+                source: Source::Memory(vec![last]),
+                compressible: false,
+            }]);
+        }
+        holdings.arrange_objects();
+        assert_eq!(holdings.objects.len(), 2);
+    }
 }

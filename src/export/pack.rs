@@ -399,4 +399,63 @@ mod tests {
             assert_eq!(written.is_ok(), is_whole, "{size}");
         }
     }
+
+    /// What happens to output whose buffer has so many bytes left, and whose file takes none.
+    fn full(room: usize, write: impl FnOnce(&mut Output<'_>) -> Result<(), Stop>) -> Result<(), Stop> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("volume");
+        fs::write(&path, "").unwrap();
+        let (written, _requests) = crossbeam_channel::bounded(1);
+        write(&mut Output {
+            file: &mut File::open(&path).unwrap(),
+            buffer: vec![0; OUTPUT_BYTES - room],
+            target: &path,
+            progress: &Silent,
+            unsynced: 0,
+            written,
+        })
+    }
+
+    #[test]
+    fn each_part_of_a_member_is_written_or_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = |size: usize| Source::Memory(vec![0; size]);
+        let gone = folder.path().join("gone");
+        fs::write(&gone, [0; 512]).unwrap();
+        let gone_source = Source::file(gone.clone()).unwrap();
+        fs::remove_file(gone).unwrap();
+        for size in [0, 10, 512] {
+            let data = vec![0; size];
+            assert!(full(1024, |output| output.member("a", &data)).is_ok(), "{size}");
+            assert!(
+                full(1024, |output| output.member_from("a", &source(size))).is_ok(),
+                "{size}"
+            );
+        }
+        for (what, result) in [
+            ("a header", full(0, |output| output.member("a", &[]))),
+            ("a member's bytes", full(512, |output| output.member("a", &[0; 512]))),
+            ("its padding", full(522, |output| output.member("a", &[0; 10]))),
+            ("another header", full(0, |output| output.member_from("a", &source(0)))),
+            (
+                "bytes from elsewhere",
+                full(512, |output| output.member_from("a", &source(512))),
+            ),
+            (
+                "their padding",
+                full(522, |output| output.member_from("a", &source(10))),
+            ),
+            (
+                "what is not there",
+                full(1024, |output| output.member_from("a", &gone_source)),
+            ),
+            ("what the buffer has no room for", full(0, |output| output.bytes(&[0]))),
+            (
+                "what no buffer has room for",
+                full(OUTPUT_BYTES, |output| output.bytes(&[0; OUTPUT_BYTES])),
+            ),
+        ] {
+            assert!(result.is_err(), "{what}");
+        }
+    }
 }

@@ -300,4 +300,12 @@ mod tests {
         assert!(open.recheck().is_err());
         assert!(source.open().is_err());
     }
+
+    #[test]
+    fn what_cannot_be_read_is_not_taken_for_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let write_only = File::create(folder.path().join("file")).unwrap();
+        let source = Source::Spooled(Arc::new(write_only), 0, 0);
+        assert!(source.read(0).is_err());
+    }
 }

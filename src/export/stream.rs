@@ -249,3 +249,45 @@ fn read<T: serde::de::DeserializeOwned + Serialize>(path: &Path, max_bytes: usiz
             .into()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(epoch: u64, sequence: u64) -> Given {
+        Given {
+            epoch,
+            sequence,
+            manifest: Digest::of(b"manifest"),
+        }
+    }
+
+    #[test]
+    fn a_new_epoch_begins_at_one() {
+        let last = given(1, 7);
+        assert_eq!(following(Some(&last), 1), (8, Some(last.manifest)));
+        assert_eq!(following(Some(&last), 2), (1, None));
+        assert_eq!(following(None, 1), (1, None));
+    }
+
+    #[test]
+    fn what_is_written_down_already_was_not_completed_now() {
+        for last in [None, Some(given(1, 6)), Some(given(1, 7))] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = |name: &str| folder.path().join(name);
+            let pending = Pending {
+                given: given(1, 7),
+                folder: folder.path().to_str().unwrap().to_owned(),
+                volumes: Vec::new(),
+            };
+            fs::write(path("main+pending.json"), strict_json::write(&pending)).unwrap();
+            if let Some(last) = &last {
+                fs::write(path("main.json"), strict_json::write(last)).unwrap();
+            }
+            let (stream, completed) = Stream::open(folder.path(), "main", "a test").unwrap();
+            assert_eq!(completed.is_some(), last != Some(given(1, 7)), "{last:?}");
+            assert_eq!(stream.next(1).0, 8);
+            assert!(!path("main+pending.json").exists());
+        }
+    }
+}

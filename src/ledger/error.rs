@@ -249,3 +249,21 @@ impl From<LedgerError> for Stop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn only_of_a_full_disk_room_is_asked_for() {
+        for (code, is_full) in [(ffi::SQLITE_FULL, true), (ffi::SQLITE_IOERR, false)] {
+            let source = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            let Stop::Unable(unable) = Stop::from(LedgerError::Sql { what: "write", source }) else {
+                panic!("nothing was refused");
+            };
+            assert_eq!(unable.hint.as_deref() == Some(Unable::MAKE_ROOM), is_full, "{unable:?}");
+        }
+    }
+}

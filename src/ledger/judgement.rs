@@ -340,3 +340,28 @@ impl Ledger {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_persons_signed_for_pins_another_publisher() {
+        let hit = |code: &str, verdict: &str| json!({ "code": code, "verdict": verdict });
+        let (changed, other) = ("publisher-changed", "evidence-missing");
+        for (admission, hits, is_pinned) in [
+            ("reviewed", vec![hit(changed, "deny")], true),
+            ("reviewed", vec![hit(changed, "review")], true),
+            ("reviewed", vec![hit(other, "deny"), hit(changed, "review")], true),
+            ("admitted", vec![hit(changed, "deny")], false),
+            ("reviewed", vec![hit(changed, "note")], false),
+            ("reviewed", vec![hit(changed, "note"), hit(other, "deny")], false),
+            ("reviewed", Vec::new(), false),
+        ] {
+            let decision = json!({ "admission": admission, "decision": { "hits": hits }, "of": changed }).to_string();
+            assert_eq!(admits_another_publisher(&decision), is_pinned, "{decision}");
+        }
+    }
+}

@@ -346,4 +346,19 @@ mod tests {
             Err(AccessError::PlainHttp { .. })
         ));
     }
+
+    #[test]
+    fn only_an_index_on_this_machine_leads_to_this_machine() {
+        for (named, to, is_permitted) in [
+            (Some("http://127.0.0.1:8080/"), "http://127.0.0.2/", true),
+            (Some("http://localhost/"), "http://127.0.0.2/", true),
+            (Some("https://10.0.0.1/"), "https://127.0.0.1/", false),
+            (None, "https://127.0.0.1/", false),
+            (None, "https://files.example.com/", true),
+        ] {
+            let access = Access::new(&[], named, PlainHttp::LoopbackOnly, Netrc::default());
+            let found = access.first(&address(to), Purpose::CheckedFile);
+            assert_eq!(found.is_ok(), is_permitted, "{named:?} {to}: {found:?}");
+        }
+    }
 }

@@ -294,6 +294,8 @@ mod tests {
             "https://[::g]/",
             "https://[registry.example.com]/",
             "https://[127.0.0.1]/",
+            "https://registry,example.com/",
+            "https://registry%2eexample.com/",
         ] {
             assert!(Address::read(wrong).is_err(), "{wrong:?}");
         }

@@ -386,4 +386,57 @@ mod tests {
         assert_eq!(cache.settled("a"), Some(Vec::new()));
         assert_eq!(cache.settled("b"), None);
     }
+
+    #[test]
+    fn what_cannot_be_kept_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path().join("cache")).unwrap();
+        let fetched = folder.path().join("fetched");
+        fs::write(&fetched, "a").unwrap();
+        for name in ["objects", "documents", "records"] {
+            let path = cache.folder.join(name);
+            fs::remove_dir(&path).unwrap();
+            fs::write(&path, "no folder").unwrap();
+        }
+        let absent = Kept {
+            fetched: None,
+            at: Timestamp::from_seconds(7),
+        };
+        let digest = Digest::of(b"a");
+        let obtained = Obtained {
+            digest,
+            file: "a".to_owned(),
+            url: "https://index.example.com/a".to_owned(),
+        };
+        let kept = [
+            cache.keep_document(&request("https://index.example.com/a", None), &absent),
+            cache.keep_obtained("pypi", "a", "1", &digest.into(), &obtained),
+            cache.settle("a", &[]),
+            cache.keep_accompanied("pypi", "a", &BTreeSet::from([digest])),
+            cache.put(b"a").map(drop),
+            cache.adopt(&fetched, &digest).map(drop),
+        ];
+        for (number, kept) in kept.into_iter().enumerate() {
+            assert_eq!(kept.unwrap_err().action, "create", "{number}");
+        }
+    }
+
+    #[test]
+    fn a_folder_in_an_object_s_place_is_no_object_and_none_can_be_put_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path().join("cache")).unwrap();
+        let [fetched, other] = ["fetched", "other"].map(|name| folder.path().join(name));
+        fs::write(&fetched, "a").unwrap();
+        let path = cache.path(&Digest::of(b"a"));
+        fs::create_dir_all(&path).unwrap();
+        assert_eq!(read_bounded(&path, u64::MAX), None);
+        assert_eq!(cache.put(b"a").unwrap_err().action, "write");
+        assert_eq!(cache.adopt(&fetched, &Digest::of(b"a")).unwrap_err().action, "write");
+        // What is there already is not taken twice, and its second copy goes.
+        fs::create_dir(&other).unwrap();
+        let length = fs::metadata(&other).unwrap().len();
+        let object = vec![0; usize::try_from(length).unwrap()];
+        let digest = cache.put(&object).unwrap();
+        assert_eq!(cache.adopt(&other, &digest).unwrap_err().action, "remove");
+    }
 }

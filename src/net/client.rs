@@ -512,4 +512,13 @@ pub(super) mod tests {
             assert!(matches!(read(Some(promised), 9), Err(ClientError::Transport { .. })));
         }
     }
+
+    #[test]
+    fn only_what_tls_refuses_is_insecure() {
+        let of = |error: std::io::Error| is_insecure(&ureq::Error::Io(error));
+        assert!(of(std::io::Error::other(rustls::Error::DecryptError)));
+        assert!(!of(std::io::Error::other("the line is cut")));
+        assert!(!of(std::io::ErrorKind::ConnectionReset.into()));
+        assert!(!is_insecure(&ureq::Error::HostNotFound));
+    }
 }

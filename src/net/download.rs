@@ -531,4 +531,87 @@ mod tests {
             assert!(matches!(receive(Some(promised), 9), Err(ClientError::Transport { .. })));
         }
     }
+
+    const URL: &str = "https://registry.example.com/a";
+
+    fn open(folder: &Path, url: &str) -> Result<Part, FetchError> {
+        let request = FileRequest {
+            url,
+            claims: &[Digest::of(b"four").into()],
+            size: None,
+        };
+        Part::open(folder, &request, url, Algorithm::Sha256)
+    }
+
+    #[test]
+    fn what_an_earlier_run_left_goes_on_from_the_same_address_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut part = open(folder.path(), URL).unwrap();
+        part.remember(&answer(b"", None)).unwrap();
+        part.append(b"four").unwrap();
+        drop(part);
+        let part = open(folder.path(), URL).unwrap();
+        assert_eq!((part.length, part.is_joined), (4, true));
+        drop(part);
+        let part = open(folder.path(), "https://other.example.com/a").unwrap();
+        assert_eq!((part.length, part.is_joined), (0, false));
+    }
+
+    #[test]
+    fn only_a_strong_tag_says_that_two_parts_are_of_one_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut part = open(folder.path(), URL).unwrap();
+        let mut answer = answer(b"", None);
+        for (name, value, validator) in [
+            ("etag", "W/\"1\"", None),
+            ("last-modified", "yesterday", Some("yesterday")),
+            ("etag", "\"1\"", Some("\"1\"")),
+        ] {
+            answer.headers.insert(name, value.parse().unwrap());
+            part.remember(&answer).unwrap();
+            assert_eq!(part.validator.as_deref(), validator);
+        }
+    }
+
+    #[test]
+    fn a_file_is_where_it_was_opened_until_another_one_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, other] = ["one", "other"].map(|name| folder.path().join(name));
+        let file = File::create(&path).unwrap();
+        File::create(&other).unwrap();
+        assert!(is_still_at(&file, &path));
+        assert!(!is_still_at(&file, &other));
+        fs::remove_file(&path).unwrap();
+        assert!(!is_still_at(&file, &path));
+    }
+
+    #[test]
+    fn a_part_that_cannot_be_written_or_read_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut part = open(folder.path(), URL).unwrap();
+        part.remember(&answer(b"", None)).unwrap();
+        // What ends at once, and has no beginning to go back to.
+        let (reader, writer) = io::pipe().unwrap();
+        drop(writer);
+        let mut piped = Part {
+            file: File::from(std::os::fd::OwnedFd::from(reader)),
+            ..part
+        };
+        assert!(piped.resume().is_err());
+        let path = piped.path.clone();
+        let mut read_only = Part {
+            file: File::open(&path).unwrap(),
+            ..piped
+        };
+        assert!(read_only.restart().is_err());
+        assert!(read_only.append(b"four").is_err());
+        fs::remove_file(&read_only.note).unwrap();
+        fs::create_dir(&read_only.note).unwrap();
+        assert!(read_only.remember(&answer(b"", None)).is_err());
+        // A pipe at its path cannot be cut.
+        fs::remove_file(&path).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        assert!(matches!(open(folder.path(), URL), Err(FetchError::Disk { .. })));
+    }
 }

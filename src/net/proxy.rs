@@ -241,4 +241,13 @@ mod tests {
             Proxies::from_variables(&|name| (name == "HTTP_PROXY").then(|| "http://p.example.com".into())).unwrap();
         assert!(!proxied(&upper, "http://registry.example.com/"));
     }
+
+    #[test]
+    fn this_machine_is_asked_through_a_proxy_of_this_machine_alone() {
+        for (proxy, is_asked) in [("http://127.0.0.1:3128", true), ("http://192.0.2.1:3128", false)] {
+            let proxies = Proxies::from_variables(&|name| (name == "http_proxy").then(|| proxy.into())).unwrap();
+            assert_eq!(proxied(&proxies, "http://127.0.0.1/"), is_asked, "{proxy}");
+            assert!(proxied(&proxies, "http://registry.example.com/"), "{proxy}");
+        }
+    }
 }

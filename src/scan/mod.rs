@@ -248,4 +248,15 @@ mod tests {
             .unwrap_err();
         assert!(error.to_string().starts_with("cannot write "), "{error}");
     }
+
+    #[test]
+    fn a_list_that_is_not_whole_is_not_scanned() {
+        let text = "schema: sealift-scanners/1\nscanners:\n  - {engine: a, command: [/bin/true, \"{list}\"], definitions: [/bin/true]}\n";
+        let scanners = Scanners::from_yaml(text).unwrap();
+        // It can be made, and takes nothing (full(4)).
+        let error = scanners.scanners[0]
+            .scan(&[PathBuf::from("/bin/true")], Path::new("/dev/full"))
+            .unwrap_err();
+        assert!(error.to_string().starts_with("cannot write "), "{error}");
+    }
 }

@@ -336,4 +336,13 @@ mod tests {
         // Below a file there is no folder to look into.
         assert!(read_bounded(&file.join("below"), 4).is_err());
     }
+
+    #[test]
+    fn a_folder_where_a_file_should_be_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(
+            read_bounded(folder.path(), 4),
+            Err(FolderError::File { what: "read", .. })
+        ));
+    }
 }

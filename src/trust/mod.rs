@@ -72,3 +72,35 @@ pub fn join_signatures(envelope: &mut Envelope, copy: &Envelope) -> Option<usize
     }
     Some(envelope.signatures.len() - before)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::agent_key::AgentError;
+    use crate::crypto::file_key::FileKey;
+    use crate::crypto::key::PublicKey;
+
+    /// A person who declines when asked.
+    struct Declines(FileKey);
+
+    impl Signer for Declines {
+        fn public(&self) -> &PublicKey {
+            self.0.public()
+        }
+
+        fn sign(&self, _message: &[u8]) -> Result<Vec<u8>, SignError> {
+            Err(SignError::Agent {
+                id: self.public().id(),
+                source: AgentError::Declined,
+            })
+        }
+    }
+
+    #[test]
+    fn nothing_is_sealed_unless_all_sign() {
+        let [first, second] = [1, 2].map(|seed| FileKey::from_seed(&[seed; 32]));
+        let signed = |signers: &[&dyn Signer]| sign(Kind::Review, b"{}".to_vec(), signers);
+        assert_eq!(signed(&[&first, &second]).unwrap().signatures.len(), 2);
+        assert!(signed(&[&first, &Declines(second)]).is_err());
+    }
+}

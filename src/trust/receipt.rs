@@ -340,33 +340,80 @@ mod tests {
         assert!(matches!(list.read(&bytes[..]), Err(ReceiptError::ListDiffers { .. })));
     }
 
-    #[test]
-    fn a_receipt_that_nobody_would_read_is_not_written() {
-        let stream = |stream: &str| StreamEnd {
+    fn receipt(streams: &[&str]) -> Receipt {
+        let stream = |stream: &&str| StreamEnd {
             epoch: 1,
             manifest: Digest::of(b"manifest"),
             sequence: 1,
-            stream: stream.to_owned(),
+            stream: (*stream).to_owned(),
         };
-        let written = |streams: &[&str]| {
-            let mut receipt = Receipt {
-                artifacts: 1,
-                created: Timestamp::from_seconds(1_800_000_000),
-                critical: Critical,
-                enclave: Digest::of(b"enclave"),
-                format: FORMAT,
-                generation: None,
-                objects: ObjectList {
-                    count: 0,
-                    digest: Digest::of(b""),
-                },
-                streams: streams.iter().map(|name| stream(name)).collect(),
-            };
-            receipt.write(&[], &FileKey::from_seed(&[7; 32]), &mut Vec::new())
+        Receipt {
+            artifacts: 1,
+            created: Timestamp::from_seconds(1_800_000_000),
+            critical: Critical,
+            enclave: Digest::of(b"enclave"),
+            format: FORMAT,
+            generation: None,
+            objects: ObjectList {
+                count: 0,
+                digest: Digest::of(b""),
+            },
+            streams: streams.iter().map(stream).collect(),
+        }
+    }
+
+    #[test]
+    fn a_receipt_of_which_a_part_is_not_written_is_not_written() {
+        /// Takes everything but one write.
+        struct BadSpot {
+            at: usize,
+            writes: usize,
+        }
+        impl Write for BadSpot {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.writes += 1;
+                match self.writes == self.at {
+                    true => Err(io::Error::other("a bad spot")),
+                    false => Ok(bytes.len()),
+                }
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let objects = [[1; 32], [2; 32]].map(Digest::from_bytes);
+        let written = |at: usize| {
+            let mut output = BadSpot { at, writes: 0 };
+            receipt(&["main"]).write(&objects, &FileKey::from_seed(&[7; 32]), &mut output)
         };
+        // The envelope, the end of its line, and the lines of two objects.
+        for at in 1..=4 {
+            assert!(matches!(written(at), Err(ReceiptError::Io(_))), "{at}");
+        }
+        written(5).unwrap();
+    }
+
+    #[test]
+    fn a_receipt_that_nobody_would_read_is_not_written() {
+        let written = |streams: &[&str]| receipt(streams).write(&[], &FileKey::from_seed(&[7; 32]), &mut Vec::new());
         assert!(written(&["main", "other"]).is_ok());
         for wrong in [["other", "main"], ["main", "main"]] {
             assert!(matches!(written(&wrong), Err(ReceiptError::Trust(_))), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_receipt_that_cannot_be_read_to_its_end_is_not_a_shorter_one() {
+        struct Broken;
+        impl io::Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("the medium is broken"))
+            }
+        }
+        let empty = ObjectList::write(std::iter::empty(), &mut io::sink()).unwrap();
+        assert!(empty.read(io::empty()).unwrap().is_empty());
+        let broken = || io::BufReader::new(Broken);
+        assert!(matches!(empty.read(broken()), Err(ReceiptError::Io(_))));
+        assert!(matches!(Statement::read(broken(), &[], None), Err(ReceiptError::Io(_))));
     }
 }

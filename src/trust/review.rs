@@ -286,3 +286,35 @@ impl Reviews {
 
 /// Whose persons decide: those who sign policies, and those who approve bundles.
 pub const ROLES: [Role; 2] = [Role::Policy, Role::Approve];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::file_key::FileKey;
+
+    #[test]
+    fn what_does_not_keep_the_rules_is_neither_signed_nor_read() {
+        let review = |reason: &str| Review {
+            artifacts: vec![Reviewed {
+                codes: BTreeSet::new(),
+                digest: Digest::of(b"a"),
+                purl: "pkg:generic/a@1".to_owned(),
+            }],
+            created: Timestamp::from_seconds(1),
+            critical: Critical,
+            decision: Decision::Approved,
+            expires: Timestamp::from_seconds(2),
+            ext: Extensions::new(),
+            manifest: Digest::of(b"manifest"),
+            policy: Digest::of(b"policy"),
+            reason: reason.to_owned(),
+            ticket: None,
+        };
+        for (reason, is_read) in [("looked", true), (" ", false)] {
+            let read = Review::read(&strict_json::write(&review(reason)));
+            assert_eq!(read.is_ok(), is_read, "{reason:?}");
+            let signed = review(reason).sign(&FileKey::from_seed(&[7; 32]));
+            assert_eq!(signed.is_ok(), is_read, "{reason:?}");
+        }
+    }
+}

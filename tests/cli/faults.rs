@@ -184,12 +184,12 @@ fn has_said(ran: &Ran) -> bool {
 
 /// A command line that writes to a copy `k` of the folder `start`.
 pub(crate) struct Command<'c> {
-    start: &'c str,
-    line: &'c str,
+    pub(crate) start: &'c str,
+    pub(crate) line: &'c str,
     /// How it ends where nothing fails.
-    status: i32,
+    pub(crate) status: i32,
     /// What is tried of it: places of which this is a part.
-    only: &'c str,
+    pub(crate) only: &'c str,
 }
 
 impl<'c> Command<'c> {
@@ -209,11 +209,27 @@ impl<'c> Command<'c> {
         let old = facade(&world.path("k"));
         let places = places(world, self, known);
         let new = facade(&world.path("k"));
+        self.at_each(world, &places, |call, error| {
+            self.fail(world, call, error, [&old, &new])
+        });
+    }
+
+    /// Lets it fail as [`Command::fails`] does, where what it has begun nobody goes on with: it says so, and that is all.
+    pub(crate) fn is_heard(&self, world: &World, known: &mut BTreeSet<String>) {
+        self.begin(world);
+        let places = places(world, self, known);
+        self.at_each(world, &places, |call, error| {
+            let failed = self.run_to(world, call, error)?;
+            Ok(!failed.is_empty())
+        });
+    }
+
+    fn at_each(&self, world: &World, places: &[Call], fail: impl Fn(&Call, &str) -> Result<bool, String>) {
         let (mut met, mut wrong) = (0, Vec::new());
         for (index, call) in places.iter().enumerate() {
             let error = ["EIO", "ENOSPC"][index % 2];
             self.begin(world);
-            match self.fail(world, call, error, [&old, &new]) {
+            match fail(call, error) {
                 Ok(is_met) => met += usize::from(is_met),
                 Err(what) => wrong.push(format!("{error} at {}: {what}", call.place)),
             }
@@ -232,8 +248,8 @@ impl<'c> Command<'c> {
         remove_outputs(world);
     }
 
-    /// Lets one call fail, and the calls with its number in other threads. Says whether there was one, or what went wrong.
-    fn fail(&self, world: &World, call: &Call, error: &str, [old, new]: [&Tree; 2]) -> Result<bool, String> {
+    /// Lets one call fail, and the calls with its number in other threads. Gives those that did, or says that nobody was told.
+    fn run_to(&self, world: &World, call: &Call, error: &str) -> Result<Vec<Call>, String> {
         let Call { name, number, .. } = call;
         let ran = traced(
             world,
@@ -251,6 +267,12 @@ impl<'c> Command<'c> {
         if !is_told && (![0, self.status].contains(&ran.status) || !failed.iter().all(is_passed_by)) {
             return Err(format!("{ran:?}"));
         }
+        Ok(failed)
+    }
+
+    /// Lets it fail once. Says whether a call was met, or what went wrong.
+    fn fail(&self, world: &World, call: &Call, error: &str, [old, new]: [&Tree; 2]) -> Result<bool, String> {
+        let failed = self.run_to(world, call, error)?;
         let seen = facade(&world.path("k"));
         if seen != *old && seen != *new {
             return Err("clients see neither the old nor the new".to_owned());

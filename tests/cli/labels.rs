@@ -55,7 +55,10 @@ fn one_volume_is_enough_for_the_labels_of_all() {
         ]
     );
     // One file holds one label.
-    assert!(world.unable(&format!("{line} --png one.png")).contains("--volume"));
+    for picture in ["png", "svg"] {
+        let said = world.unable(&format!("{line} --{picture} one.{picture}"));
+        assert!(said.contains("--volume"), "{said}");
+    }
     world
         .run(&format!("{line} --volume 2 --png one.png --svg one.svg"))
         .done();

@@ -94,6 +94,28 @@ fn what_is_stated_fails_with_each_row_that_it_writes() {
     let data = sealed_data(1, &["one"], &[people::ANN, people::BOB]);
     fs::write(world.path("document.json"), data).unwrap();
     fails_at_each_row(&world, "trust install document.json --enclave k", 0);
+    world.key(people::ANN, "ann.pem");
+    fs::write(world.path("site.yaml"), AT_ONCE).unwrap();
+    world.run("policy draft site.yaml policy.json").done();
+    world.run("policy sign policy.json --key ann.pem").done();
+    fails_at_each_row(&world, "policy install policy.json --enclave k", 0);
     world.policy(AT_ONCE);
     fails_at_each_row(&world, "prune --enclave k", 0);
+}
+
+#[test]
+fn a_root_that_could_not_be_noted_is_not_taken_for_pinned() {
+    let world = World::new();
+    fs::copy(world.path("en/trust/roots/1.dsse.json"), world.path("root.json")).unwrap();
+    let shown = world.json("root show en/trust");
+    let fingerprint = shown["fingerprint"].as_str().unwrap();
+    fs::remove_dir_all(world.path("en/trust")).unwrap();
+    on_each_change(&world.path("en/state.db"), |_, _| {
+        "SELECT RAISE(ABORT, 'no row more');".to_owned()
+    });
+    let ran = world.run(&format!("root pin root.json --folder en --fingerprint {fingerprint}"));
+    assert!(
+        ran.status == 3 && ran.stderr.contains("cannot write the ledger"),
+        "{ran:?}"
+    );
 }

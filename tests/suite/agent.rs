@@ -80,6 +80,11 @@ fn an_agent_is_not_believed() {
             ..
         })
     ));
+    // And one that does not come at all.
+    assert!(matches!(
+        with_answers(vec![Vec::new()], agent_key::list),
+        Err(AgentError::Socket { .. })
+    ));
     // A count that lies, and bytes behind the end.
     for wrong in [
         string(&[&[12, 255, 255, 255, 255][..], &string(&blob), &string(b"")].concat()),

@@ -1,6 +1,8 @@
 //! Artifacts, documents and proofs are collected from folders, caches and upstreams.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic, and then the test fails")]
 
+mod once_more;
+
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;

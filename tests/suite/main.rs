@@ -29,6 +29,7 @@ mod house;
 mod index_schemas;
 mod journey;
 mod ledger;
+mod ledger_damaged;
 mod ledger_faults;
 mod ledger_told;
 mod log;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic, and then the test fails")]
 
 mod authorities;
+mod broken;
 mod unpinned;
 
 use std::collections::BTreeSet;

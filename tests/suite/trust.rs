@@ -499,6 +499,8 @@ fn a_folder_keeps_the_chain_and_checks_it_again() {
     let opened = TrustFolder::open(&path).unwrap();
     assert_eq!(opened.current().document().version, 3);
     assert_eq!(opened.root(1).unwrap().fingerprint(), first.fingerprint());
+    let version = |version| opened.root(version).map(|root| root.document().version);
+    assert_eq!([2, 3, 4].map(version), [Some(2), Some(3), None]);
     assert_eq!(opened.pinned().confirmed, Confirmed::ByWords);
 
     // A root that someone slipped in.

@@ -276,3 +276,16 @@ fn removal(text: &str) -> Result<(String, Option<Role>), String> {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_and_a_file_are_both_named() {
+        assert_eq!(grant("ann=a=b.pem"), Ok(("ann".to_owned(), PathBuf::from("a=b.pem"))));
+        for wrong in ["ann", "ann=", "=ann.pem", "="] {
+            assert!(grant(wrong).is_err(), "{wrong}");
+        }
+    }
+}

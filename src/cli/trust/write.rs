@@ -471,3 +471,27 @@ fn field(text: &str) -> Result<(String, String), String> {
         _ => Err("must be FIELD=PATTERN".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_and_its_pattern_are_both_named() {
+        assert_eq!(field("san=a=b"), Ok(("san".to_owned(), "a=b".to_owned())));
+        for wrong in ["san", "san=", "=a", "="] {
+            assert!(field(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn only_another_type_than_was_said_is_proposed() {
+        let looks_like = |name| Some(evidence::Guess::Material(name));
+        let proposed = |kind, name| hint(kind, looks_like(name), Path::new("a")).is_some();
+        assert!(proposed(MaterialType::PublicKey, "certificates"));
+        assert!(proposed(MaterialType::TimestampCertificates, "public-key"));
+        assert!(!proposed(MaterialType::Certificates, "certificates"));
+        // Which authority they are of does not show.
+        assert!(!proposed(MaterialType::TimestampCertificates, "certificates"));
+    }
+}

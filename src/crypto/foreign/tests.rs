@@ -53,6 +53,7 @@ fn each_scheme_fits_its_own_keys_only() {
     assert_eq!(ForeignKey::from_info(key.info()).unwrap(), key);
 
     let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let p521 = key;
     let key = ForeignKey::from(PublicKey::p256(pair.public_key().as_ref()).unwrap());
     let signature = pair.sign(&random, b"m").unwrap();
     assert!(key.verify(Scheme::EcdsaFixed, b"m", signature.as_ref()).is_ok());
@@ -65,6 +66,7 @@ fn each_scheme_fits_its_own_keys_only() {
     let (r, s) = signature.as_ref().split_at(32);
     assert!(key.verify(Scheme::EcdsaFixed, b"m", &[r, &[0], s].concat()).is_err());
     assert!(key.verify(Scheme::EcdsaFixed, b"m", &r[..10]).is_err());
+    assert_ne!(key, p521);
 }
 
 #[test]
@@ -102,6 +104,16 @@ fn a_key_of_rsa_has_enough_bits_and_not_too_many_in_its_info_too() {
         assert_eq!(
             ForeignKey::from_info(info.as_ref()).unwrap_err(),
             ForeignKeyError::RsaLength { bits }
+        );
+        // Something else than a number is no key of any length.
+        let mut other = info.as_ref().to_vec();
+        let modulus = other
+            .windows(2)
+            .rposition(|pair| pair == [INTEGER, 0x81] || pair == [INTEGER, 0x82]);
+        other[modulus.unwrap()] = BIT_STRING;
+        assert_eq!(
+            ForeignKey::from_info(&other).unwrap_err(),
+            ForeignKeyError::UnknownAlgorithm
         );
     }
 }

@@ -383,4 +383,33 @@ mod tests {
         );
         assert!(in_documents(npm, "a", &documents, "none").unwrap_err().is_unable());
     }
+
+    #[test]
+    fn of_other_kinds_only_what_somebody_asked_for_is_stated() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path()).unwrap();
+        let npm = crate::ecosystem::find("npm").unwrap();
+        let artifact = Artifact {
+            digest: Digest::of(b"a"),
+            ecosystem: "npm".to_owned(),
+            file: "a-1.tgz".to_owned(),
+            name: "a".to_owned(),
+            origin: String::new(),
+            proofs: Vec::new(),
+            reason: String::new(),
+            version: "1".to_owned(),
+        };
+        let others = [("one", ProofState::NotAsked), ("two", ProofState::Absent)];
+        let given = others.map(|(kind, state)| NewProof::Without(without(kind, state)));
+        let companions = Companions {
+            proofs: BTreeMap::from([(artifact.file.clone(), given.into())]),
+            ..Companions::default()
+        };
+        let stored = store(npm, "a", std::slice::from_ref(&artifact), companions, &cache).unwrap();
+        let kinds: Vec<&str> = stored.proofs[&artifact.file]
+            .iter()
+            .map(|proof| proof.kind.as_str())
+            .collect();
+        assert!(kinds.contains(&"two") && !kinds.contains(&"one"), "{kinds:?}");
+    }
 }

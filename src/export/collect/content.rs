@@ -334,4 +334,26 @@ mod tests {
         let error = hash_open(&opened, folder.path(), [], &|_| {}).unwrap_err();
         assert_eq!(error.to_string(), not_plain().to_string());
     }
+
+    #[test]
+    fn a_large_file_comes_with_its_segments() {
+        let folder = tempfile::tempdir().unwrap();
+        for (length, segments) in [(DEFAULT_SEGMENT_BYTES, 0), (DEFAULT_SEGMENT_BYTES + 1, 2)] {
+            let path = folder.path().join("large");
+            File::create(&path).unwrap().set_len(length).unwrap();
+            let hashed = hash(&path, [], &|_| {}).unwrap();
+            assert_eq!((hashed.size, hashed.segments.len()), (length, segments));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_to_its_stated_end_has_no_digest() {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = File::open(folder.path()).unwrap();
+        assert!(whole_of(&opened, 1, [], &|_| {}).is_err());
+        assert!(segments_of(&opened, 1).is_err());
+        // A plain file that says that it is empty, and is not (proc(5)).
+        let error = hash(Path::new("/proc/version"), [], &|_| {}).unwrap_err();
+        assert_eq!(error.to_string(), "it was changed while it was read");
+    }
 }

@@ -216,6 +216,7 @@ fn read_back(path: &Path, written: &Digest, claims: &[Claim]) -> Result<Hashed, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Algorithm;
 
     #[test]
     fn a_disk_that_gives_back_something_else_is_noticed() {
@@ -225,5 +226,35 @@ mod tests {
         assert_eq!(read_back(file.path(), &written, &[]).unwrap().digest, written);
         std::fs::write(file.path(), "Written").unwrap();
         assert!(read_back(file.path(), &written, &[]).unwrap_err().is_unable());
+    }
+
+    #[test]
+    fn an_address_comes_with_no_digest_that_the_lockfile_does_not_state() {
+        let claim = |byte| Claim::new(Algorithm::Sha256, vec![byte; 32]).unwrap();
+        let wanted = Wanted {
+            ecosystem: "files",
+            name: "a".to_owned(),
+            version: "1".to_owned(),
+            file: None,
+            claims: vec![claim(1), claim(2)],
+            urls: Vec::new(),
+            registry: None,
+            path: None,
+            size: None,
+        };
+        let located = |bytes: &[u8]| Located {
+            file: "a".to_owned(),
+            url: "https://files.example.com/a".to_owned(),
+            claims: bytes.iter().map(|byte| claim(*byte)).collect(),
+            size: None,
+        };
+        for (listed, expected) in [
+            (&[][..], vec![claim(1), claim(2)]),
+            (&[2], vec![claim(2)]),
+            (&[3], vec![claim(1), claim(2)]),
+            (&[3, 1], vec![claim(1)]),
+        ] {
+            assert_eq!(accepted(&wanted, &located(listed)), expected, "{listed:?}");
+        }
     }
 }

@@ -392,4 +392,47 @@ mod tests {
         assert_eq!(paths, ["a", "b"].map(|name| folder.path().join(name).join("x.crate")));
         assert!(expand(&folder.path().join("none/*/x")).is_empty());
     }
+
+    fn claim(algorithm: Algorithm, byte: u8) -> Claim {
+        Claim::new(algorithm, vec![byte; algorithm.length()]).unwrap()
+    }
+
+    fn wanted(claims: &[Claim], file: Option<&str>) -> Wanted {
+        Wanted {
+            ecosystem: "files",
+            name: "a".to_owned(),
+            version: "1".to_owned(),
+            file: file.map(str::to_owned),
+            claims: claims.to_vec(),
+            urls: Vec::new(),
+            registry: None,
+            path: None,
+            size: None,
+        }
+    }
+
+    #[test]
+    fn all_files_are_there_when_each_strongest_digest_has_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        fs::write(&path, "a").unwrap();
+        let [first, second] = [1, 2].map(|byte| claim(Algorithm::Sha512, byte));
+        let weak = claim(Algorithm::Sha256, 3);
+        let both = wanted(&[weak, first.clone(), second.clone()], None);
+        assert_eq!(needed(&both), [&first, &second]);
+        let found = |claims: &[&Claim]| -> Vec<Found> {
+            let one = |claim: &&Claim| Found {
+                file: "a".to_owned(),
+                hashed: hash(&path, [], &|_| {}).unwrap(),
+                origin: Origin::Folder,
+                claim: Some((*claim).clone()),
+            };
+            claims.iter().map(one).collect()
+        };
+        for (claims, is_whole) in [(&[][..], false), (&[&first], false), (&[&second, &first], true)] {
+            assert_eq!(is_complete(&both, &found(claims)), is_whole, "{claims:?}");
+        }
+        let one = wanted(&[first.clone(), second], Some("a"));
+        assert!(is_complete(&one, &found(&[&first])) && !is_complete(&one, &found(&[])));
+    }
 }

@@ -244,4 +244,22 @@ mod tests {
         // A hundred thousand failures do not overflow the stack.
         drop(stop((0..100_000).map(|_| upstream("a")).collect()));
     }
+
+    #[test]
+    fn a_trouble_is_of_one_kind() {
+        let refusal = |code| Trouble::from(Refusal::new(code, "a", "why"));
+        let unable = Trouble::unable("it cannot", std::io::Error::other("why"));
+        for (trouble, is_unable, is_mismatch) in [
+            (unable, true, false),
+            (refusal(Code::LockDigestMismatch), false, true),
+            (refusal(Code::ArtifactNotFound), false, false),
+            (upstream("a"), false, false),
+        ] {
+            assert_eq!(
+                (trouble.is_unable(), trouble.is_mismatch()),
+                (is_unable, is_mismatch),
+                "{trouble:?}"
+            );
+        }
+    }
 }

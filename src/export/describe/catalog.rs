@@ -209,4 +209,35 @@ mod tests {
             assert_eq!(serde_json::to_vec(&record).unwrap(), strict_json::write(&record));
         }
     }
+
+    #[test]
+    fn a_catalog_whose_file_takes_no_more_is_not_gone_on_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, "").unwrap();
+        let read_only = std::fs::File::open(path).unwrap();
+        let mut writer = Writer {
+            checker: Checker::new(4096, &|_| None, &|_| false),
+            segment_size: 4096,
+            totals: Totals::default(),
+            encoder: zstd::stream::Encoder::new(Hashing::new(&read_only), frame::LEVEL).unwrap(),
+            line: Vec::new(),
+            content_size: 0,
+            spool: folder.path(),
+        };
+        let mut digests: Vec<Digest> = (0_u32..20_000)
+            .map(|number| Digest::of(&number.to_be_bytes()))
+            .collect();
+        digests.sort_unstable();
+        let written = digests.into_iter().try_for_each(|digest| {
+            writer.record(&Record::Object(Object {
+                digest,
+                encoding: Encoding::Identity,
+                segments: Vec::new(),
+                size: 1,
+                stored_size: None,
+            }))
+        });
+        assert!(written.is_err());
+    }
 }

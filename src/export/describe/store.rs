@@ -463,4 +463,47 @@ mod tests {
         }
         assert_eq!(std::mem::size_of::<Way>(), 16);
     }
+
+    #[test]
+    fn what_cannot_be_put_aside_or_read_from_there_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("spool");
+        std::fs::write(&path, "").unwrap();
+        let read_only = File::open(&path).unwrap();
+        let holdings = Holdings::default();
+        let mut worker = Worker {
+            holdings: &holdings,
+            segment_size: 4096,
+            folder: folder.path(),
+            encoder: None,
+            number: 0,
+            file: &read_only,
+            end: 0,
+        };
+        assert!(worker.put(&[Digest::of(b"a")], &[]).is_err());
+        assert!(worker.put(&[], b"a").is_err());
+        let mut output = Segmented {
+            output: io::BufWriter::new(&read_only),
+            hasher: SegmentHasher::new(4096),
+            size: 0,
+        };
+        output.write_all(b"a").unwrap();
+        assert!(output.flush().is_err());
+
+        let content: Vec<u8> = (0..10_000_u32).flat_map(u32::to_be_bytes).collect();
+        let mut holdings = Holdings::default();
+        holdings.add_companions([SourceObject {
+            digest: Digest::of(&content),
+            size: content.len() as u64,
+            source: Source::Memory(content),
+            compressible: false,
+        }]);
+        holdings.arrange_objects();
+        let stored = store_all(holdings, 4096, folder.path(), 1).unwrap();
+        assert_eq!(stored.object(0).unwrap().segments.len(), 10);
+        for spool in &stored.spools {
+            spool.set_len(0).unwrap();
+        }
+        assert!(stored.object(0).is_err());
+    }
 }

@@ -100,6 +100,7 @@ fn remove(path: &Path) -> Result<(), Stop> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ACKNOWLEDGED;
     use super::*;
     use crate::model::Timestamp;
 
@@ -216,5 +217,57 @@ mod tests {
         keep(&sent, 2, 1);
         assert_eq!(sent.sequences(1).unwrap(), Vec::<u64>::new());
         assert_eq!(names(&sent), ["2-1.json", "2-1.list"]);
+    }
+
+    #[test]
+    fn files_of_another_bundle_say_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let sent = Sent::of(folder.path(), "main");
+        let [first, second] = [1, 2].map(|sequence| keep(&sent, 1, sequence));
+        sent.acknowledge(&first, Timestamp::from_seconds(1000)).unwrap();
+        fs::copy(sent.path(1, 1, ACKNOWLEDGED), sent.path(1, 2, ACKNOWLEDGED)).unwrap();
+        assert_eq!(sent.acknowledged(&second).unwrap(), None);
+        fs::copy(sent.path(1, 1, HEAD), sent.path(1, 2, HEAD)).unwrap();
+        assert_eq!(sent.carried(1, 2).unwrap(), None);
+    }
+
+    #[test]
+    fn of_a_later_epoch_nothing_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let sent = Sent::of(folder.path(), "main");
+        keep(&sent, 2, 1);
+        for sequence in 1..=MAX_UNACKNOWLEDGED as u64 + 1 {
+            keep(&sent, 1, sequence);
+        }
+        assert!(!names(&sent).contains(&"1-1.json".to_owned()));
+        assert!(names(&sent).contains(&"2-1.json".to_owned()));
+    }
+
+    #[test]
+    fn what_cannot_be_written_or_removed_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(remove(&folder.path().join("none")).is_ok());
+        assert!(remove(folder.path()).is_err());
+        let at = Timestamp::from_seconds(1000);
+        let fresh = |name: &str| {
+            let sent = Sent::of(folder.path(), name);
+            let carried = [1, 2].map(|sequence| keep(&sent, 1, sequence));
+            (sent, carried)
+        };
+        // A folder stands where a list is to go.
+        let (sent, [first, second]) = fresh("a");
+        sent.acknowledge(&first, at).unwrap();
+        fs::create_dir(sent.path(1, 1, HELD_LIST)).unwrap();
+        assert!(sent.acknowledge(&second, at).is_err());
+        // Or where one is to be written, or something of an earlier epoch.
+        let (sent, [first, second]) = fresh("b");
+        sent.acknowledge(&first, at).unwrap();
+        fs::create_dir(sent.path(1, 2, HELD_LIST)).unwrap();
+        assert!(sent.acknowledge(&second, at).is_err());
+        let draft = sent.draft(std::iter::empty()).unwrap();
+        assert!(sent.keep_as(draft, (2, 1), object(1)).is_err());
+        let (sent, [first, _]) = fresh("c");
+        fs::remove_dir_all(&sent.folder).unwrap();
+        assert!(sent.acknowledge(&first, at).is_err());
     }
 }

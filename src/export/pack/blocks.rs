@@ -323,4 +323,19 @@ mod tests {
             assert!(pack_all(&stored, 1).is_err(), "{size}");
         }
     }
+
+    #[test]
+    fn what_cannot_be_read_did_not_change() {
+        let folder = tempfile::tempdir().unwrap();
+        for size in [100_usize, 3 << 20] {
+            let content = vec![7; size];
+            let digest = Digest::of(&content);
+            let stored = stored(folder.path(), &[(content, digest)]);
+            std::fs::remove_file(folder.path().join("0")).unwrap();
+            let Err(Stop::Unable(unable)) = pack_all(&stored, stored.outline(0).segment_count(SEGMENT_BYTES)) else {
+                panic!("{size}: it was read");
+            };
+            assert!(unable.what.starts_with("cannot read"), "{size}: {unable:?}");
+        }
+    }
 }

@@ -507,4 +507,27 @@ mod tests {
             .collect();
         assert_eq!(out, lists);
     }
+
+    #[test]
+    fn two_ecosystems_may_have_one_name() {
+        let mut choices = Choices::default();
+        for ecosystem in ["files", "npm"] {
+            let wanted = Wanted {
+                ecosystem,
+                ..wanted("a", Some("y"), None)
+            };
+            choices.add(wanted, "why", Vec::new());
+        }
+        choices.settle();
+        let out: Vec<&str> = (0..index(choices.len()))
+            .map(|at| choices.chosen(at).wanted.ecosystem)
+            .collect();
+        assert_eq!(out, ["files", "npm"]);
+    }
+
+    #[test]
+    #[should_panic(expected = "memory ends")]
+    fn the_number_of_nothing_is_no_place() {
+        index(NONE as usize);
+    }
 }

@@ -461,4 +461,42 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn a_lockfile_that_is_no_text_is_not_an_empty_one() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"\xff\xfe").unwrap();
+        assert!(bounded_text(file.path()).is_err());
+    }
+
+    #[test]
+    fn a_registry_gets_its_own_password_and_no_other_s() {
+        let base = |url: &str, authorization: &str| UpstreamBase {
+            ecosystem: "npm",
+            scope: None,
+            url: url.to_owned(),
+            authorization: Some(authorization.to_owned()),
+            named_by: NamedBy::Client,
+        };
+        let named = [
+            base("https://one.example.com/", "Bearer one"),
+            base("https://two.example.com/", "Bearer two"),
+        ];
+        let authorization = |registry: &str| {
+            let wanted = Wanted {
+                ecosystem: "npm",
+                name: "a".to_owned(),
+                version: "1".to_owned(),
+                file: None,
+                claims: Vec::new(),
+                urls: Vec::new(),
+                registry: Some(registry.to_owned()),
+                path: None,
+                size: None,
+            };
+            upstreams_of(&wanted, &named, &[])[0].authorization.clone()
+        };
+        assert_eq!(authorization("https://two.example.com/").as_deref(), Some("Bearer two"));
+        assert_eq!(authorization("https://three.example.com/"), None);
+    }
 }

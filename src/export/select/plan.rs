@@ -105,8 +105,7 @@ mod tests {
     use crate::ecosystem;
     use crate::model::{Algorithm, Claim};
 
-    #[test]
-    fn what_is_written_at_once_is_strict_and_canonical() {
+    fn plan() -> (Choices, PlanHead) {
         let mut choices = Choices::default();
         for (file, claims) in [
             (None, vec![Claim::new(Algorithm::Sha256, vec![7; 32]).unwrap()]),
@@ -137,6 +136,43 @@ mod tests {
                 .into(),
             ..PlanHead::default()
         };
+        (choices, head)
+    }
+
+    #[test]
+    fn a_plan_of_which_a_part_is_not_written_is_not_written() {
+        /// Takes everything but one write.
+        struct BadSpot {
+            at: usize,
+            writes: usize,
+        }
+        impl Write for BadSpot {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.writes += 1;
+                match self.writes == self.at {
+                    true => Err(io::Error::other("a bad spot")),
+                    false => Ok(bytes.len()),
+                }
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let (choices, head) = plan();
+        let written = |at: usize| {
+            let mut output = BadSpot { at, writes: 0 };
+            (head.write(&choices, &mut output), output.writes)
+        };
+        let (whole, writes) = written(0);
+        whole.unwrap();
+        for at in 1..=writes {
+            assert!(written(at).0.is_err(), "{at} of {writes}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_at_once_is_strict_and_canonical() {
+        let (choices, head) = plan();
         let mut text = Vec::new();
         head.write(&choices, &mut text).unwrap();
         let value: serde_json::Value = strict_json::read(&text).unwrap();
