@@ -366,4 +366,10 @@ mod tests {
             assert_eq!(recognise(framed(other).as_bytes()), None, "{other}");
         }
     }
+
+    #[test]
+    fn no_bytes_are_no_packets() {
+        assert!(are_packets(&[0x88, 1, 4]));
+        assert!(!are_packets(b""));
+    }
 }

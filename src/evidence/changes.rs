@@ -131,7 +131,7 @@ fn material(held: &Anchor, anchor: &Anchor, lines: &mut Vec<String>) {
     let is_same = lines.len() == told;
     if was == is && (is_same || !names_keys(&anchor.material)) {
         let digest = |anchor: &Anchor| Digest::of(anchor.material.text().unwrap_or_default().as_bytes());
-        let keys = match is_same && names_keys(&anchor.material) {
+        let keys = match names_keys(&anchor.material) {
             true => " of the same keys",
             false => "",
         };

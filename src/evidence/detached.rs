@@ -188,4 +188,10 @@ mod tests {
             [Outcome::Undecided(Doubt::Incomplete)]
         );
     }
+
+    #[test]
+    fn a_signature_that_names_its_bytes_itself_lies_beside_nothing() {
+        assert!(is_detached("openpgp") && is_detached("cms"));
+        assert!(!is_detached("sumdb") && !is_detached("apk"));
+    }
 }

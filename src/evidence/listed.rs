@@ -164,4 +164,12 @@ mod tests {
         let mut torn = Interrupted(bytes(), Some(io::ErrorKind::UnexpectedEof));
         assert_eq!(hash(Algorithm::Sha256, &mut torn), Err(unread()));
     }
+
+    #[test]
+    fn a_hash_is_of_the_algorithm_that_is_asked_for() {
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512, Algorithm::Sha1] {
+            let claim = hash(algorithm, &mut Cursor::new(b"bytes")).unwrap();
+            assert_eq!(claim.algorithm(), algorithm);
+        }
+    }
 }

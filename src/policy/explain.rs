@@ -241,3 +241,30 @@ const fn list_word(list: CompareWith) -> &'static str {
         CompareWith::AlreadyHere => "already here",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scan_says_from_when_it_counts_until_it_does() {
+        let told = |now: &str| {
+            let rule = ScanRule {
+                engine: "clamav".to_owned(),
+                side: Side::Import,
+                definitions_max_age_days: None,
+                required: true,
+                effective: Some("2027-01-01".parse().unwrap()),
+            };
+            let mut trail = Trail::default();
+            scan(&rule, now.parse().unwrap(), &mut trail);
+            trail.0.remove(0).says
+        };
+        let counts = "deny, if clamav has not scanned it on the receiving side";
+        assert_eq!(
+            told("2026-12-31T23:59:59Z"),
+            format!("{counts}; counts from 2027-01-01")
+        );
+        assert_eq!(told("2027-01-01T00:00:00Z"), counts);
+    }
+}

@@ -419,6 +419,28 @@ mod tests {
         assert_eq!(known.similar("x", "reqeusts", &BTreeSet::new()), None);
     }
 
+    #[test]
+    fn a_scope_is_known_by_the_lists_that_are_asked_for() {
+        let mut known = KnownNames::new();
+        known.add("x", "@angular/router", CompareWith::Popular);
+        known.add("x", "@here/parser", CompareWith::AlreadyHere);
+        let asked = |list| known.similar("x", "@here/router", &BTreeSet::from([list]));
+        assert_eq!(asked(CompareWith::Popular), Some(("@angular/router", Likeness::Scope)));
+        assert_eq!(asked(CompareWith::AlreadyHere), None);
+    }
+
+    #[test]
+    fn what_is_compared_is_long_enough_to_tell() {
+        assert!(are_alike("babel", "babel-core") && are_alike("mybabel", "babel"));
+        assert!(!are_alike("bab", "babel") && !are_alike("babel", "angular"));
+        assert_eq!(sorted_words("b-a"), Some("a-b".to_owned()));
+        assert_eq!(sorted_words("requests"), None);
+        assert_eq!(sorted_words("-requests-"), None);
+        assert_eq!(stem("lodash-4"), Some("lodash"));
+        assert_eq!(stem("lodash"), None);
+        assert_eq!(stem("lodash-"), None);
+    }
+
     proptest::proptest! {
         #[test]
         fn any_single_edit_of_a_name_is_found(at in 0_usize..8, letter in "[a-z]", what in 0..4) {

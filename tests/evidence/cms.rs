@@ -10,7 +10,7 @@ use crate::forge::{
 };
 use crate::support::{anchor, artifact, judge, time};
 
-const BYTES: &[u8] = b"the artifact's bytes";
+pub(crate) const BYTES: &[u8] = b"the artifact's bytes";
 const NOW: &str = "2026-11-20T12:00:00Z";
 
 pub(crate) fn pinned(holders: &[&Holder]) -> Anchor {
@@ -31,14 +31,14 @@ fn over(signature: &[u8], bytes: &[u8], anchors: &[Anchor]) -> Vec<Finding> {
 }
 
 #[track_caller]
-fn one(signature: &[u8], anchors: &[Anchor]) -> Finding {
+pub(crate) fn one(signature: &[u8], anchors: &[Anchor]) -> Finding {
     let mut findings = findings(signature, anchors);
     assert_eq!(findings.len(), 1, "{findings:?}");
     findings.remove(0)
 }
 
 #[track_caller]
-fn expect(signature: &[u8], anchors: &[Anchor], outcome: Outcome) -> Finding {
+pub(crate) fn expect(signature: &[u8], anchors: &[Anchor], outcome: Outcome) -> Finding {
     let finding = one(signature, anchors);
     assert_eq!(finding.outcome, outcome, "{}", finding.reason);
     finding
@@ -428,7 +428,7 @@ fn certificates_are_for_their_purpose() {
 }
 
 /// A chain of three with peculiarities in the middle.
-fn through(middle: &Says<'_>, leaf: &Says<'_>) -> (Holder, Vec<u8>) {
+pub(crate) fn through(middle: &Says<'_>, leaf: &Says<'_>) -> (Holder, Vec<u8>) {
     let root = Holder::alone(&Says::authority("Root"));
     let middle = root.issue(middle);
     let leaf = middle.issue(leaf);

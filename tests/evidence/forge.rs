@@ -123,6 +123,8 @@ pub(crate) struct Says<'a> {
     /// The first octet of the bits; 0x80 is digitalSignature, 0x04 keyCertSign.
     pub(crate) usage: Option<u8>,
     pub(crate) serial: u64,
+    /// With what it says that its issuer signed it.
+    pub(crate) algorithm: &'a str,
     /// Extensions besides, as DER.
     pub(crate) more: Vec<Vec<u8>>,
 }
@@ -137,6 +139,7 @@ impl Default for Says<'_> {
             purposes: Some((false, &[CODE])),
             usage: Some(0x80),
             serial: 7,
+            algorithm: ECDSA_SHA256,
             more: Vec::new(),
         }
     }
@@ -220,7 +223,7 @@ pub(crate) fn certify_info(says: &Says<'_>, info: &[u8], issuer: &str, issuer_ke
     let mut parts = vec![
         tlv(0xa0, &int(2)),
         int(says.serial),
-        algorithm(ECDSA_SHA256),
+        algorithm(says.algorithm),
         name(issuer),
         seq(&[time(says.from), time(says.until)]),
         name(says.name),
@@ -232,7 +235,7 @@ pub(crate) fn certify_info(says: &Says<'_>, info: &[u8], issuer: &str, issuer_ke
     let body = seq(&parts);
     let mut signature = vec![0];
     signature.extend(sign(issuer_key, &body));
-    seq(&[body, algorithm(ECDSA_SHA256), tlv(3, &signature)])
+    seq(&[body, algorithm(says.algorithm), tlv(3, &signature)])
 }
 
 impl Holder {

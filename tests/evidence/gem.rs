@@ -274,6 +274,18 @@ fn chains_are_held_from_the_pinned_certificate_on() {
         chain(&pem, &anchors, NOW).outcome,
         Outcome::Contradicted(Fault::ChainWrong)
     );
+    // One that says itself that it is none.
+    let root = Holder::alone(&Says {
+        usage: Some(0x04),
+        more: vec![forge::extension("2.5.29.19", true, &forge::seq(&[]))],
+        ..Says::default()
+    });
+    let pem = forge::pem(&[&root, &root.issue(&Says::default())]);
+    let anchors = [held(&forge::pem(&[&root]))];
+    assert_eq!(
+        chain(&pem, &anchors, NOW).outcome,
+        Outcome::Contradicted(Fault::ChainWrong)
+    );
     // One of another name, whose key signed.
     let root = Holder::alone(&Says::authority("Root"));
     let key = forge::key();

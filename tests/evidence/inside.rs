@@ -37,6 +37,14 @@ fn a_signed_file_says_so_and_an_unsigned_one_does_not() {
     for ending in ["jar", "apk", "nupkg"] {
         assert!(found(&format!("a.{ending}"), plain.clone()).is_empty(), "{ending}");
     }
+    // A gem whose signatures are taken out, each a member of two blocks.
+    let mut gem = fixtures::bytes("gem/solo.gem");
+    for member in ["metadata.gz.sig", "data.tar.gz.sig", "checksums.yaml.gz.sig"] {
+        let name = [member.as_bytes(), &[0]].concat();
+        let at = gem.windows(name.len()).position(|window| window == name).unwrap();
+        gem.drain(at..at + 1024);
+    }
+    assert!(found("a.gem", gem).is_empty());
     // A program whose table is taken out.
     let mut program = fixtures::bytes("authenticode/signed.exe");
     let pe = u32::from_le_bytes(program[0x3c..0x40].try_into().unwrap()) as usize;

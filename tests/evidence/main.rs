@@ -41,6 +41,7 @@ mod proofs;
 mod sigstore;
 mod sigstore_checks;
 mod sigstore_kinds;
+mod sigstore_logs;
 mod sigstore_names;
 mod sigstore_signers;
 mod small_signatures;
@@ -53,6 +54,7 @@ mod tgz;
 mod tuf;
 mod unread;
 mod vectors;
+mod x509_chains;
 
 use data::{Suite, suite};
 use openpgp::maker;

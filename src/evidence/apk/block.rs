@@ -136,3 +136,34 @@ fn read_at(content: &mut dyn Content, at: u64, length: u64) -> Result<Vec<u8>, R
         Err(Refusal::malformed("it ends early"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::model::{Fault, Outcome};
+
+    #[test]
+    fn a_block_has_room_for_its_frame() {
+        let found = |size: u64, pairs: usize| {
+            let block = [&size.to_le_bytes()[..], &vec![0; pairs], &size.to_le_bytes(), MAGIC].concat();
+            // The magic alone, whose first half stands for the length, too.
+            let block = &block[block.len() - size as usize - 8..];
+            let mut end = vec![0; END_BYTES as usize];
+            end[..4].copy_from_slice(b"PK\x05\x06");
+            end[16..20].copy_from_slice(&u32::try_from(block.len()).unwrap().to_le_bytes());
+            find(&mut Cursor::new([block, &end].concat())).map(|found| found.is_some())
+        };
+        assert_eq!(found(24, 0), Ok(true));
+        let refused = found(16, 0).unwrap_err();
+        assert_eq!(refused.outcome(), Outcome::Contradicted(Fault::Malformed));
+    }
+
+    #[test]
+    fn what_became_shorter_is_not_read() {
+        let read = |length| read_at(&mut Cursor::new(b"four"), 1, length);
+        assert_eq!(read(3).unwrap(), b"our");
+        assert_eq!(read(4).unwrap_err().outcome(), Outcome::Contradicted(Fault::Malformed));
+    }
+}

@@ -212,4 +212,21 @@ mod tests {
             assert_eq!(hashed(from, to), Err(Outcome::Contradicted(Fault::Malformed)), "{from}");
         }
     }
+
+    #[test]
+    fn nothing_but_zeros_follows_a_message_in_the_table() {
+        const MESSAGE: [u8; 5] = [0x30, 3, 2, 1, 7];
+        let told = |stated: u32, rest: &[u8]| {
+            let table = [&stated.to_le_bytes()[..], &PKCS_7, &MESSAGE, rest].concat();
+            read_table(&table).map_err(|refusal| refusal.outcome())
+        };
+        let malformed = Err(Outcome::Contradicted(Fault::Malformed));
+        for stated in [13, 16] {
+            assert_eq!(told(stated, &[0; 3]), Ok(MESSAGE.to_vec()));
+            for rest in [[0, 0, 1], [1, 0, 0]] {
+                assert_eq!(told(stated, &rest), malformed, "{rest:?}");
+            }
+        }
+        assert_eq!(told(24, &[0; 11]), malformed);
+    }
 }

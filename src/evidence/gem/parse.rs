@@ -146,7 +146,8 @@ fn read_header(block: &[u8; BLOCK]) -> Result<(String, u64), Refusal> {
     let broken = || malformed("has a tar header that is not plain");
     let octal = |field: &[u8]| -> Option<u64> {
         let text = std::str::from_utf8(field).ok()?.trim_end_matches(['\0', ' ']);
-        let digits = !text.is_empty() && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
+        // A library reads a sign, too.
+        let digits = text.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
         digits.then(|| u64::from_str_radix(text, 8).ok()).flatten()
     };
     let sum: u64 = block
@@ -188,4 +189,23 @@ fn read_certificates(compressed: &[u8]) -> Result<String, Refusal> {
         .skip(1)
         .take_while(|line| line.starts_with([' ', '-']));
     Ok(lines.map(str::trim).collect::<Vec<_>>().join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn certificates_are_those_of_their_list() {
+        let packed = |text: &str| {
+            let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            writer.write_all(text.as_bytes()).unwrap();
+            writer.finish().unwrap()
+        };
+        let text = "description: |\n  before\ncert_chain:\n- |\n  first\n  line\n- second\ndescription: |\n  behind\n";
+        assert_eq!(read_certificates(&packed(text)).unwrap(), "- |\nfirst\nline\n- second");
+        assert_eq!(read_certificates(&packed("cert_chain: []\n")).unwrap(), "");
+    }
 }

@@ -195,10 +195,11 @@ pub(super) fn apply(
             | Rule::Allow(pattern)
             | Rule::Disallow(pattern) => {
                 for path in &queue {
+                    // It is among one of both at least.
                     let (before, after) = (item.materials.get(*path), item.products.get(*path));
                     let happened = match rule {
-                        Rule::Create(_) => before.is_none() && after.is_some(),
-                        Rule::Delete(_) => before.is_some() && after.is_none(),
+                        Rule::Create(_) => before.is_none(),
+                        Rule::Delete(_) => after.is_none(),
                         Rule::Modify(_) => before.is_some() && after.is_some() && before != after,
                         _ => true,
                     };

@@ -155,3 +155,33 @@ fn read(untrusted: &[u8]) -> Result<Envelope, Refusal> {
 fn malformed(what: &str) -> Refusal {
     Refusal::malformed(format!("the envelope {what}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+
+    #[test]
+    fn an_envelope_brings_one_certificate_and_no_more_than_a_chain_has() {
+        let protected = r#"{"alg":"PS256","cty":"another","crit":[],"io.cncf.notary.signingScheme":"another"}"#;
+        let outcome = |certificates: usize| {
+            let envelope = serde_json::json!({
+                "payload": "e30",
+                "protected": URL_SAFE_NO_PAD.encode(protected),
+                "header": {"x5c": vec!["AA=="; certificates]},
+                "signature": "AA",
+            });
+            read(envelope.to_string().as_bytes())
+                .map(|envelope| envelope.chain.len())
+                .map_err(|refusal| refusal.outcome())
+        };
+        let malformed = Err(crate::model::Outcome::Contradicted(Fault::Malformed));
+        assert_eq!(outcome(1), Ok(1));
+        assert_eq!(outcome(MAX_CHAIN), Ok(MAX_CHAIN));
+        for count in [0, MAX_CHAIN + 1] {
+            assert_eq!(outcome(count), malformed);
+        }
+    }
+}

@@ -105,13 +105,19 @@ mod tests {
 
     enum Form {
         Plain,
+        /// With the signature before the other file.
+        Turned,
         Zip64,
     }
 
     /// A package with two stored files, of which the second is the signature.
     fn package(form: &Form) -> Vec<u8> {
         let (mut bytes, mut directory) = (Vec::new(), Vec::new());
-        for (name, content) in [("a", &b"content"[..]), (SIGNATURE, b"signature")] {
+        let mut files = [("a", &b"content"[..]), (SIGNATURE, b"signature")];
+        if matches!(form, Form::Turned) {
+            files.reverse();
+        }
+        for (name, content) in files {
             let (offset, length) = (bytes.len(), u32::try_from(content.len()).unwrap());
             // APPNOTE §4.3.7 and §4.3.12 share these fields.
             let mut shared = vec![20, 0, 0, 0, 0, 0, 0, 0, 33, 0];
@@ -196,15 +202,17 @@ mod tests {
 
     #[test]
     fn a_package_that_is_not_read_to_its_end_has_no_hash() {
-        let torn = |torn| {
-            let bytes = Cursor::new(package(&Form::Plain));
-            let mut content = Torn { bytes, torn, reads: 0 };
-            (read(&mut content).is_ok(), content.reads)
-        };
-        let (is_read, reads) = torn(0);
-        assert!(is_read);
-        for number in 1..=reads {
-            assert!(!torn(number).0, "read {number} of {reads}");
+        for form in [Form::Plain, Form::Turned] {
+            let torn = |torn| {
+                let bytes = Cursor::new(package(&form));
+                let mut content = Torn { bytes, torn, reads: 0 };
+                (read(&mut content).is_ok(), content.reads)
+            };
+            let (is_read, reads) = torn(0);
+            assert!(is_read);
+            for number in 1..=reads {
+                assert!(!torn(number).0, "read {number} of {reads}");
+            }
         }
     }
 }

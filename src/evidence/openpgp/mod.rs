@@ -188,3 +188,56 @@ fn no_anchor(kind: &str) -> Box<Finding> {
         "no OpenPGP certificate is pinned here",
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Anchor, Digest, Material, ScopePattern, SpeaksFor, Timestamp};
+
+    /// Helm's own test chart, and its maintainers' test key.
+    const SIGNED: &str = include_str!("../../../tests/fixtures/helm/hashtest-1.2.3.tgz.prov");
+    const KEY: &[u8] = include_bytes!("../../../tests/fixtures/helm/helm-test-key.pub");
+
+    #[test]
+    fn a_text_is_given_only_if_somebody_signed_it_whom_the_site_knows() {
+        let now = "2026-11-20T12:00:00Z".parse::<Timestamp>().unwrap();
+        let anchors = [Anchor {
+            material: Material::Openpgp(crate::evidence::armored(KEY).unwrap()),
+            name: "helm".to_owned(),
+            note: "of the collection".to_owned(),
+            scope: vec![ScopePattern::new("helm/*")],
+            speaks_for: SpeaksFor::Publisher,
+            suites: Vec::new(),
+            valid_from: None,
+            valid_until: None,
+        }];
+        let context = Context {
+            anchors: &anchors,
+            now,
+            exported: now,
+            max_transit_seconds: 0,
+        };
+        let artifact = |ecosystem: &str| Artifact {
+            digest: Digest::of(b""),
+            ecosystem: ecosystem.to_owned(),
+            file: "hashtest-1.2.3.tgz".to_owned(),
+            name: "hashtest".to_owned(),
+            origin: String::new(),
+            proofs: Vec::new(),
+            reason: String::new(),
+            version: "1.2.3".to_owned(),
+        };
+        let changed = SIGNED.replace("name: hashtest", "name: other");
+        let given = |text: &str, ecosystem: &str| {
+            let (_, text) = verify_cleartext(text.as_bytes(), &context, &artifact(ecosystem), ID);
+            text.is_some()
+        };
+        assert!(given(SIGNED, "helm"));
+        assert!(!given(SIGNED, "npm"), "the anchor is not for these");
+        assert!(!given(&changed, "helm"));
+        // For all artifacts, whatever the anchor's scope.
+        let opened = |text: &str| open_cleartext(text.as_bytes(), &context, ID).unwrap();
+        assert!(opened(SIGNED).signatures.any_good() && opened(SIGNED).content().is_some());
+        assert!(!opened(&changed).signatures.any_good() && opened(&changed).content().is_none());
+    }
+}

@@ -162,7 +162,7 @@ pub(super) fn inline(untrusted: &[u8]) -> Result<Inline, Error> {
                 ended = last;
                 announced += 1;
             }
-            Packet::Literal(bytes) if content.is_none() && announced > 0 && ended => content = Some(bytes),
+            Packet::Literal(bytes) if content.is_none() && ended => content = Some(bytes),
             Packet::Literal(_) if content.is_none() && announced == 0 => return Err(Error::NoSignature),
             Packet::Signature(signature) if content.is_some() => signatures.push(signature),
             Packet::Compressed { .. } => return Err(Error::Nested),
@@ -377,5 +377,14 @@ mod tests {
         assert_eq!(detached(MARKER).unwrap_err(), Error::NoSignature);
         let with_marker = [MARKER, &signature().to_vec().unwrap()].concat();
         assert_eq!(detached(&with_marker).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_message_whose_signature_comes_first_is_none_that_is_announced() {
+        let mut literal = Literal::new(DataFormat::Binary);
+        literal.set_body(b"message".to_vec());
+        let literal = sequoia_openpgp::Packet::from(literal).to_vec().unwrap();
+        let old = [&signature().to_vec().unwrap()[..], &literal].concat();
+        assert_eq!(inline(&old).unwrap_err(), Error::Packet("signature".to_owned()));
     }
 }

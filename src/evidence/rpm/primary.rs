@@ -236,4 +236,16 @@ mod tests {
             assert_eq!(counted(&short, &text), Err(too_large()));
         }
     }
+
+    #[test]
+    fn the_epoch_0_is_none() {
+        let named = |version: &str| {
+            let text = list(1).replace("<version ", &format!("<version {version}"));
+            let packages = packages_within(&LIMITS, text.as_bytes()).unwrap();
+            packages.values().next().unwrap().text()
+        };
+        assert_eq!(named(""), "p0000-1-1.noarch");
+        assert_eq!(named("epoch=\"0\" "), "p0000-1-1.noarch");
+        assert_eq!(named("epoch=\"1\" "), "p0000-1:1-1.noarch");
+    }
 }

@@ -183,8 +183,7 @@ fn index(repomd: &[u8], packages: &[u8]) -> Result<Index, Said> {
 
 /// Elements of a name; repomd.xml's own namespace is not asked for, as createrepo's readers do not.
 pub(super) fn children<'a, 'i: 'a>(node: Node<'a, 'i>, name: &'a str) -> impl Iterator<Item = Node<'a, 'i>> {
-    node.children()
-        .filter(move |child| child.is_element() && child.tag_name().name() == name)
+    node.children().filter(move |child| child.tag_name().name() == name)
 }
 
 /// The one element of a name.

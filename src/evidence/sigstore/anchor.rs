@@ -205,3 +205,14 @@ pub(crate) fn none_usable(roots: &[PinnedRoot<'_>]) -> Option<Refusal> {
     }
     first
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_no_roots_none_is_usable() {
+        let refusal = none_usable(&[]).unwrap();
+        assert_eq!(refusal.outcome, Outcome::Undecided(Doubt::NoAnchor));
+    }
+}

@@ -115,4 +115,11 @@ mod tests {
         assert!(bundle(&json!({"base64Signature": 1})).is_none());
         assert!(bundle(&json!([])).is_none());
     }
+
+    #[test]
+    fn a_promise_of_null_is_none() {
+        let form = |promise: Value| bundle(&json!({"base64Signature": "AA==", "cert": "", "rekorBundle": promise}));
+        assert!(matches!(form(Value::Null), Some(Ok(_))));
+        assert!(matches!(form(json!({})), Some(Err(_))));
+    }
 }

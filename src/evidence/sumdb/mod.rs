@@ -303,3 +303,16 @@ pub fn check_heads(key: &str, one: &[u8], other: &[u8], proof: &[Digest]) -> Res
     merkle::check_consistency(&one, &other, proof)?;
     Ok(if one.size > other.size { one } else { other })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_tree_is_named_by_its_own_claim() {
+        let claim = |name: &str, value: &str| goes_with(&(name.to_owned(), value.to_owned()));
+        assert_eq!(claim(GOES_WITH, "7 root"), Some((7, "root".to_owned())));
+        assert_eq!(claim(GOES_WITH, "seven root"), None);
+        assert_eq!(claim(TREE_ROOT, "7 root"), None);
+    }
+}

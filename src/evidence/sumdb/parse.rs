@@ -190,4 +190,12 @@ mod tests {
         assert_eq!(connection(object(180).as_bytes()).unwrap().1.len(), 180);
         assert!(connection(object(181).as_bytes()).is_err());
     }
+
+    #[test]
+    fn a_connection_begins_with_a_line_that_is_a_trees_first() {
+        assert!(is_connection(format!("{TREE}\n7\n").as_bytes()));
+        for other in [TREE.to_owned(), format!("{TREE}s\n7\n"), format!(" {TREE}\n7\n")] {
+            assert!(!is_connection(other.as_bytes()), "{other:?}");
+        }
+    }
 }

@@ -459,4 +459,27 @@ mod tests {
         // What is left out is SHA-1.
         assert_eq!(pss("3000"), Err(Outcome::Contradicted(Fault::Weak)));
     }
+
+    #[test]
+    fn each_hash_is_given_by_its_name() {
+        let hashes = Hashes::new([Hash::Sha512, Hash::Sha256])
+            .read(&mut b"bytes".as_slice())
+            .unwrap();
+        for hash in [Hash::Sha256, Hash::Sha512] {
+            assert_eq!(hashes.get(hash).unwrap().as_ref(), hash.of(b"bytes").as_ref());
+        }
+        assert!(hashes.get(Hash::Sha384).is_none());
+    }
+
+    #[test]
+    fn a_large_key_is_judged_where_its_salt_is_the_usual_one() {
+        let verified = |salt| {
+            let message = Message::Bytes(b"message");
+            let key = rsa(8192, &[1, 0, 1]);
+            verify_signature(&key, Scheme::RsaPss { salt }, Hash::Sha256, &message, &[1; 1024])
+                .map_err(|refusal| refusal.outcome())
+        };
+        assert_eq!(verified(32), Err(Outcome::Contradicted(Fault::SignatureWrong)));
+        assert_eq!(verified(20), Err(Outcome::Undecided(Doubt::UnknownAlgorithm)));
+    }
 }

@@ -325,4 +325,28 @@ mod tests {
             assert_eq!(at(wrong), None, "{wrong}");
         }
     }
+
+    #[test]
+    fn the_time_is_a_generalized_time() {
+        let info = |tag: u8| {
+            let parts = [
+                // Its version and its policy.
+                &[2, 1, 1, 6, 3, 0x2a, 3, 4][..],
+                // What is stamped: no bytes by SHA-256, or so it says.
+                &[0x30, 15, 0x30, 11, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 4, 0],
+                &[2, 1, 5, tag, 15],
+                b"20250601000000Z",
+            ]
+            .concat();
+            Info::parse(&[&[0x30, parts.len() as u8], &parts[..]].concat()).map(|info| info.time.to_string())
+        };
+        assert_eq!(info(0x18).unwrap(), "2025-06-01T00:00:00Z");
+        // UTCTime has two digits of a year, and text is no time.
+        for tag in [0x17, 0x0c] {
+            assert_eq!(
+                info(tag).unwrap_err().outcome(),
+                Outcome::Contradicted(Fault::Malformed)
+            );
+        }
+    }
 }

@@ -184,3 +184,57 @@ fn side_data(
     let solution = "fetch them anew on the sending side, and export again";
     hits.add(Code::SideDataStale, Action::Deny, path, message, solution);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::policy::{Ecosystems, KnownNames, Policy, Profile};
+
+    #[test]
+    fn of_revocations_that_stand_is_told_unless_it_was_of_the_bundles_own() {
+        let now = "2026-11-20T12:00:00Z".parse::<Timestamp>().unwrap();
+        let require = Require {
+            revocations_max_age_days: Some(7),
+            advisories_max_age_days: None,
+            ..Policy::of_profile(Profile::Evaluation).require
+        };
+        let (names, issuers) = (KnownNames::new(), BTreeMap::new());
+        let surroundings = Surroundings {
+            now,
+            exported: now,
+            advisories: None,
+            names: &names,
+            issuers: &issuers,
+            ecosystems: Ecosystems {
+                compare_versions: |_, _, _| None,
+                key: |_, name| name.to_owned(),
+                spelling: |_, name| name.to_owned(),
+            },
+            policy_signers: None,
+        };
+        let days_ago = |days: i64| now.plus_seconds(-days * 86_400);
+        let stale = |own: Option<i64>, standing: i64| {
+            let facts = BundleFacts {
+                exporters: &[],
+                approvers: &[],
+                importer: None,
+                revocations: own.map(days_ago),
+                standing_revocations: Some(days_ago(standing)),
+                gap: Gap::None,
+                unplanned: &[],
+                missing: &[],
+                infected: &[],
+                custody: None,
+            };
+            let mut hits = Hits::default();
+            bundle(&require, &facts, &surroundings, &mut hits);
+            hits.0.iter().filter(|hit| hit.code == Code::SideDataStale).count()
+        };
+        assert_eq!(stale(Some(8), 8), 1);
+        assert_eq!(stale(Some(9), 8), 2);
+        assert_eq!(stale(None, 8), 2);
+        assert_eq!(stale(None, 7), 1);
+    }
+}

@@ -308,3 +308,31 @@ fn same_publisher(case: &Case<'_>, findings: &[&Finding], path: &str, hits: &mut
         "find out what happened; a rule under `publishers` names the new publisher",
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Artifact, Digest, Doubt, Signer};
+
+    #[test]
+    fn only_what_is_confirmed_counts_whoever_is_said_to_have_signed() {
+        let artifact = Artifact {
+            digest: Digest::of(b""),
+            ecosystem: "files".to_owned(),
+            file: "a".to_owned(),
+            name: "a".to_owned(),
+            origin: String::new(),
+            proofs: Vec::new(),
+            reason: String::new(),
+            version: "1".to_owned(),
+        };
+        let signed = |finding: Finding| finding.by(Signer::key("SHA256:abc".to_owned(), None));
+        let findings = [
+            signed(Finding::contradicted("openpgp", Fault::SignatureWrong, "it is wrong")),
+            signed(Finding::undecided("openpgp", Doubt::NoAnchor, "nobody is pinned")),
+            signed(Finding::confirmed("openpgp", Level::Publisher, "signed")),
+        ];
+        let counted = counted(&Case::new(&artifact, &findings), None);
+        assert_eq!(counted, [&findings[2]]);
+    }
+}

@@ -111,3 +111,13 @@ fn a_binding_that_had_run_out_binds_nothing_later() {
     // One made since does.
     assert_eq!(asked(&run_out.bind(LATER, plain), SIGNED), [GOOD]);
 }
+
+#[test]
+fn a_primary_key_is_not_revoked_with_the_binding_of_a_subkey_that_is_the_same() {
+    let signing = KeyFlags::empty().set_signing();
+    let maker = Maker::new(1, BORN)
+        .subkey(1, BORN, signing, Bound::Both, plain)
+        .subkey_revoked(LATER, ReasonForRevocation::KeyCompromised);
+    let anchors = [anchor("publisher", maker.material())];
+    assert_eq!(outcomes(&ask(maker.sign(SIGNED, BYTES), &anchors)), [GOOD]);
+}

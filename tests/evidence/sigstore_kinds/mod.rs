@@ -28,12 +28,12 @@ fn text(name: &str) -> String {
     String::from_utf8(fixture(name)).unwrap()
 }
 
-fn trusted(name: &str) -> Anchor {
+pub(crate) fn trusted(name: &str) -> Anchor {
     anchor("the root", Material::SigstoreRoot(text(&format!("sigstore/{name}"))))
 }
 
 /// Pins whoever signed, for everything.
-fn pin_found(findings: &[Finding]) -> Vec<Anchor> {
+pub(crate) fn pin_found(findings: &[Finding]) -> Vec<Anchor> {
     findings
         .iter()
         .flat_map(|finding| &finding.signers)

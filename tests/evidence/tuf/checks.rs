@@ -400,3 +400,28 @@ fn nobody_delegates_to_a_role_of_the_root() {
         json!([{"name": "targets", "keyids": ["key-4"], "threshold": 1, "terminating": false, "paths": ["team/*"]}]);
     assert_eq!(told(above), wrong(Fault::Malformed));
 }
+
+#[test]
+fn of_two_files_by_one_key_each_role_gets_the_one_that_lists_what_is_delegated_to_it() {
+    let repository = altered(|it| {
+        let other =
+            json!({"name": "other", "keyids": ["key-5"], "threshold": 1, "terminating": false, "paths": ["other/*"]});
+        let roles = &mut it.targets.signed["delegations"]["roles"];
+        roles.as_array_mut().unwrap().push(other);
+        it.snapshot.signed["meta"]["other.json"] = json!({"version": 4});
+    });
+    let target = json!({"length": 5, "hashes": {"sha256": Digest::of(b"other").hex()}});
+    let other = write(&Role {
+        signed: json!({"_type": "targets", "spec_version": "1.0.31", "version": 4, "expires": LATER,
+            "targets": {"other/other.bin": target}}),
+        signers: vec![5],
+    });
+    for place in [3, 4] {
+        let mut objects = repository.objects();
+        objects.insert(place, other.clone());
+        for (file, bytes) in [("tool.bin", &b"tool"[..]), ("other.bin", b"other")] {
+            let findings = judged(objects.clone(), file, bytes, &[repository.anchor()]);
+            assert_eq!(outcome(&findings), CONFIRMED, "{file} {place}: {findings:?}");
+        }
+    }
+}

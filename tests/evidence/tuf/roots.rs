@@ -116,6 +116,8 @@ fn a_root_is_described_before_it_is_pinned() {
     let unsigned = altered(|it| it.root.signers = vec![2]).root;
     assert!(described(&unsigned).unwrap_err().contains("0 of the 1 keys"));
     assert!(evidence::describe(&Material::TufRoot("{}".to_owned())).is_err());
+    let zeroth = altered(|it| it.root.signed["version"] = json!(0)).root;
+    assert!(described(&zeroth).unwrap_err().contains("has no version"));
     // Another document, though it has all that a root has.
     let other = altered(|it| it.root.signed["_type"] = json!("targets")).root;
     let error = described(&other).unwrap_err();
