@@ -398,3 +398,25 @@ fn long_files_are_listed() {
         let _ = writeln!(std::io::stderr(), "warning: {path} has {lines} lines: look at it again");
     }
 }
+
+/// What `tests/switches/kept.txt` says of a check stays true only as long as the check stands where it says.
+#[test]
+fn checks_that_no_test_misses_stand_where_they_are_listed() {
+    let in_one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (mut reason, mut seen) = ("", BTreeSet::new());
+    for line in fs::read_to_string(here().join("tests/switches/kept.txt")).unwrap().lines() {
+        let Some(check) = line.strip_prefix("    ") else {
+            reason = line;
+            continue;
+        };
+        assert!(reason.ends_with(':'), "{check}: no reason stands above it");
+        assert!(seen.insert(check), "{check} is listed twice");
+        let (kind, rest) = check.split_once(' ').unwrap();
+        let (path, text) = rest.split_once(": ").unwrap();
+        let kinds = ["refuse", "try", "tail", "else", "both", "such", "yes"];
+        assert!(kinds.contains(&kind), "{check}");
+        let source = fs::read_to_string(here().join(path)).unwrap_or_else(|error| panic!("{check}: {error}"));
+        assert!(in_one_line(&source).contains(text), "{check}: it is not there");
+    }
+    assert!(!seen.is_empty());
+}
