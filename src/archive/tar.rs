@@ -419,3 +419,16 @@ fn ambiguous<T>(reason: &'static str) -> Result<T, ArchiveError> {
 fn over<T>(what: &'static str, limit: u64) -> Result<T, ArchiveError> {
     Err(ArchiveError::OverLimit { what, limit })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_digits_alone() {
+        assert_eq!(decimal(b"12").unwrap(), 12);
+        for wrong in [&b"+1"[..], b"-1", b" 1", b"", b"99999999999999999999", b"\xff"] {
+            assert!(decimal(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

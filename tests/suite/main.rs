@@ -59,6 +59,7 @@ mod vectors;
 mod walks;
 mod witnessed;
 mod zip;
+mod zip_ends;
 
 #[expect(dead_code, reason = "some is for real clients")]
 #[path = "../support/debian.rs"]

@@ -6,11 +6,11 @@ use sealift::archive::zip::{Zip, ZipError};
 
 use crate::raw_zip::{RawEntry, RawZip};
 
-fn open(bytes: Vec<u8>) -> Result<Zip<Cursor<Vec<u8>>>, ZipError> {
+pub(crate) fn open(bytes: Vec<u8>) -> Result<Zip<Cursor<Vec<u8>>>, ZipError> {
     Zip::open(Cursor::new(bytes))
 }
 
-fn plain() -> RawZip {
+pub(crate) fn plain() -> RawZip {
     RawZip::of([
         RawEntry::deflated("a/one.txt", b"one one one one one one"),
         RawEntry::stored("two.txt", b"two"),

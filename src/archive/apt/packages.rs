@@ -221,7 +221,13 @@ mod tests {
             assert!(error.contains(&format!("field {field} of")), "{error}");
         }
         for (without, with) in [
+            ("Package", "Package:\n"),
+            ("Version", "Version:\n"),
+            ("Architecture", "Architecture: \n"),
+            ("Filename", "Filename:\n"),
+            ("Size", "Size:\n"),
             ("Size", "Size: -1\n"),
+            ("Size", "Size: +1\n"),
             ("Size", "Size: 99999999999999999999\n"),
             ("SHA256", "SHA256: 00\n"),
             ("", "SHA512: 00\n"),

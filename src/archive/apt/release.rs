@@ -160,7 +160,8 @@ fn read_lists(fields: &Paragraph<'_>) -> Result<BTreeMap<String, IndexFile>, Rel
     for (list, digits) in [("SHA256", 64), ("SHA512", 128)] {
         let Some(lines) = fields.get(list) else { continue };
         has_strong = true;
-        for line in lines.lines().filter(|line| !line.trim_ascii().is_empty()) {
+        // No line is blank: that would have ended the paragraph.
+        for line in lines.lines() {
             let wrong = || ReleaseError::Line { list };
             let mut words = line.split_ascii_whitespace();
             let (Some(digest), Some(size), Some(path), None) = (words.next(), words.next(), words.next(), words.next())
@@ -292,6 +293,12 @@ mod tests {
             "Architectures: all amd64\nNo-Support-for-Architecture-all: Packages\nSHA256:\n {A} 0 x\n"
         )));
         assert!(!apart.unwrap().lists_all_apart);
+        let of_machines = format!("Architectures: amd64 arm64\nSHA256:\n {A} 0 x\n {A} 0 x\n");
+        assert!(!Release::read(&text(&of_machines)).unwrap().lists_all_apart);
+        // What is said without a word is not said, and `no` is no.
+        let little = format!("Acquire-By-Hash: no\nSHA256:\n {A} 0 x\n");
+        let little = Release::read(&text(&little).replace("Origin: Test", "Origin:")).unwrap();
+        assert_eq!((little.origin, little.by_hash), (None, false));
         let both = Release::read(&text(&format!("SHA256:\n {A} 0 x\nSHA512:\n {A}{A} 0 x\n"))).unwrap();
         assert!(both.files["x"].sha256.is_some() && both.files["x"].sha512.is_some());
     }
@@ -315,6 +322,10 @@ mod tests {
             ),
             (
                 format!("SHA256:\n {A} -1 x\n"),
+                "a line of SHA256 is not a digest, a size and a path",
+            ),
+            (
+                format!("SHA256:\n {A} +0 x\n"),
                 "a line of SHA256 is not a digest, a size and a path",
             ),
             (
@@ -413,6 +424,7 @@ mod tests {
             format!("{BEGIN_SIGNED}\nHash: SHA256\n\n-x\n{body}{signature}"),
             format!("{BEGIN_SIGNED}\n\n{body}-----BEGIN PGP SIGNATURE-----\nabc\n{BEGIN_SIGNED}\n"),
             format!("{BEGIN_SIGNED}\n\n{body}-----BEGIN PGP SIGNATURE-----\nabc\n"),
+            good.replace("\nabc\n", "\n-----BEGIN PGP SIGNATURE-----\nabc\n"),
         ] {
             assert_eq!(signed_part(&wrong), None, "{wrong}");
         }

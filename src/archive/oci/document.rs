@@ -139,3 +139,45 @@ impl Document {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_document_has_the_fields_of_its_form_and_no_others() {
+        let named = json!({"mediaType": "x", "digest": Digest::of(b"x").to_string(), "size": 1});
+        let (manifest, index) = (
+            json!({"schemaVersion": 2, "config": named, "layers": [named]}),
+            json!({"schemaVersion": 2, "manifests": [named]}),
+        );
+        let reads = |form: Form, body: &Value| {
+            let descriptor: Descriptor = serde_json::from_value(named.clone()).unwrap();
+            Document::of("x", descriptor, form, body.to_string().into_bytes()).is_ok()
+        };
+        assert!(reads(Form::Manifest, &manifest) && reads(Form::Index, &index));
+        let changed = |body: &Value, field: &str, value: Value| {
+            let mut changed = body.clone();
+            changed[field] = value;
+            changed
+        };
+        for (field, value) in [
+            ("config", json!(null)),
+            ("layers", json!(null)),
+            ("manifests", json!([named])),
+            ("schemaVersion", json!(1)),
+        ] {
+            assert!(!reads(Form::Manifest, &changed(&manifest, field, value)), "{field}");
+        }
+        for (field, value) in [
+            ("manifests", json!(null)),
+            ("config", named.clone()),
+            ("layers", json!([named])),
+            ("schemaVersion", json!(1)),
+        ] {
+            assert!(!reads(Form::Index, &changed(&index, field, value)), "{field}");
+        }
+    }
+}

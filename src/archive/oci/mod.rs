@@ -511,4 +511,36 @@ mod tests {
         assert_eq!(subject("sbom"), None);
         assert_eq!(subject_of_tag("latest"), None);
     }
+
+    #[test]
+    fn the_root_of_a_layout_is_an_index() {
+        let mut files = layout(|manifest| json!([manifest]));
+        assert!(read(&files, Check::Documents).is_ok());
+        for wrong in [
+            json!({"schemaVersion": 2, "manifests": [], "layers": []}),
+            json!({"schemaVersion": 1}),
+        ] {
+            files.0.insert(INDEX.to_owned(), wrong.to_string().into_bytes());
+            assert!(
+                matches!(read(&files, Check::Documents), Err(LayoutError::Malformed { .. })),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_about_an_image_is_no_image() {
+        let image = json!({"schemaVersion": 2, "manifests": []}).to_string().into_bytes();
+        let subject = named("application/vnd.oci.image.index.v1+json", &image);
+        let about = json!({"schemaVersion": 2, "manifests": [], "subject": subject})
+            .to_string()
+            .into_bytes();
+        let document = |bytes: &[u8]| (Digest::of(bytes), Document::alone(bytes.to_vec()).unwrap());
+        let layout = Layout {
+            entries: Vec::new(),
+            documents: BTreeMap::from([document(&image), document(&about)]),
+        };
+        let images: Vec<Digest> = layout.images().map(|image| image.descriptor.digest).collect();
+        assert_eq!(images, [Digest::of(&image)]);
+    }
 }
