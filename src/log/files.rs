@@ -320,4 +320,18 @@ mod tests {
         assert_eq!(read_bundle(b"\0"), None);
         assert!(add_entry(&mut bundle, &vec![0; MAX_ENTRY_BYTES + 1]).is_err());
     }
+
+    #[test]
+    fn a_log_has_parts_of_some_width_up_to_its_size() {
+        let is_of = |width: u64| {
+            let part = Part {
+                kind: Kind::Hashes(0),
+                index: 0,
+                width,
+            };
+            part.is_of(1000)
+        };
+        assert!(is_of(1) && is_of(WIDTH));
+        assert!(!is_of(0) && !is_of(WIDTH + 1));
+    }
 }

@@ -259,3 +259,18 @@ fn extra(files: &Files, size: u64) -> Result<Vec<Difference>, LogError> {
     })?;
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_folder_itself_may_be_missing() {
+        let (folder, below) = (Path::new("log"), Path::new("log/tile"));
+        assert!(continue_or_end(folder, folder).is_ok());
+        assert!(matches!(
+            continue_or_end(below, folder),
+            Err(LogError::Inconsistent { .. })
+        ));
+    }
+}

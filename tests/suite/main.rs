@@ -31,6 +31,7 @@ mod ledger;
 mod ledger_faults;
 mod ledger_told;
 mod log;
+mod log_read;
 mod maven;
 mod net;
 mod npm_client;

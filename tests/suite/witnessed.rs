@@ -53,8 +53,8 @@ fn a_witness_that_is_pinned_signs_the_last_checkpoint_and_no_other() {
     assert!(refused(folder.path(), &state, &format!("{line}\n{stranger}"), &witness).ends_with("is not pinned"));
     assert!(refused(folder.path(), &state, &format!("{line}\nno line"), &witness).ends_with("no signature"));
 
-    // Alone or under the checkpoint, once.
-    for given in [line.clone(), format!("{text}{line}\n")] {
+    // Alone or under the checkpoint, once, a blank line before it or not.
+    for given in [line.clone(), format!("{text}{line}\n"), format!("\n{line}\n")] {
         let signed = cosign(folder.path(), &state, &given, &witness).unwrap();
         assert!(signed.len() == 1 && signed[0].time.is_some(), "{signed:?}");
         assert_eq!(
