@@ -52,6 +52,7 @@ mod serve;
 mod spec;
 mod staged;
 mod statement;
+mod statement_counted;
 mod trust;
 mod trust_data;
 mod trust_written;

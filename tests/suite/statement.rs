@@ -26,21 +26,21 @@ fn digest(text: &str) -> String {
     Digest::of(text.as_bytes()).to_string()
 }
 
-fn absent(number: u64) -> Value {
+pub(crate) fn absent(number: u64) -> Value {
     json!({
         "created": "2026-11-20T12:00:00Z", "digest": digest("head"), "file": "", "generation": null, "journal": null,
         "leaf": 7, "number": number, "outcome": "imported", "previous": null, "repository": null,
     })
 }
 
-fn pruned(class: &str, path: &str) -> Value {
+pub(crate) fn pruned(class: &str, path: &str) -> Value {
     json!({
         "class": class, "days": 30, "digest": digest(path), "path": path, "size": 10, "until": "2026-11-20T11:00:00Z",
     })
 }
 
 /// A statement of a kind that is as it should be.
-fn good(kind: Kind) -> Value {
+pub(crate) fn good(kind: Kind) -> Value {
     let mut body = json!({
         "created": "2026-11-20T12:00:00Z", "critical": [], "enclave": digest("enclave"), "format": 1,
     });
