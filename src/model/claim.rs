@@ -419,4 +419,26 @@ mod tests {
         assert!(Claim::from_hex_option("sha256:00").is_err());
         assert!(Claim::from_hex_option("md5:900150983cd24fb0d6963f7d28e17f72").is_err());
     }
+
+    #[test]
+    fn digits_are_hexadecimal() {
+        assert!(Claim::from_hex(Algorithm::Sha256, &"0a".repeat(32)).is_ok());
+        for wrong in ["zz".repeat(32), "0a".repeat(31), "0a".repeat(33), "0".repeat(63)] {
+            assert!(Claim::from_hex(Algorithm::Sha256, &wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_differs_is_told_in_the_algorithm_that_counts() {
+        let claim = |algorithm: Algorithm, byte: u8, bytes: usize| Claim::new(algorithm, vec![byte; bytes]).unwrap();
+        let stated = [claim(Algorithm::Sha1, 1, 20), claim(Algorithm::Sha512, 1, 64)];
+        let found = [claim(Algorithm::Sha1, 1, 20), claim(Algorithm::Sha512, 2, 64)];
+        assert_eq!(
+            Claim::agree(&stated, &found),
+            Err(Unsatisfied::Differs {
+                expected: stated[1].to_string(),
+                found: found[1].to_string(),
+            })
+        );
+    }
 }

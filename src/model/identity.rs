@@ -84,7 +84,7 @@ impl IdentityPattern {
             }
         }
         for pattern in self.subject.iter().chain(self.fields.values()) {
-            if pattern.is_empty() || pattern.chars().all(|character| matches!(character, '*' | '/' | '@')) {
+            if pattern.chars().all(|character| matches!(character, '*' | '/' | '@')) {
                 return Err(PatternError::Malformed(pattern.clone()));
             }
         }

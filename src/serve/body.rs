@@ -79,6 +79,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn no_bytes_are_no_body() {
+        for (body, is_over) in [
+            (AnswerBody::bytes(Vec::new()), true),
+            (AnswerBody::empty(), true),
+            (AnswerBody::bytes(vec![0]), false),
+        ] {
+            assert_eq!(body.is_end_stream(), is_over, "{body:?}");
+        }
+    }
+
+    #[test]
     fn a_file_that_ends_early_breaks_the_answer_off() {
         let mut stored = tempfile::tempfile().unwrap();
         stored.write_all(b"five bytes, of more").unwrap();

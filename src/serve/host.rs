@@ -53,9 +53,7 @@ fn split(text: &str) -> Option<(String, Option<u16>)> {
     }
     let port = match port {
         None => None,
-        Some(digits) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Some(digits.parse().ok()?)
-        }
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => Some(digits.parse().ok()?),
         Some(_) => return None,
     };
     Some((name.to_ascii_lowercase(), port))

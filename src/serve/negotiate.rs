@@ -123,6 +123,13 @@ mod tests {
             (Some("image/png"), None),
             (Some(&*format!("{json};q=2")), None),
             (Some(&*format!("{json};q=0.0001")), None),
+            (Some(&*format!("{json};q=0.+1")), None),
+            (Some(&*format!("{json}, */*;q=0.5")), Some(Form::JsonV1)),
+            (Some("text/html;charset=utf-8"), Some(Form::Html)),
+            (
+                Some(&*format!("{json};level=1;q=0.1, text/html;q=0.2")),
+                Some(Form::Html),
+            ),
             (Some("APPLICATION/VND.PYPI.SIMPLE.V1+JSON ; Q=0.3"), Some(Form::JsonV1)),
         ] {
             assert_eq!(choose(accept), expected, "{accept:?}");

@@ -497,4 +497,17 @@ mod tests {
         assert_eq!(made(100), Ok(()));
         assert_eq!(made(MAX_PACKUMENT_BYTES + 1), Err(io::ErrorKind::FileTooLarge));
     }
+
+    #[test]
+    fn a_file_that_became_shorter_is_not_filled_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let asked = Asked::new(&Request::new(()), ([127, 0, 0, 1], 80).into(), Scheme::Http);
+        let path = folder.path().join("x");
+        std::fs::write(&path, "longer").unwrap();
+        let before = std::fs::metadata(&path).unwrap();
+        let send = || send_file(&asked, File::open(&path).unwrap(), &before, "text/plain", REVALIDATE).map(drop);
+        assert!(send().is_ok());
+        std::fs::write(&path, "short").unwrap();
+        assert!(send().is_err());
+    }
 }

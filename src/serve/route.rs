@@ -340,4 +340,12 @@ mod tests {
         // The link to the current generation lies above every ecosystem's folder.
         assert_eq!(found("/files/.now/x").as_deref(), Some("files/.now/x"));
     }
+
+    #[test]
+    fn a_project_has_a_name() {
+        assert_eq!(normal("Foo_.Bar").as_deref(), Some("foo-bar"));
+        for wrong in ["", "a b", "a/b", "\u{e4}"] {
+            assert_eq!(normal(wrong), None, "{wrong}");
+        }
+    }
 }

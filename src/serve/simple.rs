@@ -74,3 +74,30 @@ fn make(folder: &Path) -> io::Result<Pages> {
         json: json.to_string().into_bytes().into(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_projects_in_their_normal_form_are_listed() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["foo-bar", "Foo", "a.b", "a_b", "empty"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+            if name != "empty" {
+                fs::write(folder.path().join(name).join("index.html"), "").unwrap();
+            }
+        }
+        let text = String::from_utf8(make(folder.path()).unwrap().json.to_vec()).unwrap();
+        assert!(text.contains(r#""projects":[{"name":"foo-bar"}]"#), "{text}");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_read_is_not_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        assert!(make(&file).is_ok(), "nothing is there yet");
+        fs::write(&file, "").unwrap();
+        assert!(make(&file).is_err());
+    }
+}
