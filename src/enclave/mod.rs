@@ -331,3 +331,46 @@ fn hash(file: &Path) -> io::Result<Digest> {
     }
     store::hash_file(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_at_a_path_is_read_or_it_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::create(&ledger_path(folder.path())).unwrap();
+        let files = facade(folder.path()).join("files");
+        fs::create_dir_all(&files).unwrap();
+        fs::write(files.join("x"), "x").unwrap();
+        let standing = |path: &str| {
+            let path = RelativePath::new(path).unwrap();
+            super::standing(folder.path(), &ledger, &path).map(|standing| standing.digest)
+        };
+        assert_eq!(standing("files/x").unwrap(), Some(Digest::of(b"x")));
+        assert_eq!(standing("files/y").unwrap(), None);
+        assert_eq!(standing("files/x/y").unwrap(), None);
+        std::os::unix::fs::symlink("z", files.join("z")).unwrap();
+        assert!(standing("files/z").is_err());
+    }
+
+    #[test]
+    fn a_folder_of_waiting_volumes_is_read_or_it_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let enclave = Enclave::create(folder.path(), "a test").unwrap();
+        enclave.clear_leftovers().unwrap();
+        fs::write(folder.path().join("staging"), "").unwrap();
+        assert!(enclave.clear_leftovers().is_err());
+    }
+
+    #[test]
+    fn an_enclave_is_not_made_where_there_can_be_no_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        let Err(Stop::Unable(unable)) = Enclave::create(&file.join("enclave"), "a test") else {
+            panic!("a file is no folder");
+        };
+        assert!(unable.what.starts_with("cannot make"), "{unable:?}");
+    }
+}

@@ -232,4 +232,38 @@ mod tests {
         let left = recheck_journals(enclave.path()).unwrap();
         assert_eq!(left, [(Some(4), recheck_journal(enclave.path(), 4))]);
     }
+
+    #[test]
+    fn what_a_killed_run_committed_is_shown_and_the_rest_is_cleared_away() {
+        let enclave = tempfile::tempdir().unwrap();
+        let ledger = Ledger::create(&enclave.path().join("state.db")).unwrap();
+        let record = |number: u64, what: &str| StatementRecord {
+            number,
+            what: what.to_owned(),
+            digest: Digest::of(what.as_bytes()),
+            time: Timestamp::from_seconds(0),
+        };
+        ledger.note_statement(&record(1, "hold"), &[], None).unwrap();
+        ledger.note_statement(&record(2, "loss"), &[], None).unwrap();
+        let files = StatementFiles::of(enclave.path());
+        fs::create_dir(files.folder()).unwrap();
+        fs::write(files.path(1, "hold"), "").unwrap();
+        for (number, what) in [(2, "loss"), (3, "hold")] {
+            fs::write(files.pending(number, what), "").unwrap();
+        }
+        files.settle(&ledger).unwrap();
+        assert_eq!(
+            files.names().unwrap(),
+            ["000001-hold.dsse.json", "000002-loss.dsse.json"]
+        );
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_read_has_no_names() {
+        let enclave = tempfile::tempdir().unwrap();
+        let file = enclave.path().join("file");
+        assert_eq!(names(&file).unwrap(), [""; 0]);
+        fs::write(&file, "").unwrap();
+        assert!(names(&file).is_err());
+    }
 }

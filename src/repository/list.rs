@@ -168,7 +168,7 @@ fn read_line(line: &str) -> Option<ListedFile<'_>> {
         owner,
         path,
     };
-    (parts.next().is_none() && !entry.is_empty()).then_some(file)
+    parts.next().is_none().then_some(file)
 }
 
 #[cfg(test)]
@@ -216,6 +216,7 @@ mod tests {
             &twice,
             &text.replace('\t', " "),
             &format!("{text}\n"),
+            &text.replace("\na\t", "\n\t"),
             &format!("{}\textra\n", text.trim_end()),
             &text.to_uppercase(),
             &text.replace("x/b", &"x".repeat(20_000)),
@@ -245,5 +246,57 @@ mod tests {
         assert_eq!(list.files().collect::<Vec<_>>(), [file]);
         assert_eq!(list.find("a"), Some(file));
         assert_eq!(list.find("b"), None);
+    }
+
+    /// Takes or gives so many bytes, and then fails.
+    struct Failing(usize);
+
+    impl Failing {
+        fn step(&mut self, length: usize) -> io::Result<usize> {
+            let length = length.min(self.0);
+            self.0 -= length;
+            if length == 0 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            Ok(length)
+        }
+    }
+
+    impl Write for Failing {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.step(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl io::Read for Failing {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let length = self.step(buffer.len())?;
+            buffer[..length].fill(b'a');
+            Ok(length)
+        }
+    }
+
+    #[test]
+    fn a_list_is_written_and_read_to_its_end_or_it_is_said() {
+        let mut list = List::default();
+        list.push(&ListedFile {
+            entry: "a",
+            digest: Digest::of(b"a"),
+            owner: "files/x",
+            path: "x/a",
+        });
+        let mut text = Vec::new();
+        list.write(&mut text).unwrap();
+        for bytes in 0..text.len() {
+            assert!(list.write(&mut Failing(bytes)).is_err(), "{bytes}");
+        }
+        assert!(list.write(&mut Failing(text.len())).is_ok());
+        assert!(read_lines(&mut io::BufReader::new(Failing(5)), |_| true).is_err());
+        // Text that is none is no canonical list, and no failure.
+        assert_eq!(read_lines(&mut &b"\xff\n"[..], |_| true).unwrap(), None);
     }
 }

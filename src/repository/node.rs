@@ -416,6 +416,10 @@ mod tests {
         assert!(target.len() < 60, "{}", target.len());
         assert_eq!(id_of_path(&target, TO_NODE), Some(Digest::of(b"")));
         assert_eq!(id_of_path(&target, "../"), None);
+        let text = base32(Digest::of(b""));
+        let split = |at: usize| id_of_path(&format!("{}/{}", &text[..at], &text[at..]), "");
+        assert_eq!(split(FAN_CHARACTERS), Some(Digest::of(b"")));
+        assert_eq!((split(FAN_CHARACTERS - 1), split(FAN_CHARACTERS + 1)), (None, None));
     }
 
     #[test]
@@ -429,5 +433,8 @@ mod tests {
             copy(&handle, "object", &handle, "entry").is_err(),
             "nothing is overwritten"
         );
+        // What can neither be linked nor be read.
+        fs::create_dir(folder.path().join("folder")).unwrap();
+        assert!(place(&handle, "folder", &handle, "other").is_err());
     }
 }

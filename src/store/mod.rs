@@ -337,4 +337,19 @@ mod tests {
         store.remove(&digest).unwrap();
         assert!(!store.contains(&digest));
     }
+
+    #[test]
+    fn what_cannot_be_looked_at_or_removed_is_not_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let digest = Digest::of(b"abc");
+        assert_eq!(store.size(&digest).unwrap(), None);
+        assert!(store.remove(&digest).is_err());
+        // A file stands where the folder should be.
+        let fan = store.path(&digest).parent().unwrap().to_owned();
+        fs::remove_dir(&fan).unwrap();
+        fs::write(&fan, "").unwrap();
+        assert!(store.size(&digest).is_err());
+        assert!(Store::open(folder.path()).is_err());
+    }
 }

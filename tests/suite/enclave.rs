@@ -15,14 +15,14 @@ use sealift::repository::{NameFiles, Recovered, Sweep};
 
 /// How far an import goes before it is killed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Until {
+pub(crate) enum Until {
     Staged,
     Committed,
     Switched,
 }
 
 /// Imports one plain file of one name, as `import` does: begin, record, stage, sync, commit, switch.
-fn import(enclave: &mut Enclave, sequence: u64, name: &str, version: &str, text: &str, until: Until) {
+pub(crate) fn import(enclave: &mut Enclave, sequence: u64, name: &str, version: &str, text: &str, until: Until) {
     let name = Name {
         ecosystem: "files".to_owned(),
         name: name.to_owned(),
@@ -100,7 +100,7 @@ fn import(enclave: &mut Enclave, sequence: u64, name: &str, version: &str, text:
     }
 }
 
-fn new_enclave() -> (tempfile::TempDir, Enclave) {
+pub(crate) fn new_enclave() -> (tempfile::TempDir, Enclave) {
     let folder = tempfile::tempdir().unwrap();
     let enclave = Enclave::create(folder.path(), "a test").unwrap();
     (folder, enclave)

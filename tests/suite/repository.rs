@@ -12,19 +12,19 @@ use sealift::repository::{
     Generation, Lock, NameFiles, Recovered, Repository, RepositoryError, RootNode, StagedGeneration, Sweep,
 };
 
-struct Site {
-    folder: tempfile::TempDir,
-    repository: Repository,
+pub(crate) struct Site {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) repository: Repository,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let repository = Repository::open(folder.path()).unwrap();
         Self { folder, repository }
     }
 
-    fn files(&self, name: &str, files: &[(&str, &str)]) -> NameFiles {
+    pub(crate) fn files(&self, name: &str, files: &[(&str, &str)]) -> NameFiles {
         NameFiles {
             name: Name {
                 ecosystem: "files".to_owned(),
@@ -40,14 +40,14 @@ impl Site {
         }
     }
 
-    fn publish(&self, number: u64, base: Option<RootNode>, changes: &[NameFiles]) -> StagedGeneration {
+    pub(crate) fn publish(&self, number: u64, base: Option<RootNode>, changes: &[NameFiles]) -> StagedGeneration {
         let staged = self.repository.stage(base, changes).unwrap();
         self.repository.sync().unwrap();
         self.repository.switch(number, &staged).unwrap();
         staged
     }
 
-    fn read(&self, path: &str) -> Option<String> {
+    pub(crate) fn read(&self, path: &str) -> Option<String> {
         fs::read_to_string(self.folder.path().join("repository/files").join(path)).ok()
     }
 
@@ -342,11 +342,11 @@ fn a_name_with_a_line_end_is_refused() {
         .unwrap_err();
     assert_eq!(code(error), Some(Code::UnsafeName));
     let mut change = site.files("a", &[("x", "1")]);
-    change.name.ecosystem = "../files".to_owned();
-    assert_eq!(
-        code(site.repository.stage(None, &[change]).unwrap_err()),
-        Some(Code::UnsafeName)
-    );
+    for ecosystem in ["../files", "files/more", "..", "con", ""] {
+        change.name.ecosystem = ecosystem.to_owned();
+        let error = site.repository.stage(None, std::slice::from_ref(&change)).unwrap_err();
+        assert_eq!(code(error), Some(Code::UnsafeName), "{ecosystem}");
+    }
 }
 
 #[test]
