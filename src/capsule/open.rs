@@ -441,3 +441,30 @@ fn added(name: &str) -> Stop {
     let reason = "neither its report nor its catalog names it";
     Refusal::new(Code::ObjectNotListed, format!("the capsule's part `{name}`"), reason).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_copied_whole_or_it_is_said() {
+        let work = tempfile::tempdir().unwrap();
+        let (from, to) = (work.path().join("from"), work.path().join("to"));
+        copy_all(&from, &to).unwrap();
+        assert!(!to.exists(), "there was nothing to copy");
+        fs::create_dir(&from).unwrap();
+        let file = work.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(
+            copy_all(&from, &file.join("to")).is_err(),
+            "nothing can be made below a file"
+        );
+        assert!(copy_all(&file, &to).is_err(), "a file holds no files");
+        fs::write(from.join("1"), "one").unwrap();
+        copy_all(&from, &to).unwrap();
+        assert_eq!(fs::read(to.join("1")).unwrap(), b"one");
+        fs::remove_file(to.join("1")).unwrap();
+        fs::create_dir(to.join("1")).unwrap();
+        assert!(copy_all(&from, &to).is_err(), "a folder stands in the place");
+    }
+}

@@ -373,4 +373,31 @@ mod tests {
         };
         assert!(unable.what.starts_with("cannot make"), "{unable:?}");
     }
+
+    #[test]
+    fn a_ledger_is_made_again_where_nothing_lies() {
+        let folder = tempfile::tempdir().unwrap();
+        let aside = ledger_aside(folder.path()).unwrap();
+        fs::write(&aside, "half").unwrap();
+        assert!(!ledger_aside(folder.path()).unwrap().exists());
+        fs::create_dir(&aside).unwrap();
+        assert!(ledger_aside(folder.path()).is_err());
+    }
+
+    #[test]
+    fn an_old_ledger_is_put_aside_with_all_its_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        for name in ["state.db", "state.db-wal", "state.rebuilt.db"] {
+            fs::write(file(name), name).unwrap();
+        }
+        // Something stands where one of them is to go.
+        fs::create_dir(file("state.before-1.db-wal")).unwrap();
+        assert!(replace_ledger(folder.path()).is_err());
+        assert!(file("state.rebuilt.db").exists());
+        fs::remove_dir(file("state.before-1.db-wal")).unwrap();
+        assert_eq!(replace_ledger(folder.path()).unwrap(), Some(file("state.before-1.db")));
+        assert_eq!(fs::read(file("state.db")).unwrap(), b"state.rebuilt.db");
+        assert_eq!(fs::read(file("state.before-1.db-wal")).unwrap(), b"state.db-wal");
+    }
 }

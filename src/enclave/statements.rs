@@ -266,4 +266,27 @@ mod tests {
         fs::write(&file, "").unwrap();
         assert!(names(&file).is_err());
     }
+
+    #[test]
+    fn only_what_a_run_did_not_commit_is_left_over() {
+        let known = [StatementRecord {
+            number: 2,
+            what: "hold".to_owned(),
+            digest: Digest::of(b""),
+            time: Timestamp::from_seconds(0),
+        }];
+        for (name, is_leftover) in [
+            (".pending-000002-hold.dsse.json", true),
+            (".pending-000003-hold.dsse.json", true),
+            (".tmp-half", true),
+            ("000003-renewal.list.ndjson", true),
+            ("000002-renewal.list.ndjson", false),
+            ("renewal.list.ndjson", false),
+            // One of which state.db knows nothing is not what a run left: that it is there is told.
+            ("000003-hold.dsse.json", false),
+            ("000003-notes.txt", false),
+        ] {
+            assert_eq!(StatementFiles::is_leftover(name, &known), is_leftover, "{name}");
+        }
+    }
 }

@@ -37,9 +37,10 @@ pub fn cosign(
         None => untrusted,
     };
     let own = format!("— {} ", shown.origin);
+    // An empty line is held already: one stands before the signatures.
     let new: Vec<&str> = lines
         .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with(&own) && !text.lines().any(|held| held == *line))
+        .filter(|line| !line.starts_with(&own) && !text.lines().any(|held| held == *line))
         .collect();
     let mut whole = text;
     for line in &new {

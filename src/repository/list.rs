@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(list.find("b"), None);
     }
 
-    /// Takes or gives so many bytes, and then fails.
+    /// Takes or gives so many bytes, then fails once.
     struct Failing(usize);
 
     impl Failing {
@@ -256,6 +256,7 @@ mod tests {
             let length = length.min(self.0);
             self.0 -= length;
             if length == 0 {
+                self.0 = usize::MAX;
                 return Err(io::ErrorKind::StorageFull.into());
             }
             Ok(length)

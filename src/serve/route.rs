@@ -348,4 +348,19 @@ mod tests {
             assert_eq!(normal(wrong), None, "{wrong}");
         }
     }
+
+    #[test]
+    fn an_archive_s_indexes_are_asked_for_anew_and_its_packages_are_not() {
+        for (raw, is_kept) in [
+            ("/deb/a/dists/stable/InRelease", false),
+            ("/deb/a/dists/stable/main/binary-all/Packages.xz", false),
+            ("/deb/a/dists/stable/main/binary-all/by-hash/SHA256/00", true),
+            ("/deb/a/pool/x_1_all.deb", true),
+        ] {
+            let Route::File(_, content) = route(raw) else {
+                panic!("{raw}");
+            };
+            assert_eq!(matches!(content, Content::Artifact(_)), is_kept, "{raw}");
+        }
+    }
 }

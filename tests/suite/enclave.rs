@@ -284,6 +284,12 @@ fn where_answers_for_urls_paths_and_digests() {
             (&"artifact".into(), &"1".into()),
             "{what}"
         );
+        // Where its own bytes stand, and not the list beside them.
+        assert_eq!(
+            found["found"][0]["places"],
+            serde_json::json!(["files/a/1/a.tar"]),
+            "{what}"
+        );
         assert_eq!(artifact["first_bundle"]["sequence"], 1, "{what}");
         assert_eq!(artifact["proofs"][0]["kind"], "minisign", "{what}");
     }

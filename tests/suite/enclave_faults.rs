@@ -77,10 +77,11 @@ fn what_is_over_is_known_or_it_is_said() {
     let (folder, mut enclave) = new_enclave();
     import(&mut enclave, 1, "a", "1", "one", Until::Switched);
     assert!(over(folder.path(), &enclave).unwrap().is_empty());
+    // A folder stands where a person's decision should.
     let reviews = folder.path().join("reviews");
-    fs::write(&reviews, "").unwrap();
+    fs::create_dir_all(reviews.join("x/000001.dsse.json")).unwrap();
     assert!(over(folder.path(), &enclave).is_err());
-    fs::remove_file(&reviews).unwrap();
+    fs::remove_dir_all(&reviews).unwrap();
     change(folder.path(), "ALTER TABLE presence RENAME TO others");
     assert!(over(folder.path(), &enclave).is_err());
 }

@@ -65,6 +65,11 @@ fn every_difference_has_its_kind() {
     let found = compare(&site, generation).unwrap();
     assert_eq!((found.len(), found[0].how), (1, How::Other), "{found:?}");
     assert!(found[0].reason.starts_with("is no plain file"), "{found:?}");
+    fs::remove_dir(&entry).unwrap();
+    let found = compare(&site, generation).unwrap();
+    let kinds: Vec<How> = found.iter().map(|one| one.how).collect();
+    // The file itself, and the link that leads to it.
+    assert_eq!(kinds, [How::Missing, How::Leftover], "{found:?}");
 
     let (site, generation) = published();
     fs::remove_file(site.folder.path().join("generations/current")).unwrap();
@@ -109,6 +114,21 @@ fn nothing_is_swept_for_what_cannot_be_read() {
     fs::remove_dir_all(&fan).unwrap();
     fs::write(&fan, "").unwrap();
     assert!(sweep(&site).is_err());
+}
+
+#[test]
+fn an_object_that_cannot_be_removed_was_not_swept() {
+    let site = Site::new();
+    let store = site.repository.store();
+    let digest = store.put_bytes(b"garbage").unwrap();
+    let keep = NonZeroU32::new(1).unwrap();
+    let swept = site.repository.sweep(keep, &BTreeSet::new(), Sweep::Remove, |digest| {
+        // It goes away just before.
+        fs::remove_file(store.path(digest)).unwrap();
+        Ok::<_, RepositoryError>(false)
+    });
+    assert!(swept.is_err());
+    assert!(!store.contains(&digest));
 }
 
 #[test]
