@@ -172,3 +172,30 @@ impl Policy {
         live.filter_map(|waiver| not_signed(waiver, signers)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Profile;
+
+    #[test]
+    fn a_waiver_that_has_ended_needs_nobodys_signature() {
+        let mut policy = Policy::of_profile(Profile::Evaluation);
+        policy.waivers.push(Waiver {
+            id: "w1".to_owned(),
+            scope: serde_json::from_str("\"npm/a@1\"").unwrap(),
+            digest: Digest::of(b""),
+            codes: ["denylisted".to_owned()].into(),
+            approved_by: ["ann".to_owned(), "bob".to_owned()].into(),
+            expires: "2026-12-31".parse().unwrap(),
+            reason: "ticket 1".to_owned(),
+        });
+        let told = |now: &str, signers: &[&str]| {
+            let signers: Vec<String> = signers.iter().map(|&person| person.to_owned()).collect();
+            policy.waivers_not_signed(now.parse().unwrap(), &signers).len()
+        };
+        assert_eq!(told("2026-12-31T23:59:59Z", &["ann", "bob"]), 0);
+        assert_eq!(told("2026-12-31T23:59:59Z", &["ann"]), 1);
+        assert_eq!(told("2027-01-01T00:00:00Z", &["ann"]), 0);
+    }
+}
