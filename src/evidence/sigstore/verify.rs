@@ -25,7 +25,9 @@ use super::refusal::{Refusal, shown};
 use super::statement::{Comparison, Digests, Says, Statement, Subject};
 use super::{authority, identity};
 use crate::evidence::Context;
-use crate::model::{Anchor, Doubt, Finding, Level, LogProof, Outcome, SignedAt, Signer, SpeaksFor, Timestamp};
+use crate::model::{
+    Anchor, Doubt, Finding, Level, LogProof, Outcome, SignedAt, Signer, SpeaksFor, TimeSource, Timestamp,
+};
 
 /// What a kind expects of a bundle beyond its being good.
 pub(crate) struct Rules {
@@ -228,8 +230,10 @@ fn level_of(statement: Option<&Statement>, verified: &Verified, finding: &mut Fi
         .log
         .as_ref()
         .is_some_and(|log| log.proof == LogProof::Inclusion);
-    // By a log or a timestamp authority, each of them.
-    let proven = !verified.times.is_empty();
+    let proven = verified
+        .times
+        .iter()
+        .any(|(_, source): &(_, TimeSource)| source.is_proven());
     let Some(statement) = statement else {
         return Level::Publisher;
     };
