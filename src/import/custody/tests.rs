@@ -1,7 +1,7 @@
 use super::*;
 use crate::bundle::manifest::tests::sample;
-use crate::import::scan;
 use crate::crypto::strict_json::{Critical, Extensions};
+use crate::import::scan;
 use crate::model::{Proof, ProofState};
 use crate::report::ScannerRun;
 use crate::trust::custody::{Link, Record, Seal, TimeBy, Word};
