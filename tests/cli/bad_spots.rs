@@ -65,7 +65,7 @@ fn fill(head: &mut Head) {
     (head.refusals_left_out, head.vouchers_left_out) = (1, 1);
     head.trust.changes = vec!["`tests-key` is pinned".to_owned()];
     head.trust.changes_left_out = 1;
-    head.trust.new_roots = vec![head.trust.root.clone()];
+    head.trust.new_roots = vec![head.trust.root];
 }
 
 #[test]
