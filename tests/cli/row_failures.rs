@@ -3,6 +3,8 @@
 
 use std::fs;
 
+use sealift::crypto::key::Signer as _;
+
 use crate::kill::two_media;
 use crate::log::{copy, three_attempts};
 use crate::people;
@@ -110,6 +112,9 @@ fn a_root_that_could_not_be_noted_is_not_taken_for_pinned() {
     let shown = world.json("root show en/trust");
     let fingerprint = shown["fingerprint"].as_str().unwrap();
     fs::remove_dir_all(world.path("en/trust")).unwrap();
+    fs::create_dir(world.path("en/trust")).unwrap();
+    let own = people::key(people::STATION).public().to_pem();
+    fs::write(world.path("en/keys/import.pub.pem"), own).unwrap();
     on_each_change(&world.path("en/state.db"), |_, _| {
         "SELECT RAISE(ABORT, 'no row more');".to_owned()
     });
