@@ -156,22 +156,26 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Stop
             let ledger = enclave::read(&place.enclave)?;
             // What came in this very second has changed.
             let to = to.unwrap_or(Timestamp::from_seconds(context.now.seconds().saturating_add(1)));
-            let within = |bundle: &BundleRecord| bundle.imported >= *from && bundle.imported < to;
             let mut answer = Answer::begin("changed", ARTIFACTS, place, context);
             ledger.changed(*from, to, |entry| {
-                let why = match (within(&entry.first_bundle), within(&entry.last_bundle)) {
-                    (true, _) if entry.is_current => "came",
-                    (true, _) => "came, and rolled back",
-                    (false, true) => "came again",
-                    (false, false) => "rolled back",
-                };
-                answer.artifact(&ledger, &entry, why)
+                answer.artifact(&ledger, &entry, change_of(&entry, *from, to))
             })?;
             answer.end(context);
         }
         Question::Approved { bundle, place } => approved(bundle.as_deref(), place, context)?,
     }
     Ok(Exit::Done)
+}
+
+/// What became of an artifact in a time, of which something did.
+fn change_of(entry: &Entry, from: Timestamp, to: Timestamp) -> &'static str {
+    let within = |bundle: &BundleRecord| (from..to).contains(&bundle.imported);
+    match (within(&entry.first_bundle), within(&entry.last_bundle)) {
+        (true, _) if entry.is_current => "came",
+        (true, _) => "came, and rolled back",
+        (false, true) => "came again",
+        (false, false) => "rolled back",
+    }
 }
 
 /// On what an artifact was admitted, if that is what was asked for: a waiver, a rule, or persons.
@@ -426,6 +430,7 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Artifact;
 
     #[test]
     fn what_was_not_admitted_was_admitted_on_no_ground() {
@@ -442,6 +447,46 @@ mod tests {
         let ground = |admission| grounds(&decided(admission), None, Some("levels.default"));
         assert!(ground("allowed").is_some());
         assert_eq!(ground("denied"), None);
+    }
+
+    #[test]
+    fn what_became_of_an_artifact_in_a_time_is_told_by_when_it_came() {
+        let at = Timestamp::from_seconds;
+        let bundle = |imported| BundleRecord {
+            manifest: Digest::of(b"manifest"),
+            stream: "main".to_owned(),
+            epoch: 1,
+            sequence: 1,
+            created: at(1),
+            imported: at(imported),
+            root_version: 1,
+            signers: Vec::new(),
+        };
+        let told = |first, last, is_current| {
+            let entry = Entry {
+                artifact: Artifact {
+                    digest: Digest::of(b"a"),
+                    ecosystem: "files".to_owned(),
+                    file: "a".to_owned(),
+                    name: "a".to_owned(),
+                    origin: String::new(),
+                    proofs: Vec::new(),
+                    reason: String::new(),
+                    version: "1".to_owned(),
+                },
+                size: 1,
+                is_current,
+                first_bundle: bundle(first),
+                last_bundle: bundle(last),
+            };
+            change_of(&entry, at(10), at(20))
+        };
+        assert_eq!(
+            (told(10, 19, true), told(10, 10, false)),
+            ("came", "came, and rolled back")
+        );
+        assert_eq!((told(9, 10, true), told(9, 19, true)), ("came again", "came again"));
+        assert_eq!((told(9, 9, false), told(9, 20, false)), ("rolled back", "rolled back"));
     }
 
     #[test]

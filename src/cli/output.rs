@@ -1,6 +1,7 @@
 //! The only printer: answers go to standard output, the conversation to standard error.
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::io::{BufWriter, IsTerminal as _, Stdout, Write};
 
 use serde_json::json;
@@ -19,11 +20,14 @@ pub struct Output {
 impl Output {
     /// Reads the global switches, `NO_COLOR`, and whether standard error is a terminal.
     pub(crate) fn new(global: &Global) -> Self {
-        let terminal = std::io::stderr().is_terminal();
+        Self::of(global, std::io::stderr().is_terminal(), std::env::var_os("NO_COLOR"))
+    }
+
+    fn of(global: &Global, terminal: bool, no_color: Option<OsString>) -> Self {
         let colour = match global.color {
             Colour::Always => true,
             Colour::Never => false,
-            Colour::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            Colour::Auto => terminal && no_color.is_none_or(|value| value.is_empty()),
         };
         Self {
             json: global.json,
@@ -252,6 +256,27 @@ impl<W: Write> Write for EscapedLines<W> {
 mod tests {
     use super::*;
     use crate::model::is_printable;
+
+    #[test]
+    fn colour_and_progress_are_for_a_terminal_whose_owner_wants_them() {
+        let shown = |color, quiet, terminal, no_color: Option<&str>| {
+            let global = Global {
+                json: false,
+                color,
+                quiet,
+            };
+            let output = Output::of(&global, terminal, no_color.map(OsString::from));
+            (output.colour, output.progress)
+        };
+        assert_eq!(shown(Colour::Auto, false, true, None), (true, true));
+        assert_eq!(shown(Colour::Auto, false, false, None), (false, false));
+        assert_eq!(shown(Colour::Auto, true, true, None), (true, false));
+        // no-color.org: set, and not empty.
+        assert_eq!(shown(Colour::Auto, false, true, Some("")), (true, true));
+        assert_eq!(shown(Colour::Auto, false, true, Some("1")), (false, true));
+        assert_eq!(shown(Colour::Always, false, false, Some("1")), (true, false));
+        assert_eq!(shown(Colour::Never, false, true, None), (false, true));
+    }
 
     #[test]
     fn a_long_document_is_escaped_as_a_short_one() {
