@@ -444,6 +444,22 @@ mod tests {
     }
 
     #[test]
+    fn of_documents_that_change_nothing_the_first_are_told_and_the_others_counted() {
+        let noted = |count: usize| {
+            let mut vex = Vex::default();
+            (0..count).for_each(|number| vex.note(format!("number {number}")));
+            vex.notes().collect::<Vec<_>>()
+        };
+        assert_eq!(noted(1), ["a VEX document changes nothing: number 0"]);
+        assert_eq!(noted(MAX_NOTES).len(), MAX_NOTES);
+        let more = noted(MAX_NOTES + 2);
+        assert_eq!(
+            (more.len(), more[MAX_NOTES].as_str()),
+            (MAX_NOTES + 1, "2 more VEX documents change nothing")
+        );
+    }
+
+    #[test]
     fn documents_and_statements_are_bounded() {
         let carried = CarriedVex {
             document: b"{}".to_vec(),

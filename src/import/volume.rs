@@ -245,3 +245,18 @@ pub(super) fn describe(header: &[u8; 512]) -> String {
         _ => format!("a header named `{}` of another kind", String::from_utf8_lossy(&name)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_that_nobody_expected_is_described() {
+        let header = container::header("a/b", 3);
+        assert_eq!(describe(&header), "member `a/b` of 3 bytes");
+        assert_eq!(describe(&[0; 512]), "the end of the archive");
+        let mut link = header;
+        link[156] = b'2';
+        assert_eq!(describe(&link), "a header named `a/b` of another kind");
+    }
+}

@@ -2,12 +2,14 @@
 //! approvals, records of custody, what is kept out and what waits. Where a plain import writes is tried in `faults`.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use sealift::trust::Role;
 
 use crate::custody::carried;
 use crate::faults::{Command, places};
 use crate::kill::{can_trace, two_media};
+use crate::log::copy;
 use crate::people;
 use crate::site::{Beside, FILES, Site, file};
 use crate::trust_data::{medium, sealed_data, sealed_revocations};
@@ -38,6 +40,7 @@ fn an_import_that_brings_trust_says_what_it_could_not_write() {
     bundle
         .roots
         .push((2, people::sealed_root(&next, &[people::ANN, people::BOB])));
+    bundle.segments_per_volume = Some(6);
     let side_data = [
         ("revocations", sealed_revocations(1, &[], &[people::ANN])),
         ("trust-data", sealed_data(1, &["a"], &[people::ANN])),
@@ -49,7 +52,12 @@ fn an_import_that_brings_trust_says_what_it_could_not_write() {
         ))
         .done();
     carried(&world);
-    Command::new("en", "import --enclave k m1 --threads 1").fails(&world, &mut known());
+    let mut known = known();
+    Command::new("en", "import --enclave k m1 --threads 1").fails(&world, &mut known);
+    // Where volumes are still to come, what came beside the first is kept until then.
+    copy(&world, "m1", "first");
+    fs::remove_file(world.path("first/main-1.vol002of002.tar")).unwrap();
+    Command::new("en", "import --enclave k first --threads 1").fails(&world, &mut known);
 }
 
 #[test]

@@ -5,12 +5,13 @@ use std::fs;
 
 use sealift::crypto::strict_json;
 use sealift::model::{Digest, Fault, Finding, Signer, Timestamp};
+use sealift::report::{DecisionHit, Refused};
 use serde_json::{Value, json};
 
 use crate::capsule::{capsule, same};
 use crate::judged;
 use crate::raw_bundle::{Edits, RawObject};
-use crate::reports::{check, reports, rewritten_as, validate, varied};
+use crate::reports::{check, reports, rewritten_as, rewritten_with, validate, varied};
 use crate::site::{PLAIN, lenient};
 use crate::tgz::{Entry, tgz};
 use crate::world::{World, now};
@@ -320,4 +321,40 @@ fn no_rendering_lets_vouch_who_made_a_proof_that_is_wrong() {
     // The record itself says whose proof was wrong.
     let document = world.json("report show two.ndjson --enclave en");
     assert!(document["artifacts"][0].to_string().contains("K-MALLORY"));
+}
+
+#[test]
+fn what_a_policy_says_of_a_bundle_stands_once_in_a_log_of_results() {
+    let world = judged::imported();
+    let hit = |verdict: &str| DecisionHit {
+        approved_by: Vec::new(),
+        code: "custody-incomplete".to_owned(),
+        counts_from: None,
+        lowered: None,
+        message: format!("nobody received it, says {verdict}"),
+        rule: "custody".to_owned(),
+        solution: "add the record".to_owned(),
+        verdict: verdict.to_owned(),
+        waived_by: None,
+    };
+    rewritten_with(&world, "none.ndjson", std::iter::empty(), |head| {
+        let policy = head.policy.as_mut().unwrap();
+        policy.bundle = vec![hit("deny"), hit("review")];
+        head.refusals = vec![Refused {
+            code: "evidence-too-low".to_owned(),
+            expected: None,
+            found: None,
+            hint: None,
+            reason: "nobody signed it".to_owned(),
+            subject: "pkg:generic/tool@1".to_owned(),
+        }];
+    });
+    let shown = world
+        .run("report show none.ndjson --enclave en --format sarif")
+        .done()
+        .stdout;
+    // What denies it is among the refusals; and where there are no records, none of them repeats a refusal.
+    for (words, expected) in [("says review", 1), ("says deny", 0), ("nobody signed it", 1)] {
+        assert_eq!(shown.matches(words).count(), expected, "{words}: {shown}");
+    }
 }
