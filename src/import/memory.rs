@@ -50,6 +50,10 @@ fn kept(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Stop> {
     for entry in entries {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name().to_string_lossy().into_owned();
+        // A run that was killed leaves what it had begun under another name.
+        if !name.ends_with(".dsse.json") {
+            continue;
+        }
         kept.push((name, fs::read(entry.path()).map_err(failed)?));
     }
     kept.sort();
@@ -245,5 +249,22 @@ impl Memory for EnclaveMemory<'_> {
         }
         let is_decided = !reviews::signed(self.folder, manifest)?.is_empty();
         Ok(if is_decided { Rest::Decided } else { Rest::Waits })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_run_had_begun_to_keep_is_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(kept(&folder.path().join("none")).unwrap(), []);
+        fs::write(folder.path().join("1.dsse.json"), b"whole").unwrap();
+        fs::write(folder.path().join(".tmpA1b2C3"), b"half").unwrap();
+        assert_eq!(
+            kept(folder.path()).unwrap(),
+            [("1.dsse.json".to_owned(), b"whole".to_vec())]
+        );
     }
 }

@@ -56,6 +56,7 @@ use crate::scan::Scanners;
 use crate::store::Store;
 use crate::trust::custody::{Chain, Named};
 use crate::trust::folder::TrustFolder;
+use crate::trust::folder::write_whole;
 use crate::trust::review::{Asked, Reviews};
 use crate::trust::{Profile, Role, TrustedRoot};
 
@@ -397,12 +398,13 @@ fn pins(site: &Site, ledger: Option<&Ledger>) -> Result<Pins, Stop> {
     })
 }
 
-/// Keeps approvals or custody records of a bundle that has not come whole, so that they need not come with each volume.
+/// Keeps approvals or custody records of a bundle that has not come whole, so that they need not come with each volume. Each is kept whole: half of one
+/// would be judged as what somebody brought.
 fn keep<'a>(folder: &Path, envelopes: impl Iterator<Item = &'a Vec<u8>>) -> Result<(), Stop> {
     fs::create_dir_all(folder).map_err(|error| verify_objects::write_failed(folder, error))?;
     for envelope in envelopes {
         let path = folder.join(format!("{}.dsse.json", Digest::of(envelope).hex()));
-        fs::write(&path, envelope).map_err(|error| verify_objects::write_failed(&path, error))?;
+        write_whole(&path, envelope)?;
     }
     Ok(())
 }

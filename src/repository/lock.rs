@@ -12,7 +12,7 @@ const MAX_HOLDER_BYTES: u64 = 200;
 /// The right to change an enclave, until dropped. The kernel takes it back when the process ends, however it ends.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -48,6 +48,29 @@ impl Lock {
             .set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{holder}"));
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    /// Closing the file alone would leave the lock with a process that another thread has just forked, until that runs its own program.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_back_is_free_whoever_was_forked_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = Lock::take(folder.path(), "one").unwrap();
+        let inherited = lock.file.try_clone().unwrap();
+        assert!(Lock::take(folder.path(), "two").is_err());
+        drop(lock);
+        assert!(Lock::take(folder.path(), "two").is_ok());
+        drop(inherited);
     }
 }

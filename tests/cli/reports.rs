@@ -298,11 +298,7 @@ fn what_the_policy_refused_is_listed_with_its_rules() {
     assert_eq!(check("evidence")["result"], "pass");
     // What the policy refuses is counted, since the refusals compare nothing.
     assert_eq!(check("policy")["expected"], "every artifact admitted");
-    assert!(
-        check("policy")["observed"].as_str().unwrap().contains(" denied"),
-        "{}",
-        check("policy")
-    );
+    assert_eq!(check("policy")["observed"], "5 waiting");
     let codes: Vec<&Value> = head["refusals"]
         .as_array()
         .unwrap()
