@@ -287,3 +287,47 @@ impl JudgedLines {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Doubt, Fault};
+
+    #[test]
+    fn what_is_wrong_and_what_is_open_are_counted_apart() {
+        let counted = |finding: Finding| {
+            let artifact = Artifact {
+                digest: Digest::of(b"a"),
+                ecosystem: "files".to_owned(),
+                file: "a".to_owned(),
+                name: "set".to_owned(),
+                origin: String::new(),
+                proofs: Vec::new(),
+                reason: String::new(),
+                version: "1".to_owned(),
+            };
+            let mut summary = EvidenceSummary::default();
+            summary.count(&JudgedArtifact {
+                examined: Examined {
+                    artifact,
+                    size: 1,
+                    facts: serde_json::Value::Null,
+                    derived: BTreeMap::new(),
+                    digests: Vec::new(),
+                },
+                findings: vec![finding],
+                asked: Asked::default(),
+            });
+            (summary.contradicted, summary.undecided)
+        };
+        assert_eq!(
+            counted(Finding::confirmed("minisign", Level::Publisher, "signed")),
+            (0, 0)
+        );
+        assert_eq!(
+            counted(Finding::contradicted("minisign", Fault::Revoked, "revoked")),
+            (1, 0)
+        );
+        assert_eq!(counted(Finding::undecided("minisign", Doubt::NoAnchor, "open")), (0, 1));
+    }
+}

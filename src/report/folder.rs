@@ -274,5 +274,7 @@ mod tests {
         let of = |digits: &str| number_of(&format!("{digits}-main-1{SUFFIX}"));
         assert_eq!((of("000001"), of("1000000")), (Some(1), Some(1_000_000)));
         assert_eq!((of("00001"), of("00000x"), of("")), (None, None, None));
+        // A library reads a sign, too.
+        assert_eq!(of("+00001"), None);
     }
 }

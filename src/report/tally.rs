@@ -165,7 +165,7 @@ pub(super) fn signer_words(signer: &Signer) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Finding, Identity};
+    use crate::model::{Doubt, Fault, Finding, Identity};
 
     fn by(subject: &str) -> Finding {
         Finding::confirmed("sigstore", Level::Provenance, "good".to_owned()).by(Signer::Identity(Identity {
@@ -173,6 +173,22 @@ mod tests {
             subject: subject.to_owned(),
             fields: Default::default(),
         }))
+    }
+
+    #[test]
+    fn what_is_wrong_and_what_is_open_are_counted_apart() {
+        let counted = |finding: Finding| {
+            let mut tally = Tally::default();
+            tally.count(&Record::plain(vec![finding]));
+            let own = tally.ecosystems().swap_remove(0);
+            (own.contradicted, own.undecided)
+        };
+        assert_eq!(counted(by("one")), (0, 0));
+        assert_eq!(
+            counted(Finding::contradicted("openpgp", Fault::Revoked, "wrong")),
+            (1, 0)
+        );
+        assert_eq!(counted(Finding::undecided("openpgp", Doubt::NoAnchor, "open")), (0, 1));
     }
 
     #[test]

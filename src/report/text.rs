@@ -250,3 +250,30 @@ fn vouchers(head: &Head, lines: &mut Vec<String>) {
         lines.push(format!("            and {more} more"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Person;
+    use crate::report::controls::tests::head;
+
+    #[test]
+    fn persons_stand_by_what_they_did_and_checks_by_what_they_came_to() {
+        let mut head = head();
+        head.people = [("dora", "export"), ("eve", "approve")]
+            .map(|(person, role)| Person {
+                approval: None,
+                keys: Vec::new(),
+                person: person.to_owned(),
+                role: role.to_owned(),
+            })
+            .to_vec();
+        assert_eq!(people(&head), "exported by dora, approved by eve");
+        let all = head.checks.len();
+        head.checks[0].result = CheckResult::Warn;
+        let mut lines = Vec::new();
+        checks(&head, &mut lines);
+        assert_eq!(lines[0], format!("  checks    {} of {all} passed", all - 1));
+        assert_eq!(lines.len(), 2, "{lines:?}");
+    }
+}

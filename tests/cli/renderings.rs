@@ -87,6 +87,12 @@ fn a_table_has_a_row_for_each_artifact_and_computes_nothing() {
     assert_eq!(table[1][column("name")], "'@acme/left-pad");
     assert_eq!(table[1][column("purl")], "pkg:npm/@acme/left-pad@1.0.0");
     assert!(table[10][column("wrong")].starts_with("openpgp: "));
+    // Each proof stands in the column of what it came to, and in no other.
+    for (row, filled) in [(1, "confirmed"), (9, "not_judged"), (10, "wrong")] {
+        for name in ["confirmed", "wrong", "not_judged"] {
+            assert_eq!(table[row][column(name)].is_empty(), name != filled, "{row} {name}");
+        }
+    }
     // A refusal has no artifacts, and says why.
     let table = rows(&show(&world, "2", "csv"));
     assert_eq!(table.len(), 2);

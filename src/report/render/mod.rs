@@ -308,3 +308,52 @@ impl Rendering for pdf::Paper {
         Ok(pdf::Paper::end(*self, out)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Doubt, Fault, Level};
+    use crate::report::controls::tests::head;
+
+    #[test]
+    fn a_proof_says_what_it_came_to() {
+        for (finding, word) in [
+            (Finding::confirmed("minisign", Level::Publisher, "signed"), "confirmed"),
+            (Finding::contradicted("minisign", Fault::Revoked, "revoked"), "wrong"),
+            (
+                Finding::undecided("minisign", Doubt::NoAnchor, "nobody is pinned"),
+                "not judged",
+            ),
+        ] {
+            let said = finding_words(&finding);
+            assert!(said.contains(word), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_clients_find_was_admitted_with_its_whole_bundle() {
+        let record = |admission: &str| Record {
+            decision: Some(crate::report::Decided {
+                admission: admission.to_owned(),
+                hits: Vec::new(),
+                required_by: String::new(),
+                reviewed_by: Vec::new(),
+                rules_say: "allow".to_owned(),
+                verdict: "allow".to_owned(),
+            }),
+            ..Record::plain(Vec::new())
+        };
+        let mut head = head();
+        assert!(is_published(&head, &record("allowed")));
+        assert!(!is_published(&head, &record("waiting")));
+        assert!(!is_published(&head, &Record::plain(Vec::new())));
+        head.outcome = Outcome::Refused;
+        assert!(!is_published(&head, &record("allowed")));
+    }
+
+    #[test]
+    fn an_origin_is_an_address_or_a_word() {
+        assert!(is_address("https://registry.example.com/a") && is_address("http://registry.example.com/a"));
+        assert!(!is_address("cache") && !is_address("folder"));
+    }
+}
