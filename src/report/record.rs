@@ -270,6 +270,33 @@ mod tests {
     use crate::model::{Doubt, Signer};
 
     #[test]
+    fn a_source_offers_a_method_where_a_proof_came_or_is_missed() {
+        let has = |findings: Vec<Finding>, absent: Option<ProofState>| {
+            let absent = absent.map(|state| Absent {
+                kind: "openpgp".to_owned(),
+                state,
+            });
+            Record {
+                absent: absent.into_iter().collect(),
+                ..Record::plain(findings)
+            }
+            .has_method()
+        };
+        let seen = || Finding::confirmed("digest-agreement", Level::Observed, "agrees");
+        assert!(!has(Vec::new(), None) && !has(vec![seen()], None));
+        assert!(has(
+            vec![Finding::undecided("openpgp", Doubt::NoAnchor, "nobody is pinned")],
+            None
+        ));
+        assert!(has(
+            vec![Finding::confirmed("minisign", Level::Publisher, "signed")],
+            None
+        ));
+        assert!(has(vec![seen()], Some(ProofState::Absent)));
+        assert!(!has(vec![seen()], Some(ProofState::NotServed)));
+    }
+
+    #[test]
     fn who_published_it_is_what_a_signer_confirms_beyond_what_was_seen() {
         let by = |finding: Finding| finding.by(Signer::key("K1".to_owned(), None));
         let record = Record::plain(vec![

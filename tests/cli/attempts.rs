@@ -132,7 +132,11 @@ fn a_check_that_passed_says_what_it_had_to_go_by() {
     // Nobody pins anything, and what stands as a policy only shows what it would do.
     let world = World::new();
     world.medium(1, None);
-    world.run("import --enclave en m1").done();
+    let imported = world.json("import --enclave en m1");
+    assert_eq!(
+        imported["decisions"]["waived"], 0,
+        "what a rule found and nobody waived is not waived"
+    );
     let report = world.json("report show 1 --enclave en");
     let said = |id: &str| {
         let check = check(&report, id);

@@ -233,6 +233,10 @@ mod tests {
 
     #[test]
     fn nobody_is_shown_to_vouch_by_a_proof_that_is_not_confirmed() {
+        let of = |finding: crate::model::Finding| findings(&Record::plain(vec![finding]));
+        assert!(of(crate::model::Finding::confirmed("minisign", Level::Publisher, "signed")).contains("finding good"));
+        assert!(of(crate::model::Finding::contradicted("minisign", Fault::Revoked, "wrong")).contains("finding bad"));
+        assert!(of(crate::model::Finding::undecided("minisign", Doubt::NoAnchor, "open")).contains("finding open"));
         let shown = |finding: crate::model::Finding| {
             let record = Record::plain(vec![finding.by(Signer::key("K1".to_owned(), None))]);
             findings(&record).contains("K1")

@@ -206,3 +206,28 @@ const fn family(family: Family) -> &'static str {
         Family::Selection => "selection",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::controls::tests::head;
+
+    #[test]
+    fn a_rule_is_described_by_its_own_words() {
+        let mut head = head();
+        let policy = head.checks.iter_mut().find(|check| check.id == "policy").unwrap();
+        policy.title = "the policy admits every artifact".to_owned();
+        let said = |id: &str| rule(id, &head)["shortDescription"]["text"].clone();
+        assert_eq!(said("check/policy"), "the policy admits every artifact");
+        assert_eq!(said("check/seal"), "seal");
+        assert_eq!(said("check/none"), "check/none");
+        for code in Code::ALL {
+            let rule = rule(code.name(), &head);
+            let help = rule["help"]["text"].as_str().unwrap();
+            assert!(
+                !help.is_empty() && help.lines().all(|line| !line.is_empty()),
+                "{help:?}"
+            );
+        }
+    }
+}
