@@ -222,10 +222,7 @@ impl Write for Compared {
 fn write_aside<T>(target: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T, Stop>) -> Result<T, Stop> {
     let failed =
         |error: std::io::Error| Stop::from(Unable::new(format!("cannot write {}", target.display())).because(error));
-    let folder = target
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let folder = target.parent().unwrap_or(Path::new(""));
     let aside = tempfile::Builder::new()
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
         .tempfile_in(folder)

@@ -21,7 +21,7 @@ pub(super) fn since(
     };
     let statement = receipt::read(path, trust)?;
     let stream = &heading.stream;
-    let Some(end) = statement.stream(stream).filter(|end| end.epoch == heading.epoch) else {
+    let Some(end) = statement.stream(stream, heading.epoch) else {
         context.output.warn(&format!(
             "the enclave has imported nothing of stream {stream} in epoch {}: the bundle stands alone",
             heading.epoch

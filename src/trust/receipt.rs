@@ -167,9 +167,10 @@ impl Statement {
         self.objects.binary_search(digest).is_ok()
     }
 
-    /// How far a stream has come.
-    pub fn stream(&self, name: &str) -> Option<&StreamEnd> {
-        self.receipt.streams.iter().find(|end| end.stream == name)
+    /// How far a stream has come, if it is in this epoch.
+    pub fn stream(&self, name: &str, epoch: u64) -> Option<&StreamEnd> {
+        let is_meant = |end: &&StreamEnd| end.stream == name && end.epoch == epoch;
+        self.receipt.streams.iter().find(is_meant)
     }
 
     /// Reads a receipt and its list, and verifies both: by the newest root that knows its signers, since a key that has left later
@@ -391,6 +392,18 @@ mod tests {
             assert!(matches!(written(at), Err(ReceiptError::Io(_))), "{at}");
         }
         written(5).unwrap();
+    }
+
+    #[test]
+    fn how_far_a_stream_has_come_is_told_of_its_own_epoch() {
+        let statement = Statement {
+            receipt: receipt(&["main", "other"]),
+            persons: Vec::new(),
+            objects: Vec::new(),
+        };
+        let end = |name: &str, epoch: u64| statement.stream(name, epoch).map(|end| end.stream.as_str());
+        assert_eq!(end("other", 1), Some("other"));
+        assert_eq!((end("other", 2), end("third", 1)), (None, None));
     }
 
     #[test]

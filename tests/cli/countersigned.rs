@@ -91,6 +91,8 @@ fn what_persons_said_is_shown_wherever_the_report_is() {
     assert!(shown.contains("accepted by eve"), "{shown}");
     assert!(shown.contains("who approved the bundle too"), "{shown}");
     assert!(shown.contains("by statement 2: too-old"), "{shown}");
+    let by_fay = shown.lines().find(|line| line.contains("by fay")).unwrap();
+    assert!(!by_fay.contains("approved the bundle"), "{shown}");
 
     // A rendering is of the report alone: what was said of it stands beside it.
     for format in ["text", "html", "csv"] {

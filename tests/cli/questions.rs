@@ -103,7 +103,9 @@ fn who_approved() {
     );
     assert_eq!(row("approve")["ticket"], "CHG-7");
     assert_eq!(row("approve")["manifest"], json!(manifest));
-    let csv = world.run("ask approved --enclave en --csv").done().stdout;
+    let asked = world.run("ask approved --enclave en --csv").done();
+    assert!(!asked.stderr.contains("no report tells"), "{}", asked.stderr);
+    let csv = asked.stdout;
     assert!(csv.contains(",'=looked,"), "no cell is computed: {csv}");
 
     // A report that somebody edited tells nothing.

@@ -462,7 +462,15 @@ fn without_a_key_nothing_is_imported_unless_that_is_asked_for() {
     assert_eq!(names(&world), Vec::<String>::new());
     world.run("import --enclave en m1 --unsigned-report").done();
     world.refused("report verify 1 --enclave en", "key-not-in-role");
+    let unsigned = "who wrote this report: it is not signed";
+    let says_so = |number: u64| {
+        let shown = fs::read_to_string(world.path(&crate::log::report(&world, number))).unwrap();
+        let envelope = sealift::trust::Envelope::read(shown.lines().next().unwrap().as_bytes()).unwrap();
+        String::from_utf8(envelope.payload).unwrap().contains(unsigned)
+    };
+    assert!(says_so(1));
     world.run("import --enclave en m2 --key away.pem").done();
+    assert!(!says_so(2));
     world.run("report verify 2 --enclave en").done();
     // The same again changes nothing, and is no attempt that needs a report.
     world.run("import --enclave en m2 --key away.pem").done();

@@ -152,6 +152,15 @@ fn only_of_the_bundle_that_was_asked_for_is_a_report_missed() {
 }
 
 #[test]
+fn the_report_that_is_asked_for_is_shown() {
+    let world = two();
+    for number in 1..=2 {
+        let shown = world.json(&format!("report show {number} --enclave en"));
+        assert_eq!(shown["head"]["number"], number);
+    }
+}
+
+#[test]
 fn an_output_that_takes_nothing_is_no_reader_that_went_away() {
     let world = two();
     let mut command = world.command("report show 1 --enclave en");

@@ -71,9 +71,13 @@ impl Site {
                 .iter()
                 .map(|object| Digest::of(object).to_string())
                 .collect();
+            let proof = match objects.is_empty() {
+                true => json!({ "kind": one.kind, "state": "absent" }),
+                false => json!({ "kind": one.kind, "objects": objects, "state": "present" }),
+            };
             added.push(json!({ "artifact": {
                 "digest": Digest::of(&one.content).to_string(), "ecosystem": one.ecosystem, "file": one.file, "name": one.name,
-                "origin": "folder", "proofs": [{ "kind": one.kind, "objects": objects, "state": "present" }],
+                "origin": "folder", "proofs": [proof],
                 "reason": "sealift.yaml", "version": one.version,
             }}));
         }
@@ -159,6 +163,35 @@ fn suite(key: &Key, days: i64, signed: Signed) -> Vec<Proven> {
         });
     }
     proven
+}
+
+#[test]
+fn who_approves_sees_how_much_of_each_ecosystem_somebody_vouches_for() {
+    let site = Site {
+        world: World::standard(),
+        last: None,
+        number: 0,
+    };
+    let mut proven = suite(&Key::new(now()), 1, Signed::Within);
+    proven[0].objects.clear();
+    let manifest = site.writes(&proven, now());
+    site.world.key(people::APPROVER, "eve.pem");
+    let line = format!("approve medium --trust en/trust --key eve.pem --reason read --manifest {manifest}");
+    let said = site.world.run(&line).done().stderr;
+    let counted = |ecosystem: &str| {
+        let line = said.lines().find(|line| line.starts_with(ecosystem)).unwrap();
+        line.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")
+    };
+    assert!(counted("deb").starts_with("2 artifacts of 2 names, "), "{said}");
+    assert!(
+        counted("deb").ends_with("; 1 with a publisher's or registry's proof"),
+        "{said}"
+    );
+    assert!(counted("files").starts_with("5 artifacts of 1 names, "), "{said}");
+    assert!(
+        counted("files").ends_with("; 0 with a publisher's or registry's proof"),
+        "{said}"
+    );
 }
 
 #[test]

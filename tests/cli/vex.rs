@@ -66,7 +66,8 @@ fn a_statement_by_somebody_named_for_it_lowers_an_advisory_and_is_told_everywher
     let mut site = Site::new(&lenient(""));
     let without = site.medium(&[file("tool", "1.0")], &beside(&[]));
     site.refused(&without, "known-vulnerable");
-    let folder = site.medium(&[file("tool", "1.0")], &beside(&[good()]));
+    let tool = crate::site::signed("tool", "1.0", FIRST);
+    let folder = site.medium(&[tool], &beside(&[good()]));
     let report = site.imports(&folder);
     assert_eq!(
         report["decisions"]["ecosystems"]["files"]["decisions"]["allowed"], 1,
@@ -101,6 +102,17 @@ fn a_statement_by_somebody_named_for_it_lowers_an_advisory_and_is_told_everywher
     let key = hit["signer"]["key"]["fingerprint"].as_str().unwrap();
     let told = site.world.run(&format!("where --enclave en --key {key}")).done().stdout;
     assert!(told.contains("1 artifacts rest on") && told.contains(lowered), "{told}");
+    // Who asks about the key that signed the artifact is told of that alone.
+    let signer = format!("{FIRST:02X}").repeat(8);
+    let told = site
+        .world
+        .run(&format!("where --enclave en --key {signer}"))
+        .done()
+        .stdout;
+    assert!(
+        told.contains("1 artifacts rest on") && !told.contains(lowered),
+        "{told}"
+    );
     let report = "report show en/reports/000003-main-1.report.ndjson --enclave en";
     let sarif = site.world.run(&format!("{report} --format sarif")).done().stdout;
     let sarif: Value = serde_json::from_str(&sarif).unwrap();

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::capsule::{capsule, reverify};
 use crate::people;
 use crate::reports::validate;
-use crate::site::{File, PLAIN, Site, file, lenient};
+use crate::site::{FILES, File, PLAIN, Site, file, lenient};
 use crate::world::now;
 
 const WHY: &str = "waiver W-1 is not approved by bob: bob did not sign this policy";
@@ -118,6 +118,13 @@ fn a_policy_with_a_waiver_that_would_not_count_does_not_stand() {
         checked["waivers"],
         json!([{ "id": "W-1", "to_be_signed_by": ["ann", "bob"] }])
     );
+    // What is said of an ecosystem that there is, misspells none.
+    fs::write(
+        world.path("own.yaml"),
+        format!("{}{FILES}", PLAIN.replace("VERSION", "2")),
+    )
+    .unwrap();
+    assert_eq!(world.json("policy check own.yaml")["unknown_ecosystems"], json!([]));
     world.run("policy draft site.yaml policy.dsse.json").done();
     let signed = world.run("policy sign policy.dsse.json --key ann.pem").done();
     assert!(signed.stderr.contains(told), "{}", signed.stderr);

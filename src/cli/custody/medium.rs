@@ -113,7 +113,22 @@ fn disk_id(text: &str) -> Result<DiskId, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::FromArgMatches as _;
+
     use super::*;
+
+    #[test]
+    fn a_medium_of_which_nothing_was_said_is_none() {
+        let of = |words: &[&str]| {
+            let command = MediumArguments::augment_args(clap::Command::new("record").no_binary_name(true));
+            MediumArguments::from_arg_matches(&command.get_matches_from(words))
+                .unwrap()
+                .medium()
+        };
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&["--seal", "4711"]), None);
+        assert_eq!(of(&["--label", "A-1"]).unwrap().label.as_deref(), Some("A-1"));
+    }
 
     #[test]
     fn a_disks_name_is_read_as_udev_makes_it() {
@@ -131,6 +146,7 @@ mod tests {
         assert_eq!(read("usb-SanDisk_Ultra_Fit_4C530001"), sandisk);
         assert_eq!(read("ata-WDC_WD10_WD-WCC4"), of("WDC", "WD10", "WD-WCC4"));
         assert_eq!(read("usb-X_1"), of("X", "", "1"));
+        assert_eq!(disk_id("usb-X_1").unwrap().model, None);
         for text in ["", "sdb", "usb-", "usb-X", "usb-_-0:0"] {
             assert_eq!(read(text), None, "{text}");
         }

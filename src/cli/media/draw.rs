@@ -340,14 +340,27 @@ mod tests {
         std::io::Read::read_to_end(&mut reader, &mut dots).unwrap();
         let row = 1 + WIDTH.div_ceil(8);
         assert_eq!(dots.len(), row * drawing.height);
+        let is_black = |x: usize, y: usize| dots[y * row + 1 + x / 8] >> (7 - x % 8) & 1 == 0;
         let expected = QrCode::with_error_correction_level(&label("main 1").code, EcLevel::M).unwrap();
         for y in 0..drawing.side {
             for x in 0..drawing.side {
                 // The module's middle.
-                let (at_x, at_y) = ((x + QUIET) * MODULE + 4, (y + QUIET) * MODULE + 4);
-                let black = dots[at_y * row + 1 + at_x / 8] >> (7 - at_x % 8) & 1 == 0;
+                let black = is_black((x + QUIET) * MODULE + 4, (y + QUIET) * MODULE + 4);
                 assert_eq!(black, expected[(x, y)] == Color::Dark, "{x} {y}");
             }
         }
+        // A letter of a name: the dots of `m` in the font, from the left.
+        let named = drawing.texts.iter().find_map(|text| Some((text, text.text.find('m')?)));
+        let (text, place) = named.unwrap();
+        let letter: Vec<String> = (0..GLYPH)
+            .map(|y| {
+                let dot = |x: usize| is_black(text.x + (place * GLYPH + x) * text.scale, text.y + y * text.scale);
+                (0..GLYPH).map(|x| if dot(x) { '#' } else { '.' }).collect()
+            })
+            .collect();
+        let m = [
+            "........", "........", "##..##..", "#######.", "#######.", "##.#.##.", "##...##.", "........",
+        ];
+        assert_eq!(letter, m);
     }
 }

@@ -257,3 +257,45 @@ fn to_json(document: &Document, signed: Option<&Signed>) -> Value {
         "threshold": signed.map(|(.., threshold)| threshold),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Timestamp;
+    use crate::trust::{Envelope, Revocations};
+
+    #[test]
+    fn of_two_lists_of_revocations_what_differs_is_told() {
+        let document = |keys: &[&str]| Document {
+            envelope: Envelope {
+                payload: Vec::new(),
+                payload_type: String::new(),
+                signatures: Vec::new(),
+            },
+            bytes: Vec::new(),
+            content: Content::Revocations(Revocations {
+                created: Timestamp::from_seconds(1),
+                critical: Default::default(),
+                ext: Default::default(),
+                revoked: keys
+                    .iter()
+                    .map(|key| Revocation {
+                        invalid_since: None,
+                        reason: "lost".to_owned(),
+                        what: Revoked::Key((*key).to_owned()),
+                    })
+                    .collect(),
+                version: 1,
+            }),
+        };
+        let (old, new) = (document(&["both", "gone"]), document(&["both", "new"]));
+        let told = changes(Some(&old), &new, &[]).unwrap_or_default();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(
+            told[0].contains("the key new")
+                && told[1].starts_with("no longer says")
+                && told[1].contains("the key gone"),
+            "{told:?}"
+        );
+    }
+}

@@ -169,20 +169,23 @@ impl<'a> Subject<'a> {
         is_published(self.head(), record)
     }
 
-    /// The reasons of the head that no record repeats. What the policy keeps out is in the records, with all its hits; a head
-    /// has the first of them only. What a later check finds wrong with an artifact is in no record.
     fn own_refusals(&self) -> impl Iterator<Item = &'a super::Refused> + use<'a> {
-        let head = self.head();
-        let is_policys = head.outcome == Outcome::Imported
-            || head
-                .checks
-                .iter()
-                .any(|check| check.id == "policy" && check.result == CheckResult::Fail);
-        let repeats = is_policys && head.records.count > 0;
-        head.refusals
-            .iter()
-            .filter(move |refusal| !(repeats && refusal.subject.starts_with("pkg:")))
+        own_refusals(self.head())
     }
+}
+
+/// The reasons of a head that no record repeats. What the policy keeps out is in the records, with all its hits; a head has the
+/// first of them only. What a later check finds wrong with an artifact is in no record.
+fn own_refusals(head: &Head) -> impl Iterator<Item = &super::Refused> {
+    let is_policys = head.outcome == Outcome::Imported
+        || head
+            .checks
+            .iter()
+            .any(|check| check.id == "policy" && check.result == CheckResult::Fail);
+    let repeats = is_policys && head.records.count > 0;
+    head.refusals
+        .iter()
+        .filter(move |refusal| !(repeats && refusal.subject.starts_with("pkg:")))
 }
 
 /// Whether clients find a record's artifact: it was admitted, and the whole bundle too.
@@ -349,6 +352,29 @@ mod tests {
         assert!(!is_published(&head, &Record::plain(Vec::new())));
         head.outcome = Outcome::Refused;
         assert!(!is_published(&head, &record("allowed")));
+    }
+
+    #[test]
+    fn a_reason_that_a_record_repeats_is_told_once() {
+        let refused = |subject: &str| crate::report::Refused {
+            code: Code::Denylisted.name().to_owned(),
+            expected: None,
+            found: None,
+            hint: None,
+            reason: "denied".to_owned(),
+            subject: subject.to_owned(),
+        };
+        let mut head = head();
+        head.refusals = vec![refused("pkg:npm/a@1"), refused("the policy")];
+        let told = |head: &Head| own_refusals(head).count();
+        assert_eq!(told(&head), 1);
+        head.outcome = Outcome::Refused;
+        assert_eq!(told(&head), 2, "a later check finds what no record has");
+        let policy = head.checks.iter_mut().find(|check| check.id == "policy").unwrap();
+        policy.result = CheckResult::Fail;
+        assert_eq!(told(&head), 1);
+        head.records.count = 0;
+        assert_eq!(told(&head), 2, "where there is no record none repeats it");
     }
 
     #[test]

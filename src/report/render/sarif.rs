@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::json::Items;
 use super::{RenderError, Rendering, Subject, check_words, finding_words};
 use crate::model::{Code, Family};
-use crate::report::{CheckResult, DecisionHit, Record};
+use crate::report::{CheckResult, DecisionHit, Head, Record};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0-rtm.5.json";
 
@@ -54,9 +54,7 @@ impl Log<'_> {
             }
             self.result(out, &refusal.code, "error", &message, &place(&refusal.subject, None))?;
         }
-        // What the policy denies of the bundle is among the refusals.
-        let hits = head.policy.iter().flat_map(|policy| &policy.bundle);
-        for hit in hits.filter(|hit| hit.verdict != "deny" || hit.waived_by.is_some()) {
+        for hit in told_beside_refusals(head) {
             self.hit(out, hit, &bundle, None)?;
         }
         for check in head
@@ -168,8 +166,14 @@ impl Rendering for Log<'_> {
     }
 }
 
+/// What the policy found about the bundle, but for what it denies: that is among the refusals.
+fn told_beside_refusals(head: &Head) -> impl Iterator<Item = &DecisionHit> {
+    let hits = head.policy.iter().flat_map(|policy| &policy.bundle);
+    hits.filter(|hit| hit.verdict != "deny" || hit.waived_by.is_some())
+}
+
 /// What a rule asks, from the one list of codes.
-fn rule(id: &str, head: &crate::report::Head) -> Value {
+fn rule(id: &str, head: &Head) -> Value {
     if let Some(code) = Code::ALL.iter().find(|code| code.name() == id) {
         let lines: Vec<&str> = code
             .lines()
@@ -211,6 +215,36 @@ const fn family(family: Family) -> &'static str {
 mod tests {
     use super::*;
     use crate::report::controls::tests::head;
+
+    #[test]
+    fn what_is_denied_of_a_bundle_is_told_once() {
+        let hit = |rule: &str, verdict: &str, waived_by: Option<&str>| DecisionHit {
+            approved_by: Vec::new(),
+            code: Code::Denylisted.name().to_owned(),
+            counts_from: None,
+            lowered: None,
+            message: String::new(),
+            rule: rule.to_owned(),
+            solution: String::new(),
+            verdict: verdict.to_owned(),
+            waived_by: waived_by.map(str::to_owned),
+        };
+        let mut head = head();
+        head.policy = Some(crate::report::Policy {
+            bundle: vec![
+                hit("denied", "deny", None),
+                hit("waived", "deny", Some("w")),
+                hit("open", "review", None),
+            ],
+            digest: crate::model::Digest::of(b""),
+            id: "plant-7".to_owned(),
+            mode: "enforce".to_owned(),
+            signed_by: Vec::new(),
+            version: 1,
+        });
+        let told: Vec<&str> = told_beside_refusals(&head).map(|hit| hit.rule.as_str()).collect();
+        assert_eq!(told, ["waived", "open"]);
+    }
 
     #[test]
     fn a_rule_is_described_by_its_own_words() {
