@@ -39,6 +39,7 @@ mod reading;
 mod ready;
 mod rpm;
 mod securesystems;
+mod signed_text;
 mod signify;
 mod sigstore;
 mod simple_signing;

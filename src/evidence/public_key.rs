@@ -7,10 +7,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::pinned::{Made, made_by};
+use super::reading::shown;
 use super::securesystems::usual_ids;
+use super::sigstore::refusal::Refusal;
 use crate::crypto::foreign::{ForeignKey, ForeignKeyError, Hash, Scheme};
 use crate::crypto::key::KeyAlgorithm;
-use crate::model::{Anchor, Artifact, Timestamp};
+use crate::model::{Anchor, Artifact, Doubt, Fault, Finding, Signer, Timestamp};
 
 const KEY_ID: &str = "Key-ID:";
 
@@ -98,6 +100,78 @@ pub(crate) fn signed_by<'a>(
         }
         made => made,
     }
+}
+
+/// Something that pinned keys may have signed, and by whom it is asked for.
+pub(crate) struct Asked<'a, 'k> {
+    pub(crate) kind: &'static str,
+    pub(crate) artifact: &'a Artifact,
+    pub(crate) at: Timestamp,
+    pub(crate) keys: &'k [(&'k Anchor, PinnedKey)],
+    /// The bytes that are signed.
+    pub(crate) message: &'a [u8],
+    /// What bears the signatures, in a reason: `the envelope`.
+    pub(crate) document: &'static str,
+}
+
+/// The anchors whose keys made some of the signatures, each once; the finding names them. Where there is none, the refusal that says most.
+pub(crate) fn signers<'k>(
+    asked: &Asked<'_, 'k>,
+    signatures: &[(&str, &[u8])],
+    finding: &mut Finding,
+) -> Result<Vec<&'k Anchor>, Refusal> {
+    let mut signers: Vec<&Anchor> = Vec::new();
+    let mut best: Option<Refusal> = None;
+    for (hint, signature) in signatures {
+        let made = signed_by(asked.kind, asked.artifact, asked.at, asked.keys, hint, |key| {
+            key.scheme_of(asked.message, signature).is_some()
+        });
+        let refusal = match made {
+            Made::By(anchor, key) => {
+                if !signers.iter().any(|known| known.name == anchor.name) {
+                    finding.algorithm = Some(algorithm(&key.key));
+                    finding.anchors.push(anchor.name.clone());
+                    finding
+                        .signers
+                        .push(Signer::key(key.key.id().to_string(), Some(anchor.name.clone())));
+                    signers.push(anchor);
+                }
+                continue;
+            }
+            Made::Outside(outside) => Refusal {
+                outcome: outside.outcome,
+                reason: outside.reason,
+            },
+            Made::Wrong(anchor) => Refusal::wrong(
+                Fault::SignatureWrong,
+                format!(
+                    "{}'s signature does not fit the key in anchor `{}` that it names",
+                    asked.document, anchor.name
+                ),
+            ),
+            Made::Unknown if asked.keys.is_empty() => Refusal::doubt(Doubt::NoAnchor, "no public key is pinned"),
+            Made::Unknown => Refusal::doubt(
+                Doubt::UnknownSigner,
+                format!(
+                    "{} is signed by a key (`{}`) that nobody pinned for it",
+                    asked.document,
+                    shown(hint)
+                ),
+            ),
+        };
+        if best.as_ref().is_none_or(|best| best.weight() < refusal.weight()) {
+            best = Some(refusal);
+        }
+    }
+    if !signers.is_empty() {
+        return Ok(signers);
+    }
+    finding.signers = signatures
+        .iter()
+        .map(|(hint, _)| Signer::key(shown(hint), None))
+        .collect();
+    let none = || Refusal::doubt(Doubt::Incomplete, format!("{} has no signature", asked.document));
+    Err(best.unwrap_or_else(none))
 }
 
 /// The words for an algorithm in findings.

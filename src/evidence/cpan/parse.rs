@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::listed::{self, Said, base_name};
+use super::super::openpgp::Signs;
+use super::super::signed_text::Text;
 use crate::model::{Algorithm, Artifact, Claim, Content, Doubt};
 
 /// What a folder's checksums say, by file.
@@ -11,17 +13,19 @@ pub(super) struct Checksums {
     files: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-/// Reads the text as the signature covers it.
-pub(super) fn checksums(text: &[u8]) -> Result<Checksums, Said> {
-    let text = std::str::from_utf8(text).map_err(|_| Said::malformed("the signed checksums are not UTF-8"))?;
-    let mut reader = Reader { rest: text, line: 1 };
-    let files = reader.document()?;
-    Ok(Checksums { files })
-}
+impl Text for Checksums {
+    const ID: &'static str = "cpan-checksums";
+    const NAME: &'static str = "CHECKSUMS file";
+    const SIGNS: Signs = Signs::Registry;
 
-impl Checksums {
-    /// What they say about an artifact.
-    pub(super) fn about(&self, artifact: &Artifact, content: &mut dyn Content) -> Result<Said, Said> {
+    fn read(text: &[u8]) -> Result<Self, Said> {
+        let text = std::str::from_utf8(text).map_err(|_| Said::malformed("the signed checksums are not UTF-8"))?;
+        let mut reader = Reader { rest: text, line: 1 };
+        let files = reader.document()?;
+        Ok(Self { files })
+    }
+
+    fn about(&self, artifact: &Artifact, content: &mut dyn Content) -> Result<Said, Said> {
         let file = base_name(&artifact.file);
         let entry = self
             .files
@@ -202,7 +206,7 @@ mod tests {
     #[test]
     fn each_sign_of_the_grammar_stands_in_its_place() {
         let good = "$cksum = {'a' => {'b' => 'c', 'd' => 1}, 'e' => {}};";
-        assert_eq!(checksums(good.as_bytes()).unwrap().files.len(), 2);
+        assert_eq!(Checksums::read(good.as_bytes()).unwrap().files.len(), 2);
         for (from, to, missing) in [
             ("$cksum", "$other", "$cksum"),
             ("$cksum", "", "$cksum"),
@@ -222,7 +226,7 @@ mod tests {
             let expected = Said::malformed(format!(
                 "the signed checksums have no `{missing}` where one should be, in line 1"
             ));
-            assert_eq!(checksums(wrong.as_bytes()).unwrap_err(), expected, "{wrong}");
+            assert_eq!(Checksums::read(wrong.as_bytes()).unwrap_err(), expected, "{wrong}");
         }
     }
 

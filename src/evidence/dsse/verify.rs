@@ -6,12 +6,11 @@ use serde_json::Value;
 
 use super::ID;
 use crate::crypto::dsse::{MAX_SIGNATURES, pae};
-use crate::evidence::pinned::Made;
-use crate::evidence::public_key::{self, PinnedKey, signed_by};
+use crate::evidence::public_key::{Asked, PinnedKey, signers};
 use crate::evidence::reading::shown;
-use crate::evidence::sigstore::refusal::Refusal;
+use crate::evidence::sigstore::refusal::{Refusal, settled};
 use crate::evidence::sigstore::statement::{Digests, Says, Statement};
-use crate::model::{Anchor, Doubt, Fault, Finding, Level, Outcome, Signer, Timestamp};
+use crate::model::{Anchor, Doubt, Finding, Level, Timestamp};
 
 /// What judging is done with.
 pub(super) struct Judge<'a> {
@@ -29,17 +28,8 @@ struct Untrusted {
 impl Judge<'_> {
     pub(super) fn judge(&self, envelope: &Value, digests: &mut Digests<'_>) -> Finding {
         let mut finding = Finding::undecided(ID, Doubt::Incomplete, "");
-        match self.examine(envelope, digests, &mut finding) {
-            Ok((level, reason)) => {
-                finding.outcome = Outcome::Confirmed(level);
-                finding.reason = reason;
-            }
-            Err(refusal) => {
-                finding.outcome = refusal.outcome;
-                finding.reason = refusal.reason;
-            }
-        }
-        finding
+        let came_to = self.examine(envelope, digests, &mut finding);
+        settled(finding, came_to)
     }
 
     fn examine(
@@ -49,7 +39,20 @@ impl Judge<'_> {
         finding: &mut Finding,
     ) -> Result<(Level, String), Refusal> {
         let untrusted = read(envelope)?;
-        let signers = self.signers(&untrusted, digests, finding)?;
+        let asked = Asked {
+            kind: ID,
+            artifact: digests.artifact(),
+            at: self.now,
+            keys: self.keys,
+            message: &pae(&untrusted.payload_type, &untrusted.payload),
+            document: "the envelope",
+        };
+        let signatures: Vec<(&str, &[u8])> = untrusted
+            .signatures
+            .iter()
+            .map(|(hint, signature)| (hint.as_str(), signature.as_slice()))
+            .collect();
+        let signers = signers(&asked, &signatures, finding)?;
         let statement = Statement::read(&untrusted.payload_type, &untrusted.payload)?;
         finding.claims = statement.claims();
         finding.claims.extend(verdict(&statement));
@@ -77,67 +80,6 @@ impl Judge<'_> {
                 (best, format!("stated by the owner of the key in anchor {names}"))
             }
         })
-    }
-
-    /// The anchors whose owners signed, each once.
-    fn signers<'s>(
-        &'s self,
-        untrusted: &Untrusted,
-        digests: &Digests<'_>,
-        finding: &mut Finding,
-    ) -> Result<Vec<&'s Anchor>, Refusal> {
-        let message = pae(&untrusted.payload_type, &untrusted.payload);
-        let mut signers: Vec<&Anchor> = Vec::new();
-        let mut best: Option<Refusal> = None;
-        for (hint, signature) in &untrusted.signatures {
-            let made = signed_by(ID, digests.artifact(), self.now, self.keys, hint, |key| {
-                key.scheme_of(&message, signature).is_some()
-            });
-            let refusal = match made {
-                Made::By(anchor, key) => {
-                    if !signers.iter().any(|known| known.name == anchor.name) {
-                        finding.algorithm = Some(public_key::algorithm(&key.key));
-                        finding.anchors.push(anchor.name.clone());
-                        finding
-                            .signers
-                            .push(Signer::key(key.key.id().to_string(), Some(anchor.name.clone())));
-                        signers.push(anchor);
-                    }
-                    continue;
-                }
-                Made::Outside(outside) => Refusal {
-                    outcome: outside.outcome,
-                    reason: outside.reason,
-                },
-                Made::Wrong(anchor) => Refusal::wrong(
-                    Fault::SignatureWrong,
-                    format!(
-                        "the signature does not fit the key in anchor `{}` that it names",
-                        anchor.name
-                    ),
-                ),
-                Made::Unknown if self.keys.is_empty() => Refusal::doubt(Doubt::NoAnchor, "no public key is pinned"),
-                Made::Unknown => Refusal::doubt(
-                    Doubt::UnknownSigner,
-                    format!("signed by a key (`{}`) that nobody pinned for it", shown(hint)),
-                ),
-            };
-            if best.as_ref().is_none_or(|best| best.weight() < refusal.weight()) {
-                best = Some(refusal);
-            }
-        }
-        match best {
-            _ if !signers.is_empty() => Ok(signers),
-            Some(refusal) => {
-                finding.signers = untrusted
-                    .signatures
-                    .iter()
-                    .map(|(hint, _)| Signer::key(shown(hint), None))
-                    .collect();
-                Err(refusal)
-            }
-            None => Err(Refusal::doubt(Doubt::Incomplete, "the envelope has no signature")),
-        }
     }
 }
 

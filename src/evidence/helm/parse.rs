@@ -1,6 +1,8 @@
 //! The signed text: the chart's metadata, a line of three dots, the files' digests.
 
 use super::super::listed::{self, Said, base_name};
+use super::super::openpgp::Signs;
+use super::super::signed_text::Text;
 use crate::model::{Artifact, Claim, Content};
 
 /// What a provenance file says.
@@ -11,57 +13,54 @@ pub(super) struct Provenance {
     files: Vec<(String, String)>,
 }
 
-/// Reads the text as the signature covers it.
-pub(super) fn provenance(text: &[u8]) -> Result<Provenance, Said> {
-    let malformed = |why: &str| Said::malformed(format!("the signed provenance {why}"));
-    let text = std::str::from_utf8(text).map_err(|_| malformed("is not UTF-8"))?;
-    let mut parts = text.split('\n').collect::<Vec<_>>();
-    let dots: Vec<usize> = (0..parts.len()).filter(|at| parts[*at] == "...").collect();
-    let [dots] = dots.as_slice() else {
-        return Err(malformed("does not have its two parts"));
-    };
-    let sums = parts.split_off(*dots);
-    // In a block mapping whatever stands at the line's front is a key of the outermost one (YAML 1.2.2 §8.2.2).
-    let value = |key: &str| {
-        let front = format!("{key}:");
-        let mut values = parts.iter().filter_map(|line| line.strip_prefix(front.as_str()));
-        match (values.next(), values.next()) {
-            (Some(value), None) => Ok(unquoted(value.trim()).to_owned()),
-            _ => Err(malformed(&format!("does not say the chart's {key} once"))),
-        }
-    };
-    let (name, version) = (value("name")?, value("version")?);
-    let mut files = Vec::new();
-    let mut in_files = false;
-    for line in sums.into_iter().skip(1) {
-        if line.is_empty() {
-            continue;
-        }
-        let Some(entry) = line.strip_prefix("  ") else {
-            // Other lists, such as `images:`, are not about the archive.
-            in_files = line == "files:";
-            continue;
+impl Text for Provenance {
+    const ID: &'static str = "helm-provenance";
+    const NAME: &'static str = "provenance file";
+    const SIGNS: Signs = Signs::AsAnchored;
+
+    fn read(text: &[u8]) -> Result<Self, Said> {
+        let malformed = |why: &str| Said::malformed(format!("the signed provenance {why}"));
+        let text = std::str::from_utf8(text).map_err(|_| malformed("is not UTF-8"))?;
+        let mut parts = text.split('\n').collect::<Vec<_>>();
+        let dots: Vec<usize> = (0..parts.len()).filter(|at| parts[*at] == "...").collect();
+        let [dots] = dots.as_slice() else {
+            return Err(malformed("does not have its two parts"));
         };
-        if !in_files {
-            continue;
+        let sums = parts.split_off(*dots);
+        // In a block mapping whatever stands at the line's front is a key of the outermost one (YAML 1.2.2 §8.2.2).
+        let value = |key: &str| {
+            let front = format!("{key}:");
+            let mut values = parts.iter().filter_map(|line| line.strip_prefix(front.as_str()));
+            match (values.next(), values.next()) {
+                (Some(value), None) => Ok(unquoted(value.trim()).to_owned()),
+                _ => Err(malformed(&format!("does not say the chart's {key} once"))),
+            }
+        };
+        let (name, version) = (value("name")?, value("version")?);
+        let mut files = Vec::new();
+        let mut in_files = false;
+        for line in sums.into_iter().skip(1) {
+            if line.is_empty() {
+                continue;
+            }
+            let Some(entry) = line.strip_prefix("  ") else {
+                // Other lists, such as `images:`, are not about the archive.
+                in_files = line == "files:";
+                continue;
+            };
+            if !in_files {
+                continue;
+            }
+            let (name, digest) = entry
+                .split_once(": ")
+                .filter(|(name, _)| !name.starts_with([' ', '-']))
+                .ok_or_else(|| malformed("has a line that is no file's digest"))?;
+            files.push((unquoted(name).to_owned(), unquoted(digest.trim()).to_owned()));
         }
-        let (name, digest) = entry
-            .split_once(": ")
-            .filter(|(name, _)| !name.starts_with([' ', '-']))
-            .ok_or_else(|| malformed("has a line that is no file's digest"))?;
-        files.push((unquoted(name).to_owned(), unquoted(digest.trim()).to_owned()));
+        Ok(Self { name, version, files })
     }
-    Ok(Provenance { name, version, files })
-}
 
-fn unquoted(text: &str) -> &str {
-    let within = |quote: char| text.strip_prefix(quote)?.strip_suffix(quote);
-    within('"').or_else(|| within('\'')).unwrap_or(text)
-}
-
-impl Provenance {
-    /// What it says about an artifact.
-    pub(super) fn about(&self, artifact: &Artifact, content: &mut dyn Content) -> Result<Said, Said> {
+    fn about(&self, artifact: &Artifact, content: &mut dyn Content) -> Result<Said, Said> {
         let file = base_name(&artifact.file);
         let mut entries = self.files.iter().filter(|(name, _)| name == file);
         let digest = match (entries.next(), entries.next()) {
@@ -88,4 +87,9 @@ impl Provenance {
             notes: Vec::new(),
         })
     }
+}
+
+fn unquoted(text: &str) -> &str {
+    let within = |quote: char| text.strip_prefix(quote)?.strip_suffix(quote);
+    within('"').or_else(|| within('\'')).unwrap_or(text)
 }

@@ -12,11 +12,12 @@ mod verify;
 use std::sync::OnceLock;
 
 use super::pinned::read_anchors;
+use super::public_key::{self, Asked, signers};
 use super::securesystems::Document;
-use super::sigstore::refusal::Refusal;
+use super::sigstore::refusal::{Refusal, settled};
 use super::sigstore::statement::Digests;
-use super::{Context, Evidence, EvidenceKind, public_key};
-use crate::model::{Artifact, Content, Doubt, Finding, Level, Material, Outcome, Signer};
+use super::{Context, Evidence, EvidenceKind};
+use crate::model::{Artifact, Content, Doubt, Finding, Level, Material, Signer};
 use layout::Link;
 use verify::Chain;
 
@@ -85,17 +86,8 @@ struct Proof<'a> {
 impl Evidence for Proof<'_> {
     fn judge(&self, artifact: &Artifact, content: &mut dyn Content) -> Vec<Finding> {
         let mut finding = Finding::undecided(ID, Doubt::Incomplete, "");
-        match self.examine(artifact, content, &mut finding) {
-            Ok((level, reason)) => {
-                finding.outcome = Outcome::Confirmed(level);
-                finding.reason = reason;
-            }
-            Err(refusal) => {
-                finding.outcome = refusal.outcome;
-                finding.reason = refusal.reason;
-            }
-        }
-        vec![finding]
+        let came_to = self.examine(artifact, content, &mut finding);
+        vec![settled(finding, came_to)]
     }
 }
 
@@ -115,7 +107,15 @@ impl Proof<'_> {
             public_key::read,
         );
         finding.notes.extend(notes);
-        let owners = verify::owners(&self.layout, artifact, self.context.now, &keys, finding)?;
+        let asked = Asked {
+            kind: ID,
+            artifact,
+            at: self.context.now,
+            keys: &keys,
+            message: self.layout.message(),
+            document: "the layout",
+        };
+        let owners = signers(&asked, &self.layout.signatures().collect::<Vec<_>>(), finding)?;
         let chain = self
             .chain
             .get_or_init(|| Chain::check(&self.layout, &self.links, self.context.index_time()))

@@ -3,72 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ID;
 use super::layout::{Inspection, Layout, Link, Step};
 use super::rules::{Budget, Item, Rule, Side, apply};
-use crate::evidence::pinned::Made;
-use crate::evidence::public_key::{self, PinnedKey, signed_by};
 use crate::evidence::reading::shown;
 use crate::evidence::securesystems::Document;
 use crate::evidence::sigstore::refusal::Refusal;
 use crate::evidence::sigstore::statement::{Comparison, Digests, Subject};
-use crate::model::{Anchor, Artifact, Digest, Doubt, Fault, Finding, Outcome, Signer, Timestamp};
+use crate::model::{Digest, Doubt, Fault, Outcome, Timestamp};
 
 /// How much of a chain is told: who took the first steps, and what is said beside.
 const MAX_TOLD: usize = 64;
-
-/// Finds the anchors whose owners signed the layout, each once.
-pub(super) fn owners<'k>(
-    layout: &Document,
-    artifact: &Artifact,
-    now: Timestamp,
-    keys: &'k [(&'k Anchor, PinnedKey)],
-    finding: &mut Finding,
-) -> Result<Vec<&'k Anchor>, Refusal> {
-    let mut owners: Vec<&Anchor> = Vec::new();
-    let mut best = Refusal::doubt(Doubt::Incomplete, "the layout has no signature");
-    for (hint, signature) in layout.signatures() {
-        let made = signed_by(ID, artifact, now, keys, hint, |key| {
-            key.scheme_of(layout.message(), signature).is_some()
-        });
-        let refusal = match made {
-            Made::By(anchor, key) => {
-                if !owners.iter().any(|known| known.name == anchor.name) {
-                    finding.algorithm = Some(public_key::algorithm(&key.key));
-                    finding.anchors.push(anchor.name.clone());
-                    finding
-                        .signers
-                        .push(Signer::key(key.key.id().to_string(), Some(anchor.name.clone())));
-                    owners.push(anchor);
-                }
-                continue;
-            }
-            Made::Outside(outside) => Refusal {
-                outcome: outside.outcome,
-                reason: outside.reason,
-            },
-            Made::Wrong(anchor) => Refusal::wrong(
-                Fault::SignatureWrong,
-                format!(
-                    "the layout's signature does not fit the key in anchor `{}` that it names",
-                    anchor.name
-                ),
-            ),
-            Made::Unknown if keys.is_empty() => Refusal::doubt(Doubt::NoAnchor, "no public key is pinned"),
-            Made::Unknown => Refusal::doubt(
-                Doubt::UnknownSigner,
-                format!(
-                    "the layout is signed by a key (`{}`) that nobody pinned for it",
-                    shown(hint)
-                ),
-            ),
-        };
-        if best.weight() < refusal.weight() || best.outcome == Outcome::Undecided(Doubt::Incomplete) {
-            best = refusal;
-        }
-    }
-    if owners.is_empty() { Err(best) } else { Ok(owners) }
-}
 
 /// A layout whose steps were all taken as it asks.
 pub(super) struct Chain {

@@ -15,13 +15,13 @@ use serde_json::Value;
 use super::anchor::PinnedKey;
 use super::library::{self, Bundle, Key};
 use super::parse;
-use super::refusal::{Refusal, shown};
+use super::refusal::{Refusal, settled, shown};
 use super::statement::{Digests, Statement};
 use super::verify::{Judge, Keys, Rules};
 use super::{anchor, authority, chain};
 use crate::evidence::x509::Certificate;
 use crate::evidence::{Context, Evidence, EvidenceKind};
-use crate::model::{Artifact, Content, Digest, Doubt, Fault, Finding, Level, Material, Outcome, Signer};
+use crate::model::{Artifact, Content, Digest, Doubt, Fault, Finding, Level, Material, Signer};
 
 /// The statement of formats v1.0 and v1.1.
 pub(crate) const SIGNATURE: &str = "https://model_signing/signature/v1.0";
@@ -98,17 +98,8 @@ impl Signatures<'_> {
             return judge.judge(value, digests);
         }
         let mut finding = Finding::undecided(RULES.id, Doubt::Incomplete, String::new());
-        match self.examine(value, signed_by("x509CertificateChain"), digests, &mut finding) {
-            Ok((level, reason)) => {
-                finding.outcome = Outcome::Confirmed(level);
-                finding.reason = reason;
-            }
-            Err(refusal) => {
-                finding.outcome = refusal.outcome;
-                finding.reason = refusal.reason;
-            }
-        }
-        finding
+        let came_to = self.examine(value, signed_by("x509CertificateChain"), digests, &mut finding);
+        settled(finding, came_to)
     }
 
     /// Judges a signature by a key or by a certificate that is no identity's: neither has a log.

@@ -1,7 +1,7 @@
 //! Why a proof does not count, on its way to becoming a finding.
 
 use crate::evidence::x509;
-use crate::model::{Doubt, Fault, Finding, Outcome};
+use crate::model::{Doubt, Fault, Finding, Level, Outcome};
 
 /// A check that did not pass: wrong, or not to be judged. Never both.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +49,15 @@ impl Refusal {
             Outcome::Confirmed(_) => 0,
         }
     }
+}
+
+/// The finding, with what its judging came to.
+pub(crate) fn settled(mut finding: Finding, came_to: Result<(Level, String), Refusal>) -> Finding {
+    (finding.outcome, finding.reason) = match came_to {
+        Ok((level, reason)) => (Outcome::Confirmed(level), reason),
+        Err(refusal) => (refusal.outcome, refusal.reason),
+    };
+    finding
 }
 
 impl From<x509::Refusal> for Refusal {

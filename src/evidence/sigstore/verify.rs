@@ -21,13 +21,11 @@ use serde_json::Value;
 use super::anchor::{self, PinnedRoot};
 use super::library::{self, Bundle, Root, Verified};
 use super::parse::{self, Trust};
-use super::refusal::{Refusal, shown};
+use super::refusal::{Refusal, settled, shown};
 use super::statement::{Comparison, Digests, Says, Statement, Subject};
 use super::{authority, identity};
 use crate::evidence::Context;
-use crate::model::{
-    Anchor, Doubt, Finding, Level, LogProof, Outcome, SignedAt, Signer, SpeaksFor, TimeSource, Timestamp,
-};
+use crate::model::{Anchor, Doubt, Finding, Level, LogProof, SignedAt, Signer, SpeaksFor, TimeSource, Timestamp};
 
 /// What a kind expects of a bundle beyond its being good.
 pub(crate) struct Rules {
@@ -65,17 +63,8 @@ impl Judge<'_> {
     /// Judges one bundle for one artifact.
     pub(crate) fn judge(&self, untrusted: &Value, digests: &mut Digests<'_>) -> Finding {
         let mut finding = Finding::undecided(self.rules.id, Doubt::Incomplete, String::new());
-        match self.examine(untrusted, digests, &mut finding) {
-            Ok((level, reason)) => {
-                finding.outcome = Outcome::Confirmed(level);
-                finding.reason = reason;
-            }
-            Err(refusal) => {
-                finding.outcome = refusal.outcome;
-                finding.reason = refusal.reason;
-            }
-        }
-        finding
+        let came_to = self.examine(untrusted, digests, &mut finding);
+        settled(finding, came_to)
     }
 
     fn examine(

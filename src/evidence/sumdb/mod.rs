@@ -16,13 +16,12 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::pinned::{Made, made_by, read_anchors};
 use super::reading::shown;
-use super::sigstore::refusal::Refusal;
+use super::sigstore::refusal::{Refusal, settled};
 use super::{Context, Evidence, EvidenceKind};
 use crate::crypto::merkle::{self, Head, TreeError};
 use crate::crypto::note::{Note, NoteError, VerifierKey};
 use crate::model::{
-    Artifact, Content, Digest, Doubt, Fault, Finding, Level, LogEntry, LogProof, Material, Order, Outcome, Signer,
-    UpstreamState,
+    Artifact, Content, Digest, Doubt, Fault, Finding, Level, LogEntry, LogProof, Material, Order, Signer, UpstreamState,
 };
 use parse::Answer;
 
@@ -81,17 +80,8 @@ struct Proof<'a> {
 impl Evidence for Proof<'_> {
     fn judge(&self, artifact: &Artifact, content: &mut dyn Content) -> Vec<Finding> {
         let mut finding = Finding::undecided(ID, Doubt::Incomplete, "");
-        match self.examine(artifact, content, &mut finding) {
-            Ok(reason) => {
-                finding.outcome = Outcome::Confirmed(Level::Registry);
-                finding.reason = reason;
-            }
-            Err(refusal) => {
-                finding.outcome = refusal.outcome;
-                finding.reason = refusal.reason;
-            }
-        }
-        vec![finding]
+        let came_to = self.examine(artifact, content, &mut finding);
+        vec![settled(finding, came_to.map(|reason| (Level::Registry, reason)))]
     }
 }
 
