@@ -189,15 +189,15 @@ impl<'a> Scan<'a> {
                 self.flow_depth = self.flow_depth.saturating_sub(1);
                 self.step()
             }
-            b',' if self.flow_depth > 0 => self.step(),
+            b',' => self.step(),
             b':' if self.flow_depth > 0 || self.blank(1) => self.step(),
-            b'-' if self.blank(1) && self.flow_depth == 0 => {
+            b'-' if self.blank(1) => {
                 self.parent = Some(self.column());
                 self.at += 1;
                 Ok(())
             }
             b'"' | b'\'' => self.quoted(byte),
-            b'|' | b'>' if self.flow_depth == 0 => self.block_text(),
+            b'|' | b'>' => self.block_text(),
             _ => self.plain(),
         }
     }
@@ -249,7 +249,8 @@ impl<'a> Scan<'a> {
                         self.at += 2;
                     }
                 }
-                Some(b'\'') if quote == b'\'' && self.peek(1) == Some(b'\'') => self.at += 2,
+                // One of them within single quotes; within double quotes two, which are passed all the same.
+                Some(b'\'') if self.peek(1) == Some(b'\'') => self.at += 2,
                 Some(byte) if byte == quote => break,
                 Some(b'\n') => self.line_within(),
                 Some(_) => self.at += 1,
@@ -418,6 +419,12 @@ mod tests {
             ("a:\n  b\n \"c\n", "a plain text on a line of its own"),
             ("a: \"b\n", "a quoted text without end"),
             ("a: | text\n", "a text behind `|` or `>`"),
+            // What the library takes for itself, wherever it stands, and then refuses.
+            (",a\n", "did not find expected"),
+            ("a: ,b\n", "did not find expected"),
+            ("[- a]\n", "did not find expected"),
+            ("{a: - b}\n", "did not find expected"),
+            ("a: [|\n b]\n", "found character that cannot start any token"),
             ("|\n text\n", "a block text without a key or a dash"),
             ("a: 1\rb: *x\n", "a line break of another kind"),
             ("a: 1\u{2028}b: *x\n", "a line break of another kind"),

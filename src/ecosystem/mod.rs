@@ -169,7 +169,7 @@ pub trait Ecosystem: Sync {
         None
     }
 
-    /// Finds out at which URLs the wanted artifact is served, asking upstream documents if need be.
+    /// Finds out at which URLs the wanted artifact is served, asking upstream documents if need be: at least one, or it is not listed.
     fn locate(&self, wanted: &Wanted, upstream: &dyn Upstream) -> Result<Vec<Located>, UpstreamError>;
 
     /// Fetches what the registry says about one name and its artifacts: documents, and the proofs it has.

@@ -388,8 +388,7 @@ impl Holdings {
 
     /// Where an artifact's bytes lie on this machine, if they do.
     pub(super) fn path_here(&self, at: usize) -> Option<PathBuf> {
-        let find = &self.finds[self.artifacts[at] as usize];
-        matches!(find.state, State::Compressible | State::Compressed).then(|| self.path(find))
+        self.path(&self.finds[self.artifacts[at] as usize])
     }
 
     /// Where an artifact lies in a folder that the operator named, if it does.
@@ -505,17 +504,17 @@ impl Holdings {
     pub(super) fn source(&self, at: usize) -> Source {
         let at = self.objects[at] as usize;
         match self.finds.get(at) {
-            Some(find) => Source::File(self.path(find), find.stamp, find.size),
+            Some(find) => Source::File(self.path(find).unwrap_or_default(), find.stamp, find.size),
             None => self.companions[at - self.finds.len()].source.clone(),
         }
     }
 
-    fn path(&self, find: &Find) -> PathBuf {
-        let path = match self.extras.get(find.extra as usize) {
+    /// None for a file that would have to be fetched.
+    fn path(&self, find: &Find) -> Option<PathBuf> {
+        match self.extras.get(find.extra as usize) {
             Some(extra) => extra.path.as_deref().map(Path::to_owned),
             None => self.choices.path(find.wanted),
-        };
-        path.unwrap_or_default()
+        }
     }
 
     /// All objects that lie in files, made anew.
@@ -546,6 +545,8 @@ impl Holdings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ecosystem;
+    use crate::export::select::{Input, Request as Wish, Source as Written, select};
 
     #[test]
     fn a_find_is_small() {
@@ -567,5 +568,53 @@ mod tests {
         }
         holdings.arrange_objects();
         assert_eq!(holdings.objects.len(), 2);
+    }
+
+    #[test]
+    fn a_find_comes_out_as_it_was_put_in() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a"), "a").unwrap();
+        let wish = Wish {
+            inputs: vec![Input::Files {
+                name: "set".to_owned(),
+                version: "1".to_owned(),
+                source: Written::new(folder.path(), folder.path()),
+                checksums: None,
+            }],
+            ..Wish::default()
+        };
+        let choices = Arc::clone(select(wish, ecosystem::ALL).unwrap().choices());
+        let own = choices.path(0).unwrap();
+        let here = |path: &Path| Place::Here {
+            path: path.to_owned(),
+            stamp: Stamp::default(),
+            compressible: false,
+        };
+        let away = Place::Away { digest_is_known: true };
+        let other = folder.path().join("other/a");
+        for (file, origin, place, path, extras) in [
+            // All of it is the selection's own.
+            ("a", FOLDER, here(&own), Some(&own), 0),
+            ("b", FOLDER, here(&own), Some(&own), 1),
+            ("a", "cache", here(&own), Some(&own), 1),
+            ("a", FOLDER, here(&other), Some(&other), 1),
+            ("a", "https://files.example.com/a", away, None, 1),
+        ] {
+            let mut holdings = Holdings::new(Arc::clone(&choices));
+            holdings.add(NewFind {
+                wanted: 0,
+                file: file.to_owned(),
+                origin: origin.to_owned(),
+                digest: Digest::of(b"a"),
+                size: 1,
+                place,
+                segments: Vec::new(),
+            });
+            holdings.arrange();
+            let artifact = holdings.artifact(0);
+            assert_eq!((&*artifact.file, &*artifact.origin), (file, origin));
+            assert_eq!(holdings.path_here(0).as_ref(), path, "{file} {origin}");
+            assert_eq!(holdings.extras.len(), extras, "{file} {origin}");
+        }
     }
 }

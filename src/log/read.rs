@@ -273,4 +273,19 @@ mod tests {
             Err(LogError::Inconsistent { .. })
         ));
     }
+
+    #[test]
+    fn only_a_folder_that_is_not_there_has_no_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let visited = |name: &str| walk(&folder.path().join(name), &mut |_, _| Ok(()));
+        assert!(visited("none").is_ok());
+        // A name that no disk takes.
+        let longer = "a".repeat(300);
+        assert!(matches!(visited(&longer), Err(LogError::File { .. })));
+        assert!(matches!(
+            checkpoint_text(&folder.path().join(&longer)),
+            Err(LogError::File { .. })
+        ));
+        assert_eq!(checkpoint_text(&folder.path().join("none")).unwrap(), None);
+    }
 }

@@ -585,6 +585,22 @@ mod tests {
         assert!(!is_still_at(&file, &path));
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_part_that_is_a_link_is_not_written_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = open(folder.path(), URL).unwrap().path.clone();
+        let other = folder.path().join("other");
+        fs::rename(&path, &other).unwrap();
+        fs::write(&other, "other").unwrap();
+        std::os::unix::fs::symlink(&other, &path).unwrap();
+        let mut part = open(folder.path(), URL).unwrap();
+        part.remember(&answer(b"", None)).unwrap();
+        part.append(b"four").unwrap();
+        assert_ne!(part.path, path);
+        assert_eq!(fs::read(other).unwrap(), b"other");
+    }
+
     #[test]
     fn a_part_that_cannot_be_written_or_read_is_said() {
         let folder = tempfile::tempdir().unwrap();

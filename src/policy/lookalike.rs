@@ -430,6 +430,18 @@ mod tests {
     }
 
     #[test]
+    fn a_word_is_common_by_the_lists_that_are_asked_for() {
+        let mut known = KnownNames::new();
+        known.add("x", "@one/router", CompareWith::Popular);
+        for scope in 1..COMMON_SCOPES {
+            known.add("x", &format!("@here{scope}/router"), CompareWith::AlreadyHere);
+        }
+        let asked = |lists: &[CompareWith]| known.similar("x", "@else/router", &lists.iter().copied().collect());
+        assert_eq!(asked(&[CompareWith::Popular]), Some(("@one/router", Likeness::Scope)));
+        assert_eq!(asked(&[CompareWith::Popular, CompareWith::AlreadyHere]), None);
+    }
+
+    #[test]
     fn what_is_compared_is_long_enough_to_tell() {
         assert!(are_alike("babel", "babel-core") && are_alike("mybabel", "babel"));
         assert!(!are_alike("bab", "babel") && !are_alike("babel", "angular"));

@@ -277,4 +277,20 @@ mod tests {
         // A library reads a sign, too.
         assert_eq!(of("+00001"), None);
     }
+
+    #[test]
+    fn what_earlier_attempts_left_beside_their_reports_stays() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::new(temporary.path());
+        for number in 1..=3 {
+            let beside = |end: &str| temporary.path().join(format!("{number:06}-main-{number}{end}"));
+            fs::create_dir(beside(BASIS)).unwrap();
+            fs::write(beside(BASIS).join("policy"), "").unwrap();
+            fs::write(beside(JOURNAL), "").unwrap();
+        }
+        folder.remove_unfinished(2).unwrap();
+        let numbers = |found: Vec<(u64, PathBuf)>| found.into_iter().map(|(number, _)| number).collect::<Vec<_>>();
+        assert_eq!(numbers(folder.bases().unwrap()), [1]);
+        assert_eq!(numbers(folder.journals().unwrap()), [1]);
+    }
 }

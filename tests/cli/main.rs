@@ -33,6 +33,7 @@ mod kill;
 mod kill_records;
 mod log;
 mod media;
+mod other_disks;
 mod other_reader;
 mod once_more;
 mod paper;

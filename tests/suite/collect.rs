@@ -2,17 +2,20 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic, and then the test fails")]
 
 mod once_more;
+mod signed_indexes;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use sealift::ecosystem::Ecosystem;
 use sealift::export::collect::{CollectedParts, Event, Plan, Sources, Stamp, collect, plan};
 use sealift::export::connect::{Connection, connect};
 use sealift::export::select::{Request as Wish, Selected, select};
 use sealift::model::{Code, Digest, ProofState, Refusal, Stop, Timestamp};
 use sealift::net::{Cache, Client, Freshness};
+use sha2::{Digest as _, Sha512};
 
 use crate::fake_ecosystem::{ALL, Surroundings};
 use crate::http::{Response, Server};
@@ -22,6 +25,7 @@ struct Desk {
     folder: tempfile::TempDir,
     surroundings: Surroundings,
     freshness: Freshness,
+    ecosystems: &'static [&'static dyn Ecosystem],
 }
 
 impl Desk {
@@ -34,6 +38,7 @@ impl Desk {
             },
             folder,
             freshness: Freshness::Cached,
+            ecosystems: ALL,
         }
     }
 
@@ -71,12 +76,19 @@ impl Desk {
             limits: crate::net::quick(),
             now: Timestamp::from_seconds(0),
         };
-        connect(selected, ALL, &self.surroundings, &connection, &self.cache()).unwrap()
+        connect(
+            selected,
+            self.ecosystems,
+            &self.surroundings,
+            &connection,
+            &self.cache(),
+        )
+        .unwrap()
     }
 
     fn with_sources<R>(&self, client: Option<&Client>, work: impl FnOnce(&Sources<'_>) -> R) -> R {
         work(&Sources {
-            ecosystems: ALL,
+            ecosystems: self.ecosystems,
             environment: &self.surroundings,
             cache: &self.cache(),
             client,
@@ -548,6 +560,14 @@ fn a_dry_run_fetches_no_artifact() {
     assert_eq!(plan.companions, (2, 23));
     assert_eq!(plan.without_proof().collect::<Vec<_>>(), ["fake two 1.0 two-1.0.fake"]);
     assert!(plan.proof_unknown.is_empty());
+    // What has no SHA-256 before it is here cannot be asked about, and has no lack of proof yet.
+    let claim = format!("sha512:{}", hex::encode(Sha512::digest("far")));
+    let far = format!("far 1.0 - {} {claim}\n", server.url("/files/far"));
+    desk.lock(&[far, line("two", None, &[b"two"])]);
+    let plan = desk.plan().unwrap();
+    assert_eq!((plan.at_hand, plan.to_fetch), (1, 1));
+    assert_eq!(plan.proof_unknown, ["fake far 1.0 far-1.0.fake"]);
+    assert_eq!(plan.without_proof().collect::<Vec<_>>(), ["fake two 1.0 two-1.0.fake"]);
     assert!(!server.paths().iter().any(|path| path.starts_with("/files/")));
     // It stops where the export would.
     desk.lock(&[line("none", None, &[b"none"])]);

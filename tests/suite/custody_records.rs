@@ -3,8 +3,8 @@
 use sealift::crypto::dsse::Envelope;
 use sealift::crypto::strict_json;
 use sealift::model::{Digest, Timestamp};
-use sealift::trust::Kind;
 use sealift::trust::custody::{About, Chain, Link, MAX_CUSTODY_BYTES, MAX_CUSTODY_RECORDS, Record, Word};
+use sealift::trust::{Kind, Role};
 use serde_json::{Value, json};
 
 use crate::people;
@@ -108,6 +108,7 @@ fn nobody_unknown_makes_a_record_count() {
     assert_eq!((counting(&known), counting(&unknown)), (1, 0));
     // What an earlier reading could not read stays unread, and what it read is not taken on its word.
     let link = Chain::judge(&known, &[&root], &about()).links.remove(0);
+    assert!(link.roles.iter().eq([&Role::Export]), "{:?}", link.roles);
     let of_word = |word: Word| {
         let link = Link { word, ..link.clone() };
         Chain::judge_with(&[], vec![link], &[&root], &about()).links.len()

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
+use std::process::Command;
 
 use rusqlite::Connection;
 use sealift::ledger::{Filter, Import, Ledger, LedgerError, Sink, StatementRecord};
@@ -238,4 +239,23 @@ fn a_journal_whose_end_could_not_be_written_ends_the_import() {
     let mut import = ledger.begin(bundle(1)).unwrap();
     import.keep_journal(Box::new(Endless));
     assert_eq!(import.end_journal().unwrap_err().kind(), io::ErrorKind::StorageFull);
+}
+
+/// In a process of its own: the threads of one share a folder.
+#[test]
+fn a_ledger_may_lie_in_the_folder_where_the_process_is() {
+    const THIS: &str = "ledger_faults::a_ledger_may_lie_in_the_folder_where_the_process_is";
+    if std::env::var_os("LEDGER_IS_HERE").is_some() {
+        Ledger::create(Path::new("state.db")).unwrap().close().unwrap();
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", THIS])
+        .env("LEDGER_IS_HERE", "1")
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(folder.path().join("state.db").exists());
 }

@@ -7,7 +7,7 @@ use super::local::{Origin, expand};
 use super::parallel::in_parallel;
 use super::trouble::Trouble;
 use super::{Event, Near, Sources, indexes, kept, proofs};
-use crate::ecosystem::{Companions, Ecosystem, NewDocument, NewProof, UpstreamBase, UpstreamError};
+use crate::ecosystem::{Companions, Ecosystem, NewProof, UpstreamBase, UpstreamError};
 use crate::export::holdings::Holdings;
 use crate::export::select::Choices;
 use crate::model::{Artifact, Digest, Document, Proof, ProofState, Unable};
@@ -116,15 +116,12 @@ fn remember(holdings: &Holdings, sources: &Sources<'_>, gathered: &mut Gathered,
             return Ok(None);
         }
         let artifacts: Vec<Artifact> = range.clone().map(|at| holdings.artifact(at)).collect();
-        let mut documents: Vec<NewDocument> = Vec::new();
-        for path in paths.iter().flat_map(|path| expand(path)) {
-            let recalled =
-                kept::read(&path, MAX_REMEMBERED_BYTES).and_then(|bytes| ecosystem.recall(&bytes, &artifacts));
-            // Two mirrors of one registry say the same.
-            documents.extend(recalled.filter(|new| documents.iter().all(|known| known.bytes != new.bytes)));
-        }
+        // Two mirrors of one registry say the same, and what is the same is packed once.
+        let recalled = paths.iter().flat_map(|path| expand(path)).filter_map(|path| {
+            kept::read(&path, MAX_REMEMBERED_BYTES).and_then(|bytes| ecosystem.recall(&bytes, &artifacts))
+        });
         let companions = Companions {
-            documents,
+            documents: recalled.collect(),
             ..Companions::default()
         };
         store(ecosystem, name, &[], companions, sources.cache).map(Some)

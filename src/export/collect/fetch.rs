@@ -85,7 +85,7 @@ pub(super) fn locate(
     let wanted = &chosen.wanted;
     let view = |freshness| client.view(freshness).with_lockfiles(&chosen.upstreams);
     let lists_all = |located: &[Located]| {
-        wanted.file.is_some() && !located.is_empty()
+        wanted.file.is_some()
             || needed(wanted)
                 .iter()
                 .all(|claim| located.iter().any(|place| place.claims.contains(claim)))

@@ -163,3 +163,55 @@ fn proofs(kinds: &[&str], found: &IndexedProof, digests: &[Digest]) -> Vec<Proof
     };
     kinds.iter().map(proof).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::collect::content::hash;
+
+    #[test]
+    fn what_has_a_proof_of_the_index_is_not_looked_for_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path().join("cache")).unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, "bytes").unwrap();
+        let object = hash(&path, [], &|_| {}).unwrap().object("");
+        let present = |kind: &str| Proof {
+            kind: kind.to_owned(),
+            state: ProofState::Present,
+            objects: vec![object.digest],
+        };
+        let open = without("apt-release", ProofState::NotAsked);
+        let mut holdings = Holdings::default();
+        for (ecosystem, name, proofs) in [
+            ("deb", "a-proven", vec![present("apt-release")]),
+            ("deb", "b-open", vec![open.clone()]),
+            // A signature beside it says nothing about the index.
+            ("deb", "c-signed", vec![open, present("openpgp")]),
+            ("deb", "d-unknown", Vec::new()),
+            ("npm", "e-other", Vec::new()),
+        ] {
+            let artifact = Artifact {
+                ecosystem: ecosystem.to_owned(),
+                name: name.to_owned(),
+                version: "1".to_owned(),
+                file: name.to_owned(),
+                digest: object.digest,
+                origin: String::new(),
+                reason: String::new(),
+                proofs,
+            };
+            holdings.add_index(artifact, &object);
+        }
+        holdings.arrange();
+        let search = Search {
+            ecosystem: crate::ecosystem::find("deb").unwrap(),
+            holdings: &mut holdings,
+            gathered: &mut Gathered::default(),
+            cache: &cache,
+        };
+        let places = search.unproven();
+        let names: Vec<&str> = places.iter().map(|at| search.holdings.names(*at).1).collect();
+        assert_eq!(names, ["b-open", "c-signed", "d-unknown"]);
+    }
+}

@@ -114,8 +114,11 @@ impl Writer<'_> {
 mod tests {
     use super::*;
     use crate::bundle::catalog::{Encoding, Object};
+    use crate::bundle::manifest::tests::sample;
     use crate::crypto::strict_json;
-    use crate::model::{Artifact, Proof, ProofState};
+    use crate::export::describe::Held;
+    use crate::export::memory::Sent;
+    use crate::model::{Artifact, Proof, ProofState, Timestamp};
 
     /// Writes the catalog of one object; with another that stands before it in a list that nobody sorted.
     fn write_one(named: Digest, is_twice: bool) -> Result<(), Stop> {
@@ -239,5 +242,30 @@ mod tests {
             }))
         });
         assert!(written.is_err());
+    }
+
+    #[test]
+    fn only_what_the_receiver_holds_may_be_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let sent = Sent::of(folder.path(), "main");
+        let held = Digest::of(b"held");
+        let draft = sent.draft(std::iter::once(held)).unwrap();
+        sent.keep(draft, &sample(), Digest::of(b"manifest")).unwrap();
+        let carried = sent.carried(1, 1).unwrap().unwrap();
+        sent.acknowledge(&carried, Timestamp::from_seconds(1000)).unwrap();
+        let since = Since {
+            base: carried.manifest,
+            held: Held::Memory(Arc::new(sent.remembered(1, 2).unwrap().unwrap())),
+        };
+        let stored = || {
+            let mut holdings = crate::export::holdings::Holdings::default();
+            holdings.arrange_objects();
+            crate::export::describe::store_all(holdings, 4096, folder.path(), 1).unwrap()
+        };
+        for (named, is_written) in [(held, true), (Digest::of(b"other"), false)] {
+            let named = std::iter::once(("the plan", named));
+            let written = write_catalog(&stored(), Vec::new(), named, Some(&since), folder.path());
+            assert_eq!(written.is_ok(), is_written);
+        }
     }
 }

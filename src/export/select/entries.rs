@@ -79,3 +79,48 @@ pub(super) fn take(
         .extend(selection.left_out.into_iter().map(|what| format!("{written}: {what}")));
     errors
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ecosystem::Wanted;
+    use crate::model::Algorithm;
+
+    #[test]
+    fn a_weak_digest_is_worse_than_none() {
+        let claim = |algorithm: Algorithm| Claim::new(algorithm, vec![1; algorithm.length()]).unwrap();
+        let (weak, strong) = (claim(Algorithm::Sha1), claim(Algorithm::Sha256));
+        for (id, claims, is_taken) in [
+            ("maven", Vec::new(), true),
+            ("maven", vec![strong.clone()], true),
+            ("maven", vec![weak.clone(), strong], true),
+            ("maven", vec![weak.clone()], false),
+            ("deb", vec![weak], false),
+            ("npm", Vec::new(), false),
+        ] {
+            let ecosystem = crate::ecosystem::find(id).unwrap();
+            let wanted = Wanted {
+                ecosystem: ecosystem.id(),
+                name: "a".to_owned(),
+                version: "1".to_owned(),
+                file: None,
+                claims,
+                urls: Vec::new(),
+                registry: None,
+                path: None,
+                size: None,
+            };
+            let selection = Selection {
+                wanted: vec![wanted],
+                ..Selection::default()
+            };
+            let mut gathered = Gathered::default();
+            let errors = take(selection, ecosystem, "list", Path::new("."), &mut gathered);
+            assert_eq!(
+                (errors.is_empty(), gathered.choices.len() == 1),
+                (is_taken, is_taken),
+                "{id}"
+            );
+        }
+    }
+}

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use sealift::evidence::beside::ASKED_KINDS;
 use sealift::export::collect::plan;
-use sealift::export::select::{Request as Wish, select};
-use sealift::model::{Code, Digest, ProofState, Stop};
+use sealift::export::select::{Input, Place, Request as Wish, select};
+use sealift::model::{Algorithm, Claim, Code, Digest, ProofState, Stop};
 
 use super::{Desk, codes, line, refusals};
 use crate::fake_ecosystem::ALL;
@@ -172,4 +173,31 @@ fn that_nothing_was_obtained_settles_nothing() {
     let key = format!("fake\none\n1.0\n\n{}", Digest::of(b"a"));
     desk.cache().settle(&key, &[]).unwrap();
     assert_eq!(desk.collect(desk.select(&[])).unwrap().artifacts.len(), 1);
+}
+
+#[test]
+fn a_folder_that_nobody_looked_into_lacks_nothing() {
+    let server = Server::start(|request| match request.path.as_str() {
+        "/d/tool" => Response::ok("tool"),
+        _ => Response::status(404),
+    });
+    let desk = Desk::new();
+    let wish = Wish {
+        inputs: vec![Input::File {
+            name: "tools".to_owned(),
+            version: "1".to_owned(),
+            file: "tool".to_owned(),
+            place: Place::Url(server.url("/d/tool")),
+            claim: Claim::new(Algorithm::Sha256, Digest::of(b"tool").as_bytes().to_vec()).unwrap(),
+        }],
+        ..Wish::default()
+    };
+    let selected = || select(wish.clone(), ALL).unwrap();
+    let asked = desk.collect(selected()).unwrap();
+    let states: Vec<ProofState> = asked.artifacts[0].proofs.iter().map(|proof| proof.state).collect();
+    assert_eq!(states, [ProofState::NotServed; ASKED_KINDS.len()]);
+    // It lies in our cache by now, and nobody is asked what there is beside it.
+    let offline = desk.collect_offline(selected()).unwrap();
+    assert_eq!(offline.artifacts[0].origin, server.url("/d/tool"));
+    assert!(offline.artifacts[0].proofs.is_empty());
 }

@@ -252,6 +252,8 @@ fn an_index_is_of_the_version_that_it_says() {
         ("/dists/stable", &version, "InRelease"),
         (INDEX, "20261119T021254Z", "InRelease"),
         (INDEX, "20261119T021254Z.000000000000", "InRelease"),
+        (INDEX, "20261119T021254Z", "main/binary-amd64/Packages"),
+        (INDEX, "1.0", "Release.gpg"),
         (INDEX, &version.replace("2026", "2027"), "InRelease"),
         (INDEX, &version.replace('Z', "X"), "InRelease"),
         (INDEX, &version, "Release"),
