@@ -193,7 +193,6 @@ fn checkpoint(
     }
     audited.seen.witnesses = read.cosigned(auditing.witnesses);
     let known = state
-        .filter(|state| !state.checkpoint.is_empty())
         .and_then(|state| Checkpoint::read(&state.checkpoint).ok())
         .map_or(0, |last| last.head.size);
     if read.head.size < known {

@@ -326,4 +326,19 @@ mod tests {
         };
         assert_eq!((refusals[0].code, &*refusals[0].subject), (Code::SizeExceeded, REVIEWS));
     }
+
+    #[test]
+    fn what_cannot_be_cleared_away_is_no_place_to_begin() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("1.basis");
+        fs::create_dir(&place).unwrap();
+        fs::write(place.join("half"), b"half").unwrap();
+        Basis::begin(place.clone()).unwrap();
+        assert_eq!(fs::read_dir(&place).unwrap().count(), 0);
+        // The kernel's own files: a folder that is there, and out of which nobody removes anything.
+        assert!(matches!(
+            Basis::begin(PathBuf::from("/proc/self/fdinfo")),
+            Err(Stop::Unable(_))
+        ));
+    }
 }

@@ -2,8 +2,7 @@
 //! outlive bundles, and the last of them say that the medium is no more.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -334,17 +333,10 @@ fn number(path: &Path, manifest: &Manifest) -> std::io::Result<Option<u32>> {
 
 /// Reads a whole volume and gives its digest.
 pub fn digest_of(path: &Path) -> Result<Digest, Stop> {
-    let mut file: File = open_plain(path)?;
+    let mut file = BufReader::with_capacity(READ_BYTES, open_plain(path)?);
     let mut hasher = Hasher::new();
-    let mut buffer = vec![0; READ_BYTES];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(hasher.finish()),
-            Ok(count) => hasher.update(&buffer[..count]),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(cannot_read(path, error).into()),
-        }
-    }
+    std::io::copy(&mut file, &mut hasher).map_err(|error| cannot_read(path, error))?;
+    Ok(hasher.finish())
 }
 
 /// What scanners said, as a record tells it.

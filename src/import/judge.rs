@@ -492,12 +492,26 @@ mod tests {
         let (gone, a_folder) = (folder.path().join("gone"), folder.path().to_owned());
         assert_eq!(asked(gone.clone(), Objects::MayLack).unwrap(), 1);
         for (path, objects) in [
-            (gone, Objects::Held),
+            (gone.clone(), Objects::Held),
             (a_folder.clone(), Objects::Held),
-            (a_folder, Objects::MayLack),
+            (a_folder.clone(), Objects::MayLack),
         ] {
             assert!(matches!(asked(path, objects), Err(Stop::Unable(_))), "{objects:?}");
         }
+        // The artifact's own bytes, too.
+        let planned = plan(&claim(Algorithm::Sha512, b"bytes"));
+        let hashed = |path: PathBuf| {
+            let locate = |_: &Digest| path.clone();
+            let judge = Judge::new(&context, None, &planned, &locate).with(Objects::MayLack);
+            let opinion = judge.judge(&Subject {
+                artifact: &artifact(b"bytes"),
+                digests: &[],
+                size: None,
+            });
+            opinion.map(|opinion| opinion.lacking.len())
+        };
+        assert_eq!(hashed(gone).unwrap(), 1);
+        assert!(matches!(hashed(a_folder), Err(Stop::Unable(_))));
     }
 
     #[test]

@@ -267,4 +267,30 @@ mod tests {
             [("1.dsse.json".to_owned(), b"whole".to_vec())]
         );
     }
+
+    #[test]
+    fn only_a_base_that_was_here_and_a_bundle_that_came_again_are_here_once_more() {
+        let [own, base] = [b"own", b"its"].map(|bytes| Digest::of(bytes));
+        let here = |again, has_base| {
+            let order = Order {
+                again,
+                has_base,
+                gap: GapRule::Refuse,
+                last: None,
+                numbered: None,
+                revocations: None,
+            };
+            let memory = OrderAgain {
+                order: &order,
+                manifest: Some(own),
+                base: Some(base),
+                known_time: None,
+                now: Timestamp::from_seconds(1_800_000_000),
+            };
+            [own, base].map(|manifest| memory.imported(&manifest).unwrap().is_some())
+        };
+        assert_eq!(here(false, false), [false, false]);
+        assert_eq!(here(false, true), [false, true]);
+        assert_eq!(here(true, false), [true, false]);
+    }
 }

@@ -526,3 +526,25 @@ impl<'a> Recorder<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::file_key::FileKey;
+
+    #[test]
+    fn there_are_keys_where_one_signs_the_report() {
+        assert!(!Signers::default().are_there());
+        let key = FileKey::from_seed(&[7; 32]);
+        let report = Some(&key as &dyn Signer);
+        assert!(Signers { report, log: None }.are_there());
+        // Without that, nobody says who wrote it.
+        assert!(
+            !Signers {
+                report: None,
+                log: report
+            }
+            .are_there()
+        );
+    }
+}

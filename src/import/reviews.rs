@@ -116,3 +116,21 @@ fn names(folder: &Path) -> Result<Vec<String>, Stop> {
     found.sort_unstable();
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_persons_signed_is_read_as_signed() {
+        let enclave = tempfile::tempdir().unwrap();
+        let manifest = Digest::of(b"manifest");
+        assert_eq!(signed(enclave.path(), &manifest).unwrap(), [b""; 0]);
+        let folder = folder(enclave.path(), &manifest);
+        fs::create_dir_all(&folder).unwrap();
+        for name in ["ann.dsse.json", ".tmpA1b2C3", WAITING] {
+            fs::write(folder.join(name), name).unwrap();
+        }
+        assert_eq!(signed(enclave.path(), &manifest).unwrap(), [b"ann.dsse.json"]);
+    }
+}

@@ -173,3 +173,65 @@ pub(super) fn advised_names(ledger: &Ledger) -> Result<HashSet<(String, String)>
     }
     Ok(names)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::ecosystem::Held;
+    use crate::ledger::{BundleRecord, Use};
+    use crate::model::{Digest, Timestamp};
+
+    fn held(version: &str, file: &str) -> Held {
+        let licence = format!("{file} of {version}");
+        Held {
+            artifact: Artifact {
+                digest: Digest::of(licence.as_bytes()),
+                ecosystem: "npm".to_owned(),
+                file: file.to_owned(),
+                name: "x".to_owned(),
+                origin: String::new(),
+                proofs: Vec::new(),
+                reason: String::new(),
+                version: version.to_owned(),
+            },
+            size: 1,
+            facts: json!({ "manifest": { "license": licence } }),
+            derived: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn what_an_artifact_states_is_said_of_no_other_of_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::create(&folder.path().join("state.db")).unwrap();
+        let all = [held("1.0.0", "x.tgz"), held("1.0.0", "y.tgz"), held("2.0.0", "x.tgz")];
+        let time = Timestamp::from_seconds(1_800_000_000);
+        let bundle = BundleRecord {
+            manifest: Digest::of(b"manifest"),
+            stream: "main".to_owned(),
+            epoch: 1,
+            sequence: 1,
+            created: time,
+            imported: time,
+            root_version: 1,
+            signers: Vec::new(),
+        };
+        let import = ledger.begin(bundle).unwrap();
+        for held in &all {
+            import.artifact(held).unwrap();
+        }
+        import.commit(Digest::of(b"root"), None).unwrap();
+        let mut remembered = OfLedger::new(&ledger);
+        for held in &all {
+            let Some(Use::Artifact(entry)) = ledger.uses(&held.artifact.digest).unwrap().pop() else {
+                panic!("{held:?} is not held");
+            };
+            let stated = remembered.about(&entry, "").unwrap().stated;
+            assert_eq!(stated.licence.as_deref(), held.facts["manifest"]["license"].as_str());
+        }
+    }
+}

@@ -407,6 +407,14 @@ mod tests {
         assert_eq!(about(|held| held.purl.digest = Some(Digest::of(b"other"))), None);
         assert_eq!(about(|held| held.purl.file = Some("left-pad.zip".to_owned())), None);
         assert_eq!(about(|held| held.purl.version = Some("1.3.1".to_owned())), None);
+        // What names no version clears none, and warns of all.
+        let any = |held: &mut Held| held.purl.version = None;
+        assert_eq!(about(any), None);
+        let warns = |held: &mut Held| {
+            any(held);
+            Arc::get_mut(&mut held.statement).unwrap().status = VexStatus::Affected;
+        };
+        assert_eq!(held(warns).is_about(&artifact()), Some(false));
         // What is said of a part of it lowers nothing about the whole.
         assert_eq!(about(|held| held.product.is_narrow = true), Some(false));
     }

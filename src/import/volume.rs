@@ -259,4 +259,27 @@ mod tests {
         link[156] = b'2';
         assert_eq!(describe(&link), "a header named `a/b` of another kind");
     }
+
+    /// Bytes before which a signal came, or a medium that fails.
+    struct After(Option<io::ErrorKind>, &'static [u8]);
+
+    impl Read for After {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.take() {
+                Some(kind) => Err(kind.into()),
+                None => self.1.read(buffer),
+            }
+        }
+    }
+
+    #[test]
+    fn a_read_that_a_signal_ended_is_made_again_and_no_other() {
+        let read = |kind| {
+            let mut volume = VolumeReader::of_stream("-".to_owned(), Box::new(After(Some(kind), b"abc")));
+            let mut buffer = [0; 3];
+            volume.exact(&mut buffer).map(|()| buffer)
+        };
+        assert_eq!(read(io::ErrorKind::Interrupted).unwrap(), *b"abc");
+        assert!(matches!(read(io::ErrorKind::TimedOut), Err(Stop::Unable(_))));
+    }
 }

@@ -4,8 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
+use rusqlite::Connection;
 use serde_json::Value;
 
+use crate::audit_records::tells;
 use crate::kill::{can_trace, strace};
 use crate::log::{copy, report, three_attempts};
 use crate::people;
@@ -43,6 +45,69 @@ fn a_statement_that_was_not_shown_yet_is_a_leftover() {
 }
 
 #[test]
+fn what_lies_beside_the_statements_is_known_by_its_kind_and_number() {
+    let world = three_attempts();
+    let line = "hold add audit --everything --enclave en --reason test --key en/keys/import.pem";
+    world.run(line).done();
+    world.run("reseal --enclave en").done();
+    let audit = audited(&world);
+    assert_eq!((audit.0, audit.1), (0, 0), "{}", audit.2);
+    let list = "en/statements/000002-renewal.list.ndjson";
+    for name in ["000001-hold.list.ndjson", "000001-renewal.list.ndjson", "notes"] {
+        let path = world.path("en/statements").join(name);
+        fs::copy(world.path(list), &path).unwrap();
+        let file = format!("en/statements/{name}");
+        tells(
+            &world,
+            &file,
+            "extra",
+            "enclave-differs",
+            "the log tells of no such statement",
+        );
+        fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn the_last_report_is_missing_where_none_or_an_older_one_is_there() {
+    let world = three_attempts();
+    let reason = "report 3, the last one that state.db knows";
+    for number in [3, 2, 1] {
+        fs::remove_file(world.path(&report(&world, number))).unwrap();
+        tells(&world, "en/reports/000003", "missing", "state-rolled-back", reason);
+    }
+}
+
+#[test]
+fn a_size_that_state_db_says_is_compared_with_the_object_s() {
+    let world = three_attempts();
+    let state = Connection::open(world.path("en/state.db")).unwrap();
+    let sql = "UPDATE objects SET size = size + 1 WHERE digest = (SELECT min(digest) FROM objects)";
+    assert_eq!(state.execute(sql, []).unwrap(), 1);
+    drop(state);
+    let (_, _, document) = audited(&world);
+    let found = document["differences"].as_array().unwrap().iter();
+    let of_store: Vec<&Value> = found.filter(|found| found["part"] == "store").collect();
+    assert_eq!(of_store.len(), 1, "{document}");
+    let reason = of_store[0]["reason"].as_str().unwrap();
+    assert!(reason.contains(" bytes, and state.db says "), "{reason}");
+}
+
+#[test]
+fn where_no_state_can_be_made_aside_nothing_was_compared_with_it() {
+    let world = three_attempts();
+    // Folders may lie this deep, and SQLite opens no file there.
+    let deep = ["a", "b", "c"].map(|letter| letter.repeat(200)).join("/");
+    fs::create_dir_all(world.path(&deep)).unwrap();
+    let line = format!("audit --enclave en --scratch {}", world.path(&deep).display());
+    let ran = world.run(&line);
+    assert!(
+        ran.status == 3 && ran.stderr.contains("cannot make the ledger"),
+        "{ran:?}"
+    );
+}
+
+#[test]
 fn an_older_report_that_lies_there_unshown_is_a_leftover_and_no_last_one() {
     let world = three_attempts();
     let first = world.path(&report(&world, 1));
@@ -50,6 +115,9 @@ fn an_older_report_that_lies_there_unshown_is_a_leftover_and_no_last_one() {
     fs::copy(&first, world.path("en/reports").join(format!(".pending-{name}"))).unwrap();
     let (differences, leftovers, document) = audited(&world);
     assert_eq!((differences, leftovers), (0, 1), "{document}");
+    // Nor does it stand for the last one where that is gone.
+    fs::remove_file(world.path(&report(&world, 3))).unwrap();
+    world.refused("report list --enclave en", "state-rolled-back");
 }
 
 #[test]

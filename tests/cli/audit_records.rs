@@ -29,7 +29,7 @@ fn told(world: &World, file: &str) -> Vec<[String; 3]> {
 }
 
 /// Fails unless an audit tells of a file in these words.
-fn tells(world: &World, file: &str, how: &str, code: &str, reason: &str) {
+pub(crate) fn tells(world: &World, file: &str, how: &str, code: &str, reason: &str) {
     let told = told(world, file);
     assert!(
         told.iter()
@@ -39,7 +39,7 @@ fn tells(world: &World, file: &str, how: &str, code: &str, reason: &str) {
 }
 
 /// A rebuild that is refused, and that leaves state.db as it was.
-fn not_rebuilt(world: &World, more: &str, code: &str, reason: &str) {
+pub(crate) fn not_rebuilt(world: &World, more: &str, code: &str, reason: &str) {
     let state = fs::read(world.path("en/state.db")).unwrap();
     let ran = world.run(&format!("rebuild --enclave en{more}"));
     assert_eq!(ran.status, 1, "{ran:?}");
@@ -63,7 +63,7 @@ fn written_anew(world: &World, path: &Path) {
 }
 
 /// The last of an enclave's statements.
-fn last_statement(world: &World) -> PathBuf {
+pub(crate) fn last_statement(world: &World) -> PathBuf {
     let mut paths: Vec<PathBuf> = fs::read_dir(world.path("en/statements"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -72,7 +72,7 @@ fn last_statement(world: &World) -> PathBuf {
     paths.pop().unwrap()
 }
 
-fn payload(path: &Path) -> Value {
+pub(crate) fn payload(path: &Path) -> Value {
     serde_json::from_slice(&Envelope::read(&fs::read(path).unwrap()).unwrap().payload).unwrap()
 }
 

@@ -48,6 +48,7 @@ mod row_failures;
 mod questions;
 mod receipts;
 mod rebuild;
+mod rebuilt;
 mod refused_capsules;
 mod replayed;
 mod reports;

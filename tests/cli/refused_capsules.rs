@@ -142,6 +142,15 @@ fn a_bundle_that_the_policy_refused_is_decided_about_again() {
 }
 
 #[test]
+fn a_check_refuses_what_comes_for_the_first_time_by_what_the_policy_says_of_it() {
+    // Nothing at all is admitted, which of a bundle that was here before would be no news.
+    let world = World::new();
+    world.policy(PROOFS);
+    world.medium(1, None);
+    world.refused("verify --enclave en m1", "evidence-too-low");
+}
+
+#[test]
 fn whoever_tells_another_story_of_a_refusal_is_found() {
     let world = world(PROOFS);
     refuse(&world, "evidence-too-low");

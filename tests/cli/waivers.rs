@@ -93,6 +93,20 @@ fn a_waiver_counts_if_all_who_approved_it_signed_the_policy() {
     assert_eq!(today("given.yaml").status, 0);
 }
 
+#[test]
+fn what_passes_with_a_remark_passes_by_no_waiver() {
+    let mut site = Site::new(&format!("{FILES}names: {{ first_seen: record, similar: record }}\n"));
+    let folder = site.plain(&[file("tool", "1.0")]);
+    let checked = site.world.json(&format!("verify --enclave en {folder}"));
+    assert_eq!(checked["decisions"]["waived"], 0);
+    site.imports(&folder);
+    let report = site.world.json("report show 1 --enclave en");
+    assert_eq!(
+        report["artifacts"][0]["decision"]["hits"][0]["verdict"], "allow",
+        "{report}"
+    );
+}
+
 /// Who checks, tests or signs a policy is told who else must sign, and one with a waiver that would not count is not installed.
 #[test]
 fn a_policy_with_a_waiver_that_would_not_count_does_not_stand() {

@@ -197,3 +197,12 @@ fn a_scanner_is_told_with_its_own_answers_and_a_version_that_says_something() {
         ]
     );
 }
+
+#[test]
+fn what_cannot_be_read_to_its_end_has_no_digest() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), b"volume").unwrap();
+    assert_eq!(digest_of(file.path()).unwrap(), Digest::of(b"volume"));
+    // A plain file of the kernel's, of whose first page nothing is there.
+    assert!(matches!(digest_of(Path::new("/proc/self/mem")), Err(Stop::Unable(_))));
+}

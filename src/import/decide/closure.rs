@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
 
-use super::{Deciding, Occasion};
+use super::Deciding;
 use crate::ecosystem::{self, Need, purl};
 use crate::import::planned::Planned;
 use crate::import::verify_evidence::JudgedArtifact;
@@ -69,7 +69,7 @@ impl Closure {
         if self.needs.is_empty() {
             return Ok((Vec::new(), Vec::new()));
         }
-        let Some(memory) = deciding.memory.filter(|_| deciding.occasion == Occasion::Import) else {
+        let Some(memory) = deciding.memory else {
             let why =
                 "what the artifacts need and is not in the bundle: only the enclave knows what it holds".to_owned();
             return Ok((Vec::new(), vec![why]));

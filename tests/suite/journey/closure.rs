@@ -72,6 +72,18 @@ fn what_a_crate_cannot_do_without_is_in_the_bundle_or_in_the_enclave() {
     site.write("project/packages/app-1.0.1.crate", crate_with("app", "1.0.1", &next));
     site.export("sealift.yaml", "m3");
     site.import("m3");
+    // What it holds of another version does not do.
+    std::fs::remove_file(site.path("project/packages/app-1.0.1.crate")).unwrap();
+    let newer = APP.replace("\"1.0.0\"", "\"1.0.2\"").replace("\"1.2\"", "\"2\"");
+    site.write("project/packages/app-1.0.2.crate", crate_with("app", "1.0.2", &newer));
+    site.export("sealift.yaml", "m4");
+    let ran = site.run("import --enclave en m4");
+    assert!(
+        ran.status == 1 && ran.stderr.contains("cargo/lib ^2, for pkg:cargo/app@1.0.2, is needed"),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
     // Nobody without an enclave's memory knows.
     let checked = site.json("verify --trust en/trust m3");
     let not_asked = checked["decisions"]["not_asked"].to_string();

@@ -1,8 +1,9 @@
 //! Lockfiles of npm, pnpm and Yarn 1, against a registry that signs and attests, and one that does not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use sealift::model::{Algorithm, MultiHasher};
+use sealift::ledger::{LedgerError, Use};
+use sealift::model::{Algorithm, Digest, MultiHasher};
 use serde_json::{Value, json};
 
 use super::rehearsal::PLAIN;
@@ -281,6 +282,19 @@ fn what_the_policy_keeps_out_gets_no_page() {
     assert_eq!(names, [json!("@corp/inner")]);
     assert!(site.path("en/repository/npm/@corp/inner").exists());
     assert!(!site.path("en/repository/npm/plain").exists());
+    // Nor does the enclave remember what the registry says of it.
+    let ledger = sealift::enclave::read(&site.path("en")).unwrap();
+    let mut described = BTreeSet::new();
+    let visit = |digest: &Digest, _| -> Result<(), LedgerError> {
+        for found in ledger.uses(digest)? {
+            if let Use::Document { name, .. } = found {
+                described.insert(name.name);
+            }
+        }
+        Ok(())
+    };
+    ledger.for_each_object(visit).unwrap();
+    assert!(described.iter().eq(["@corp/inner"]), "{described:?}");
 }
 
 #[test]
