@@ -452,32 +452,12 @@ mod tests {
     #[test]
     fn what_became_of_an_artifact_in_a_time_is_told_by_when_it_came() {
         let at = Timestamp::from_seconds;
-        let bundle = |imported| BundleRecord {
-            manifest: Digest::of(b"manifest"),
-            stream: "main".to_owned(),
-            epoch: 1,
-            sequence: 1,
-            created: at(1),
-            imported: at(imported),
-            root_version: 1,
-            signers: Vec::new(),
-        };
+        let bundle = |imported| BundleRecord::plain(at(imported));
         let told = |first, last, is_current| {
             let entry = Entry {
-                artifact: Artifact {
-                    digest: Digest::of(b"a"),
-                    ecosystem: "files".to_owned(),
-                    file: "a".to_owned(),
-                    name: "a".to_owned(),
-                    origin: String::new(),
-                    proofs: Vec::new(),
-                    reason: String::new(),
-                    version: "1".to_owned(),
-                },
-                size: 1,
                 is_current,
                 first_bundle: bundle(first),
-                last_bundle: bundle(last),
+                ..Entry::plain(Artifact::plain("files", "a", "1", "a", Digest::of(b"a")), bundle(last))
             };
             change_of(&entry, at(10), at(20))
         };

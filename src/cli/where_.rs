@@ -359,32 +359,8 @@ mod tests {
 
     #[test]
     fn of_an_artifact_only_what_rests_on_the_key_is_shown() {
-        let bundle = BundleRecord {
-            manifest: Digest::of(b"manifest"),
-            stream: "main".to_owned(),
-            epoch: 1,
-            sequence: 1,
-            created: Timestamp::from_seconds(1),
-            imported: Timestamp::from_seconds(2),
-            root_version: 1,
-            signers: Vec::new(),
-        };
-        let entry = Entry {
-            artifact: Artifact {
-                digest: Digest::of(b"a"),
-                ecosystem: "files".to_owned(),
-                file: "a".to_owned(),
-                name: "a".to_owned(),
-                origin: String::new(),
-                proofs: Vec::new(),
-                reason: String::new(),
-                version: "1".to_owned(),
-            },
-            size: 1,
-            is_current: true,
-            first_bundle: bundle.clone(),
-            last_bundle: bundle,
-        };
+        let bundle = BundleRecord::plain(Timestamp::from_seconds(2));
+        let entry = Entry::plain(Artifact::plain("files", "a", "1", "a", Digest::of(b"a")), bundle);
         let judgement = Judgement {
             findings: vec![finding("AA11", "the first"), finding("BB22", "the second")],
             level: Level::Publisher,

@@ -188,16 +188,7 @@ mod tests {
     use super::*;
 
     fn artifact(ecosystem: &str, name: &str, version: &str, file: &str) -> Artifact {
-        Artifact {
-            ecosystem: ecosystem.to_owned(),
-            name: name.to_owned(),
-            version: version.to_owned(),
-            file: file.to_owned(),
-            digest: Digest::of(b"x"),
-            origin: String::new(),
-            reason: String::new(),
-            proofs: Vec::new(),
-        }
+        Artifact::plain(ecosystem, name, version, file, Digest::of(b"x"))
     }
 
     #[test]

@@ -161,16 +161,7 @@ mod tests {
             exported: time,
             max_transit_seconds: 0,
         };
-        let artifact = Artifact {
-            digest: Digest::of(b""),
-            ecosystem: "files".to_owned(),
-            file: "x".to_owned(),
-            name: "x".to_owned(),
-            origin: String::new(),
-            proofs: Vec::new(),
-            reason: String::new(),
-            version: "1".to_owned(),
-        };
+        let artifact = Artifact::plain("files", "x", "1", "x", Digest::of(b""));
         let outcomes = |objects: &[&[u8]], content: &mut dyn Content| -> Vec<Outcome> {
             let objects = objects.iter().map(|object| object.to_vec()).collect();
             let proof = DetachedKind(&Trusting).open(objects, &context).unwrap();

@@ -82,16 +82,7 @@ mod tests {
 
     #[test]
     fn wrong_and_unknown_and_outside_are_told_apart() {
-        let artifact = Artifact {
-            digest: Digest::of(b""),
-            ecosystem: "files".to_owned(),
-            file: "a".to_owned(),
-            name: "a".to_owned(),
-            origin: String::new(),
-            proofs: Vec::new(),
-            reason: String::new(),
-            version: "1".to_owned(),
-        };
+        let artifact = Artifact::plain("files", "a", "1", "a", Digest::of(b""));
         let (mine, other) = (anchor("mine", "files/a"), anchor("other", "files/b"));
         let now = Timestamp::from_seconds(0);
         let made = |named: Vec<(&Anchor, bool)>| match made_by("kind", &artifact, now, named, |fits| *fits) {

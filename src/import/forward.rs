@@ -193,18 +193,12 @@ mod tests {
 
     fn artifact(name: &str, file: &str, objects: &[Digest]) -> Artifact {
         Artifact {
-            digest: Digest::of(name.as_bytes()),
-            ecosystem: "deb".to_owned(),
-            file: file.to_owned(),
-            name: name.to_owned(),
-            origin: String::new(),
             proofs: vec![Proof {
                 kind: "apt-release".to_owned(),
                 state: ProofState::Present,
                 objects: objects.to_vec(),
             }],
-            reason: String::new(),
-            version: "1".to_owned(),
+            ..Artifact::plain("deb", name, "1", file, Digest::of(name.as_bytes()))
         }
     }
 

@@ -390,14 +390,9 @@ mod tests {
 
     fn artifact(bytes: &[u8]) -> Artifact {
         Artifact {
-            digest: Digest::of(bytes),
-            ecosystem: "npm".to_owned(),
-            file: "x-1.0.0.tgz".to_owned(),
-            name: "x".to_owned(),
             origin: "cache".to_owned(),
-            proofs: Vec::new(),
             reason: "package-lock.json".to_owned(),
-            version: "1.0.0".to_owned(),
+            ..Artifact::plain("npm", "x", "1.0.0", "x-1.0.0.tgz", Digest::of(bytes))
         }
     }
 

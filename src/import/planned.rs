@@ -192,16 +192,7 @@ mod tests {
     }
 
     fn artifact(version: &str, file: &str) -> Artifact {
-        Artifact {
-            ecosystem: "files".to_owned(),
-            name: "tools".to_owned(),
-            version: version.to_owned(),
-            file: file.to_owned(),
-            digest: Digest::of(b""),
-            origin: String::new(),
-            reason: String::new(),
-            proofs: Vec::new(),
-        }
+        Artifact::plain("files", "tools", version, file, Digest::of(b""))
     }
 
     fn wanted(version: &str, file: &str, digests: &str) -> String {

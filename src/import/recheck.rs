@@ -401,32 +401,8 @@ mod tests {
     use crate::trust::{Revocation, Revoked};
 
     fn entry() -> Entry {
-        let bundle = BundleRecord {
-            manifest: Digest::of(b"manifest"),
-            stream: "main".to_owned(),
-            epoch: 1,
-            sequence: 1,
-            created: Timestamp::from_seconds(1),
-            imported: Timestamp::from_seconds(2),
-            root_version: 1,
-            signers: Vec::new(),
-        };
-        Entry {
-            artifact: Artifact {
-                ecosystem: "files".to_owned(),
-                name: "set".to_owned(),
-                version: "1".to_owned(),
-                file: "a".to_owned(),
-                digest: Digest::of(b"a"),
-                origin: String::new(),
-                reason: String::new(),
-                proofs: Vec::new(),
-            },
-            size: 1,
-            is_current: true,
-            first_bundle: bundle.clone(),
-            last_bundle: bundle,
-        }
+        let bundle = BundleRecord::plain(Timestamp::from_seconds(2));
+        Entry::plain(Artifact::plain("files", "set", "1", "a", Digest::of(b"a")), bundle)
     }
 
     #[test]

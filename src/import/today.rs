@@ -188,16 +188,7 @@ mod tests {
     fn held(version: &str, file: &str) -> Held {
         let licence = format!("{file} of {version}");
         Held {
-            artifact: Artifact {
-                digest: Digest::of(licence.as_bytes()),
-                ecosystem: "npm".to_owned(),
-                file: file.to_owned(),
-                name: "x".to_owned(),
-                origin: String::new(),
-                proofs: Vec::new(),
-                reason: String::new(),
-                version: version.to_owned(),
-            },
+            artifact: Artifact::plain("npm", "x", version, file, Digest::of(licence.as_bytes())),
             size: 1,
             facts: json!({ "manifest": { "license": licence } }),
             derived: BTreeMap::new(),
@@ -210,16 +201,7 @@ mod tests {
         let mut ledger = Ledger::create(&folder.path().join("state.db")).unwrap();
         let all = [held("1.0.0", "x.tgz"), held("1.0.0", "y.tgz"), held("2.0.0", "x.tgz")];
         let time = Timestamp::from_seconds(1_800_000_000);
-        let bundle = BundleRecord {
-            manifest: Digest::of(b"manifest"),
-            stream: "main".to_owned(),
-            epoch: 1,
-            sequence: 1,
-            created: time,
-            imported: time,
-            root_version: 1,
-            signers: Vec::new(),
-        };
+        let bundle = BundleRecord::plain(time);
         let import = ledger.begin(bundle).unwrap();
         for held in &all {
             import.artifact(held).unwrap();

@@ -296,16 +296,7 @@ mod tests {
     #[test]
     fn what_is_wrong_and_what_is_open_are_counted_apart() {
         let counted = |finding: Finding| {
-            let artifact = Artifact {
-                digest: Digest::of(b"a"),
-                ecosystem: "files".to_owned(),
-                file: "a".to_owned(),
-                name: "set".to_owned(),
-                origin: String::new(),
-                proofs: Vec::new(),
-                reason: String::new(),
-                version: "1".to_owned(),
-            };
+            let artifact = Artifact::plain("files", "set", "1", "a", Digest::of(b"a"));
             let mut summary = EvidenceSummary::default();
             summary.count(&JudgedArtifact {
                 examined: Examined {

@@ -359,16 +359,13 @@ mod tests {
     use crate::trust::{Revocation, Revoked};
 
     fn artifact() -> Artifact {
-        Artifact {
-            digest: Digest::of(b"left-pad"),
-            ecosystem: "npm".to_owned(),
-            file: "left-pad-1.3.0.tgz".to_owned(),
-            name: "left-pad".to_owned(),
-            origin: String::new(),
-            proofs: Vec::new(),
-            reason: String::new(),
-            version: "1.3.0".to_owned(),
-        }
+        Artifact::plain(
+            "npm",
+            "left-pad",
+            "1.3.0",
+            "left-pad-1.3.0.tgz",
+            Digest::of(b"left-pad"),
+        )
     }
 
     fn held(change: impl Fn(&mut Held)) -> Held {

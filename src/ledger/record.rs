@@ -23,6 +23,23 @@ pub struct BundleRecord {
     pub signers: Vec<String>,
 }
 
+#[cfg(test)]
+impl BundleRecord {
+    /// The first of a stream, for tests.
+    pub(crate) fn plain(imported: Timestamp) -> Self {
+        Self {
+            manifest: Digest::of(b"manifest"),
+            stream: "main".to_owned(),
+            epoch: 1,
+            sequence: 1,
+            created: Timestamp::from_seconds(1),
+            imported,
+            root_version: 1,
+            signers: Vec::new(),
+        }
+    }
+}
+
 /// How far a stream has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamState {
@@ -89,6 +106,20 @@ pub struct Entry {
     pub first_bundle: BundleRecord,
     /// The bundle that last brought it.
     pub last_bundle: BundleRecord,
+}
+
+#[cfg(test)]
+impl Entry {
+    /// An artifact that one bundle brought, for tests.
+    pub(crate) fn plain(artifact: Artifact, bundle: BundleRecord) -> Self {
+        Self {
+            artifact,
+            size: 1,
+            is_current: true,
+            first_bundle: bundle.clone(),
+            last_bundle: bundle,
+        }
+    }
 }
 
 /// What a digest stands for.

@@ -53,6 +53,21 @@ impl Artifact {
             name: self.name.clone(),
         }
     }
+
+    /// One with these names and no proof, for tests.
+    #[cfg(test)]
+    pub(crate) fn plain(ecosystem: &str, name: &str, version: &str, file: &str, digest: Digest) -> Self {
+        Self {
+            digest,
+            ecosystem: ecosystem.to_owned(),
+            file: file.to_owned(),
+            name: name.to_owned(),
+            origin: String::new(),
+            proofs: Vec::new(),
+            reason: String::new(),
+            version: version.to_owned(),
+        }
+    }
 }
 
 impl fmt::Display for Artifact {

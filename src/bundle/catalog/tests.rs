@@ -46,14 +46,10 @@ fn artifact(name: &str) -> Artifact {
         state: ProofState::Absent,
     };
     Artifact {
-        digest: digest(1),
-        ecosystem: "known".into(),
-        file: format!("{name}.tar"),
-        name: name.into(),
         origin: "https://registry.example.com/".into(),
         proofs: KINDS.iter().map(proof).collect(),
         reason: "asked for".into(),
-        version: "1".into(),
+        ..Artifact::plain("known", name, "1", &format!("{name}.tar"), digest(1))
     }
 }
 

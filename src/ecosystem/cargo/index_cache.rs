@@ -62,14 +62,15 @@ mod tests {
 
     fn artifact(version: &str, crate_bytes: &str) -> Artifact {
         Artifact {
-            ecosystem: "cargo".to_owned(),
-            name: "foo".to_owned(),
-            version: version.to_owned(),
-            file: format!("foo-{version}.crate"),
-            digest: Digest::of(crate_bytes.as_bytes()),
             origin: "cache".to_owned(),
             reason: "Cargo.lock".to_owned(),
-            proofs: Vec::new(),
+            ..Artifact::plain(
+                "cargo",
+                "foo",
+                version,
+                &format!("foo-{version}.crate"),
+                Digest::of(crate_bytes.as_bytes()),
+            )
         }
     }
 

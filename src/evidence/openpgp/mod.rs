@@ -217,16 +217,8 @@ mod tests {
             exported: now,
             max_transit_seconds: 0,
         };
-        let artifact = |ecosystem: &str| Artifact {
-            digest: Digest::of(b""),
-            ecosystem: ecosystem.to_owned(),
-            file: "hashtest-1.2.3.tgz".to_owned(),
-            name: "hashtest".to_owned(),
-            origin: String::new(),
-            proofs: Vec::new(),
-            reason: String::new(),
-            version: "1.2.3".to_owned(),
-        };
+        let artifact =
+            |ecosystem: &str| Artifact::plain(ecosystem, "hashtest", "1.2.3", "hashtest-1.2.3.tgz", Digest::of(b""));
         let changed = SIGNED.replace("name: hashtest", "name: other");
         let given = |text: &str, ecosystem: &str| {
             let (_, text) = verify_cleartext(text.as_bytes(), &context, &artifact(ecosystem), ID);

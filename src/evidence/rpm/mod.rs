@@ -64,14 +64,9 @@ mod tests {
         };
         let fits = |epoch: Option<&str>, name: &str, version: &str| {
             called(epoch).fits(&Artifact {
-                digest: Digest::of(b"x"),
-                ecosystem: "rpm".to_owned(),
-                file: "tool.rpm".to_owned(),
-                name: name.to_owned(),
                 origin: "cache".to_owned(),
-                proofs: Vec::new(),
                 reason: "list".to_owned(),
-                version: version.to_owned(),
+                ..Artifact::plain("rpm", name, version, "tool.rpm", Digest::of(b"x"))
             })
         };
         for version in ["1.2-3.el9", "0:1.2-3.el9", "1.2-3.el9.x86_64", "0:1.2-3.el9.x86_64"] {

@@ -373,16 +373,7 @@ mod tests {
     use crate::model::{Digest, Outcome};
 
     fn artifact() -> Artifact {
-        Artifact {
-            digest: Digest::of(b"x"),
-            ecosystem: "files".to_owned(),
-            file: "x".to_owned(),
-            name: "x".to_owned(),
-            origin: String::new(),
-            proofs: Vec::new(),
-            reason: String::new(),
-            version: "1".to_owned(),
-        }
+        Artifact::plain("files", "x", "1", "x", Digest::of(b"x"))
     }
 
     fn statement(subjects: &str) -> Result<Statement, Refusal> {

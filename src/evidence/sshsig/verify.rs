@@ -227,14 +227,9 @@ mod tests {
             max_transit_seconds: 0,
         };
         let artifact = Artifact {
-            digest: ArtifactDigest::of(b"message"),
-            ecosystem: "files".to_owned(),
-            file: "tool".to_owned(),
-            name: "tool".to_owned(),
             origin: "cache".to_owned(),
-            proofs: Vec::new(),
             reason: "list".to_owned(),
-            version: "1".to_owned(),
+            ..Artifact::plain("files", "tool", "1", "tool", ArtifactDigest::of(b"message"))
         };
         judge(&envelope, &mut Cursor::new(b"message"), &artifact, &context)
     }

@@ -386,16 +386,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::open(folder.path()).unwrap();
         let npm = crate::ecosystem::find("npm").unwrap();
-        let artifact = Artifact {
-            digest: Digest::of(b"a"),
-            ecosystem: "npm".to_owned(),
-            file: "a-1.tgz".to_owned(),
-            name: "a".to_owned(),
-            origin: String::new(),
-            proofs: Vec::new(),
-            reason: String::new(),
-            version: "1".to_owned(),
-        };
+        let artifact = Artifact::plain("npm", "a", "1", "a-1.tgz", Digest::of(b"a"));
         let others = [("one", ProofState::NotAsked), ("two", ProofState::Absent)];
         let given = others.map(|(kind, state)| NewProof::Without(without(kind, state)));
         let companions = Companions {

@@ -192,14 +192,8 @@ mod tests {
             ("npm", "e-other", Vec::new()),
         ] {
             let artifact = Artifact {
-                ecosystem: ecosystem.to_owned(),
-                name: name.to_owned(),
-                version: "1".to_owned(),
-                file: name.to_owned(),
-                digest: object.digest,
-                origin: String::new(),
-                reason: String::new(),
                 proofs,
+                ..Artifact::plain(ecosystem, name, "1", name, object.digest)
             };
             holdings.add_index(artifact, &object);
         }

@@ -191,17 +191,13 @@ mod tests {
             objects,
         };
         let artifact = Artifact {
-            digest,
-            ecosystem: text(),
-            file: text(),
-            name: text(),
             origin: text(),
             proofs: vec![
                 proof(ProofState::Present, vec![digest]),
                 proof(ProofState::NotAsked, Vec::new()),
             ],
             reason: text(),
-            version: text(),
+            ..Artifact::plain(&text(), &text(), &text(), &text(), digest)
         };
         for record in [
             Record::Object(object),

@@ -1,10 +1,9 @@
 use super::*;
 use crate::bundle::manifest::tests::sample;
-use crate::crypto::strict_json::{Critical, Extensions};
 use crate::import::scan;
 use crate::model::{Proof, ProofState};
 use crate::report::ScannerRun;
-use crate::trust::custody::{Link, Record, Seal, TimeBy, Word};
+use crate::trust::custody::{Link, Record, Seal, Word};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
@@ -32,27 +31,7 @@ fn of(object: &[u8], result: TrustTold, detail: &str) -> Told {
 
 /// A record of somebody with the role `import`.
 fn link(event: CustodyEvent, change: impl Fn(&mut Record)) -> Link {
-    let mut record = Record {
-        at: NOW,
-        created: NOW,
-        critical: Critical,
-        event,
-        ext: Extensions::new(),
-        format: 1,
-        from: None,
-        manifest: Digest::of(b"manifest"),
-        medium: None,
-        note: None,
-        place: None,
-        previous: Vec::new(),
-        sanitisation: None,
-        scans: Vec::new(),
-        seal: None,
-        time_by: TimeBy::Clock,
-        to: None,
-        volumes: Vec::new(),
-        witness: None,
-    };
+    let mut record = Record::plain(event, NOW);
     change(&mut record);
     Link {
         digest: Digest::of(record.event.to_string().as_bytes()),
@@ -126,18 +105,12 @@ fn what_was_found_is_told_before_what_was_not_scanned() {
         scan: scan_of(told),
     };
     let artifact = |objects: &[&[u8]]| Artifact {
-        digest: Digest::of(objects[0]),
-        ecosystem: "files".to_owned(),
-        file: "tool".to_owned(),
-        name: "tool".to_owned(),
-        origin: String::new(),
         proofs: vec![Proof {
             kind: "openpgp".to_owned(),
             objects: objects[1..].iter().map(|object| Digest::of(object)).collect(),
             state: ProofState::Present,
         }],
-        reason: String::new(),
-        version: "1".to_owned(),
+        ..Artifact::plain("files", "tool", "1", "tool", Digest::of(objects[0]))
     };
     let said = |objects: &[&[u8]]| way(told.clone()).of(&artifact(objects)).result;
     assert_eq!(said(&[b"a", b"b"]), ScanResult::Found("Eicar".to_owned()));

@@ -138,16 +138,7 @@ mod tests {
     use crate::model::Artifact;
 
     fn artifact(content: &[u8]) -> JudgedArtifact {
-        let artifact = Artifact {
-            digest: Digest::of(content),
-            ecosystem: "files".to_owned(),
-            file: "a".to_owned(),
-            name: "set".to_owned(),
-            origin: String::new(),
-            proofs: Vec::new(),
-            reason: String::new(),
-            version: "1".to_owned(),
-        };
+        let artifact = Artifact::plain("files", "set", "1", "a", Digest::of(content));
         JudgedArtifact {
             examined: Examined {
                 artifact,

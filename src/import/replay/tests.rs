@@ -13,14 +13,8 @@ fn proof(state: ProofState, object: &[u8]) -> Proof {
 #[test]
 fn the_proofs_of_what_is_published_are_there() {
     let proven = |proof: Proof| Artifact {
-        digest: Digest::of(b"artifact"),
-        ecosystem: "files".to_owned(),
-        file: "a".to_owned(),
-        name: "a".to_owned(),
-        origin: String::new(),
         proofs: vec![proof],
-        reason: String::new(),
-        version: "1".to_owned(),
+        ..Artifact::plain("files", "a", "1", "a", Digest::of(b"artifact"))
     };
     let asked = |admission: Option<&str>, proof: Proof| {
         let decision = admission.map(|admission| Decided {

@@ -316,16 +316,7 @@ mod tests {
 
     #[test]
     fn only_what_is_confirmed_counts_whoever_is_said_to_have_signed() {
-        let artifact = Artifact {
-            digest: Digest::of(b""),
-            ecosystem: "files".to_owned(),
-            file: "a".to_owned(),
-            name: "a".to_owned(),
-            origin: String::new(),
-            proofs: Vec::new(),
-            reason: String::new(),
-            version: "1".to_owned(),
-        };
+        let artifact = Artifact::plain("files", "a", "1", "a", Digest::of(b""));
         let signed = |finding: Finding| finding.by(Signer::key("SHA256:abc".to_owned(), None));
         let findings = [
             signed(Finding::contradicted("openpgp", Fault::SignatureWrong, "it is wrong")),

@@ -441,17 +441,14 @@ impl Record {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::crypto::file_key::FileKey;
-
-    fn signed(change: impl Fn(&mut Record)) -> Result<(), CustodyError> {
-        let at = Timestamp::from_seconds(1_800_000_000);
-        let mut record = Record {
+impl Record {
+    /// A record that says as little as one may, for tests.
+    pub(crate) fn plain(event: CustodyEvent, at: Timestamp) -> Self {
+        Self {
             at,
             created: at,
             critical: Critical,
-            event: CustodyEvent::Received,
+            event,
             ext: Extensions::new(),
             format: FORMAT,
             from: None,
@@ -467,7 +464,18 @@ mod tests {
             to: None,
             volumes: Vec::new(),
             witness: None,
-        };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::file_key::FileKey;
+
+    fn signed(change: impl Fn(&mut Record)) -> Result<(), CustodyError> {
+        let at = Timestamp::from_seconds(1_800_000_000);
+        let mut record = Record::plain(CustodyEvent::Received, at);
         change(&mut record);
         record.sign(&FileKey::from_seed(&[7; 32])).map(drop)
     }

@@ -216,16 +216,7 @@ mod tests {
 
     #[test]
     fn an_artifact_is_read_whole_up_to_a_bound() {
-        let artifact = Artifact {
-            digest: Digest::of(b"bytes"),
-            ecosystem: "files".to_owned(),
-            file: "x".to_owned(),
-            name: "x".to_owned(),
-            origin: String::new(),
-            proofs: Vec::new(),
-            reason: String::new(),
-            version: "1".to_owned(),
-        };
+        let artifact = Artifact::plain("files", "x", "1", "x", Digest::of(b"bytes"));
         let mut content = Cursor::new(b"bytes");
         let mut digests = Digests::new(&artifact, &mut content);
         assert_eq!(whole_within(&mut digests, 5).unwrap(), b"bytes");
