@@ -161,6 +161,14 @@ fn suite(key: &Key, days: i64, signed: Signed) -> Vec<Proven> {
     proven
 }
 
+/// An enclave that pins a suite's key, and its packages and signed index on a medium.
+pub(crate) fn with_an_index() -> World {
+    let key = Key::new(now());
+    let site = Site::new(Material::Openpgp(String::from_utf8(key.public()).unwrap()));
+    site.writes(&suite(&key, 2, Signed::Within), now());
+    site.world
+}
+
 #[test]
 fn an_index_that_is_older_than_one_seen_before_takes_its_packages_with_it() {
     let key = Key::new(now());
