@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read as _};
 use std::path::Path;
 
-use crate::bundle::frame;
+use crate::bundle::frame::{self, DecodeError};
 use crate::bundle::limits::MAX_ZSTD_WINDOW_LOG;
 use crate::model::{Code, Hasher, Refusal, Stop, Unable};
 use crate::report::Records;
@@ -77,6 +77,9 @@ pub(super) fn read(
     });
     if let Some(stop) = stop {
         return Err(stop);
+    }
+    if let Err(DecodeError::Stored(source)) = decoded {
+        return Err(Unable::new(format!("cannot read {subject}")).because(source).into());
     }
     if let Err(error) = decoded {
         return Err(Refusal::new(Code::DigestMismatch, subject, format!("it cannot be read: {error}")).into());

@@ -80,7 +80,7 @@ impl Decoder {
         size: u64,
         mut sink: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<(), DecodeError> {
-        let start = stored.fill_buf().map_err(FrameError::Decode)?;
+        let start = stored.fill_buf().map_err(DecodeError::Stored)?;
         if !start.starts_with(&MAGIC) {
             return Err(FrameError::NotAFrame.into());
         }
@@ -88,7 +88,7 @@ impl Decoder {
         self.raw.reinit().map_err(FrameError::Decode)?;
         let mut found = 0_u64;
         loop {
-            let input = stored.fill_buf().map_err(FrameError::Decode)?;
+            let input = stored.fill_buf().map_err(DecodeError::Stored)?;
             let is_cut = input.is_empty();
             let status = self
                 .raw
@@ -110,7 +110,7 @@ impl Decoder {
         if found < size {
             return Err(FrameError::TooSmall { size, found }.into());
         }
-        if !stored.fill_buf().map_err(FrameError::Decode)?.is_empty() {
+        if !stored.fill_buf().map_err(DecodeError::Stored)?.is_empty() {
             return Err(FrameError::Trailing.into());
         }
         Ok(())
@@ -157,6 +157,9 @@ pub enum DecodeError {
     /// The content could not be written.
     #[error("cannot write the frame's content")]
     Sink(#[source] io::Error),
+    /// The stored bytes could not be read.
+    #[error("cannot read the zstd frame")]
+    Stored(#[source] io::Error),
 }
 
 /// Encodes bytes as one frame without checksum: its digest is signed. Deterministic for one version of libzstd.
@@ -208,6 +211,16 @@ mod tests {
     fn content_that_cannot_be_read_to_its_end_is_not_encoded() {
         let encoded = encode_stream(NoEnd(b"content"), 7, io::sink());
         assert_eq!(encoded.unwrap_err().to_string(), "no end");
+    }
+
+    /// It is the disk that fails then, and not the frame.
+    #[test]
+    fn a_frame_that_cannot_be_read_is_not_called_wrong() {
+        let frame = encode(&b"content ".repeat(1000)).unwrap();
+        for length in [0, 10, frame.len()] {
+            let decoded = decode(io::BufReader::new(NoEnd(&frame[..length])), 8000, |_| Ok(()));
+            assert!(matches!(decoded, Err(DecodeError::Stored(_))), "{length}: {decoded:?}");
+        }
     }
 
     fn decode_all(stored: &[u8], size: u64) -> Result<Vec<u8>, String> {

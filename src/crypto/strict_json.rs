@@ -443,6 +443,17 @@ mod tests {
     }
 
     #[test]
+    fn a_key_begins_as_a_string_does() {
+        for text in [r#"{a":1}"#, r#"{1:1}"#] {
+            let refused = refusal(text);
+            let JsonError::Grammar { expected, at } = refused else {
+                panic!("{text}: {refused:?}");
+            };
+            assert_eq!((expected, at), ("a string", 1), "{text}");
+        }
+    }
+
+    #[test]
     fn only_plain_integers_are_numbers() {
         for text in ["1.0", "1e3", "1E3", "-0", "0.5", "-0.0", "[1.5]", "1e400"] {
             assert!(matches!(refusal(text), JsonError::NotAnInteger { .. }), "{text}");

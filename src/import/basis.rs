@@ -229,7 +229,7 @@ impl Counted {
             .tempfile_in(folder)
             .map_err(|error| write_failed(folder, error))?;
         Ok(Self {
-            output: BufWriter::with_capacity(128 << 10, file),
+            output: BufWriter::new(file),
             hasher: Hasher::new(),
             bytes: 0,
             path: folder.join(name),
@@ -311,8 +311,44 @@ pub fn weigh(path: &Path) -> Result<Option<(u64, Digest)>, Stop> {
 }
 
 #[cfg(test)]
+impl Counted {
+    /// On a disk that is full.
+    fn on_full_disk(folder: &Path) -> Self {
+        let device = File::options().write(true).open("/dev/full").unwrap();
+        let path = tempfile::TempPath::try_from_path(folder.join("aside")).unwrap();
+        Self {
+            output: BufWriter::new(NamedTempFile::from_parts(device, path)),
+            hasher: Hasher::new(),
+            bytes: 0,
+            path: folder.join("part"),
+            name: "part".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Lines {
+    /// On a disk that is full.
+    pub(super) fn on_full_disk(folder: &Path) -> Self {
+        Self::begin(Counted::on_full_disk(folder)).unwrap()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_written_is_not_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let content: Vec<u8> = (0..40_000_u32)
+            .flat_map(|number| Digest::of(&number.to_be_bytes()).as_bytes().to_vec())
+            .collect();
+        let mut part = Counted::on_full_disk(folder.path());
+        assert!(part.put(&content).is_err());
+        assert_eq!(part.bytes, 0);
+        assert!(Lines::on_full_disk(folder.path()).write(&hex::encode(content)).is_err());
+    }
 
     #[test]
     fn envelopes_are_read_up_to_what_is_ever_counted() {

@@ -69,22 +69,28 @@ impl Write for JournalFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.part.extend(bytes);
         if self.part.len() >= TOGETHER {
-            self.flush()?;
+            self.send();
         }
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let part = std::mem::replace(&mut self.part, Vec::with_capacity(TOGETHER));
-        // Whoever listens ends early only by a failure, which `finish` tells.
-        let _ = self.parts.send(part);
+        self.send();
         Ok(())
+    }
+}
+
+impl JournalFile {
+    /// Hands what was written to the thread. Whoever listens ends early only by a failure, which `finish` tells.
+    fn send(&mut self) {
+        let part = std::mem::replace(&mut self.part, Vec::with_capacity(TOGETHER));
+        let _ = self.parts.send(part);
     }
 }
 
 impl Sink for JournalFile {
     fn finish(mut self: Box<Self>) -> io::Result<()> {
-        self.flush()?;
+        self.send();
         let Self {
             parts, thread, path, ..
         } = *self;
@@ -93,5 +99,26 @@ impl Sink for JournalFile {
         let file = encoder.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.persist(&path).map_err(|error| error.error)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Digest;
+
+    #[test]
+    fn a_journal_that_cannot_be_written_ends_its_thread() {
+        let folder = tempfile::tempdir().unwrap();
+        let device = fs::File::options().write(true).open("/dev/full").unwrap();
+        let path = tempfile::TempPath::try_from_path(folder.path().join("aside")).unwrap();
+        let output = BufWriter::new(NamedTempFile::from_parts(device, path));
+        let encoder = Encoder::new(output, LEVEL).unwrap();
+        let (parts, received) = bounded(1);
+        // More than is compressed at a time.
+        let content = (0..40_000_u32).flat_map(|number| Digest::of(&number.to_be_bytes()).as_bytes().to_vec());
+        parts.send(content.collect()).unwrap();
+        drop(parts);
+        assert!(compress(encoder, &received).is_err());
     }
 }

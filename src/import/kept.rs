@@ -295,7 +295,7 @@ mod tests {
             "base": null, "created": one, "epoch": 1, "format": 1, "generator": "test", "not_after": one,
             "catalog": { "artifacts": 1, "content_size": 1, "digest": zero, "documents": 0, "object_bytes": 1, "objects": 1, "size": 1 },
             "plan": zero, "previous": null, "recipients": [], "roots": [], "segment_size": 4096, "sequence": 1,
-            "stream": "main", "volumes": [],
+            "side_data": { "vex": zero }, "stream": "main", "volumes": [],
         });
         let envelope = Envelope {
             payload_type: "test".to_owned(),
@@ -343,6 +343,24 @@ mod tests {
             })
             .unwrap();
             assert_eq!(unpacked, kept_in(basis.folder()));
+        }
+    }
+
+    /// The plan, what travelled beside it, a proof, and what the proof reads.
+    #[test]
+    fn whoever_hears_what_is_needed_may_end_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (basis, _) = basis(folder.path(), &[b"one"], &[]);
+        for last in 0..=4 {
+            let mut heard = 0;
+            let ended = each_needed(basis.folder(), &mut |_, _| {
+                heard += 1;
+                if heard == last + 1 {
+                    return Err(cannot("read", folder.path(), io::Error::other("no more")));
+                }
+                Ok(())
+            });
+            assert_eq!((ended.is_ok(), heard), (last == 4, 4.min(last + 1)));
         }
     }
 

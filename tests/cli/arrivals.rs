@@ -24,11 +24,8 @@ fn known() -> BTreeSet<String> {
     known
 }
 
-#[test]
-fn an_import_that_brings_trust_says_what_it_could_not_write() {
-    if !can_trace() {
-        return;
-    }
+/// An enclave, and a medium `m1` of two volumes with a newer root, trust data, revocations, an approval and custody records.
+pub(crate) fn bringing() -> World {
     let mut root = people::root_without_approval();
     people::give(&mut root, Role::Approve, "eve", people::APPROVER);
     let world = World::of(root);
@@ -52,6 +49,15 @@ fn an_import_that_brings_trust_says_what_it_could_not_write() {
         ))
         .done();
     carried(&world);
+    world
+}
+
+#[test]
+fn an_import_that_brings_trust_says_what_it_could_not_write() {
+    if !can_trace() {
+        return;
+    }
+    let world = bringing();
     let mut known = known();
     Command::new("en", "import --enclave k m1 --threads 1").fails(&world, &mut known);
     // Where volumes are still to come, what came beside the first is kept until then.
@@ -64,11 +70,8 @@ fn an_import_that_brings_trust_says_what_it_could_not_write() {
     .fails(&world, &mut known);
 }
 
-#[test]
-fn an_import_that_keeps_some_out_says_what_it_could_not_write() {
-    if !can_trace() {
-        return;
-    }
+/// An enclave and a bundle of which one artifact is kept out and waits, and the line that imports it into `k`.
+pub(crate) fn kept_out() -> (Site, String) {
     let mut site = Site::new(&format!(
         "{FILES}names: {{ first_seen: allow, similar: review }}\non_refusal: keep-out\n"
     ));
@@ -78,5 +81,14 @@ fn an_import_that_keeps_some_out_says_what_it_could_not_write() {
     };
     let folder = site.medium(&[file("reqeusts", "1.0"), file("tool", "1.0")], &popular);
     let line = format!("import --enclave k {folder}/{} --threads 1", site.volume());
+    (site, line)
+}
+
+#[test]
+fn an_import_that_keeps_some_out_says_what_it_could_not_write() {
+    if !can_trace() {
+        return;
+    }
+    let (site, line) = kept_out();
     Command::new("en", &line).fails(&site.world, &mut known());
 }

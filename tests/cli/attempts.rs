@@ -211,11 +211,13 @@ fn what_an_import_belongs_to_is_one_line_that_prints() {
     assert!(reports(&world).is_empty());
 }
 
-#[test]
-fn records_say_what_an_artifact_states_of_itself_and_when_it_was_published() {
-    let world = World::new();
-    let package = json!({ "name": "left", "version": "1.0.0", "license": "MIT OR Apache-2.0" }).to_string();
-    let tarball = tgz(&[Entry::file("package/package.json", package)]);
+/// Writes a medium `m1` with a package of npm that needs these, and the page that its registry has of it; and with that in its manifest.
+pub(crate) fn with_a_page(world: &World, needs: &Value, beside: &[Vec<u8>], edit: impl Fn(&mut Value) + 'static) {
+    let mut package = json!({ "name": "left", "version": "1.0.0", "license": "MIT OR Apache-2.0" });
+    if !needs.is_null() {
+        package["dependencies"] = needs.clone();
+    }
+    let tarball = tgz(&[Entry::file("package/package.json", package.to_string())]);
     let integrity = {
         use base64::Engine as _;
         use sha2::Digest as _;
@@ -234,10 +236,10 @@ fn records_say_what_an_artifact_states_of_itself_and_when_it_was_published() {
     let page = Digest::of(&packument).to_string();
     let mut bundle = world.bundle(1, None);
     bundle.files.push(("left-1.0.0.tgz".to_owned(), tarball));
-    bundle.objects.push(RawObject {
-        content: packument,
-        zstd: false,
-    });
+    let objects = beside.iter().cloned().chain([packument]);
+    bundle
+        .objects
+        .extend(objects.map(|content| RawObject { content, zstd: false }));
     let edits = Edits {
         records: Some(Box::new(move |records: &mut Vec<Value>| {
             let is_ours = |record: &Value| record["artifact"]["file"] == "left-1.0.0.tgz";
@@ -259,9 +261,15 @@ fn records_say_what_an_artifact_states_of_itself_and_when_it_was_published() {
                 json!({ "digest": page, "ecosystem": "npm", "kind": "packument", "name": "left", "origin": "folder" });
             records.insert(first, json!({ "document": document }));
         })),
-        ..World::edits(|_| {})
+        ..World::edits(edit)
     };
     world.write("m1", &bundle, &edits);
+}
+
+#[test]
+fn records_say_what_an_artifact_states_of_itself_and_when_it_was_published() {
+    let world = World::new();
+    with_a_page(&world, &Value::Null, &[], |_| {});
     world.run("import --enclave en m1").done();
     let document = world.json("report show 1 --enclave en");
     validate(&document);

@@ -60,16 +60,20 @@ const PASSED_BY: [(&str, &str, &str); 11] = [
 
 /// A call of a traced run.
 pub(crate) struct Call {
-    name: String,
+    pub(crate) name: String,
     /// Which one of its kind in its thread, as the tracer counts them.
-    number: usize,
+    pub(crate) number: usize,
     /// Where it writes: the call without what is another for each object and in each run.
-    place: String,
-    has_failed: bool,
+    pub(crate) place: String,
+    pub(crate) has_failed: bool,
 }
 
-/// What the tracer has written down, in the order in which calls begin.
 fn calls(world: &World) -> Vec<Call> {
+    calls_of(world, &[&WRITES[..], &MORE].concat())
+}
+
+/// What the tracer has written down of some kinds, in the order in which calls begin.
+pub(crate) fn calls_of(world: &World, kinds: &[&str]) -> Vec<Call> {
     let folder = world.path("").display().to_string();
     let rules = [
         (r#"(?s) = [^=]*$|, ""\.\.\..*$|[)]? *<unfinished.*$"#, ""),
@@ -99,7 +103,7 @@ fn calls(world: &World) -> Vec<Call> {
         let Some((name, _)) = rest.split_once('(') else {
             continue;
         };
-        if !WRITES.contains(&name) && !MORE.contains(&name) {
+        if !kinds.contains(&name) {
             continue;
         }
         let number = counts.entry((thread.to_owned(), name.to_owned())).or_default();
@@ -166,7 +170,8 @@ pub(crate) fn places(world: &World, command: &Command<'_>, known: &mut BTreeSet<
     calls
 }
 
-fn traced(world: &World, line: &str, rules: &[String]) -> Ran {
+/// Runs a command line under the tracer, by these rules.
+pub(crate) fn traced(world: &World, line: &str, rules: &[String]) -> Ran {
     let trace = world.path("trace").display().to_string();
     let mut options = ["-y", "-s", "0", "-o", &trace].map(str::to_owned).to_vec();
     options.extend(rules.iter().flat_map(|rule| ["-e".to_owned(), rule.clone()]));
@@ -174,7 +179,7 @@ fn traced(world: &World, line: &str, rules: &[String]) -> Ran {
 }
 
 /// Whether a run says that something could not be done. That its report could not be written does not change why a bundle is refused.
-fn has_said(ran: &Ran) -> bool {
+pub(crate) fn has_said(ran: &Ran) -> bool {
     match ran.status {
         3 => true,
         1 => ran.stderr.contains("the report could not be written"),

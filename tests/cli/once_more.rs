@@ -25,7 +25,7 @@ fn popular() -> Beside {
 }
 
 /// An enclave into which a bundle came of which two artifacts wait.
-fn waiting() -> (Site, String) {
+pub(crate) fn waiting() -> (Site, String) {
     let mut site = Site::new(&format!("{FILES}{KEEP_OUT}"));
     site.world.key(people::ANN, "ann.pem");
     let files = [file("numerlcal", "1.0"), file("reqeusts", "1.0"), file("tool", "1.0")];

@@ -19,7 +19,7 @@ use crate::raw_bundle::{Edits, RawBundle, RawObject};
 use crate::world::{World, now, tree};
 
 /// A proof is asked of every file, and most have none.
-const PROOFS: &str = "
+pub(crate) const PROOFS: &str = "
 schema: sealift-policy/1
 id: plant-7
 version: 1
@@ -67,7 +67,7 @@ fn edits(edit: impl Fn(&mut Value) + 'static) -> Edits {
 }
 
 /// An enclave that pins both keys, a policy, and a medium with what they signed.
-fn world(policy: &str) -> World {
+pub(crate) fn world(policy: &str) -> World {
     let world = World::new();
     let mut data = TrustData::empty(1, now());
     data.put(anchor("minisign", Material::MinisignKey(text("minisign/test.pub"))));

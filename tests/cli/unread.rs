@@ -10,7 +10,7 @@ use crate::log::{copy, three_attempts};
 use crate::world::World;
 
 /// Runs each line on a copy `k` of the enclave with a change, as somebody's disk might make it; it must be able to without.
-fn is_said(world: &World, change: &str, lines: &[&str], words: &str) {
+pub(crate) fn is_said(world: &World, change: &str, lines: &[&str], words: &str) {
     for line in lines {
         copy(world, "en", "k");
         let ran = world.run(line);

@@ -165,6 +165,14 @@ fn suite(key: &Key, days: i64, signed: Signed) -> Vec<Proven> {
     proven
 }
 
+/// An enclave that pins a suite's key, and its packages and signed index on a medium.
+pub(crate) fn with_an_index() -> World {
+    let key = Key::new(now());
+    let site = Site::new(Material::Openpgp(String::from_utf8(key.public()).unwrap()));
+    site.writes(&suite(&key, 2, Signed::Within), now());
+    site.world
+}
+
 #[test]
 fn who_approves_sees_how_much_of_each_ecosystem_somebody_vouches_for() {
     let site = Site {

@@ -263,6 +263,9 @@ mod tests {
 
     struct Fake;
 
+    /// How names begin that are held.
+    const HELD: &str = "held-";
+
     fn name(name: &str) -> Name {
         Name {
             ecosystem: "cargo".to_owned(),
@@ -293,8 +296,21 @@ mod tests {
             let versions = ["1.0.0", "2.0.0"].map(str::to_owned);
             Ok(versions
                 .into_iter()
-                .find(|version| name.name == "serde" && fits(version)))
+                .find(|version| (name.name == "serde" || name.name.starts_with(HELD)) && fits(version)))
         }
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_kept_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        // Longer than what is compressed at a time.
+        let long: String = (0..40_000_u32)
+            .map(|number| crate::model::Digest::of(&number.to_be_bytes()).hex())
+            .collect();
+        let noted = || Noted::new(&Fake, Some(Lines::on_full_disk(folder.path())));
+        assert!(noted().of(&name(&long)).is_err());
+        assert!(noted().looks_like(&name(&long)).is_err());
+        assert!(noted().held(&name(&format!("{HELD}{long}")), &|_| true).is_err());
     }
 
     #[test]

@@ -86,7 +86,9 @@ pub(super) fn check(path: &Path, manifest: &Manifest, holds: &dyn Fn(&Digest) ->
     }
     decoded.map_err(|error| match error {
         DecodeError::Frame(frame) => frame_refusal("the catalog", &frame),
-        DecodeError::Sink(source) => Unable::new("cannot read the catalog").because(source).into(),
+        DecodeError::Sink(source) | DecodeError::Stored(source) => {
+            Unable::new("cannot read the catalog").because(source).into()
+        }
     })?;
     if !line.is_empty() {
         return Err(Refusal::new(

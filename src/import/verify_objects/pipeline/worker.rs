@@ -196,6 +196,10 @@ impl Worker<'_> {
         decoded.map_err(|error| match error {
             DecodeError::Frame(frame) => frame_refusal(&format!("object {} in {}", object.digest, self.volume), &frame),
             DecodeError::Sink(source) => write_failed(path, source).into(),
+            DecodeError::Stored(source) => {
+                let what = format!("cannot read the stored bytes of object {}", object.digest);
+                Unable::new(what).because(source).into()
+            }
         })?;
         Ok(hasher.finish())
     }
