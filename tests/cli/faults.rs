@@ -60,16 +60,21 @@ const PASSED_BY: [(&str, &str, &str); 11] = [
 
 /// A call of a traced run.
 pub(crate) struct Call {
-    name: String,
+    pub(crate) name: String,
     /// Which one of its kind in its thread, as the tracer counts them.
-    number: usize,
+    pub(crate) number: usize,
     /// Where it writes: the call without what is another for each object and in each run.
-    place: String,
-    has_failed: bool,
+    pub(crate) place: String,
+    pub(crate) has_failed: bool,
 }
 
-/// What the tracer has written down, in the order in which calls begin.
+/// The calls that write, as the tracer has written them down.
 fn calls(world: &World) -> Vec<Call> {
+    calls_of(world, &[&WRITES[..], &MORE[..]].concat())
+}
+
+/// What the tracer has written down of some calls, in the order in which they begin.
+pub(crate) fn calls_of(world: &World, wanted: &[&str]) -> Vec<Call> {
     let folder = world.path("").display().to_string();
     let rules = [
         (r#"(?s) = [^=]*$|, ""\.\.\..*$|[)]? *<unfinished.*$"#, ""),
@@ -99,7 +104,7 @@ fn calls(world: &World) -> Vec<Call> {
         let Some((name, _)) = rest.split_once('(') else {
             continue;
         };
-        if !WRITES.contains(&name) && !MORE.contains(&name) {
+        if !wanted.contains(&name) {
             continue;
         }
         let number = counts.entry((thread.to_owned(), name.to_owned())).or_default();
@@ -166,7 +171,7 @@ pub(crate) fn places(world: &World, command: &Command<'_>, known: &mut BTreeSet<
     calls
 }
 
-fn traced(world: &World, line: &str, rules: &[String]) -> Ran {
+pub(crate) fn traced(world: &World, line: &str, rules: &[String]) -> Ran {
     let trace = world.path("trace").display().to_string();
     let mut options = ["-y", "-s", "0", "-o", &trace].map(str::to_owned).to_vec();
     options.extend(rules.iter().flat_map(|rule| ["-e".to_owned(), rule.clone()]));

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::thread;
 
 use sealift::bundle::frame;
-use sealift::bundle::parts::PartsWriter;
+use sealift::bundle::parts::{PartsReader, PartsWriter};
 use sealift::model::Digest;
 use sealift::report::{self, Format, RenderError};
 use serde_json::json;
@@ -88,6 +88,14 @@ fn frames_and_parts_are_whole_or_they_fail() {
         parts.add("one", content.len() as u64, &mut &content[..])?;
         parts.add("two", 3, &mut &b"two"[..])?;
         parts.finish().map(|_| ())
+    });
+    let mut parts = PartsWriter::new(Vec::new());
+    parts.add("one", content.len() as u64, &mut &content[..]).unwrap();
+    let whole = parts.finish().unwrap();
+    every_call_counts("a part that is read", |output| {
+        PartsReader::new(&whole[..])
+            .next("one", content.len() as u64, output)
+            .map(|_| ())
     });
 }
 
