@@ -135,3 +135,27 @@ fn that_a_page_does_not_list_all_is_written_or_told() {
     let (rendered, _) = page(at + 1);
     assert!(format!("{rendered:?}").contains("a bad spot"), "{rendered:?}");
 }
+
+#[test]
+fn what_was_published_is_listed_whole_or_it_is_told() {
+    let world = custody::world();
+    world.run("import m1 --enclave en").done();
+    let trust = TrustFolder::open(&world.path("en/trust")).unwrap();
+    for format in [Format::CycloneDx, Format::Spdx] {
+        let tried = |at: usize| {
+            let mut out = BadSpot { at, writes: Vec::new() };
+            let rendered = render(format, &reports(&world)[0], trust.roots(), None, None, &mut out);
+            (rendered.map(|_| ()), out.writes.len())
+        };
+        let (whole, count) = tried(0);
+        whole.unwrap();
+        for at in 1..=count {
+            let said = format!("{:?}", tried(at).0);
+            assert!(
+                said.contains("a bad spot"),
+                "{}, write {at} of {count}: {said}",
+                format.word()
+            );
+        }
+    }
+}
