@@ -8,7 +8,10 @@ use sealift::trust::folder::TrustFolder;
 
 use crate::custody;
 use crate::people;
-use crate::reports::{reports, rewritten_with, varied};
+use crate::reports::{reports, rewritten_as, rewritten_with, varied};
+
+/// So many artifacts a page lists in any case.
+const MOST_ROWS: usize = 2000;
 
 /// Takes everything but one write, as a medium does that has one bad spot.
 struct BadSpot {
@@ -109,6 +112,50 @@ fn no_write_of_a_rendering_fails_unnoticed() {
                     writes.len()
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn that_a_page_does_not_list_all_is_written_or_told() {
+    let world = custody::world();
+    world.run("import m1 --enclave en").done();
+    rewritten_as(&world, "long.ndjson", (0..=MOST_ROWS).map(|number| varied(10 * number)));
+    let trust = TrustFolder::open(&world.path("en/trust")).unwrap();
+    let page = |at: usize| {
+        let mut out = BadSpot { at, writes: Vec::new() };
+        let report = world.path("long.ndjson");
+        let rendered = render(Format::Html, &report, trust.roots(), None, None, &mut out);
+        (rendered.map(|_| ()), out.writes)
+    };
+    let (whole, writes) = page(0);
+    whole.unwrap();
+    let says = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).contains("more artifacts");
+    let at = writes.iter().position(says).unwrap();
+    let (rendered, _) = page(at + 1);
+    assert!(format!("{rendered:?}").contains("a bad spot"), "{rendered:?}");
+}
+
+#[test]
+fn what_was_published_is_listed_whole_or_it_is_told() {
+    let world = custody::world();
+    world.run("import m1 --enclave en").done();
+    let trust = TrustFolder::open(&world.path("en/trust")).unwrap();
+    for format in [Format::CycloneDx, Format::Spdx] {
+        let tried = |at: usize| {
+            let mut out = BadSpot { at, writes: Vec::new() };
+            let rendered = render(format, &reports(&world)[0], trust.roots(), None, None, &mut out);
+            (rendered.map(|_| ()), out.writes.len())
+        };
+        let (whole, count) = tried(0);
+        whole.unwrap();
+        for at in 1..=count {
+            let said = format!("{:?}", tried(at).0);
+            assert!(
+                said.contains("a bad spot"),
+                "{}, write {at} of {count}: {said}",
+                format.word()
+            );
         }
     }
 }

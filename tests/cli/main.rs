@@ -15,6 +15,8 @@ mod custody;
 mod decided;
 mod decided_closure;
 mod decided_more;
+mod does_not_count;
+mod each_call;
 mod export;
 mod fixtures;
 mod holds;
