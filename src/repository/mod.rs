@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use crate::model::Digest;
-use crate::store::{self, Store};
+use crate::store::Store;
 pub use error::RepositoryError;
 pub use lock::Lock;
 pub use stage::{NameFiles, NameStager, StagedGeneration, Stager};
@@ -135,12 +135,6 @@ impl Repository {
             return Err(RepositoryError::RootMissing { root: root.0 });
         }
         Ok(StagedGeneration::new(root, 0))
-    }
-
-    /// Makes everything written so far durable, with one call for the whole file system.
-    pub fn sync(&self) -> Result<(), RepositoryError> {
-        let folder = File::open(&self.folder).map_err(RepositoryError::file("open", &self.folder))?;
-        store::sync_file_system(&folder).map_err(RepositoryError::file("sync", &self.folder))
     }
 
     /// Shows a staged generation to clients: one rename, and it is durable when this returns. Doing it again changes nothing.

@@ -18,6 +18,7 @@ use sealift::enclave::Enclave;
 use sealift::ledger::BundleRecord;
 use sealift::model::{Artifact, Digest, Name, RelativePath, Timestamp};
 use sealift::repository::NameFiles;
+use sealift::store;
 
 fn main() {
     // Cargo passes `--bench` to every benchmark.
@@ -30,7 +31,7 @@ fn main() {
     let mut enclave = Enclave::create(folder.path(), "the benchmark").unwrap();
 
     let changes: Vec<_> = (0..names).map(|number| change(&enclave, number)).collect();
-    enclave.repository.sync().unwrap();
+    store::sync_file_systems([enclave.repository.folder()]).unwrap();
     println!("{names} names of 2 files each, objects stored beforehand");
     import(&mut enclave, 1, &changes, folder.path());
     for sequence in 2..5 {
@@ -81,7 +82,7 @@ fn import(enclave: &mut Enclave, sequence: u64, changes: &[NameFiles], folder: &
     }
     let staged = stager.finish().unwrap();
     let written = begin.elapsed();
-    enclave.repository.sync().unwrap();
+    store::sync_file_systems([enclave.repository.folder()]).unwrap();
     let synced = begin.elapsed();
     let generation = transaction.commit(staged.root().digest(), None).unwrap();
     let committed = begin.elapsed();

@@ -12,6 +12,7 @@ use sealift::enclave::{self, Enclave};
 use sealift::ledger::BundleRecord;
 use sealift::model::{Artifact, Digest, Document, Name, Proof, ProofState, RelativePath, Stop, Timestamp};
 use sealift::repository::{NameFiles, Recovered, Sweep};
+use sealift::store;
 
 /// How far an import goes before it is killed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -90,7 +91,7 @@ pub(crate) fn import(enclave: &mut Enclave, sequence: u64, name: &str, version: 
     files.push((RelativePath::new(format!("{}/index", name.name)).unwrap(), page));
     transaction.paths(&name, files.iter().map(|(path, _)| path)).unwrap();
     let staged = enclave.repository.stage(base, &[NameFiles { name, files }]).unwrap();
-    enclave.repository.sync().unwrap();
+    store::sync_file_systems([enclave.repository.folder()]).unwrap();
     if until == Until::Staged {
         return;
     }

@@ -11,6 +11,7 @@ use sealift::model::{Code, Digest, Name, RelativePath, Stop};
 use sealift::repository::{
     Generation, Lock, NameFiles, Recovered, Repository, RepositoryError, RootNode, StagedGeneration, Sweep,
 };
+use sealift::store;
 
 pub(crate) struct Site {
     pub(crate) folder: tempfile::TempDir,
@@ -42,7 +43,7 @@ impl Site {
 
     pub(crate) fn publish(&self, number: u64, base: Option<RootNode>, changes: &[NameFiles]) -> StagedGeneration {
         let staged = self.repository.stage(base, changes).unwrap();
-        self.repository.sync().unwrap();
+        store::sync_file_systems([self.repository.folder()]).unwrap();
         self.repository.switch(number, &staged).unwrap();
         staged
     }
