@@ -63,6 +63,13 @@ pub(super) fn sign_together(
     let folder = enclave.repository.folder().join("open");
     let path = folder.join(format!("{}.dsse.json", together.name));
     check_role(together.kind, trust, signer)?;
+    let revocations = site.revocations().map(|(_, document)| document);
+    // One who can no longer sign is told so, and not by whoever signs last.
+    if let Some(revocation) = revocations.and_then(|document| document.key(&signer.public().id().to_string())) {
+        let reason = revocation.reason.clone();
+        let revoked = StatementError::KeyRevoked { reason };
+        return Err(revoked.refusal(&together.what).into());
+    }
     let cannot = |error| Unable::new(format!("cannot sign {}", together.what)).because(error);
     let envelope = match begun(together, &path)? {
         Some((mut envelope, reason)) => {
@@ -91,7 +98,6 @@ pub(super) fn sign_together(
             trust::sign(together.kind, payload, &[signer]).map_err(cannot)?
         }
     };
-    let revocations = site.revocations().map(|(_, document)| document);
     match judge_new(&envelope, together.kind, trust.current(), revocations) {
         Ok((_, persons)) => {
             let statement = Statement {

@@ -16,32 +16,31 @@ const MAX_SIGNATURE_BYTES: usize = 1 << 20;
 
 /// Reads documents, those of folders included, with the signatures that lie beside them: as they travel, one a line.
 pub(super) fn carried(paths: &[PathBuf], context: &Context) -> Result<Vec<u8>, Stop> {
-    let mut lines = Lines::default();
+    let mut found = Vec::new();
     for path in paths {
-        for document in documents(path)? {
-            lines.add(&line(&document, context)?, MAX_DOCUMENTS, MAX_BYTES)?;
-        }
+        found.extend(documents(path)?);
     }
-    Ok(lines.bytes)
+    gathered(
+        found.iter().map(|document| line(document, context)),
+        MAX_DOCUMENTS,
+        MAX_BYTES,
+    )
 }
 
-/// Documents with their signatures, and how many they are.
-#[derive(Default)]
-struct Lines {
-    bytes: Vec<u8>,
-    count: usize,
-}
-
-impl Lines {
-    fn add(&mut self, line: &[u8], max_documents: usize, max_bytes: usize) -> Result<(), Unable> {
-        self.count += 1;
-        self.bytes.extend_from_slice(line);
-        if self.count <= max_documents && self.bytes.len() <= max_bytes {
-            return Ok(());
+fn gathered(
+    lines: impl Iterator<Item = Result<Vec<u8>, Stop>>,
+    max_documents: usize,
+    max_bytes: usize,
+) -> Result<Vec<u8>, Stop> {
+    let mut bytes = Vec::new();
+    for (before, line) in lines.enumerate() {
+        bytes.extend(line?);
+        if before >= max_documents || bytes.len() > max_bytes {
+            let hint = format!("at most {max_documents} documents travel, and {max_bytes} bytes with their signatures");
+            return Err(Unable::new("there are too many VEX documents").hint(hint).into());
         }
-        let hint = format!("at most {max_documents} documents travel, and {max_bytes} bytes with their signatures");
-        Err(Unable::new("there are too many VEX documents").hint(hint))
     }
+    Ok(bytes)
 }
 
 /// A file itself, or the documents of a folder: what ends in `.json` and is no proof of something beside it.
@@ -107,12 +106,10 @@ mod tests {
 
     #[test]
     fn documents_travel_up_to_their_number_and_their_bytes() {
-        let mut lines = Lines::default();
-        lines.add(b"one\n", 2, 8).unwrap();
-        lines.add(b"two\n", 2, 8).unwrap();
-        assert_eq!(lines.bytes, b"one\ntwo\n");
-        assert!(lines.add(b"", 2, 8).is_err());
-        assert!(Lines::default().add(b"more than eight", 2, 8).is_err());
+        let all = |lines: &[&str]| gathered(lines.iter().map(|line| Ok(line.as_bytes().to_vec())), 2, 8);
+        assert_eq!(all(&["one\n", "two\n"]).unwrap(), b"one\ntwo\n");
+        assert!(all(&["one\n", "two\n", ""]).is_err());
+        assert!(all(&["more than eight"]).is_err());
     }
 
     #[test]

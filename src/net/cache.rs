@@ -322,6 +322,13 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_read_is_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        // A folder is opened, and not read.
+        assert_eq!(read_bounded(folder.path(), u64::MAX), None);
+    }
+
+    #[test]
     fn no_beginning_is_taken_for_the_whole() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kept");

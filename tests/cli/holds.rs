@@ -97,6 +97,21 @@ fn a_hold_by_a_key_outlives_the_revocation_of_that_key() {
     assert_eq!(removed(&world.json("prune --enclave en")), Vec::<String>::new());
 }
 
+#[test]
+fn whose_key_is_revoked_does_not_begin_what_others_would_sign() {
+    let world = World::standard();
+    fs::write(world.path("other.tar"), vec![0; 4096]).unwrap();
+    assert_eq!(world.run("import --enclave en other.tar").status, 1);
+    world.key(people::ANN, "ann.pem");
+    let line = "--enclave en --reason r --key";
+    world
+        .run(&format!("hold add one --everything {line} en/keys/import.pem"))
+        .done();
+    judged::revoke(&world, 1, vec![Revoked::Key(people::id(people::ANN).to_string())]);
+    world.refused(&format!("hold release one {line} ann.pem"), "key-revoked");
+    assert!(!world.path("en/open").exists());
+}
+
 /// An enclave whose first import waits for a review, and the key with which ann reviews.
 pub(crate) fn awaiting_review() -> World {
     let world = judged::pinned();

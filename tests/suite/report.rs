@@ -114,3 +114,14 @@ fn a_summary_is_no_longer_than_an_envelope() {
     let too_long = said(MAX_ENVELOPE_BYTES + 1);
     assert!(matches!(too_long, SummaryError::TooLong { line: 1 }), "{too_long:?}");
 }
+
+#[test]
+fn summaries_that_cannot_be_read_are_not_too_few() {
+    let roots = [people::pinned(&people::root())];
+    with(&written(&ReportEdits::default()), |path| {
+        let report = report::open(path, &roots, None).unwrap();
+        // A folder is opened, and not read.
+        let said = report::verify_summaries(path.parent().unwrap(), report, &roots, None);
+        assert!(matches!(said, Err(SummaryError::File { .. })), "{said:?}");
+    });
+}

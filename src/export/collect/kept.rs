@@ -90,5 +90,7 @@ mod tests {
         for path in [folder.path(), Path::new("/dev/zero"), &pipe] {
             assert_eq!(read(path, 4), None, "{}", path.display());
         }
+        // A plain file of the kernel's, of whose first page nothing is there.
+        assert_eq!(read(Path::new("/proc/self/mem"), 4), None);
     }
 }

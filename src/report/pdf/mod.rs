@@ -213,5 +213,7 @@ mod tests {
         let changed = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(changed.path(), [&bytes[..], b"\n"].concat()).unwrap();
         assert!(matches!(attached(&report, changed.path()), Err(PdfError::Changed)));
+        // A folder is opened, and not read.
+        assert!(matches!(attached(&report, &vectors), Err(PdfError::File(_))));
     }
 }
