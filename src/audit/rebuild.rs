@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::history::History;
@@ -126,7 +125,7 @@ pub fn rebuild(auditing: &Auditing<'_>, last: Option<Digest>, path: &Path) -> Re
     }
     rebuilt.rolled_back = auditing.site.rolled_back(auditing.trust, &ledger)?;
     auditing.site.remember(auditing.trust, &ledger)?;
-    forget_paths(auditing.folder, &ledger)?;
+    enclave::forget_gone(&ledger, &enclave::facade(auditing.folder))?;
     rebuilt.generation = ledger.generation()?.map_or(0, |generation| generation.number);
     ledger.close()?;
     Ok(rebuilt)
@@ -486,17 +485,4 @@ fn rejudge(ledger: &Ledger, enclave: &Path, leaf: u64, lines: &LogLines) -> Resu
     let rejudging = ledger.rejudge(None)?;
     journal::read(&path, &records, &mut |line| Ok(rejudging.line(line)?))?;
     Ok(rejudging.commit(None)?)
-}
-
-/// Forgets the paths that sweeps have removed.
-fn forget_paths(enclave: &Path, ledger: &Ledger) -> Result<(), Stop> {
-    let facade = enclave::facade(enclave);
-    let mut gone = Vec::new();
-    ledger.for_each_path(|path| {
-        if fs::symlink_metadata(facade.join(path)).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-            gone.push(path.to_owned());
-        }
-        Ok::<_, LedgerError>(())
-    })?;
-    Ok(ledger.forget_paths(&gone)?)
 }

@@ -233,15 +233,7 @@ impl Enclave {
                 log.committed(None)?;
             }
         }
-        let facade = self.repository.facade();
-        let mut gone = Vec::new();
-        self.ledger.for_each_path(|path| {
-            if fs::symlink_metadata(facade.join(path)).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-                gone.push(path.to_owned());
-            }
-            Ok::<_, LedgerError>(())
-        })?;
-        Ok(self.ledger.forget_paths(&gone)?)
+        Ok(forget_gone(&self.ledger, &self.repository.facade())?)
     }
 
     /// Removes what killed runs left aside: staging folders of bundles of which no volume is noted, and objects that
@@ -274,6 +266,18 @@ impl Enclave {
 }
 
 /// A ledger's generation as the repository knows it.
+/// Forgets the paths of which the folder that clients read has nothing any more.
+pub fn forget_gone(ledger: &Ledger, facade: &Path) -> Result<(), LedgerError> {
+    let mut gone = Vec::new();
+    ledger.for_each_path(|path| {
+        if fs::symlink_metadata(facade.join(path)).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            gone.push(path.to_owned());
+        }
+        Ok::<_, LedgerError>(())
+    })?;
+    ledger.forget_paths(&gone)
+}
+
 fn generation(record: &GenerationRecord) -> Generation {
     Generation {
         number: record.number,

@@ -39,6 +39,7 @@ fn a_sweep_forgets_what_is_gone_or_says_that_it_could_not() {
         ("", true),
         (refuse_removal, false),
         ("ALTER TABLE paths RENAME TO others", false),
+        ("UPDATE paths SET path = CAST(X'FF' AS TEXT)", false),
     ] {
         let (folder, mut enclave) = new_enclave();
         import(&mut enclave, 1, "a", "1", "one", Until::Switched);
