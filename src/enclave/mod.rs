@@ -265,7 +265,6 @@ impl Enclave {
     }
 }
 
-/// A ledger's generation as the repository knows it.
 /// Forgets the paths of which the folder that clients read has nothing any more.
 pub fn forget_gone(ledger: &Ledger, facade: &Path) -> Result<(), LedgerError> {
     let mut gone = Vec::new();
@@ -278,6 +277,7 @@ pub fn forget_gone(ledger: &Ledger, facade: &Path) -> Result<(), LedgerError> {
     ledger.forget_paths(&gone)
 }
 
+/// A ledger's generation as the repository knows it.
 fn generation(record: &GenerationRecord) -> Generation {
     Generation {
         number: record.number,
